@@ -1,0 +1,66 @@
+# Two commands are enough: `make run` makes the evidence base, `make test` proves the code.
+.DEFAULT_GOAL := help
+.PHONY: help setup run dashboard check test fix lock browser clean
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: $(READY) ## Build .venv from the lock file
+
+$(READY): requirements.lock pyproject.toml
+	@echo "Building $(VENV) from requirements.lock (a minute or two the first time) ..."
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "python3 is too old: 3.11 or later is needed"; exit 1; }
+	@python3 -m venv $(VENV)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip sync --python $(BIN)/python --require-hashes requirements.lock && \
+	  uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(BIN)/python -m pip install --progress-bar on --require-hashes -r requirements.lock | \
+	    grep --line-buffered -E '^(Installing|Successfully)' | cut -c1-76; \
+	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $(READY)
+
+run: $(READY) ## Sample county, every programme x cohort, release, site
+	@$(BIN)/evidence sample
+	@$(BIN)/evidence run
+	@$(BIN)/evidence release
+	@echo
+	@echo "Open  published/current/index.html   the evidence base, in any browser"
+	@echo "Type  make dashboard                 the board's dashboard"
+
+dashboard: $(READY) ## Serve the board dashboard on this machine
+	@$(BIN)/evidence dashboard
+
+check: $(READY) ## Lint, contracts and quick tests (under a minute)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest -q -m "not slow"
+
+test: $(READY) browser ## Everything: what CI runs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest -q
+
+fix: $(READY) ## Format and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout notebooks/*.ipynb dashboards/*.ipynb
+
+lock: $(READY) ## Make requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
+	  --all-extras --python-version 3.11 --quiet --output-file requirements.lock
+
+# The browser tests need a Chromium: one that is there, else Debian's, else Playwright's own.
+browser: $(READY)
+	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	else $(BIN)/playwright install chromium; fi
+
+clean: ## Remove everything that was generated
+	rm -rf $(VENV) runs published data/sample data/star

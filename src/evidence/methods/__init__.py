@@ -1,0 +1,1 @@
+"""Numbers: each estimate with its interval."""

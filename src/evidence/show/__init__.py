@@ -1,0 +1,1 @@
+"""Tidy frame in; figure, table or sentence out."""

@@ -1,0 +1,23 @@
+"""Fixtures that every test may ask for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return the only source of randomness a test may use."""
+    return np.random.default_rng(2026)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of public files and reference numbers beside the project."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "reference").is_dir():
+        pytest.skip("needs ../shared (public files and reference numbers), which is not here")
+    return folder
