@@ -1,0 +1,345 @@
+"""Readers of the files that people hold: each gives a checked table or one line that mends it.
+
+A code such as `SUPP` stays beside the number it replaces and is never turned into a number.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evidence.data.cells import MISSING, NUMBER, Sheet, sheet, typed, value
+from evidence.errors import EvidenceError
+
+MEASURES = ("PTRWM_EXP", "PTREAD_EXP", "PTMAT_EXP", "READPROG", "MATPROG")
+LEVELS = {
+    "1": "school",
+    "2": "special",
+    "3": "la",
+    "4": "national_all",
+    "5": "national_state",
+}
+SCORES = (
+    *("ks1", "reading", "maths", "reading_exp", "maths_exp", "writing_exp", "rwm_exp"),
+    *("ks2_prior", "att8", "maths4", "pre", "post"),
+)
+ESTABLISHMENT = {  # our column: column of Get Information About Schools
+    "urn": "URN",
+    "school": "EstablishmentName",
+    "la": "LA (code)",
+    "estab": "EstablishmentNumber",
+    "type": "TypeOfEstablishment (name)",
+    "phase": "PhaseOfEducation (name)",
+    "status": "EstablishmentStatus (name)",
+    "pupils": "NumberOfPupils",
+    "pct_fsm": "PercentageFSM",
+    "federation": "Federations (name)",
+    "urban_rural": "UrbanRural (name)",
+}
+_KS2 = ("RECTYPE", "LEA", "ESTAB", "URN", "SCHNAME", "TELIG")
+_CODE = re.compile(r"[A-Za-z/]{1,8}|[:~.*\-]")
+
+
+def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.DataFrame:
+    """Read a Department for Education key stage 2 performance table.
+
+    Parameters
+    ----------
+    path : str or Path
+        The table of an authority or of all England, as csv (or the same sheet as xlsx).
+    year : int
+        Year in which the school year ends: 2017 for 2016/17.
+    measures : sequence of str
+        Columns wanted, in any case. `DIFFN_` columns compare a school's disadvantaged pupils with
+        *other pupils nationally*: they are not a gap within the school.
+
+    Returns
+    -------
+    DataFrame
+        A row for each row of the file: `level` ("school", "special", "la", "national_all",
+        "national_state"), `urn` ("" where none), `la`, `estab`, `school`, `year`, `n_pupils`
+        (TELIG) and `n_pupils_symbol`, `new` (a new school without pupils at the key stage), and
+        for each measure a number (percentages as 65.0) and `<measure>_symbol`: "" beside a
+        number, else the code as printed, "NEW" on the empty cells of a new school, or "blank".
+
+    Raises
+    ------
+    EvidenceError
+        Not a key stage 2 table, a column is missing (the nearest name is given) or stands twice,
+        the file belongs to another year, a URN is malformed or stands twice, a row is longer than
+        the header, a percentage lies outside 0 to 100, or a cell is neither number nor code.
+    """
+    if isinstance(year, bool) or not isinstance(year, int | np.integer) or not 1990 < year < 2100:
+        raise EvidenceError(f"year: {year!r} is not the year in which a school year ends (2017)")
+    cells = sheet(path, _KS2, str.upper)
+    # a table repeats the years before its own, in columns with the suffix of the year
+    before = [int(m[1]) for name in cells.names if (m := re.fullmatch(r"PTRWM_EXP_(\d\d)", name))]
+    if before and 2000 + max(before) >= year:
+        raise EvidenceError(
+            f"{path}: holds figures of {1999 + max(before)}/{max(before)} as those of an earlier "
+            f"year, so it is not the table of {year - 1}/{year % 100:02d}; give the right year"
+        )
+    kinds = cells.column("RECTYPE")
+    for place, kind in enumerate(kinds):
+        if kind not in LEVELS:
+            raise cells.fault(place, "RECTYPE", "must be one of 1, 2, 3, 4, 5")
+    urns = [
+        urn if kind in "12" else "" for urn, kind in zip(cells.column("URN"), kinds, strict=True)
+    ]
+    for place, (urn, kind) in enumerate(zip(urns, kinds, strict=True)):
+        if kind in "12" and not re.fullmatch(r"[0-9]{6}", urn):
+            raise cells.fault(place, "URN", "a school's URN has six digits")
+    cells.differ(["URN"], urns)
+    rolls = cells.column("TOTPUPS" if "TOTPUPS" in cells.names else "TELIG")
+    new = [roll.upper() == "NEW" for roll in rolls]
+    n_pupils, n_pupils_symbol = _measure(cells, "TELIG", new)
+    columns = {
+        "level": [LEVELS[kind] for kind in kinds],
+        "urn": urns,
+        "la": cells.column("LEA"),
+        "estab": cells.column("ESTAB"),
+        "school": cells.column("SCHNAME"),
+        "year": int(year),
+        "n_pupils": n_pupils,
+        "n_pupils_symbol": n_pupils_symbol,
+        "new": new,
+    }
+    for measure in dict.fromkeys(name.strip().upper() for name in measures):
+        cells.need(measure, _KS2, nearest=0.0)
+        columns[measure], columns[f"{measure}_symbol"] = _measure(cells, measure, new)
+    return pd.DataFrame(columns)
+
+
+def ks2_panel(
+    files: Mapping[int, str | Path] | Sequence[str | Path],
+    measures: Sequence[str] = MEASURES,
+    levels: Sequence[str] = ("school",),
+    years: Sequence[int] = (),
+) -> pd.DataFrame:
+    """Stack key stage 2 tables of several years into a school × year panel.
+
+    Parameters
+    ----------
+    files : mapping of int to path, or sequence of paths
+        Year in which the school year ends, to its table; or the tables, with `years`.
+    measures : sequence of str
+        Columns wanted; each must be in every file.
+    levels : sequence of str
+        Kinds of row to keep, of those that `ks2` gives.
+    years : sequence of int
+        The years of `files`, in order, where `files` is a sequence.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `ks2`, in order of URN and year.
+
+    Raises
+    ------
+    EvidenceError
+        As `ks2`; also when years repeat or do not match the files, a level is unknown, or no row
+        is of the levels asked.
+    """
+    if not isinstance(files, Mapping):
+        if len(files) != len(years) or len(set(years)) != len(years):
+            raise EvidenceError(
+                f"years: {len(files)} files need as many different years, "
+                f"not {', '.join(map(str, years)) or 'none'}"
+            )
+        files = dict(zip(years, files, strict=True))
+    if not files:
+        raise EvidenceError("files: no key stage 2 table; give at least one year and its file")
+    for level in levels:
+        if level not in LEVELS.values():
+            near = difflib.get_close_matches(level, LEVELS.values(), n=1, cutoff=0.0)[0]
+            raise EvidenceError(f"levels: {level!r} is not known; the nearest is {near}")
+    panel = pd.concat([ks2(files[year], year, measures) for year in sorted(files)])
+    panel = panel[panel["level"].isin(list(levels))]
+    if panel.empty:
+        raise EvidenceError(f"files: no table has a row of level {' or '.join(levels)}")
+    return panel.sort_values(["urn", "year"], kind="stable", ignore_index=True)
+
+
+def table(
+    path: str | Path,
+    required: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    unique: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Read a table with one header row: csv (also gzipped), xlsx (first sheet) or parquet.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    required : sequence of str
+        Columns that must be there.
+    numeric : sequence of str
+        Columns whose cells, where there is such a column, must be numbers or blank. Other columns
+        become numbers where every cell that is not blank is one; URN, UPN and codes with leading
+        noughts stay text.
+    unique : sequence of str
+        Columns that together must differ from row to row, none of them blank.
+
+    Returns
+    -------
+    DataFrame
+        Blank cells and `NA` are missing.
+
+    Raises
+    ------
+    EvidenceError
+        The file cannot be read or has no rows, a column is missing or stands twice, a cell is not
+        a number, or a row repeats `unique`.
+    """
+    return _table(path, required, numeric, unique, str)[0]
+
+
+def pupils(
+    path: str | Path,
+    required: Sequence[str] = ("upn", "urn", "year"),
+    numeric: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Read a pupil file: one row a pupil (a year).
+
+    Parameters
+    ----------
+    path : str or Path
+        csv, xlsx or parquet; column names in any case.
+    required : sequence of str
+        Columns that must be there, in lower case.
+    numeric : sequence of str
+        Columns that must hold numbers or blanks, beside the usual ones (`SCORES`).
+
+    Returns
+    -------
+    DataFrame
+        Column names in lower case; `upn` and `urn` as text.
+
+    Raises
+    ------
+    EvidenceError
+        As `table`; also when a UPN (where required) is blank or stands twice (in a year).
+    """
+    unique = [name for name in ("upn", "year") if name in required and "upn" in required]
+    return _table(path, required, (*SCORES, *numeric), unique, str.lower)[0]
+
+
+def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
+    """Keep the rows in which each column of `where` has its value, compared as text.
+
+    Raises
+    ------
+    EvidenceError
+        There is no such column, or no row is left.
+    """
+    for name, wanted in where.items():
+        if name not in frame.columns:
+            near = difflib.get_close_matches(name, frame.columns, n=1, cutoff=0.0)[0]
+            raise EvidenceError(f"where: no column {name!r}; the nearest is {near!r}")
+        frame = frame[frame[name].astype("str") == str(wanted)]
+        if frame.empty:
+            raise EvidenceError(f"where: no row has {name} = {wanted!r}")
+    return frame.reset_index(drop=True)
+
+
+def participation(path: str | Path) -> pd.DataFrame:
+    """Read which school took part in which programme, from when to when.
+
+    Parameters
+    ----------
+    path : str or Path
+        Columns `urn, programme, start, end`; a row a spell, in years in which a school year ends;
+        `end` is blank where the school still takes part.
+
+    Returns
+    -------
+    DataFrame
+        `urn` and `programme` as text, `start` as int64, `end` as nullable Int64.
+
+    Raises
+    ------
+    EvidenceError
+        As `table`; also when a start is blank, a year is not one, or a spell ends before it starts.
+    """
+    names = ("urn", "programme", "start", "end")
+    frame, cells = _table(path, names, names[2:], names[:3], str.lower)
+    for name in names[2:]:
+        odd = frame[name].notna() & ~(frame[name].between(1990, 2100) & (frame[name] % 1 == 0))
+        if odd.any():
+            raise cells.fault(int(np.argmax(odd)), name, "must be a year such as 2018")
+    if (early := frame["end"] < frame["start"]).any():
+        raise cells.fault(int(np.argmax(early)), "end", "lies before start")
+    return frame[list(names)].astype({"programme": "str", "start": "int64", "end": "Int64"})
+
+
+def establishments(path: str | Path) -> pd.DataFrame:
+    """Read an extract of Get Information About Schools.
+
+    Parameters
+    ----------
+    path : str or Path
+        The register's own csv.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `ESTABLISHMENT`: `pupils` and `pct_fsm` (percent) as numbers, the others as text;
+        empty where the extract lacks one.
+
+    Raises
+    ------
+    EvidenceError
+        As `table`; also when a URN stands twice or is blank.
+    """
+    theirs = {name.lower(): ours for ours, name in ESTABLISHMENT.items()}
+    numeric = ("numberofpupils", "percentagefsm")
+    frame, _ = _table(path, ("urn", "establishmentname"), numeric, ("urn",), str.lower)
+    frame = frame.rename(columns=theirs).reindex(columns=list(ESTABLISHMENT))
+    text = frame.columns.difference(["pupils", "pct_fsm"])
+    return frame.assign(**{name: frame[name].astype("str").fillna("") for name in text})
+
+
+def _table(
+    path: str | Path,
+    required: Sequence[str],
+    numeric: Sequence[str],
+    unique: Sequence[str],
+    fold: Callable[[str], str],
+) -> tuple[pd.DataFrame, Sheet]:
+    cells = sheet(path, required, fold)
+    for place, name in enumerate(cells.names, start=1):
+        first = cells.names.index(name) + 1  # by number: without a header these are values
+        if name and first < place:
+            raise EvidenceError(f"{path}: columns {first} and {place} have the same name")
+    for name in unique:
+        blank = [cell in MISSING for cell in cells.column(name)]
+        if any(blank):
+            raise cells.fault(blank.index(True), name, "is blank; every row needs one")
+    keys = zip(*(cells.column(name) for name in unique), strict=True)
+    cells.differ(unique, ["\0".join(key) for key in keys])
+    names = filter(None, cells.names)
+    return pd.DataFrame({n: typed(cells, n, n in numeric) for n in names}), cells
+
+
+def _measure(cells: Sheet, name: str, new: Sequence[bool]) -> tuple[np.ndarray, list[str]]:
+    """Return the numbers of a column, and the codes that stand where there is none."""
+    values, symbols = np.full(len(cells.rows), np.nan), [""] * len(cells.rows)
+    for place, cell in enumerate(cells.column(name)):
+        if NUMBER.fullmatch(cell):
+            values[place] = value(cell)
+            if name.startswith("PT") and not 0 <= values[place] <= 100:
+                reason = "a percentage lies between 0 and 100; look for a shifted row"
+                raise cells.fault(place, name, reason)
+        elif not cell:
+            symbols[place] = "NEW" if new[place] else "blank"
+        elif _CODE.fullmatch(cell):
+            symbols[place] = cell
+        else:
+            raise cells.fault(place, name, "neither a number nor a code such as SUPP")
+    return values, symbols

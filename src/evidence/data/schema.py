@@ -1,0 +1,172 @@
+"""Contracts of the tables that pass between the rooms.
+
+`EFFECTS` has one row an estimate, `INDICATORS` one row a monitored figure. Both are checked when a
+notebook proposes its results and again when a release is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evidence.errors import EvidenceError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERDICTS = (
+    "better than similar",
+    "worse than similar",
+    "no worthwhile difference",
+    "too little data",
+)
+ESTIMANDS = ("itt", "cace", "att")
+EFFECT_UNITS = ("sd", "pp", "points", "score")
+SYMBOLS = {
+    "z": "not applicable",
+    "x": "unavailable",
+    "c": "confidential: suppressed",
+    "low": "rounds to nought",
+    "u": "low reliability",
+}
+
+# column -> (kind, may it be missing?)
+EFFECTS = {
+    "run_id": ("text", False),
+    "programme": ("text", False),
+    "cohort": ("text", False),
+    "outcome": ("text", False),
+    "subgroup": ("text", False),
+    "estimand": ("text", False),
+    "method": ("text", False),
+    "primary": ("flag", False),
+    "unit": ("text", False),
+    "estimate": ("number", True),
+    "std_error": ("number", True),
+    "df": ("number", True),
+    "ci_lower": ("number", True),
+    "ci_upper": ("number", True),
+    "level": ("number", False),
+    "p_value": ("number", True),
+    "effect_size": ("number", True),
+    "es_lower": ("number", True),
+    "es_upper": ("number", True),
+    "months": ("number", True),
+    "n_pupils": ("number", True),
+    "n_schools": ("number", True),
+    "verdict": ("text", False),
+    "strength": ("number", True),
+    "caveats": ("text", False),
+    "sentence": ("text", False),
+}
+INDICATORS = {
+    "run_id": ("text", False),
+    "indicator": ("text", False),
+    "area": ("text", False),
+    "group": ("text", False),
+    "period": ("text", False),
+    "value": ("number", True),
+    "ci_lower": ("number", True),
+    "ci_upper": ("number", True),
+    "unit": ("text", False),
+    "n": ("number", True),
+    "comparator": ("text", True),
+    "comparator_value": ("number", True),
+    "rank": ("number", True),
+    "band": ("text", True),
+    "symbol": ("text", False),
+    "sentence": ("text", False),
+}
+_ALLOWED = {
+    "estimand": ESTIMANDS,
+    "unit": EFFECT_UNITS,
+    "verdict": VERDICTS,
+}
+_DTYPES = {"text": "str", "number": "float64", "flag": "bool"}
+
+
+def empty(contract: dict[str, tuple[str, bool]]) -> pd.DataFrame:
+    """Return a table of `contract` with no rows and the right column types."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {name: pd.Series(dtype=_DTYPES[kind]) for name, (kind, _) in contract.items()}
+    )
+
+
+def validate_effects(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` in the order and types of the `effects` contract.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing, unknown or of the wrong kind, a word is not one of those allowed,
+        or an interval does not hold its estimate.
+    """
+    checked = _validate(frame, EFFECTS, "effects")
+    outside = checked.index[
+        (checked["ci_lower"] > checked["estimate"]) | (checked["estimate"] > checked["ci_upper"])
+    ]
+    if len(outside):
+        raise EvidenceError(
+            f"effects, row {outside[0] + 1}, column estimate: lies outside ci_lower to ci_upper"
+        )
+    return checked
+
+
+def validate_indicators(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` in the order and types of the `indicators` contract.
+
+    A row holds either a value or a symbol, never both: a suppressed figure is never a number.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing, unknown or of the wrong kind, a symbol is not one of `SYMBOLS`, or a
+        row has both a value and a symbol.
+    """
+    checked = _validate(frame, INDICATORS, "indicators")
+    for row, (symbol, value) in enumerate(zip(checked["symbol"], checked["value"], strict=True)):
+        if symbol and symbol not in SYMBOLS:
+            raise EvidenceError(
+                f"indicators, row {row + 1}, column symbol: {symbol!r} is not one of "
+                f"{', '.join(SYMBOLS)} (empty where there is a value)"
+            )
+        if bool(symbol) == (value == value) and symbol != "u":
+            raise EvidenceError(
+                f"indicators, row {row + 1}: give either a value or a symbol, not "
+                f"{'both' if symbol else 'neither'}"
+            )
+    return checked
+
+
+def _validate(frame: pd.DataFrame, contract: dict, name: str) -> pd.DataFrame:
+    import pandera.pandas as pa
+    from pandera.errors import SchemaErrors
+
+    def column(key: str, kind: str, nullable: bool) -> pa.Column:
+        checks = [pa.Check.isin(_ALLOWED[key])] if name == "effects" and key in _ALLOWED else []
+        return pa.Column(_DTYPES[kind], checks, nullable=nullable, coerce=True)
+
+    schema = pa.DataFrameSchema(
+        {key: column(key, *spec) for key, spec in contract.items()}, strict=True, name=name
+    )
+    try:
+        return schema.validate(frame.reset_index(drop=True), lazy=True)[list(contract)]
+    except SchemaErrors as error:
+        first = error.failure_cases.iloc[0]
+    raise EvidenceError(_fault(name, first, contract))
+
+
+def _fault(name: str, case: pd.Series, contract: dict) -> str:
+    """Turn pandera's first failure case into a line; the failing value itself is not shown."""
+    check, column = str(case["check"]), case["column"]
+    if check in ("column_in_dataframe", "column_in_schema"):
+        kind = "no column" if check == "column_in_dataframe" else "unknown column"
+        return f"{name}: {kind} {case['failure_case']!r}; its columns are {', '.join(contract)}"
+    row = "" if case["index"] != case["index"] else f", row {int(case['index']) + 1}"
+    if check.startswith("isin"):
+        reason = f"must be one of {', '.join(_ALLOWED[column])}"
+    else:
+        kind, nullable = contract[column]
+        reason = f"must be a {kind}" + ("" if nullable else " and may not be missing")
+    return f"{name}{row}, column {column}: {reason}"

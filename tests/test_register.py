@@ -1,0 +1,95 @@
+import pytest
+
+from evidence.data.register import load
+from evidence.errors import EvidenceError
+
+GOOD = """\
+[programme.lamp]
+title = "LAMP"
+phase = "Key Stage 2"
+lead = "A county"
+about = "Mathematics coaching."
+cost = 212
+design = "matched"
+notebook = "impact"
+simulated = true
+[programme.lamp.parameters]
+claim = "closing the gap by 4.2%"
+[[programme.lamp.outcomes]]
+name = "PTMAT_EXP"
+title = "Maths"
+unit = "pp"
+smallest_worthwhile = 3.0
+primary = true
+[[programme.lamp.outcomes]]
+name = "PTREAD_EXP"
+title = "Reading"
+unit = "pp"
+smallest_worthwhile = 3.0
+[[programme.lamp.cohorts]]
+name = "2018"
+title = "2017/18"
+files = { ks2 = ["sample/ks2_2018.csv"] }
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "programmes.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_load_good_register_gives_programmes_in_order(tmp_path):
+    (programme,) = load(write(tmp_path, GOOD))
+    assert programme.cost == 212
+    assert [outcome.primary for outcome in programme.outcomes] == [True, False]
+    assert programme.cohorts[0].files == {"ks2": ["sample/ks2_2018.csv"]}
+
+
+def test_card_shows_neither_files_nor_parameters(tmp_path):
+    card = load(write(tmp_path, GOOD))[0].card()
+    assert "parameters" not in card
+    assert card["cohorts"] == [{"name": "2018", "title": "2017/18"}]
+    assert card["claim"] == "closing the gap by 4.2%"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("phase =", "phse =", "line 3: unknown key 'phse'; did you mean 'phase'?"),
+        ("cost = 212", 'cost = "212"', "line 6: cost must be a number, not '212'"),
+        ("cost = 212", "cost = true", "line 6: cost must be a number, not True"),
+        ('"matched"', '"matchd"', "line 7: design is 'matchd'; did you mean 'matched'?"),
+        ("primary = true\n", "", "line 12: lamp needs exactly one primary outcome"),
+        ('"PTREAD_EXP"', '"PTMAT_EXP"', "line 12: lamp has two outcomes named 'PTMAT_EXP'"),
+        ('title = "Reading"\n', "", "line 18: programme.lamp.outcomes.1 needs the key 'title'"),
+        ("lamp.parameters", "lamp.params", "line 10: unknown key 'params'; did you mean "
+         "'parameters'?"),
+        ('name = "2018"', 'name = "20 18"', "line 24: name '20 18': use letters, digits and "
+         "hyphens, no spaces"),
+        ("[programme.lamp]", "[program.lamp]", "line 1: unknown key 'program'; did you mean "
+         "'programme'?"),
+    ],
+)  # fmt: skip
+def test_load_fault_names_line_reason_and_nearest(tmp_path, old, new, message):
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value) == f"{path}, {message}"
+
+
+def test_load_second_outcome_unit_names_its_own_line(tmp_path):
+    head, tail = GOOD.split('"Reading"')
+    path = write(tmp_path, head + '"Reading"' + tail.replace('"pp"', '"ppt"'))
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value) == f"{path}, line 21: unit is 'ppt'; did you mean 'pp'?"
+
+
+def test_load_missing_file_and_bad_toml_are_one_line(tmp_path):
+    with pytest.raises(EvidenceError, match=r"no such register; name one with --register FILE$"):
+        load(tmp_path / "none.toml")
+    with pytest.raises(EvidenceError, match=r"not valid TOML: "):
+        load(write(tmp_path, "[programme"))
+    with pytest.raises(EvidenceError, match=r"no programme; add one as \[programme.NAME\]$"):
+        load(write(tmp_path, ""))
