@@ -1,0 +1,181 @@
+"""Pictures: a tidy table in, an accessible figure out.
+
+A `Picture` holds the table it is drawn from and nothing else. What leaves the private zone is
+drawn again from the protected table, so no picture can show more than its table does.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.show import figures
+from evidence.show.words import MINUS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STYLE = {
+    "font.size": 11,
+    "axes.grid": False,
+    "axes.labelcolor": figures.INK,
+    "text.color": figures.INK,
+    "xtick.labelcolor": figures.INK,
+    "ytick.labelcolor": figures.INK,
+    "svg.fonttype": "none",
+    "axes.unicode_minus": True,
+}
+
+_DRAW: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {
+    "intervals": figures.draw_intervals,
+    "event_study": figures.draw_event_study,
+    "balance": figures.draw_balance,
+    "flow": figures.draw_flow,
+    "overlap": figures.draw_overlap,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Picture:
+    """A figure with its title, its text alternative and the table it is drawn from.
+
+    Parameters
+    ----------
+    name : str
+        File stem, such as ``effect``: lower-case letters, digits and hyphens.
+    kind : {"intervals", "event_study", "balance", "flow", "overlap"}
+        How to draw it.
+    title : str
+        What it shows, said as a finding.
+    alt : str
+        Text alternative for people who do not see it.
+    table : DataFrame
+        Exactly what is drawn, tidy.
+    counts : tuple of str
+        Columns of pupil counts that stand behind each row.
+    statistics : tuple of str
+        Columns of estimates or means over those counts.
+    schools : tuple of str
+        Columns that count schools.
+    axes : tuple of str
+        Ordinal columns that describe the row (a year, a rank), not people.
+
+    Raises
+    ------
+    EvidenceError
+        The kind is unknown, the title or text alternative is empty, or a column named is absent.
+    """
+
+    name: str
+    kind: str
+    title: str
+    alt: str
+    table: pd.DataFrame
+    counts: tuple[str, ...] = ()
+    statistics: tuple[str, ...] = ()
+    schools: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in _DRAW:
+            raise EvidenceError(
+                f"picture {self.name!r}: kind is {self.kind!r}; allowed are {', '.join(_DRAW)}"
+            )
+        if not re.fullmatch(r"[a-z0-9-]+", self.name):
+            raise EvidenceError(
+                f"picture {self.name!r}: a name has lower-case letters, digits and hyphens only"
+            )
+        if not (self.title.strip() and self.alt.strip()):
+            raise EvidenceError(f"picture {self.name!r}: give it a title and a text alternative")
+        named = {*self.counts, *self.statistics, *self.schools, *self.axes}
+        if missing := sorted(named - set(self.table.columns)):
+            raise EvidenceError(
+                f"picture {self.name!r}: no column {missing[0]!r} in its table; "
+                f"there are {', '.join(map(str, self.table.columns))}"
+            )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw on `ax`, or on a figure of its own, and return the axes."""
+        import matplotlib.style
+        from matplotlib.figure import Figure
+
+        with matplotlib.style.context(["afcharts.afcharts", _STYLE]):
+            if ax is None:
+                ax = Figure(figsize=(7, self._height()), layout="constrained").subplots()
+            return _DRAW[self.kind](self.table, ax)
+
+    def _height(self) -> float:
+        rows = len(self.table)
+        return {
+            "intervals": 1.7 + 0.45 * rows,
+            "balance": 1.2 + 0.4 * rows,
+            "flow": 0.8 + 1.2 * self.table["stage"].nunique() if self.kind == "flow" else 0,
+            "overlap": 1.5 + 0.4 * rows**0.5,
+            "event_study": 3.6,
+        }[self.kind]
+
+    def svg(self) -> str:
+        """Return an inline SVG with title and description; the same text every time."""
+        import matplotlib.style
+
+        with matplotlib.style.context(["afcharts.afcharts", _STYLE, {"svg.hashsalt": self.name}]):
+            figure = self.plot().figure
+            buffer = io.StringIO()
+            figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+        body = buffer.getvalue()
+        body = body[body.index("<svg") :]
+        body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.S)
+        # Several pictures stand on one page: their ids must differ.
+        body = re.sub(r'(\bid="|#)(?=[A-Za-z_])(?![0-9a-fA-F]{6}\b)', rf"\g<1>{self.name}-", body)
+        head = (
+            f'<svg role="img" aria-labelledby="{self.name}-t {self.name}-d" '
+            'style="max-width:100%;height:auto"'
+        )
+        words = (
+            f'<title id="{self.name}-t">{html.escape(self.title)}</title>'
+            f'<desc id="{self.name}-d">{html.escape(self.alt)}</desc>'
+        )
+        return re.sub(r"<svg([^>]*)>", rf"{head}\1>{words}", body, count=1, flags=re.S)
+
+    def _repr_html_(self) -> str:
+        # An <img>: a notebook that is opened untrusted drops inline SVG.
+        source = base64.b64encode(self.svg().encode()).decode()
+        return (
+            f"<figure><figcaption><strong>{html.escape(self.title)}</strong></figcaption>"
+            f'<img alt="{html.escape(self.alt)}" src="data:image/svg+xml;base64,{source}">'
+            f"<details><summary>Table</summary>{html_table(self.table)}</details></figure>"
+        )
+
+    def to_json(self) -> str:
+        """Return everything as text, table included."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "table"}
+        table = json.loads(self.table.to_json(orient="split", index=False, double_precision=15))
+        types = {name: str(dtype) for name, dtype in self.table.dtypes.items()}
+        return json.dumps({**parts, "table": table, "types": types}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Picture:
+        """Return the picture that `to_json` wrote."""
+        parts = json.loads(text)
+        types = parts.pop("types")
+        table = pd.DataFrame(**parts.pop("table")).astype(types)
+        parts = {key: tuple(v) if isinstance(v, list) else v for key, v in parts.items()}
+        return cls(table=table, **parts)
+
+
+def html_table(frame: pd.DataFrame) -> str:
+    """Return `frame` as a plain, escaped HTML table; missing cells are empty."""
+    return (
+        frame.rename(columns=lambda name: str(name).replace("_", " "))
+        .to_html(index=False, border=0, na_rep="", float_format=lambda x: f"{x:.3g}", escape=True)
+        .replace(">-", f">{MINUS}")
+    )

@@ -1,0 +1,183 @@
+"""Numbers in words: the sentences, labels and dated tables that people read.
+
+Everything here is a pure function of released figures, so that a sentence can be made again from
+the rounded and suppressed row that leaves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+MINUS = "−"
+
+# Effect sizes (two decimals) at which each further month of progress begins.
+# toolkit: EEF Teaching and Learning Toolkit, "attainment" page, as read in 2026.
+# trial: EEF trial reports, which call an effect up to .04 nought months.
+MONTHS = {
+    "toolkit": (0.02, 0.10, 0.19, 0.27, 0.36, 0.45, 0.53, 0.62, 0.70, 0.79, 0.88, 0.96),
+    "trial": (0.05, 0.10, 0.19, 0.27, 0.36, 0.45, 0.53, 0.62, 0.70, 0.79, 0.88, 0.96),
+}
+
+
+def months(effect_size: float, table: str = "toolkit") -> float:
+    """Translate an effect size into whole months of progress.
+
+    Parameters
+    ----------
+    effect_size : float
+        Effect on attainment in standard deviations. Never use this for other outcomes.
+    table : {"toolkit", "trial"}
+        Which of the two published tables: the Toolkit's, or that of EEF trial reports, which
+        differ below .05.
+
+    Returns
+    -------
+    float
+        Whole number of months, negative for a loss; at most 12; NaN stays NaN.
+
+    References
+    ----------
+    Education Endowment Foundation, Teaching and Learning Toolkit, "Attainment" (months table).
+    """
+    if table not in MONTHS:
+        raise ValueError(f"table is {table!r}; allowed are {', '.join(MONTHS)}")
+    if math.isnan(effect_size):
+        return math.nan
+    # Half away from nought, as the table's authors round, not half to even.
+    size = math.floor(abs(effect_size) * 100 + 0.5 + 1e-9) / 100
+    return math.copysign(sum(size >= start for start in MONTHS[table]), effect_size) + 0.0
+
+
+def number(value: float, digits: int = 1, *, sign: bool = False) -> str:
+    """Write `value` with a true minus sign, and a plus sign where `sign` is asked for."""
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    if not float(text):  # neither −0.0 nor +0.0
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def p_value(value: float) -> str:
+    """Write a p-value to three decimals, never as nought."""
+    return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".", 1)
+
+
+def school_year(ends: int) -> str:
+    """Write the school year that ends in the year `ends`: 2018 is 2017/18."""
+    return f"{ends - 1}/{ends % 100:02d}"
+
+
+def months_range(lower: float, upper: float) -> str:
+    """Write an interval of effect sizes as months: ``−1 to +5``."""
+    low, high = (number(months(x), 0, sign=True) for x in (lower, upper))
+    return low if low == high else f"{low} to {high}"
+
+
+def detectable(row: Mapping[str, Any], power: float = 0.8) -> float:
+    """Return the smallest effect size that a study of this precision could have told from nought.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of `effects`; `es_lower`, `es_upper`, `level` and `df` are used.
+    power : float
+        Chance of finding an effect of that size.
+
+    Returns
+    -------
+    float
+        In standard deviations: (t[1 − α/2, df] + t[power, df]) × standard error.
+
+    References
+    ----------
+    Bloom, H. S. (1995), Minimum detectable effects, Evaluation Review 19(5), eq. 1.
+    """
+    from scipy.special import stdtrit
+
+    df = row["df"] if row["df"] == row["df"] else math.inf
+    critical = float(stdtrit(df, 0.5 + row["level"] / 2))
+    std_error = (row["es_upper"] - row["es_lower"]) / 2 / critical
+    return (critical + float(stdtrit(df, power))) * std_error
+
+
+_UNITS = {"pp": "percentage points", "points": "points", "score": "points", "sd": "SD"}
+
+
+def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
+    """Say what an estimate found, how sure it is and what it could not have found.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of `effects`.
+    outcome : str
+        The outcome in words; the row's `outcome` where empty.
+
+    Returns
+    -------
+    str
+        Two sentences at most. Suppressed figures are said to be so.
+    """
+    outcome = outcome or str(row["outcome"])
+    if row["estimate"] != row["estimate"]:
+        return f"{outcome}: too few pupils to show a result."
+    whose = "Pupils offered the programme" if row["estimand"] != "att" else "Pupils taking part"
+    level = f"{100 * row['level']:.0f}% interval"
+    if row["months"] == row["months"]:
+        size = abs(round(row["months"]))
+        whole = "month’s" if size == 1 else "months’"
+        versus = "more" if row["months"] > 0 else "less"
+        found = (
+            f"about {size} {whole} {versus} progress than similar pupils"
+            if size
+            else "about the same progress as similar pupils"
+        )
+        sentence = (
+            f"{whose} made {found} in {_lower(outcome)} "
+            f"({level} {months_range(row['es_lower'], row['es_upper'])} months)."
+        )
+    else:
+        unit = _UNITS[row["unit"]]
+        digits = 2 if row["unit"] == "sd" else 1
+        low, high = (number(row[key], digits, sign=True) for key in ("ci_lower", "ci_upper"))
+        way = "higher" if row["estimate"] > 0 else "lower"
+        sentence = (
+            f"{whose}: {_lower(outcome)} was {number(abs(row['estimate']), digits)} {unit} {way} "
+            f"than it would otherwise have been ({level} {low} to {high})."
+        )
+    return f"{sentence} {_ending(row)}".strip()
+
+
+def _ending(row: Mapping[str, Any]) -> str:
+    if row["verdict"] == "no worthwhile difference":
+        return "Any difference is smaller than was set as worthwhile: no worthwhile difference."
+    if row["verdict"] != "too little data":
+        return ""
+    if row["es_lower"] != row["es_lower"]:
+        return "Too little data."
+    schools = row["n_schools"]
+    study = f"With {schools:.0f} schools this study" if schools == schools else "This study"
+    size = detectable(row)
+    if row["months"] == row["months"]:
+        least = months(size)
+        found = "more than 12 months" if least > 11 else f"{least:.0f} months or more"
+    else:
+        found = f"an effect of {size:.2f} SD or more"
+    return f"{study} could only have detected {found}: too little data."
+
+
+def _lower(title: str) -> str:
+    """Start a title in lower case inside a sentence, but leave acronyms as they are."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+
+def headline(row: Mapping[str, Any], *, outcome: str = "") -> str:
+    """Give a picture its title: the finding in at most about ten words."""
+    outcome = _lower(outcome or str(row["outcome"]))
+    return {
+        "better than similar": f"Better than similar pupils in {outcome}",
+        "worse than similar": f"Worse than similar pupils in {outcome}",
+        "no worthwhile difference": f"No worthwhile difference in {outcome}",
+        "too little data": f"Too little data to tell in {outcome}",
+    }[row["verdict"]]

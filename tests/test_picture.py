@@ -1,0 +1,100 @@
+import re
+import xml.etree.ElementTree as ET
+
+import pandas as pd
+import pytest
+
+from evidence.errors import EvidenceError
+from evidence.show.picture import Picture
+
+ARMS = {"arm": ["small", "reg"] * 2, "stage": ["assigned"] * 2 + ["analysed"] * 2}
+TABLES = {
+    "intervals": pd.DataFrame(
+        {
+            "label": ["Maths", "Reading"],
+            "estimate": [0.1, float("nan")],
+            "ci_lower": [-0.1, float("nan")],
+            "ci_upper": [0.3, float("nan")],
+            "verdict": "too little data",
+            "worthwhile": 0.05,
+            "unit": "sd",
+            "n_pupils": [200, 8],
+        }
+    ),
+    "event_study": pd.DataFrame(
+        {
+            "time": [-2, -1, 0],
+            "estimate": [0.3, 0, 2],
+            "ci_lower": [-1.0, 0, 1],
+            "ci_upper": [1.5, 0, 3],
+            "period": ["2015/16", "2016/17", "2017/18"],
+            "unit": "pp",
+        }
+    ),
+    "balance": pd.DataFrame({"covariate": ["Girls"], "effect_size": [-0.12]}),
+    "flow": pd.DataFrame(ARMS | {"n_pupils": [90, 80, 70, 60], "n_schools": [9, 8, 9, 8]}),
+    "overlap": pd.DataFrame(
+        {"programme_a": list("aabb"), "programme_b": list("abab"), "n_schools": [9, 3, 3, 8]}
+    ),
+}
+
+
+def picture(shape, **change):
+    parts = {"name": "one", "kind": shape, "title": "A <finding>", "alt": 'Words & "more"'}
+    return Picture(**(parts | {"table": TABLES[shape]} | change))
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_svg_is_accessible_repeatable_and_self_contained(kind):
+    text = picture(kind).svg()
+    assert text == picture(kind).svg()
+    root = ET.fromstring(text)
+    names = {"{http://www.w3.org/2000/svg}" + tag: tag for tag in ("title", "desc")}
+    heads = {names[e.tag]: e.text for e in root if e.tag in names}
+    assert heads == {"title": "A <finding>", "desc": 'Words & "more"'}
+    assert root.get("role") == "img"
+    assert "<script" not in text
+    addresses = set(re.findall(r'"(https?://[^"]+)"', text))
+    assert addresses == {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+
+
+def test_svg_ids_of_two_pictures_differ_and_references_resolve():
+    one, two = (picture("event_study", name=n).svg() for n in ("one", "two"))
+    ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in (one, two)]
+    assert not ids[0] & ids[1]
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', one))
+    assert used
+    assert used <= ids[0]
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_json_round_trip_draws_the_same(kind):
+    first = picture(kind)
+    again = Picture.from_json(first.to_json())
+    pd.testing.assert_frame_equal(again.table, first.table)
+    assert again.svg() == first.svg()
+
+
+def test_repr_html_escapes_words_and_shows_the_table():
+    text = picture("balance")._repr_html_()
+    assert "A &lt;finding&gt;" in text
+    assert 'alt="Words &amp; &quot;more&quot;"' in text
+    assert "<td>Girls</td>" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "pie"}, "picture 'one': kind is 'pie'; allowed are intervals, event_study, "
+         "balance, flow, overlap"),
+        ({"name": "../x"}, "picture '../x': a name has lower-case letters, digits and hyphens "
+         "only"),
+        ({"alt": " "}, "picture 'one': give it a title and a text alternative"),
+        ({"counts": ("n",)}, "picture 'one': no column 'n' in its table; there are covariate, "
+         "effect_size"),
+    ],
+)  # fmt: skip
+def test_picture_fault_says_what_is_allowed(change, message):
+    with pytest.raises(EvidenceError) as error:
+        picture("balance", **change)
+    assert str(error.value) == message

@@ -1,0 +1,99 @@
+import math
+
+import pytest
+
+from evidence.show import words
+
+ROW = {
+    "outcome": "Mathematics",
+    "estimand": "itt",
+    "unit": "sd",
+    "estimate": 0.12,
+    "ci_lower": -0.05,
+    "ci_upper": 0.29,
+    "level": 0.95,
+    "df": 18.0,
+    "effect_size": 0.12,
+    "es_lower": -0.05,
+    "es_upper": 0.29,
+    "months": 2.0,
+    "n_schools": 20.0,
+    "verdict": "too little data",
+}
+
+
+# METHODS 1: the toolkit's table, both ends of each row.
+@pytest.mark.parametrize(
+    ("effect_size", "expected"),
+    [
+        (0.0, 0), (0.01, 0), (0.014, 0), (0.015, 1), (0.02, 1), (0.09, 1), (0.095, 2), (0.10, 2),
+        (0.18, 2), (0.19, 3), (0.26, 3), (0.27, 4), (0.35, 4), (0.36, 5), (0.44, 5), (0.45, 6),
+        (0.52, 6), (0.53, 7), (0.61, 7), (0.62, 8), (0.69, 8), (0.70, 9), (0.78, 9), (0.79, 10),
+        (0.87, 10), (0.88, 11), (0.95, 11), (0.96, 12), (1.0, 12), (2.5, 12),
+    ],
+)  # fmt: skip
+def test_months_toolkit_reads_the_published_table_both_ways(effect_size, expected):
+    assert words.months(effect_size) == expected
+    assert words.months(-effect_size) == -expected
+
+
+def test_months_trial_table_calls_up_to_four_hundredths_nought():
+    assert [words.months(x, "trial") for x in (0.04, 0.05, 0.09, 0.10)] == [0, 1, 1, 2]
+
+
+def test_months_of_missing_is_missing():
+    assert math.isnan(words.months(math.nan))
+
+
+def test_months_unknown_table_names_those_allowed():
+    with pytest.raises(ValueError, match=r"^table is 'new'; allowed are toolkit, trial$"):
+        words.months(0.1, "new")
+
+
+def test_number_uses_true_minus_and_never_signs_nought():
+    assert words.number(-1.25, 1) == "−1.2"
+    assert words.number(-0.04, 1, sign=True) == "0.0"
+    assert words.number(2, 0, sign=True) == "+2"
+
+
+def test_school_year_crosses_the_century():
+    assert [words.school_year(y) for y in (2018, 2000)] == ["2017/18", "1999/00"]
+
+
+def test_detectable_is_the_mdes_of_the_study_that_was_run():
+    # (t[.975, 18] + t[.8, 18]) x SE with SE = .17 / t[.975, 18] = .08092
+    assert words.detectable(ROW) == pytest.approx((2.10092 + 0.86205) * 0.0809169, abs=1e-5)
+
+
+def test_effect_sentence_too_little_data_says_what_could_have_been_found():
+    assert words.effect_sentence(ROW) == (
+        "Pupils offered the programme made about 2 months’ more progress than similar pupils in "
+        "mathematics (95% interval −1 to +4 months). With 20 schools this study could only have "
+        "detected 3 months or more: too little data."
+    )
+
+
+def test_effect_sentence_one_month_less_and_acronym():
+    row = ROW | {
+        "months": -1.0, "es_lower": -0.09, "es_upper": -0.02, "verdict": "worse than similar"
+    }  # fmt: skip
+    assert words.effect_sentence(row, outcome="GCSE maths") == (
+        "Pupils offered the programme made about 1 month’s less progress than similar pupils in "
+        "GCSE maths (95% interval −1 months)."
+    )
+
+
+def test_effect_sentence_percentage_points_without_months():
+    row = ROW | {
+        "estimand": "att", "unit": "pp", "estimate": 3.1, "ci_lower": -0.4, "ci_upper": 6.6,
+        "months": math.nan, "outcome": "Maths, expected standard",
+    }  # fmt: skip
+    assert words.effect_sentence(row).startswith(
+        "Pupils taking part: maths, expected standard was 3.1 percentage points higher than it "
+        "would otherwise have been (95% interval −0.4 to +6.6). With 20 schools"
+    )
+
+
+def test_effect_sentence_suppressed_shows_no_figure():
+    row = ROW | {"estimate": math.nan, "ci_lower": math.nan}
+    assert words.effect_sentence(row) == "Mathematics: too few pupils to show a result."
