@@ -1,0 +1,266 @@
+"""Columns of a caller's table as arrays, checked once for every method.
+
+The table is never changed, its index and the order of its rows never matter, and its columns may
+be of any kind pandas has: text, categories, nullable or plain numbers.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+
+MOST_LEVELS = 50  # a text covariate with more values than this is a name or an id
+
+
+def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
+    """Check that `data` is a table with rows and has each of `columns` once.
+
+    Raises
+    ------
+    EvidenceError
+        It is no table, is empty, or lacks a column; the nearest name is given.
+    """
+    if not isinstance(data, pd.DataFrame):
+        raise EvidenceError(f"data: a DataFrame is needed, not {type(data).__name__}")
+    names = [str(name) for name in data.columns]
+    for column in columns:
+        if column is None:
+            continue
+        if names.count(str(column)) > 1:
+            raise EvidenceError(
+                f"column {column!r} stands {names.count(str(column))} times in data"
+            )
+        if column not in data.columns:
+            near = difflib.get_close_matches(str(column), names, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            raise EvidenceError(f"data has no column {column!r}; {hint}")
+    if data.empty:
+        raise EvidenceError("data has no rows")
+
+
+def listed(columns: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return column names as a tuple; one name may stand alone."""
+    if columns is None:
+        return ()
+    return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a numeric column as floats, NaN where a value is missing.
+
+    Raises
+    ------
+    EvidenceError
+        A value is text that is no number, or infinite; the row is named, the value is not.
+    """
+    values = data[column]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    if pd.api.types.is_datetime64_any_dtype(values):
+        raise EvidenceError(f"column {column!r} holds dates; numbers are needed")
+    found = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    wrong = np.flatnonzero((np.isnan(found) & values.notna().to_numpy()) | np.isinf(found))
+    if len(wrong):
+        raise EvidenceError(
+            f"column {column!r}, row {wrong[0] + 1}: not a number ({len(wrong)} such rows); "
+            "only finite numbers and empty cells are allowed"
+        )
+    return found
+
+
+def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
+    """Return a column of labels as codes 0, 1, … (−1 is missing) and the labels, sorted."""
+    try:
+        codes, labels = pd.factorize(data[column], sort=True)
+    except TypeError:  # labels of mixed kinds cannot be sorted
+        text = data[column].astype("str").where(data[column].notna())
+        codes, labels = pd.factorize(text, sort=True)
+    return codes, [_label(label) for label in labels]
+
+
+def is_text(values: pd.Series) -> bool:
+    """Say whether a column holds labels rather than numbers."""
+    return not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values))
+
+
+def covariates(
+    data: pd.DataFrame, columns: Sequence[str], *, every: bool = False
+) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Return covariates as numbers: text becomes a 0/1 column a level but the first (or `every`).
+
+    Returns
+    -------
+    values : ndarray of shape (n, k)
+    names : list of str
+        One a column: the column's name, with its level for text.
+    present : ndarray of bool, shape (n,)
+        True where no covariate is missing.
+
+    Raises
+    ------
+    EvidenceError
+        A text column has more than 50 values: it is a name or an id.
+    """
+    blocks, names = [np.empty((len(data), 0))], []
+    for column in columns:
+        if not is_text(data[column]):
+            blocks.append(numbers(data, column)[:, None])
+            names.append(column)
+            continue
+        codes, levels = factor(data, column)
+        if len(levels) > MOST_LEVELS:
+            raise EvidenceError(
+                f"column {column!r} has {len(levels)} different values; a text covariate may have "
+                f"{MOST_LEVELS}. Give numbers, broader groups, or name it as cluster or strata"
+            )
+        first = 0 if every else 1
+        block = (codes[:, None] == np.arange(first, len(levels))).astype(float)
+        block[codes < 0] = np.nan
+        blocks.append(block)
+        names.extend(f"{column}: {level}" for level in levels[first:])
+    values = np.column_stack(blocks)
+    return values, names, ~np.isnan(values).any(axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Arms:
+    """The treatment column: who is in the arm asked about, who in the reference.
+
+    Parameters
+    ----------
+    treated, control : ndarray of bool, shape (n,)
+    others : ndarray of shape (n, k)
+        A 0/1 column for each of the `further` arms.
+    contrast : str
+        The comparison in words, such as ``small against regular``.
+    arm, reference : str
+    further : tuple of str
+    """
+
+    treated: np.ndarray
+    control: np.ndarray
+    others: np.ndarray
+    contrast: str
+    arm: str
+    reference: str
+    further: tuple[str, ...]
+
+
+def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object = None) -> Arms:
+    """Read the treatment column.
+
+    Numbers 0 and 1 (or True and False) say who was treated. With other arms the reference must be
+    named, unless one is 0 or is called "control"; with more than two, `arm` says which of them is
+    compared with it, and the further ones are held apart by columns of their own.
+
+    Raises
+    ------
+    EvidenceError
+        An arm is missing in a row, there are fewer than 2 or more than 10 arms, the reference is
+        ambiguous, or a name given is not an arm.
+    """
+    values = data[column]
+    if missing := int(values.isna().sum()):
+        first = int(np.flatnonzero(values.isna())[0]) + 1
+        raise EvidenceError(
+            f"column {column!r}: {missing} rows have no arm (the first is row {first}); everybody "
+            "who was assigned needs one: complete them or leave those rows out"
+        )
+    codes, names = factor(data, column)
+    labels, found = np.array(names, dtype=object)[codes], sorted(set(names))
+    if not 2 <= len(found) <= 10:
+        raise EvidenceError(
+            f"column {column!r} has {len(found)} different values; a treatment has 2 to 10 arms"
+        )
+    plain = "0" in found
+    base = _named(found, reference, column, "reference") or (
+        "0" if plain else _only([name for name in found if name.lower() == "control"])
+    )
+    if base is None:
+        raise EvidenceError(
+            f"column {column!r} has {len(found)} arms and none is known to be the control: say "
+            "which with reference="
+        )
+    against = [name for name in found if name != base]
+    chosen = _named(against, arm, column, "arm") or _only(against)
+    if chosen is None:
+        raise EvidenceError(
+            f"column {column!r} has {len(found)} arms: say with arm= which one is compared with "
+            "the reference"
+        )
+    further = [name for name in against if name != chosen]
+    yes_no = plain and set(found) == {"0", "1"} and base == "0"
+    contrast = f"{column} against no {column}" if yes_no else f"{chosen} against {base}"
+    return Arms(
+        treated=labels == chosen,
+        control=labels == base,
+        others=(labels[:, None] == np.array(further, dtype=object)).astype(float),
+        contrast=contrast,
+        arm=chosen,
+        reference=base,
+        further=tuple(further),
+    )
+
+
+def _label(value: object) -> str:
+    """Write an arm the same way whatever its type: True, 1 and 1.0 are one arm."""
+    if isinstance(value, (bool, np.bool_)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _named(found: list[str], given: object, column: str, argument: str) -> str | None:
+    if given is None:
+        return None
+    if _label(given) not in found:
+        near = difflib.get_close_matches(_label(given), found, n=1)
+        hint = (
+            f"did you mean {near[0]!r}?" if near else f"the column has {len(found)} to choose from"
+        )
+        raise EvidenceError(f"{argument}={given!r} is not an arm of column {column!r}; {hint}")
+    return _label(given)
+
+
+def _only(found: list[str]) -> str | None:
+    return found[0] if len(found) == 1 else None
+
+
+def complete(have: dict[str, np.ndarray], n: int, what: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return which rows have everything, and a sentence for each column that lacks something.
+
+    Parameters
+    ----------
+    have : dict
+        For each column a mask of the rows that have a value, in the order to count them.
+    n : int
+        Rows.
+    what : str
+        What a row is, in the plural.
+    """
+    keep, notes = np.ones(n, bool), []
+    for name, present in have.items():
+        if lost := int((keep & ~present).sum()):
+            verbs = ("has", "is") if lost == 1 else ("have", "are")
+            notes.append(f"{lost:,} of {n:,} {what} {verbs[0]} no {name} and {verbs[1]} left out")
+        keep &= present
+    return keep, tuple(notes)
+
+
+def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    """Refuse an option that is not one of those allowed.
+
+    Raises
+    ------
+    EvidenceError
+        It is not.
+    """
+    if value not in allowed:
+        raise EvidenceError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")

@@ -1,0 +1,323 @@
+"""Effect sizes, and what to make of them: months, cost, verdict, strength, the row to release."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import gammaln, nctdtr, ndtr, ndtri, stdtrit
+
+from evidence.data.schema import VERDICTS, validate_effects
+from evidence.errors import EvidenceError
+from evidence.methods.results import Estimate
+from evidence.methods.security import Strength, strength
+from evidence.show import words
+
+__all__ = [
+    "cost_rating",
+    "detectable",
+    "hedges_g",
+    "months",
+    "pooled_variance",
+    "row",
+    "small_sample_factor",
+    "strength",
+    "verdict",
+]
+
+# EEF Toolkit, "Cost", as read in 2026: pounds a pupil a year up to which the rating holds.
+COSTS = ((80, "very low"), (200, "low"), (720, "moderate"), (1200, "high"))
+
+
+def months(effect_size: float, table: str = "toolkit") -> float:
+    """Translate an effect on attainment into whole months of progress, with its sign.
+
+    Parameters
+    ----------
+    effect_size : float
+        In standard deviations; NaN stays NaN. Never use this for other outcomes.
+    table : {"toolkit", "trial"}
+        The Toolkit's table, or that of EEF trial reports, which differ below .05.
+
+    Raises
+    ------
+    EvidenceError
+        The table is not one of the two.
+    """
+    if table not in words.MONTHS:
+        raise EvidenceError(f"table is {table!r}; allowed are {', '.join(words.MONTHS)}")
+    return words.months(float(effect_size), table)
+
+
+def cost_rating(pounds: float) -> str:
+    """Return the EEF's word for a cost in pounds a pupil a year.
+
+    Raises
+    ------
+    EvidenceError
+        The cost is negative or missing.
+    """
+    if not pounds >= 0:
+        raise EvidenceError(f"cost is {pounds}; pounds a pupil a year, nought or more, are needed")
+    # The lowest band is below 80, all others include their upper end.
+    if pounds < COSTS[0][0]:
+        return COSTS[0][1]
+    return next((word for limit, word in COSTS[1:] if pounds <= limit), "very high")
+
+
+def verdict(ci_lower: float, ci_upper: float, smallest_worthwhile: float) -> str:
+    """Decide the verdict from the interval of the primary estimate.
+
+    Parameters
+    ----------
+    ci_lower, ci_upper : float
+        The interval, in the unit of `smallest_worthwhile`; NaN where there is no estimate.
+    smallest_worthwhile : float
+        Smallest effect worth having, above 0.
+
+    Returns
+    -------
+    str
+        One of `evidence.data.schema.VERDICTS`.
+
+    Raises
+    ------
+    EvidenceError
+        The smallest worthwhile effect is not above 0, or the interval is upside down.
+    """
+    better, worse, none, unsure = VERDICTS
+    if not smallest_worthwhile > 0:
+        raise EvidenceError(f"smallest_worthwhile is {smallest_worthwhile}; it must be above 0")
+    if ci_lower > ci_upper:
+        raise EvidenceError("the interval's lower end lies above its upper end")
+    if ci_lower > 0:
+        return better
+    if ci_upper < 0:
+        return worse
+    within = -smallest_worthwhile <= ci_lower and ci_upper <= smallest_worthwhile
+    return none if within else unsure
+
+
+def small_sample_factor(df: float, *, exact: bool = False) -> float:
+    """Return J, which takes the small-sample bias from a standardised difference.
+
+    Notes
+    -----
+    Hedges (1981), Journal of Educational Statistics 6(2): J = 1 − 3/(4 df − 1), or exactly
+    Γ(df/2) / (√(df/2) Γ((df − 1)/2)).
+    """
+    if exact:
+        return float(np.exp(gammaln(df / 2) - 0.5 * np.log(df / 2) - gammaln((df - 1) / 2)))
+    return 1 - 3 / (4 * df - 1)
+
+
+def detectable(estimate: Estimate, power: float = 0.8) -> float:
+    """Return the smallest effect that a study of this precision could have told from nought.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Its standard error and df are used.
+    power : float
+        Chance of finding an effect of that size.
+
+    Returns
+    -------
+    float
+        In the unit of the estimate.
+
+    Notes
+    -----
+    (t[1 − α/2, df] + t[power, df]) × standard error: Bloom (1995), Evaluation Review 19(5).
+    """
+    critical = stdtrit(estimate.df, 0.5 + estimate.level / 2)
+    return float((critical + stdtrit(estimate.df, power)) * estimate.std_error)
+
+
+def pooled_variance(one: np.ndarray, nought: np.ndarray) -> float:
+    """Return the variance within two groups, df = n1 + n0 − 2."""
+    squares = [((x - x.mean()) ** 2).sum() for x in (one, nought)]
+    return float(sum(squares) / (len(one) + len(nought) - 2))
+
+
+def hedges_g(
+    treated: Sequence[float],
+    control: Sequence[float],
+    *,
+    exact: bool = True,
+    interval: str = "noncentral",
+    level: float = 0.95,
+) -> Estimate:
+    """Return Hedges' g of two independent groups, without covariates or clusters.
+
+    Parameters
+    ----------
+    treated, control : sequence of float
+        Scores; missing ones are left out.
+    exact : bool
+        Small-sample factor by the gamma function rather than its approximation.
+    interval : {"noncentral", "normal"}
+        From the noncentral t distribution, or g ± z × standard error.
+    level : float
+
+    Raises
+    ------
+    EvidenceError
+        A group has fewer than 2 scores or nothing varies.
+
+    Notes
+    -----
+    Var(g) = 1/n1 + 1/n0 + g²/(2(n1 + n0)), as metafor's ``escalc``. Hedges (1981); the interval as
+    Steiger (2004), Psychological Methods 9(2).
+    """
+    one, nought = (np.asarray(x, float) for x in (treated, control))
+    lost = int(np.isnan(one).sum() + np.isnan(nought).sum())
+    one, nought = one[~np.isnan(one)], nought[~np.isnan(nought)]
+    n1, n0 = len(one), len(nought)
+    if min(n1, n0) < 2 or not pooled_variance(one, nought) > 0:
+        raise EvidenceError("hedges_g: two scores or more a group, and some variation, are needed")
+    if interval not in ("noncentral", "normal"):
+        raise EvidenceError(f"interval is {interval!r}; allowed are noncentral, normal")
+    df, root = n1 + n0 - 2, math.sqrt(1 / n1 + 1 / n0)
+    d = (one.mean() - nought.mean()) / math.sqrt(pooled_variance(one, nought))
+    factor = small_sample_factor(df, exact=exact)
+    g = factor * d
+    error = math.sqrt(root**2 + g**2 / (2 * (n1 + n0)))
+    tail = (1 - level) / 2
+    if interval == "normal":
+        ends = [g + float(ndtri(p)) * error for p in (tail, 1 - tail)]
+    else:
+        t, reach = d / root, 10 + abs(d / root)
+        ends = [
+            factor * root * brentq(lambda x, p=p: nctdtr(df, x, t) - p, t - reach, t + reach)
+            for p in (1 - tail, tail)
+        ]
+    return Estimate(
+        estimand="itt",
+        outcome="score",
+        treatment="treated against control",
+        method=f"Hedges' g ({'exact' if exact else 'approximate'} J, {interval} interval)",
+        unit="sd",
+        estimate=g,
+        std_error=error,
+        statistic=g / error,
+        df=float(df),
+        p_value=float(2 * ndtr(-abs(g / error))),
+        ci_lower=float(ends[0]),
+        ci_upper=float(ends[1]),
+        level=level,
+        n_obs=n1 + n0,
+        n_clusters=n1 + n0,
+        n_treated=n1,
+        n_control=n0,
+        caveats=(f"{lost} missing scores are left out",) if lost else (),
+    )
+
+
+def row(
+    estimate: Estimate,
+    effect_size: Estimate | None = None,
+    *,
+    programme: str,
+    cohort: str,
+    outcome: str | Mapping[str, object] | None = None,
+    primary: bool = True,
+    subgroup: str = "all",
+    smallest_worthwhile: float | None = None,
+    strength: Strength | int | None = None,
+    caveats: Sequence[str] = (),
+    n_pupils: int | None = None,
+    n_schools: int | None = None,
+    run_id: str = "interactive",
+    attainment: bool = True,
+) -> pd.DataFrame:
+    """Return the one-row table of the `effects` contract.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        In raw units.
+    effect_size : Estimate, optional
+        The same in standard deviations; months come from it.
+    programme, cohort, subgroup, run_id : str
+        Keys of the row.
+    outcome : str or mapping, optional
+        The outcome's name, or its entry in the register (`name`, `title`, `unit`,
+        `smallest_worthwhile`, `primary`); the estimate's own column where absent.
+    primary : bool
+        Whether this is the primary outcome.
+    smallest_worthwhile : float
+        In the unit of `effect_size` where the register's unit is "sd", else of `estimate`.
+    strength : Strength or int, optional
+        Padlocks; reasons join the caveats.
+    caveats : sequence of str
+        Added to those of the estimate.
+    n_pupils, n_schools : int, optional
+        Counts behind the row. Pupils default to the estimate's rows for trials and are unknown
+        otherwise; schools default to its clusters, where it has any.
+    attainment : bool
+        False for outcomes such as attendance: they are never told in months.
+
+    Raises
+    ------
+    EvidenceError
+        No smallest worthwhile effect is given, an outcome told in SD has no effect size, or the
+        row breaks the contract.
+    """
+    entry = {"name": outcome} if isinstance(outcome, str) else dict(outcome or {})
+    if smallest_worthwhile is None:
+        smallest_worthwhile = entry.get("smallest_worthwhile")
+    if smallest_worthwhile is None:
+        raise EvidenceError("smallest_worthwhile is needed: the verdict is decided by it")
+    size = estimate if estimate.unit == "sd" else effect_size
+    if entry.get("unit") == "sd" and size is None:
+        raise EvidenceError(f"outcome {entry['name']!r} is told in SD: give effect_size as well")
+    shown = size if entry.get("unit") == "sd" else estimate
+    unit = entry.get("unit", shown.unit) if shown.unit == "score" else shown.unit
+    nan = math.nan
+    es, low, high = (size.estimate, size.ci_lower, size.ci_upper) if size else (nan, nan, nan)
+    said = verdict(shown.ci_lower, shown.ci_upper, smallest_worthwhile)
+    notes = [*estimate.caveats, *caveats]
+    if isinstance(strength, Strength):
+        notes += strength.reasons
+    if n_pupils is None and estimate.estimand != "att":
+        n_pupils = estimate.n_obs
+    if n_schools is None and estimate.n_clusters < estimate.n_obs:
+        n_schools = estimate.n_clusters
+    if said in VERDICTS[:2] and detectable(shown) > smallest_worthwhile:
+        notes.append(
+            "the study could only have detected effects larger than worthwhile, so this one is "
+            "probably exaggerated"
+        )
+    made = {
+        "run_id": run_id,
+        "programme": programme,
+        "cohort": cohort,
+        "outcome": entry.get("name", estimate.outcome),
+        "subgroup": subgroup,
+        "estimand": estimate.estimand,
+        "method": shown.method,
+        "primary": bool(entry.get("primary", primary)),
+        "unit": unit,
+        "estimate": shown.estimate,
+        "std_error": shown.std_error,
+        "df": shown.df,
+        "ci_lower": shown.ci_lower,
+        "ci_upper": shown.ci_upper,
+        "level": shown.level,
+        "p_value": shown.p_value,
+        "effect_size": es,
+        "es_lower": low,
+        "es_upper": high,
+        "months": months(es) if attainment else nan,
+        "n_pupils": nan if n_pupils is None else float(n_pupils),
+        "n_schools": nan if n_schools is None else float(n_schools),
+        "verdict": said,
+        "strength": float(getattr(strength, "padlocks", nan if strength is None else strength)),
+        "caveats": "; ".join(dict.fromkeys(notes)),
+    }
+    made["sentence"] = words.effect_sentence(made, outcome=str(entry.get("title", "")))
+    return validate_effects(pd.DataFrame([made]))

@@ -1,0 +1,173 @@
+"""Which units took part in which programmes, and when: panels of schools and years."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.methods import columns
+
+
+def participation(
+    spells: pd.DataFrame, *, unit: str = "urn", programme: str = "programme"
+) -> pd.DataFrame:
+    """Count the schools that each pair of programmes shares.
+
+    Parameters
+    ----------
+    spells : DataFrame
+        One row a school and programme (a school may have several spells).
+    unit, programme : str
+        Their columns.
+
+    Returns
+    -------
+    DataFrame
+        `programme_a`, `programme_b`, `n_schools`: every ordered pair; a programme with itself
+        counts its schools.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing.
+    """
+    columns.require(spells, (unit, programme))
+    known = spells[[unit, programme]].dropna().drop_duplicates()
+    part = pd.crosstab(known[unit], known[programme])
+    names = [str(name) for name in part.columns]
+    shared = (part.T @ part).to_numpy()
+    return pd.DataFrame(
+        {
+            "programme_a": np.repeat(names, len(names)),
+            "programme_b": np.tile(names, len(names)),
+            "n_schools": shared.ravel(),
+        }
+    )
+
+
+def exposure(
+    panel: pd.DataFrame,
+    spells: pd.DataFrame,
+    *,
+    unit: str = "urn",
+    time: str = "year",
+    programme: str = "programme",
+) -> pd.DataFrame:
+    """Return the panel with a 0/1 column a programme: 1 while the unit takes part.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        One row a unit and time.
+    spells : DataFrame
+        One row a spell: `unit`, `programme`, `start` and `end` (both times included; an empty
+        end means still taking part).
+    unit, time, programme : str
+        Columns.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing, a spell has no start, or a programme is called like a column of the
+        panel.
+    """
+    columns.require(panel, (unit, time))
+    columns.require(spells, (unit, programme, "start", "end"))
+    start, end = columns.numbers(spells, "start"), columns.numbers(spells, "end")
+    if np.isnan(start).any():
+        raise EvidenceError(
+            f"column 'start', row {np.isnan(start).argmax() + 1}: a spell has no start"
+        )
+    codes, names = columns.factor(spells, programme)
+    if taken := [name for name in names if name in panel.columns]:
+        raise EvidenceError(f"programme {taken[0]!r} is also the name of a column of the panel")
+    rows = pd.DataFrame({unit: panel[unit], "_row": np.arange(len(panel))})
+    spell = pd.DataFrame({unit: spells[unit], "_spell": np.arange(len(spells))})
+    met = rows.merge(spell, on=unit)
+    when = columns.numbers(panel, time)[met["_row"]]
+    which = met["_spell"].to_numpy()
+    ends = np.where(np.isnan(end), np.inf, end)
+    active = (when >= start[which]) & (when <= ends[which]) & (codes[which] >= 0)
+    taking = np.zeros((len(panel), len(names)), int)
+    taking[met["_row"].to_numpy()[active], codes[which[active]]] = 1
+    return panel.assign(**{name: taking[:, j] for j, name in enumerate(names)})
+
+
+def cohort(
+    panel: pd.DataFrame, spells: pd.DataFrame, *, programme: str, start: int, unit: str = "urn"
+) -> pd.DataFrame:
+    """Return the panel of one cohort: its units and those never in the programme.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        One row a unit and time.
+    spells : DataFrame
+        One row a spell: `unit`, `programme`, `start`.
+    programme : str
+        The programme asked about.
+    start : int
+        The time at which this cohort began.
+    unit : str
+        Column of unit ids.
+
+    Returns
+    -------
+    DataFrame
+        With `taking_part`, True for units of this cohort. Units of the programme's other cohorts
+        are left out: treated at other times, they are no comparison.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing, or no unit of the panel began the programme at `start`.
+    """
+    columns.require(panel, (unit,))
+    columns.require(spells, (unit, "programme", "start"))
+    mine = spells[spells["programme"] == programme]
+    began = set(mine.loc[mine["start"] == start, unit])
+    taking_part = panel[unit].isin(began)
+    if not taking_part.any():
+        raise EvidenceError(
+            f"no unit of the panel began {programme!r} in {start}; starts in the participation "
+            f"file: {', '.join(map(str, sorted(mine['start'].unique()))) or 'none'}"
+        )
+    kept = taking_part | ~panel[unit].isin(mine[unit])
+    return panel.assign(taking_part=taking_part)[kept].reset_index(drop=True)
+
+
+def school_means(
+    pupils: pd.DataFrame, *, outcomes: Sequence[str], unit: str = "urn", time: str = "year"
+) -> pd.DataFrame:
+    """Turn a pupil file into a panel of schools and years.
+
+    Parameters
+    ----------
+    pupils : DataFrame
+        One row a pupil and year.
+    outcomes : sequence of str
+        Columns of results; 0/1 columns become percentages.
+    unit, time : str
+        Columns of school and year.
+
+    Returns
+    -------
+    DataFrame
+        `unit`, `time`, `n_pupils` and the mean of each outcome over the pupils who have it.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing or holds no numbers.
+    """
+    columns.require(pupils, (unit, time, *outcomes))
+    values = {name: columns.numbers(pupils, name) for name in outcomes}
+    scale = {
+        name: 100 if np.isin(x[~np.isnan(x)], (0, 1)).all() else 1 for name, x in values.items()
+    }
+    frame = pupils[[unit, time]].assign(n_pupils=1, **{n: scale[n] * x for n, x in values.items()})
+    rules = {"n_pupils": "sum"} | dict.fromkeys(outcomes, "mean")
+    return frame.groupby([unit, time], as_index=False).agg(rules)

@@ -1,0 +1,145 @@
+"""The rows of a trial that can be analysed, as arrays, with what was left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.methods import columns
+
+
+@dataclass(frozen=True, eq=False)
+class Participants:
+    """The complete rows of a trial.
+
+    Parameters
+    ----------
+    outcome : ndarray of shape (n,)
+    treated, control : ndarray of bool, shape (n,)
+        Who is in the arm asked about and in the reference; neither, in a further arm.
+    others : ndarray of shape (n, k)
+        Baseline, covariates and a 0/1 column a further arm; `names` says which is which.
+    cluster, strata : ndarray of int or None
+    weights : ndarray or None
+    contrast : str
+    caveats : tuple of str
+        Rows left out.
+    columns : dict
+        The caller's names of outcome, treatment, cluster, strata and weights.
+    """
+
+    outcome: np.ndarray
+    treated: np.ndarray
+    control: np.ndarray
+    others: np.ndarray
+    names: list[str]
+    cluster: np.ndarray | None
+    strata: np.ndarray | None
+    weights: np.ndarray | None
+    contrast: str
+    caveats: tuple[str, ...]
+    columns: dict[str, str | None]
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters; without any, every row is one."""
+        return len(self.outcome) if self.cluster is None else int(self.cluster.max()) + 1
+
+
+def read(
+    data: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    baseline: str | None = None,
+    covariates: Sequence[str] = (),
+    cluster: str | None = None,
+    strata: str | Sequence[str] | None = None,
+    weights: str | None = None,
+    reference: object = None,
+    arm: object = None,
+) -> Participants:
+    """Check the columns of a trial and keep the rows that are complete.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`evidence.methods.trials.itt`.
+    """
+    covariates, strata = columns.listed(covariates), columns.listed(strata)
+    columns.require(data, (outcome, treatment, baseline, *covariates, cluster, *strata, weights))
+    arms = columns.arms(data, treatment, reference, arm)
+    score = columns.numbers(data, outcome)
+    have, blocks, names = {outcome: ~np.isnan(score)}, [np.empty((len(data), 0))], []
+    if baseline is not None:
+        blocks.append(columns.numbers(data, baseline)[:, None])
+        names.append(baseline)
+        have[baseline] = ~np.isnan(blocks[-1][:, 0])
+    for column in covariates:
+        block, labels, have[column] = columns.covariates(data, (column,))
+        blocks.append(block)
+        names.extend(labels)
+    codes = {name: columns.factor(data, name)[0] for name in (*columns.listed(cluster), *strata)}
+    have |= {name: code >= 0 for name, code in codes.items()}
+    weight = None
+    if weights is not None:
+        weight = columns.numbers(data, weights)
+        if (weight < 0).any():
+            raise EvidenceError(f"column {weights!r}: weights must not be negative")
+        have[weights] = weight > 0
+    keep, caveats = columns.complete(have, len(data), "pupils")
+    for mask, which in ((arms.treated, "treated arm"), (arms.control, "reference arm")):
+        if (mask & keep).sum() < 2:
+            raise EvidenceError(
+                f"column {treatment!r}: the {which} has {(mask & keep).sum()} pupils with all of "
+                f"{', '.join(have)}; at least 2 are needed"
+            )
+    if np.ptp(score[keep]) == 0:
+        raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
+    made = Participants(
+        outcome=score[keep],
+        treated=arms.treated[keep],
+        control=arms.control[keep],
+        others=np.column_stack([*blocks, arms.others])[keep],
+        names=[*names, *(f"{treatment}: {name}" for name in arms.further)],
+        cluster=None if cluster is None else _compact([codes[cluster][keep]]),
+        strata=_compact([codes[name][keep] for name in strata]) if strata else None,
+        weights=None if weight is None else weight[keep],
+        contrast=arms.contrast,
+        caveats=caveats,
+        columns={
+            "outcome": outcome,
+            "treatment": treatment,
+            "cluster": cluster,
+            "strata": " × ".join(strata) or None,
+            "weights": weights,
+        },
+    )
+    _check_clusters(made)
+    return made
+
+
+def _compact(codes: list[np.ndarray]) -> np.ndarray:
+    """Return codes 0, 1, … of the combinations that occur."""
+    return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()
+
+
+def _check_clusters(trial: Participants) -> None:
+    if trial.cluster is None:
+        return
+    name = trial.columns["cluster"]
+    if trial.n_clusters < 2:
+        raise EvidenceError(f"column {name!r} has one cluster; at least two per arm are needed")
+    in_treated = np.bincount(trial.cluster, trial.treated) > 0
+    in_control = np.bincount(trial.cluster, trial.control) > 0
+    if not (in_treated & in_control).any():
+        for present, which in ((in_treated, "treated"), (in_control, "reference")):
+            if present.sum() < 2:
+                raise EvidenceError(
+                    f"column {name!r}: the {which} arm has only one cluster; at least two per arm "
+                    "are needed to tell the treatment from the cluster"
+                )

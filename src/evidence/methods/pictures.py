@@ -1,0 +1,175 @@
+"""Results as pictures that may be proposed for release: title, alt text, table and its roles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from evidence.methods.results import Balance, EventStudy, Flow
+from evidence.show import words
+from evidence.show.picture import Picture
+
+_INTERVAL = ("estimate", "ci_lower", "ci_upper")
+
+
+def effects(rows: pd.DataFrame, outcomes: Sequence[Mapping[str, Any]]) -> Picture:
+    """Picture the estimates of one programme and cohort on the scale of effect sizes.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the `effects` contract, the primary outcome first.
+    outcomes : sequence of mapping
+        Entries of the register: `name`, `title`, `unit`, `smallest_worthwhile`.
+
+    Returns
+    -------
+    Picture
+        Titled by the verdict on the primary outcome. The grey band of no worthwhile difference is
+        drawn where the register states it in standard deviations.
+    """
+    entries = {entry["name"]: entry for entry in outcomes}
+    titles = rows["outcome"].map(lambda name: entries[name]["title"])
+    labels = titles.where(rows["subgroup"] == "all", titles + ", " + rows["subgroup"])
+    table = pd.DataFrame(
+        {
+            "label": labels + rows["primary"].map({True: " (primary)", False: ""}),
+            "estimate": rows["effect_size"],
+            "ci_lower": rows["es_lower"],
+            "ci_upper": rows["es_upper"],
+            "verdict": rows["verdict"],
+            "unit": "sd",
+            "n_pupils": rows["n_pupils"],
+            "n_schools": rows["n_schools"],
+        }
+    )
+    primary = rows.iloc[0]
+    first = entries[primary["outcome"]]
+    axes = ()
+    if first["unit"] == "sd":
+        table.insert(5, "worthwhile", first["smallest_worthwhile"])
+        axes = ("worthwhile",)
+    said = "; ".join(
+        f"{row.label}: {words.number(row.estimate, 2, sign=True)} standard deviations, interval "
+        f"{words.number(row.ci_lower, 2, sign=True)} to {words.number(row.ci_upper, 2, sign=True)}"
+        for row in table.itertuples()
+    )
+    return Picture(
+        name="effect",
+        kind="intervals",
+        title=words.headline(primary, outcome=first["title"]),
+        alt=f"Effect sizes with their intervals. {said}.",
+        table=table,
+        counts=("n_pupils",),
+        statistics=_INTERVAL,
+        schools=("n_schools",),
+        axes=axes,
+    )
+
+
+def event_study(
+    study: EventStudy, *, name: str, title: str, start: int, unit: str, n_pupils: pd.Series
+) -> Picture:
+    """Picture the effects by year, before and after the start.
+
+    Parameters
+    ----------
+    study : EventStudy
+        Times in years.
+    name, title : str
+        Of the outcome: short id and words.
+    start : int
+        First treated year.
+    unit : str
+        Unit of the estimates.
+    n_pupils : Series
+        Pupils of the treated schools by year.
+    """
+    table = study.to_frame()
+    years = table["time"] + start
+    table = table.assign(
+        period=[words.school_year(year) for year in years],
+        unit=unit,
+        n_pupils=years.map(n_pupils).to_numpy(float),
+    ).rename(columns={"n_obs": "n_schools"})
+    before = study.pre_p_value
+    trend = (
+        "too few years before the start to compare trends"
+        if before != before
+        else "schools that took part and others already differed before the start"
+        if before < 0.05
+        else "no clear difference in trend before the start"
+    )
+    return Picture(
+        name=f"by-year-{name.lower().replace('_', '-')}",
+        kind="event_study",
+        title=f"{title}: {trend}",
+        alt=f"Difference between schools that took part and others, year by year, measured from "
+        f"the year before the start. {study.sentence()}",
+        table=table,
+        counts=("n_pupils",),
+        statistics=(*_INTERVAL, "std_error", "df", "p_value"),
+        schools=("n_schools",),
+        axes=("time",),
+    )
+
+
+def balance(found: Balance) -> Picture:
+    """Picture the differences between the arms before the start."""
+    return Picture(
+        name="balance",
+        kind="balance",
+        title="How alike the groups were before the start",
+        alt=found.sentence(),
+        table=found.to_frame(),
+        counts=("n_treated", "n_control"),
+        statistics=("mean_treated", "mean_control", "effect_size"),
+    )
+
+
+def flow(found: Flow) -> Picture:
+    """Picture the participant flow."""
+    table = found.to_frame()
+    totals = table.groupby("stage", sort=False)["n_pupils"].sum()
+    return Picture(
+        name="flow",
+        kind="flow",
+        title=f"{100 * totals.iloc[-1] / totals.iloc[0]:.0f}% of pupils are in the analysis",
+        alt="Participant flow: pupils and schools of each group from assignment to analysis, as in "
+        "the table.",
+        table=table,
+        counts=("n_pupils",),
+        schools=("n_schools",) if "n_schools" in table else (),
+    )
+
+
+def overlap(shared: pd.DataFrame, programme: str) -> Picture:
+    """Picture how many schools the programme shares with others.
+
+    Parameters
+    ----------
+    shared : DataFrame
+        `programme_a`, `programme_b`, `n_schools`, as `impact.participation` gives them.
+    programme : str
+        The one asked about.
+    """
+    mine = shared.query("programme_a == @programme").set_index("programme_b")["n_schools"]
+    others = mine.drop(programme).sort_values(ascending=False, kind="stable")
+    with_any = [name for name in others.index if others[name] > 0][:7]
+    order = [programme, *with_any]
+    table = shared[shared["programme_a"].isin(order) & shared["programme_b"].isin(order)]
+    ranks = {name: rank for rank, name in enumerate(order)}
+    table = table.sort_values(
+        ["programme_a", "programme_b"], key=lambda names: names.map(ranks), ignore_index=True
+    )
+    busiest = f"the most with {with_any[0]}" if with_any else "none with any other"
+    return Picture(
+        name="overlap",
+        kind="overlap",
+        title="Schools shared with other programmes" if with_any else "No school in another one",
+        alt=f"Schools in each pair of programmes; {programme} shares {busiest}.",
+        table=table,
+        schools=("n_schools",),
+    )

@@ -1,0 +1,206 @@
+"""A regression as an orthonormal basis of its columns, with one factor absorbed.
+
+With Q'WQ = I (W the weights) the hat matrix is H = QQ'W. The dummies of the absorbed factor are
+never written out, yet they count in every formula as if they had been.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from evidence.errors import EvidenceError
+
+_RANK = 1e-7  # as R's lm: a column this near to the span of the earlier ones is dropped
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The columns of a regression as an orthonormal basis, one factor absorbed.
+
+    Parameters
+    ----------
+    basis : ndarray of shape (n, k)
+        Q, orthonormal under the weights and free of stratum means.
+    coefficients : ndarray of shape (q, k)
+        Rows L with estimates L Q'Wy, one for each column of interest.
+    strata : ndarray of int, shape (n,)
+        Codes 0 … p − 1 of the absorbed factor; all 0 where there is only an intercept.
+    weights : ndarray of shape (n,)
+        Positive weights of mean 1.
+    weighted : bool
+        False where all weights are equal.
+    n_others : int
+        Other columns given, dropped ones included.
+    dropped : tuple of int
+        Positions of the other columns that were left out because earlier ones explain them.
+    """
+
+    basis: np.ndarray
+    coefficients: np.ndarray
+    strata: np.ndarray
+    weights: np.ndarray
+    weighted: bool
+    n_others: int
+    dropped: tuple[int, ...]
+
+    @property
+    def n_obs(self) -> int:
+        """Rows."""
+        return len(self.basis)
+
+    @cached_property
+    def rank(self) -> int:
+        """Columns of the full regression, absorbed dummies (or the intercept) included."""
+        return self.basis.shape[1] + int(self.strata.max()) + 1
+
+    @cached_property
+    def totals(self) -> np.ndarray:
+        """Sum of weights of each stratum."""
+        return np.bincount(self.strata, self.weights)
+
+    @cached_property
+    def directions(self) -> np.ndarray:
+        """WX(X'WX)⁻¹c for each coefficient c, shape (n, q)."""
+        return self.weights[:, None] * (self.basis @ self.coefficients.T)
+
+    def only(self, which: np.ndarray) -> Design:
+        """Return the same regression with fewer coefficients of interest (a mask or places)."""
+        return replace(self, coefficients=self.coefficients[which])
+
+    def fit(self, outcome: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the estimates, shape (q,), and the residuals, shape (n,)."""
+        centred = outcome - outcome.mean()
+        centred = (
+            centred - (np.bincount(self.strata, self.weights * centred) / self.totals)[self.strata]
+        )
+        scores = self.basis.T @ (self.weights * centred)
+        return self.coefficients @ scores, centred - self.basis @ scores
+
+    def residual_maker(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return R and C of (I − H)(I − H)' = I + R C R'.
+
+        Returns
+        -------
+        own : ndarray of shape (n, a)
+            Entry of each row in its own stratum's columns.
+        dense : ndarray of shape (n, r)
+            The other columns.
+        own_signs, dense_signs : ndarray
+            The diagonal of C.
+
+        Notes
+        -----
+        With K = Q'W²Q, (I − H)(I − H)' = I − QQ'W − WQQ' + QKQ'. Completing the square for the
+        stratum's columns (K is diagonal there) and for the others gives two sets of columns, one
+        added and one taken away; without weights the first is nought and the second is Q.
+        """
+        own = 1 / np.sqrt(self.totals)[self.strata]
+        if not self.weighted:
+            return own[:, None], self.basis, np.array([-1.0]), -np.ones(self.basis.shape[1])
+        w, q = self.weights, self.basis
+        diagonal = np.bincount(self.strata, w**2) / self.totals
+        kappa = diagonal[self.strata]
+        cross = sums(self.strata, (w**2)[:, None] * q) / self.totals[:, None]
+        linked = w[:, None] * q - cross[self.strata]
+        root = np.linalg.cholesky(q.T @ (w[:, None] ** 2 * q)) if q.shape[1] else np.eye(0)
+        minus = np.linalg.solve(root, linked.T).T
+        own_plus, own_minus = np.sqrt(kappa) * own * (1 - w / kappa), w * own / np.sqrt(kappa)
+        signs = np.ones(q.shape[1])
+        return (
+            np.column_stack([own_minus, own_plus]),
+            np.column_stack([minus, q @ root - minus]),
+            np.array([-1.0, 1.0]),
+            np.concatenate([-signs, signs]),
+        )
+
+
+def design(
+    interest: np.ndarray,
+    others: np.ndarray,
+    strata: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    name: str = "treatment",
+) -> Design:
+    """Make a regression ready: absorb the strata, drop redundant columns, orthonormalise.
+
+    Parameters
+    ----------
+    interest : ndarray of shape (n, q)
+        Columns whose coefficients are wanted.
+    others : ndarray of shape (n, m)
+        Covariates, without an intercept. A column explained by the strata and earlier columns is
+        dropped, as R's ``lm`` does.
+    strata : ndarray of int, optional
+        Codes of the factor to absorb; an intercept where there is none.
+    weights : ndarray, optional
+        Positive; only their ratios matter.
+    name : str
+        How messages call the columns of interest.
+
+    Raises
+    ------
+    EvidenceError
+        A column of interest does not vary once the others and the strata are held fixed, or no
+        row is left to judge the error by.
+    """
+    n, q = interest.shape
+    codes = np.zeros(n, int) if strata is None else np.unique(strata, return_inverse=True)[1]
+    w = np.ones(n) if weights is None else weights / weights.mean()
+    weighted = bool(np.ptp(w) > 1e-12)
+    columns = np.column_stack([others, interest]).astype(float)
+    root = np.sqrt(w)[:, None]
+    columns = columns - np.average(columns, axis=0, weights=w)
+    # Judged against a column's own spread: adding a constant to it must change nothing.
+    spread = np.linalg.norm(root * columns, axis=0)
+    level = np.abs(np.column_stack([others, interest])).max(axis=0, initial=0) * np.sqrt(n)
+    for _ in range(2):  # twice: the second pass removes what rounding left of the means
+        means = sums(codes, w[:, None] * columns) / np.bincount(codes, w)[:, None]
+        columns = columns - means[codes]
+    _, triangle = np.linalg.qr(root * columns)
+    kept = _independent(triangle, np.where(spread > 1e-12 * level, spread, np.inf))
+    focus = range(others.shape[1], columns.shape[1])
+    if not set(focus) <= set(kept):
+        raise EvidenceError(
+            f"{name}: does not vary once covariates and strata are held fixed, so it has no effect "
+            "to estimate; leave out the covariate or strata that decide it"
+        )
+    orthonormal, triangle = np.linalg.qr(root * columns[:, kept])
+    made = Design(
+        basis=orthonormal / root,
+        coefficients=np.linalg.inv(triangle)[-q:],
+        strata=codes,
+        weights=w,
+        weighted=weighted,
+        n_others=focus[0],
+        dropped=tuple(j for j in range(focus[0]) if j not in kept),
+    )
+    if made.rank >= n:
+        raise EvidenceError(
+            f"{n} rows are too few for a regression of {made.rank} columns: give more rows or "
+            "fewer covariates and strata"
+        )
+    return made
+
+
+def sums(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sum the rows of `values`, shape (n, k), within each code 0, 1, …."""
+    n = len(codes)
+    return sparse.csr_array((np.ones(n), (codes, np.arange(n)))) @ values
+
+
+def _independent(triangle: np.ndarray, spread: np.ndarray) -> list[int]:
+    """Return the columns that earlier kept ones do not explain."""
+    kept: list[int] = []
+    span = np.empty((len(triangle), 0))
+    for j, column in enumerate(triangle.T):
+        rest = column - span @ (span.T @ column)
+        rest = rest - span @ (span.T @ rest)
+        size = np.linalg.norm(rest)
+        if size > _RANK * spread[j]:
+            kept.append(j)
+            span = np.column_stack([span, rest / size])
+    return kept

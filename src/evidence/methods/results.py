@@ -1,0 +1,303 @@
+"""What the methods give back: frozen results that show themselves.
+
+No result holds a row of anybody's data, a clock or an id; the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from evidence.show import words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_UNITS = {"score": "points", "sd": "SD", "pp": "percentage points", "points": "points"}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Estimate:
+    """One effect with its uncertainty.
+
+    Parameters
+    ----------
+    estimand : {"itt", "cace", "att"}
+        What is estimated.
+    outcome : str
+        Column of the outcome.
+    treatment : str
+        The contrast, such as ``small against regular``.
+    method : str
+        Such as ``OLS, CR2 by school (Satterthwaite)``.
+    unit : {"score", "sd", "pp", "points"}
+        Unit of `estimate`, `std_error` and the interval.
+    estimate, std_error, statistic, df, p_value : float
+    ci_lower, ci_upper, level : float
+        Interval of level `level`, a proportion.
+    n_obs, n_clusters : int
+        Rows and clusters analysed; without clusters every row is one.
+    n_treated, n_control : int
+        Rows in the arm asked about and in the reference.
+    caveats : tuple of str
+        What a reader must know, one sentence each.
+    variance_between, variance_within, icc : float
+        Variance components where the method has them, in squared units of the outcome.
+    """
+
+    estimand: str
+    outcome: str
+    treatment: str
+    method: str
+    unit: str
+    estimate: float
+    std_error: float
+    statistic: float
+    df: float
+    p_value: float
+    ci_lower: float
+    ci_upper: float
+    level: float
+    n_obs: int
+    n_clusters: int
+    n_treated: int
+    n_control: int
+    caveats: tuple[str, ...] = ()
+    variance_between: float = float("nan")
+    variance_within: float = float("nan")
+    icc: float = float("nan")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row, a column a field; caveats are joined by a semicolon."""
+        row = {field.name: getattr(self, field.name) for field in fields(self)}
+        return pd.DataFrame([row | {"caveats": "; ".join(self.caveats)}])
+
+    def sentence(self) -> str:
+        """Say contrast, estimate, interval, n and method."""
+        digits = 2 if self.unit == "sd" else 1 if abs(self.estimate) >= 10 else 2
+        middle, low, high = (
+            words.number(x, digits, sign=True)
+            for x in (self.estimate, self.ci_lower, self.ci_upper)
+        )
+        where = f" in {self.n_clusters:,} clusters" if self.n_clusters < self.n_obs else ""
+        return (
+            f"{self.outcome}, {self.treatment}: {middle} {_UNITS[self.unit]} "
+            f"({100 * self.level:g}% interval {low} to {high}; {words.p_value(self.p_value)}; "
+            f"{self.n_obs:,} rows{where}; {self.method})."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the estimate and its interval."""
+        from evidence.show import figures
+
+        return figures.draw_intervals(self.to_frame().assign(label=self.treatment), _axes(ax))
+
+    def _repr_html_(self) -> str:
+        return _page(self.sentence(), self.to_frame()[_SHOWN], self.caveats)
+
+
+_SHOWN = ["estimate", "std_error", "df", "p_value", "ci_lower", "ci_upper", "n_obs", "n_clusters"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EventStudy:
+    """Effects by time since the start, with a joint test of the times before it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `time` (periods since the first treated one), `estimate`, `std_error`, `df`, `p_value`,
+        `ci_lower`, `ci_upper`, `n_obs` (rows of treated units at that time). The reference time
+        has estimate 0 and no error.
+    outcome, treatment, method, unit : str
+    level : float
+    reference : int
+        The time all others are compared with.
+    pre_statistic, pre_df_num, pre_df_denom, pre_p_value : float
+        F test that all effects before the start are nought; NaN where it cannot be made.
+    n_obs, n_clusters : int
+    caveats : tuple of str
+    """
+
+    table: pd.DataFrame
+    outcome: str
+    treatment: str
+    method: str
+    unit: str
+    level: float
+    reference: int
+    pre_statistic: float
+    pre_df_num: float
+    pre_df_denom: float
+    pre_p_value: float
+    n_obs: int
+    n_clusters: int
+    caveats: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a time."""
+        return self.table.copy()
+
+    def sentence(self) -> str:
+        """Say what the times before the start tell, and that the test has little power."""
+        start = f"{self.outcome}, {self.treatment}:"
+        if self.pre_p_value != self.pre_p_value:
+            return f"{start} too few times or clusters to test for differences before the start."
+        found = "differed" if self.pre_p_value < 1 - self.level else "did not clearly differ"
+        return (
+            f"{start} trends {found} before the start "
+            f"(F({self.pre_df_num:.0f}, {self.pre_df_denom:.1f}) = {self.pre_statistic:.2f}, "
+            f"{words.p_value(self.pre_p_value)}); such a test often misses real differences."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the effects by time."""
+        from evidence.show import figures
+
+        return figures.draw_event_study(self.table.assign(unit=self.unit), _axes(ax))
+
+    def _repr_html_(self) -> str:
+        return _page(self.sentence(), self.table, self.caveats)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Balance:
+    """How alike the arms were before the start.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `covariate`, `mean_treated`, `mean_control`, `effect_size`, `n_treated`, `n_control`,
+        `band` ("ok" up to .05, "adjust" up to .25, else "fails").
+    treatment : str
+        The contrast.
+    """
+
+    table: pd.DataFrame
+    treatment: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a covariate."""
+        return self.table.copy()
+
+    def sentence(self) -> str:
+        """Say which difference is the largest and whether it matters."""
+        known = self.table.dropna(subset="effect_size")
+        if known.empty:
+            return f"{self.treatment}: no covariate can be compared."
+        worst = known.loc[known["effect_size"].abs().idxmax()]
+        meaning = {
+            "ok": "small enough to leave alone",
+            "adjust": "to be adjusted for in the analysis",
+            "fails": "too large for adjustment to mend",
+        }[worst["band"]]
+        return (
+            f"{self.treatment}: the largest difference at the start is in {worst['covariate']}, "
+            f"{words.number(worst['effect_size'], 2, sign=True)} SD, {meaning}."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the differences with the limits of .05 and .25."""
+        from evidence.show import figures
+
+        return figures.draw_balance(self.table, _axes(ax))
+
+    def _repr_html_(self) -> str:
+        return _page(self.sentence(), self.table)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Flow:
+    """How many pupils and schools of each arm reached each stage.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `stage`, `arm`, `n_pupils` and, with clusters, `n_schools`.
+    """
+
+    table: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a stage and arm."""
+        return self.table.copy()
+
+    def sentence(self) -> str:
+        """Say how many began and how many are analysed."""
+        totals = self.table.groupby("stage", sort=False)["n_pupils"].sum()
+        return (
+            f"Of {totals.iloc[0]:,} pupils assigned, {totals.iloc[-1]:,} "
+            f"({100 * totals.iloc[-1] / totals.iloc[0]:.0f}%) are analysed."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the participant flow (CONSORT)."""
+        from evidence.show import figures
+
+        return figures.draw_flow(self.table, _axes(ax))
+
+    def _repr_html_(self) -> str:
+        return _page(self.sentence(), self.table)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Attrition:
+    """How many were lost, and whether the arms lost alike.
+
+    Parameters
+    ----------
+    overall, treated, control, differential : float
+        Proportions lost; `differential` is the absolute difference between the arms.
+    boundary_cautious, boundary_optimistic : float
+        Largest differential at this overall loss that WWC calls low; NaN where none is.
+    cautious, optimistic : {"low", "high"}
+        The rating by each boundary.
+    treatment : str
+        The contrast.
+    n_assigned, n_analysed : int
+    """
+
+    overall: float
+    treated: float
+    control: float
+    differential: float
+    boundary_cautious: float
+    boundary_optimistic: float
+    cautious: str
+    optimistic: str
+    treatment: str
+    n_assigned: int
+    n_analysed: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row, a column a field."""
+        return pd.DataFrame([{field.name: getattr(self, field.name) for field in fields(self)}])
+
+    def sentence(self) -> str:
+        """Say the loss and its rating."""
+        return (
+            f"{100 * self.overall:.1f}% of {self.n_assigned:,} pupils were lost, "
+            f"{100 * self.differential:.1f} points apart between the arms: {self.cautious} "
+            f"attrition by WWC's cautious boundary, {self.optimistic} by its optimistic one."
+        )
+
+    def _repr_html_(self) -> str:
+        return _page(self.sentence(), self.to_frame())
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]
+
+
+def _page(sentence: str, table: pd.DataFrame, caveats: tuple[str, ...] = ()) -> str:
+    """Return sentence, table and caveats as escaped HTML."""
+    notes = "".join(f"<li>{html.escape(caveat)}</li>" for caveat in caveats)
+    body = table.to_html(index=False, border=0, na_rep="", float_format="{:.4g}".format)
+    return f"<p>{html.escape(sentence)}</p>{body}" + (f"<ul>{notes}</ul>" if notes else "")
