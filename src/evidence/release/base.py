@@ -1,0 +1,66 @@
+"""Read the released evidence base: `published/current` and nothing else.
+
+Where `published` is not given it is the folder named by EVIDENCE_PUBLISHED, else ``published``.
+It may also be one release's own folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.errors import EvidenceError
+
+
+def folder(published: str | Path | None = None) -> Path:
+    """Return the folder of the current release.
+
+    Raises
+    ------
+    EvidenceError
+        There is no release.
+    """
+    root = Path(published or os.environ.get("EVIDENCE_PUBLISHED") or "published")
+    for place in (root, root / "current"):
+        if (place / "release.json").is_file():
+            return place
+    raise EvidenceError(f"no release in {root}: make one with evidence release")
+
+
+def release(published: str | Path | None = None) -> dict[str, Any]:
+    """Return what the release says of itself: number, date, rules, programmes, runs, figures."""
+    return json.loads((folder(published) / "release.json").read_text(encoding="utf-8"))
+
+
+def programmes(published: str | Path | None = None) -> list[dict[str, Any]]:
+    """Return the programmes of the release in the register's order, as plain data."""
+    return release(published)["programmes"]
+
+
+def effects(published: str | Path | None = None) -> pd.DataFrame:
+    """Return the released `effects`: one row an estimate, counts rounded."""
+    return pd.read_parquet(folder(published) / "effects.parquet")
+
+
+def indicators(published: str | Path | None = None) -> pd.DataFrame:
+    """Return the released `indicators`: one row a monitored figure, symbols kept."""
+    return pd.read_parquet(folder(published) / "indicators.parquet")
+
+
+def figure(programme: str, cohort: str, name: str, published: str | Path | None = None) -> str:
+    """Return a released figure as SVG.
+
+    Raises
+    ------
+    EvidenceError
+        The release has no such figure.
+    """
+    wanted = {"programme": programme, "cohort": cohort, "name": name}
+    for entry in release(published)["figures"]:  # the list decides, never a path made of words
+        if wanted.items() <= entry.items():
+            return (folder(published) / f"{entry['path']}.svg").read_text(encoding="utf-8")
+    raise EvidenceError(f"no figure {name!r} of {programme}/{cohort} in this release")

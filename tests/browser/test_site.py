@@ -1,0 +1,52 @@
+import pytest
+
+pytestmark = pytest.mark.slow
+PAGES = ("index.html", "lamp/2018.html", "star/K.html", "sure.html")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_from_a_folder_is_quiet_fits_and_is_accessible(published, visit, name, width):
+    seen = visit(width)
+    seen.page.goto((published / "current" / name).resolve().as_uri())
+    for summary in seen.page.locator("summary").all():
+        summary.click()
+    assert seen.page.locator("h1").count() == 1
+    assert seen.overflow() <= 0
+    assert seen.violations() == []
+    assert seen.outside("file://") == []
+    assert seen.faults == []
+
+
+def test_index_filters_leave_the_rows_that_agree(published, visit):
+    seen = visit(1280)
+    page = seen.page
+    page.goto((published / "current/index.html").resolve().as_uri())
+    shown = page.locator("tr[data-verdict]:visible")
+    assert shown.count() == 8
+    page.get_by_label("Verdict").select_option("worse than similar")
+    assert shown.count() == 1
+    assert "Mobilise: TA training" in shown.first.inner_text()
+    assert page.get_by_role("status").inner_text() == "1 of 8 results shown"
+    assert page.get_by_role("heading", name="Measured in percentage points").count() == 0
+    page.get_by_label("Year").select_option("2017/18")
+    assert shown.count() == 0
+    assert page.get_by_role("status").inner_text() == "No result matches these choices."
+    assert seen.violations() == []
+
+
+def test_index_without_script_shows_every_row_and_no_dead_control(published, visit):
+    seen = visit(1280, java_script_enabled=False)
+    seen.page.goto((published / "current/index.html").resolve().as_uri())
+    assert seen.page.locator("tr[data-verdict]:visible").count() == 8
+    assert seen.page.locator("select:visible").count() == 0
+
+
+def test_index_by_keyboard_reaches_a_programme(published, visit):
+    page = visit(1280).page
+    page.goto((published / "current/index.html").resolve().as_uri())
+    page.get_by_label("Verdict").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/lamp/2018.html")
+    assert page.locator("h1").inner_text() == "LAMP, 2017/18: better than similar"
