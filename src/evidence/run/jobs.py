@@ -1,0 +1,284 @@
+"""From the register to jobs: one a programme and cohort, checked before any kernel starts.
+
+A job's key is a hash of everything that can change its result, so that a run folder named by the
+key is proof that this very job was done.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from evidence.data.register import Cohort, Programme, load, nearest
+from evidence.errors import EvidenceError
+
+# What the runner itself sets; a notebook declares them, the register never does.
+RUN_PARAMETERS = ("data", "out", "run_id")
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Where a project's parts lie.
+
+    Parameters
+    ----------
+    register : Path
+        The register of programmes.
+    data : Path
+        Folder that the register's files are relative to.
+    notebooks : Path
+        Folder of the parameterised notebooks.
+    runs, published : Path
+        The private zone of candidate results and the public one of releases.
+    """
+
+    register: Path = Path("data/programmes.toml")
+    data: Path = Path("data")
+    notebooks: Path = Path("notebooks")
+    runs: Path = Path("runs")
+    published: Path = Path("published")
+
+    @property
+    def lock(self) -> Path:
+        """The lock file beside the notebooks folder."""
+        return self.notebooks.resolve().parent / "requirements.lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One notebook to run with one set of parameters.
+
+    Parameters
+    ----------
+    programme, cohort : str
+        Names in the register.
+    notebook : Path
+        The notebook to execute.
+    parameters : dict
+        Literal values, with input paths relative to the data folder.
+    inputs : dict
+        Input path (relative to the data folder) to SHA-256 of its content.
+    notebook_sha256 : str
+        Hash of the notebook's source cells.
+    key : str
+        Hash of all the above, the package's source and the lock file.
+    """
+
+    programme: str
+    cohort: str
+    notebook: Path
+    parameters: dict[str, Any]
+    inputs: dict[str, str]
+    notebook_sha256: str
+    key: str
+
+    @property
+    def run_id(self) -> str:
+        """Short form of the key, which names the run's folder and its results."""
+        return self.key[:16]
+
+    @property
+    def label(self) -> str:
+        """Programme and cohort, as progress lines and messages call the job."""
+        return f"{self.programme}/{self.cohort}"
+
+    def folder(self, runs: Path) -> Path:
+        """Return the run folder, which exists when and only when every cell ran."""
+        return runs / self.programme / self.cohort / self.run_id
+
+
+def plan(project: Project) -> list[Job]:
+    """Make the jobs of a register.
+
+    Parameters
+    ----------
+    project : Project
+        Where the register, data and notebooks lie.
+
+    Returns
+    -------
+    list of Job
+        One a programme and cohort, in the register's order.
+
+    Raises
+    ------
+    EvidenceError
+        The first of the faults that `check` finds, with how many more there are.
+    """
+    jobs, faults = _plan(project)
+    if faults:
+        more = f" (and {len(faults) - 1} more: evidence check)" if len(faults) > 1 else ""
+        raise EvidenceError(faults[0] + more)
+    return jobs
+
+
+def check(project: Project) -> list[str]:
+    """Return every fault in the register's jobs, a line each; empty when all is well."""
+    return _plan(project)[1]
+
+
+def _plan(project: Project) -> tuple[list[Job], list[str]]:
+    programmes = load(project.register)
+    hashes = cache(sha256)
+    surroundings = [_package_sha256(), sha256(project.lock) if project.lock.exists() else ""]
+    jobs, faults = [], []
+    for programme in programmes:
+        for cohort in programme.cohorts:
+            try:
+                jobs.append(_job(project, programme, cohort, hashes, surroundings))
+            except EvidenceError as fault:
+                faults.append(f"{project.register}: {programme.name}/{cohort.name}: {fault}")
+    return jobs, faults
+
+
+def _job(project, programme: Programme, cohort: Cohort, hashes, surroundings) -> Job:
+    path = project.notebooks / f"{programme.notebook}.ipynb"
+    if not path.is_file():
+        there = sorted(p.stem for p in project.notebooks.glob("*.ipynb"))
+        raise EvidenceError(
+            f"no notebook {programme.notebook!r} in {project.notebooks}; "
+            f"{nearest(programme.notebook, there)}"
+        )
+    notebook = read_notebook(path)
+    declared = declared_parameters(notebook, path)
+    parameters = _parameters(programme, cohort, declared)
+    inputs = {}
+    for name, value in cohort.files.items():
+        for file in [value] if isinstance(value, str) else value:
+            if not (project.data / file).is_file():
+                made = file.startswith(("sample/", "star/"))
+                hint = "; evidence sample makes it" if made else ""
+                raise EvidenceError(f"{name}: no file {file!r} in {project.data}{hint}")
+            inputs[file] = hashes(project.data / file)
+    sources = [[cell["cell_type"], "".join(cell["source"])] for cell in notebook["cells"]]
+    notebook_sha256 = hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+    name = [programme.name, cohort.name]
+    everything = [name, notebook_sha256, parameters, inputs, *surroundings]
+    return Job(
+        programme=programme.name,
+        cohort=cohort.name,
+        notebook=path,
+        parameters=parameters,
+        inputs=inputs,
+        notebook_sha256=notebook_sha256,
+        key=hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    default: Any
+    mark: str  # the first word of its comment
+
+
+def read_notebook(path: Path) -> dict[str, Any]:
+    """Read a notebook file as plain data."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        return {"cells": notebook["cells"], "metadata": notebook["metadata"]}
+    except (ValueError, KeyError, TypeError):
+        raise EvidenceError(f"{path}: not a notebook; save it again from JupyterLab") from None
+
+
+def declared_parameters(notebook: dict[str, Any], path: Path) -> dict[str, _Declared]:
+    """Read the literal defaults of the cell tagged `parameters`.
+
+    A parameter whose comment begins with "required" has to be given by the register; one whose
+    comment begins with "default" keeps its value where the register gives none. All others are
+    values to try the notebook with, and are empty in a run unless the register gives them.
+
+    Raises
+    ------
+    EvidenceError
+        There is no such cell, or a default is not a literal.
+    """
+    for cell in notebook["cells"]:
+        if "parameters" in cell.get("metadata", {}).get("tags", []):
+            source = "".join(cell["source"])
+            break
+    else:
+        raise EvidenceError(f"{path}: no cell is tagged 'parameters'")
+    lines = source.splitlines()
+    declared = {}
+    for node in ast.parse(source).body:
+        try:
+            (target,) = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+            default = ast.literal_eval(node.value)
+        except (AttributeError, ValueError):
+            raise EvidenceError(
+                f"{path}, parameters cell, line {node.lineno}: use plain literals only, "
+                "such as name = 'value'"
+            ) from None
+        comment = re.match(r"\W*(\w*)", lines[node.lineno - 1].partition("#")[2])
+        declared[target.id] = _Declared(default, comment[1])
+    return declared
+
+
+def _parameters(programme: Programme, cohort: Cohort, declared: dict) -> dict[str, Any]:
+    stated = {**programme.parameters, **cohort.files, **cohort.parameters}
+    offered = {
+        "programme": programme.name,
+        "cohort": cohort.name,
+        "title": programme.title,
+        "cohort_title": cohort.title,
+        "design": programme.design,
+        "simulated": programme.simulated,
+        "outcomes": [asdict(outcome) for outcome in programme.outcomes],
+        "subgroups": programme.subgroups,
+    }
+    allowed = [name for name in declared if name not in (*offered, *RUN_PARAMETERS)]
+    for name in stated:
+        if name not in allowed:
+            raise EvidenceError(
+                f"notebook {programme.notebook!r} has no parameter {name!r}; "
+                f"{nearest(name, allowed)}"
+            )
+    parameters = {name: value for name, value in offered.items() if name in declared} | stated
+    for name, spec in declared.items():
+        if name in RUN_PARAMETERS:
+            continue
+        if name not in parameters:
+            if spec.mark == "required":
+                raise EvidenceError(
+                    f"parameter {name!r} of notebook {programme.notebook!r} is required; "
+                    "state it under parameters or files"
+                )
+            if spec.mark != "default":
+                parameters[name] = type(spec.default)()
+        elif not _same_type(parameters[name], spec.default):
+            raise EvidenceError(
+                f"parameter {name!r} must be {type(spec.default).__name__} "
+                f"(as in {spec.default!r}), not {parameters[name]!r}"
+            )
+    return parameters
+
+
+def _same_type(value: Any, default: Any) -> bool:
+    if default is None:
+        return True
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, list) and default and isinstance(value, list):
+        return all(_same_type(item, default[0]) for item in value)
+    return type(value) is type(default)
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def _package_sha256() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
