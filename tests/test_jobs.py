@@ -11,7 +11,7 @@ programme = "x"
 cohort = "x"
 outcomes = []
 ks2 = ["a.csv"]  # required: tables
-claim = ""
+remark = "sample"  # words to try
 start = 2018  # a value to try
 share = 0.5  # default: half
 data = "."
@@ -62,8 +62,8 @@ def set_register(project, old, new):
 def test_plan_gives_the_notebook_what_it_declares_and_no_more(project):
     (job,) = plan(project)
     assert job.label == "lamp/2018"
-    assert set(job.parameters) == {"programme", "cohort", "outcomes", "ks2", "claim", "start"}
-    assert job.parameters["start"] == 0  # the notebook's own 2018 is for trying it only
+    assert set(job.parameters) == {"programme", "cohort", "outcomes", "ks2", "remark", "start"}
+    assert job.parameters["remark"] == ""  # the notebook's own words are for trying it only
     assert job.parameters["outcomes"][0]["name"] == "PTMAT_EXP"
     assert list(job.inputs) == ["sample/ks2_2018.csv"]
 
@@ -76,7 +76,7 @@ def test_key_changes_with_data_notebook_and_parameters_but_not_otherwise(project
     keys.add(plan(project)[0].key)
     (project.notebooks / "impact.ipynb").write_text(json.dumps(notebook(more=["1 + 1"])))
     keys.add(plan(project)[0].key)
-    set_register(project, "4.2%", "4.3%")
+    set_register(project, "start = 2018", "start = 2019")
     keys.add(plan(project)[0].key)
     assert len(keys) == 4
 
@@ -84,15 +84,13 @@ def test_key_changes_with_data_notebook_and_parameters_but_not_otherwise(project
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("claim =", "clam =", "notebook 'impact' has no parameter 'clam'; did you mean 'claim'?"),
-        ("claim =", "out =", "notebook 'impact' has no parameter 'out'; allowed: ks2, claim, "
+        ("start =", "strt =", "notebook 'impact' has no parameter 'strt'; did you mean 'start'?"),
+        ("start =", "out =", "notebook 'impact' has no parameter 'out'; allowed: ks2, remark, "
          "start, share"),
-        ('claim = "closing the gap by 4.2%"', "claim = 4", "parameter 'claim' must be str (as in "
-         "''), not 4"),
-        ('claim = "closing the gap by 4.2%"', 'start = "2018"', "parameter 'start' must be int (as "
-         "in 2018), not '2018'"),
-        ('claim = "closing the gap by 4.2%"', "share = true", "parameter 'share' must be float (as "
-         "in 0.5), not True"),
+        ("start = 2018", "remark = 4", "parameter 'remark' must be str (as in 'sample'), not 4"),
+        ("start = 2018", 'start = "2018"', "parameter 'start' must be int (as in 2018), not "
+         "'2018'"),
+        ("start = 2018", "share = true", "parameter 'share' must be float (as in 0.5), not True"),
         ("ks2 =", "kS2 =", "notebook 'impact' has no parameter 'kS2'; did you mean 'ks2'?"),
         ("{ ks2 = [\"sample/ks2_2018.csv\"] }", "{}", "parameter 'ks2' of notebook 'impact' is "
          "required; state it under parameters or files"),

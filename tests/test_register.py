@@ -13,8 +13,9 @@ cost = 212
 design = "matched"
 notebook = "impact"
 simulated = true
-[programme.lamp.parameters]
 claim = "closing the gap by 4.2%"
+[programme.lamp.parameters]
+start = 2018
 [[programme.lamp.outcomes]]
 name = "PTMAT_EXP"
 title = "Maths"
@@ -60,12 +61,12 @@ def test_card_shows_neither_files_nor_parameters(tmp_path):
         ("cost = 212", 'cost = "212"', "line 6: cost must be a number, not '212'"),
         ("cost = 212", "cost = true", "line 6: cost must be a number, not True"),
         ('"matched"', '"matchd"', "line 7: design is 'matchd'; did you mean 'matched'?"),
-        ("primary = true\n", "", "line 12: lamp needs exactly one primary outcome"),
-        ('"PTREAD_EXP"', '"PTMAT_EXP"', "line 12: lamp has two outcomes named 'PTMAT_EXP'"),
-        ('title = "Reading"\n', "", "line 18: programme.lamp.outcomes.1 needs the key 'title'"),
-        ("lamp.parameters", "lamp.params", "line 10: unknown key 'params'; did you mean "
+        ("primary = true\n", "", "line 13: lamp needs exactly one primary outcome"),
+        ('"PTREAD_EXP"', '"PTMAT_EXP"', "line 13: lamp has two outcomes named 'PTMAT_EXP'"),
+        ('title = "Reading"\n', "", "line 19: programme.lamp.outcomes.1 needs the key 'title'"),
+        ("lamp.parameters", "lamp.params", "line 11: unknown key 'params'; did you mean "
          "'parameters'?"),
-        ('name = "2018"', 'name = "20 18"', "line 24: name '20 18': use letters, digits and "
+        ('name = "2018"', 'name = "20 18"', "line 25: name '20 18': use letters, digits and "
          "hyphens, no spaces"),
         ("[programme.lamp]", "[program.lamp]", "line 1: unknown key 'program'; did you mean "
          "'programme'?"),
@@ -83,7 +84,7 @@ def test_load_second_outcome_unit_names_its_own_line(tmp_path):
     path = write(tmp_path, head + '"Reading"' + tail.replace('"pp"', '"ppt"'))
     with pytest.raises(EvidenceError) as error:
         load(path)
-    assert str(error.value) == f"{path}, line 21: unit is 'ppt'; did you mean 'pp'?"
+    assert str(error.value) == f"{path}, line 22: unit is 'ppt'; did you mean 'pp'?"
 
 
 def test_load_missing_file_and_bad_toml_are_one_line(tmp_path):

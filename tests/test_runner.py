@@ -50,9 +50,7 @@ def project(tmp_path):
 
 
 def jobs_of(project, *cohorts):
-    head = GOOD.split("[[programme.lamp.cohorts]]")[0].replace(
-        'claim = "closing the gap by 4.2%"', ""
-    )
+    head = GOOD.split("[[programme.lamp.cohorts]]")[0].replace("start = 2018", "")
     project.register.write_text(head + "".join(COHORT.format(c) for c in cohorts))
     return plan(project)
 

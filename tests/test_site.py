@@ -95,7 +95,7 @@ def test_build_band_says_simulated_or_real(site):
 
 def test_build_page_has_claim_caveat_figure_and_source(site):
     page = pages(site)["lamp/2018.html"]
-    assert "What was reported: “closing the relative gap by 4.2%”" in page
+    assert "is named after: “closing the relative gap by 4.2%”" in page
     assert "<b>+2 months</b> (95% interval +1 to +3)" in page
     assert "fewer than 10 pupils had no baseline" in page
     assert '<svg role="img" aria-labelledby="effect-t effect-d"' in page

@@ -67,8 +67,8 @@ def test_detectable_is_the_mdes_of_the_study_that_was_run():
 
 def test_effect_sentence_too_little_data_says_what_could_have_been_found():
     assert words.effect_sentence(ROW) == (
-        "Pupils offered the programme made about 2 months’ more progress than similar pupils in "
-        "mathematics (95% interval −1 to +4 months). With 20 schools this study could only have "
+        "Pupils offered the programme made about 2 months’ more progress than similar pupils "
+        "(mathematics; 95% interval −1 to +4). With 20 schools this study could only have "
         "detected 3 months or more: too little data."
     )
 
@@ -78,8 +78,8 @@ def test_effect_sentence_one_month_less_and_acronym():
         "months": -1.0, "es_lower": -0.09, "es_upper": -0.02, "verdict": "worse than similar"
     }  # fmt: skip
     assert words.effect_sentence(row, outcome="GCSE maths") == (
-        "Pupils offered the programme made about 1 month’s less progress than similar pupils in "
-        "GCSE maths (95% interval −1 months)."
+        "Pupils offered the programme made about 1 month’s less progress than similar pupils "
+        "(GCSE maths; 95% interval −1)."
     )
 
 
@@ -89,9 +89,16 @@ def test_effect_sentence_percentage_points_without_months():
         "months": math.nan, "outcome": "Maths, expected standard",
     }  # fmt: skip
     assert words.effect_sentence(row).startswith(
-        "Pupils taking part: maths, expected standard was 3.1 percentage points higher than it "
-        "would otherwise have been (95% interval −0.4 to +6.6). With 20 schools"
+        "Pupils taking part did 3.1 percentage points better than similar pupils (maths, expected "
+        "standard; 95% interval −0.4 to +6.6). With 20 schools"
     )
+
+
+def test_relabel_changes_whole_names_only():
+    assert words.relabel("sx: M, sxx, ses", {"sx": "Sex", "ses": "Free meals"}) == (
+        "Sex: M, sxx, Free meals"
+    )
+    assert words.relabel("math_2", {}) == "math_2"
 
 
 def test_effect_sentence_suppressed_shows_no_figure():

@@ -84,6 +84,8 @@ class Programme:
         Short id: letters, digits and hyphens; also its id in participation files.
     title, phase, lead, about, ask_next : str
         What people read.
+    claim : str
+        What a report has said of it: examined, not repeated.
     cost : float
         Pounds a pupil a year.
     design : {"randomised", "matched", "staggered", "survey", "monitoring"}
@@ -114,13 +116,13 @@ class Programme:
     cohorts: tuple[Cohort, ...]
     simulated: bool = False
     ask_next: str = ""
+    claim: str = ""
     subgroups: list[str] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def card(self) -> dict[str, Any]:
         """Return what may be shown of the programme: everything but files and parameters."""
         card = {key: value for key, value in asdict(self).items() if key != "parameters"}
-        card["claim"] = str(self.parameters.get("claim", ""))
         card["cohorts"] = [{"name": c.name, "title": c.title} for c in self.cohorts]
         card["outcomes"] = [asdict(outcome) for outcome in self.outcomes]
         return card

@@ -116,27 +116,31 @@ def event_study(
     )
 
 
-def balance(found: Balance) -> Picture:
-    """Picture the differences between the arms before the start."""
+def balance(found: Balance, labels: Mapping[str, str] | None = None) -> Picture:
+    """Picture the differences between the arms before the start; `labels` names columns."""
+    table = found.to_frame()
+    table["covariate"] = [words.relabel(name, labels or {}) for name in table["covariate"]]
     return Picture(
         name="balance",
         kind="balance",
         title="How alike the groups were before the start",
-        alt=found.sentence(),
-        table=found.to_frame(),
+        alt=words.relabel(found.sentence(), labels or {}),
+        table=table,
         counts=("n_treated", "n_control"),
         statistics=("mean_treated", "mean_control", "effect_size"),
     )
 
 
-def flow(found: Flow) -> Picture:
-    """Picture the participant flow."""
+def flow(found: Flow, labels: Mapping[str, str] | None = None) -> Picture:
+    """Picture the participant flow; `labels` names arms."""
     table = found.to_frame()
+    table["arm"] = [words.relabel(name, labels or {}) for name in table["arm"]]
     totals = table.groupby("stage", sort=False)["n_pupils"].sum()
+    share = totals.iloc[-1] / totals.iloc[0]  # told to 5%: exact shares tell exact counts
     return Picture(
         name="flow",
         kind="flow",
-        title=f"{100 * totals.iloc[-1] / totals.iloc[0]:.0f}% of pupils are in the analysis",
+        title=f"About {5 * round(20 * share)}% of pupils are in the analysis",
         alt="Participant flow: pupils and schools of each group from assignment to analysis, as in "
         "the table.",
         table=table,

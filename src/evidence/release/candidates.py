@@ -94,7 +94,7 @@ def read(folder: Path, titles: Mapping[str, str]) -> Candidate:
         record=record,
         effects=protect_effects(effects, titles),
         indicators=protect_indicators(indicators),
-        pictures=pictures,
+        pictures=dict(sorted(pictures.items(), key=lambda item: item[1].picture.place)),
         refused=tuple(refused),
     )
 

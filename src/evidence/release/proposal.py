@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -89,7 +89,7 @@ def propose(
         effects = pd.concat(list(effects), ignore_index=True) if len(effects) else None
     checked = empty(EFFECTS) if effects is None else validate_effects(effects)
     figures = empty(INDICATORS) if indicators is None else validate_indicators(indicators)
-    pictures = tuple(pictures)
+    pictures = tuple(replace(picture, place=i) for i, picture in enumerate(pictures))
     drawn = {picture.name: picture for picture in pictures}
     if len(drawn) < len(pictures):
         raise EvidenceError("two pictures have one name; give each its own")

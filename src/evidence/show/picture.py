@@ -68,6 +68,8 @@ class Picture:
         Columns that count schools.
     axes : tuple of str
         Ordinal columns that describe the row (a year, a rank), not people.
+    place : int
+        Place among the pictures of a report; proposing sets it.
 
     Raises
     ------
@@ -84,6 +86,7 @@ class Picture:
     statistics: tuple[str, ...] = ()
     schools: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
+    place: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in _DRAW:

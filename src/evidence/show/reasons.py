@@ -47,12 +47,17 @@ def why(row: Mapping[str, Any], *, sure: str = "", source: str = "") -> str:
         parts.append(f"To bear in mind: {_esc(row['caveats'])}")
     if row["claim"]:
         size, span = tables.result(row)
+        said = "What was reported"
+        if row["simulated"]:
+            said = (
+                "What a public report says of the real programme this simulated one is named after"
+            )
         size += "" if row["months"] != row["months"] else " month" + "s" * (abs(row["months"]) != 1)
         parts.append(
-            f"What was reported: “{_esc(row['claim'])}”. What these data support: "
+            f"{said}: “{_esc(row['claim'])}”. What these data support: "
             f"<b>{size}</b> (95% interval {span}), <b>{_esc(row['verdict'])}</b>."
             if row["estimate"] == row["estimate"]
-            else f"What was reported: “{_esc(row['claim'])}”. These data are too few to show."
+            else f"{said}: “{_esc(row['claim'])}”. These data are too few to show."
         )
     if row["ask_next"]:
         parts.append(f"What to ask next: <b>{_esc(row['ask_next'])}</b>.")

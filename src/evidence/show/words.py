@@ -7,6 +7,7 @@ the rounded and suppressed row that leaves.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,17 +135,17 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
             else "about the same progress as similar pupils"
         )
         sentence = (
-            f"{whose} made {found} in {_lower(outcome)} "
-            f"({level} {months_range(row['es_lower'], row['es_upper'])} months)."
+            f"{whose} made {found} ({_lower(outcome)}; {level} "
+            f"{months_range(row['es_lower'], row['es_upper'])})."
         )
     else:
         unit = _UNITS[row["unit"]]
         digits = 2 if row["unit"] == "sd" else 1
         low, high = (number(row[key], digits, sign=True) for key in ("ci_lower", "ci_upper"))
-        way = "higher" if row["estimate"] > 0 else "lower"
+        way = "better" if row["estimate"] > 0 else "worse"
         sentence = (
-            f"{whose}: {_lower(outcome)} was {number(abs(row['estimate']), digits)} {unit} {way} "
-            f"than it would otherwise have been ({level} {low} to {high})."
+            f"{whose} did {number(abs(row['estimate']), digits)} {unit} {way} than similar pupils "
+            f"({_lower(outcome)}; {level} {low} to {high})."
         )
     return f"{sentence} {_ending(row)}".strip()
 
@@ -165,6 +166,14 @@ def _ending(row: Mapping[str, Any]) -> str:
     else:
         found = f"an effect of {size:.2f} SD or more"
     return f"{study} could only have detected {found}: too little data."
+
+
+def relabel(text: str, labels: Mapping[str, str]) -> str:
+    """Put the words of `labels` in place of the names they belong to, whole names only."""
+    if not labels:
+        return text
+    names = "|".join(re.escape(name) for name in sorted(labels, key=len, reverse=True))
+    return re.sub(rf"(?<!\w)({names})(?!\w)", lambda match: labels[match[1]], text)
 
 
 def _lower(title: str) -> str:
