@@ -39,12 +39,12 @@ dashboard: $(READY) ## Serve the board dashboard on this machine
 check: $(READY) ## Lint, contracts and quick tests (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -n 2 -m "not slow"
 
 test: $(READY) browser ## Everything: what CI runs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2
 
 fix: $(READY) ## Format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .

@@ -295,7 +295,7 @@ def test_ks2_panel_wrong_years_levels_and_files_are_refused(write):
     )
     fails(
         lambda: readers.ks2_panel({2017: path}, measures, levels=["schools"]),
-        "levels: 'schools' is not known; the nearest is school",
+        "levels: 'schools' is not known; did you mean 'school'?",
     )
     fails(
         lambda: readers.ks2_panel({2017: path}, measures, levels=["special", "la"]),
@@ -346,7 +346,7 @@ def test_select_keeps_rows_by_values_compared_as_text(write):
     assert readers.select(frame, {"gr": 1, "id": "1"}).to_numpy().tolist() == [[1, "1", 7]]
     assert readers.select(frame, {}).equals(frame)
     fails(lambda: readers.select(frame, {"gr": "2"}), "where: no row has gr = '2'")
-    fails(lambda: readers.select(frame, {"grs": 1}), "where: no column 'grs'; the nearest is 'gr'")
+    fails(lambda: readers.select(frame, {"grs": 1}), "where: no column 'grs'; did you mean 'gr'?")
 
 
 def test_table_without_header_names_columns_by_number(write):

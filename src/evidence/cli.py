@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, nearest
 
 if TYPE_CHECKING:
     from evidence.run.jobs import Project
@@ -153,7 +153,6 @@ def _project(register: Path, data: Path, notebooks: Path, runs: Path = RUNS) -> 
 
 
 def _chosen(project: Project, only: list[str]) -> list:
-    from evidence.data.register import nearest
     from evidence.run.jobs import plan
 
     jobs = plan(project)

@@ -5,7 +5,6 @@ A code such as `SUPP` stays beside the number it replaces and is never turned in
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data.cells import MISSING, NUMBER, Sheet, sheet, typed, value
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, nearest
 
 MEASURES = ("PTRWM_EXP", "PTREAD_EXP", "PTMAT_EXP", "READPROG", "MATPROG")
 LEVELS = {
@@ -156,8 +155,9 @@ def ks2_panel(
         raise EvidenceError("files: no key stage 2 table; give at least one year and its file")
     for level in levels:
         if level not in LEVELS.values():
-            near = difflib.get_close_matches(level, LEVELS.values(), n=1, cutoff=0.0)[0]
-            raise EvidenceError(f"levels: {level!r} is not known; the nearest is {near}")
+            raise EvidenceError(
+                f"levels: {level!r} is not known; {nearest(level, LEVELS.values())}"
+            )
     panel = pd.concat([ks2(files[year], year, measures) for year in sorted(files)])
     panel = panel[panel["level"].isin(list(levels))]
     if panel.empty:
@@ -240,8 +240,7 @@ def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
     """
     for name, wanted in where.items():
         if name not in frame.columns:
-            near = difflib.get_close_matches(name, frame.columns, n=1, cutoff=0.0)[0]
-            raise EvidenceError(f"where: no column {name!r}; the nearest is {near!r}")
+            raise EvidenceError(f"where: no column {name!r}; {nearest(name, frame.columns)}")
         frame = frame[frame[name].astype("str") == str(wanted)]
         if frame.empty:
             raise EvidenceError(f"where: no row has {name} = {wanted!r}")

@@ -6,7 +6,6 @@ the file, the line in it, the reason and the nearest allowed name.
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.data.schema import EFFECT_UNITS
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, nearest
 
 DESIGNS = ("randomised", "matched", "staggered", "survey", "monitoring")
 
@@ -163,13 +162,6 @@ def load(path: str | Path) -> tuple[Programme, ...]:
     if not isinstance(programmes, dict) or not programmes:
         raise EvidenceError(f"{path}: no programme; add one as [programme.NAME]")
     return tuple(reader.programme(name, body) for name, body in programmes.items())
-
-
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return a hint that names the allowed word most like `word`, or all of them."""
-    allowed = list(allowed)
-    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"allowed: {', '.join(allowed) or 'none'}"
 
 
 class _Reader:

@@ -233,6 +233,7 @@ def row(
     n_schools: int | None = None,
     run_id: str = "interactive",
     attainment: bool = True,
+    labels: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return the one-row table of the `effects` contract.
 
@@ -260,6 +261,8 @@ def row(
         otherwise; schools default to its clusters, where it has any.
     attainment : bool
         False for outcomes such as attendance: they are never told in months.
+    labels : mapping, optional
+        Names of columns and arms in words, put into caveats and method.
 
     Raises
     ------
@@ -319,5 +322,8 @@ def row(
         "strength": float(getattr(strength, "padlocks", nan if strength is None else strength)),
         "caveats": "; ".join(dict.fromkeys(notes)),
     }
+    spoken = {str(made["outcome"]): str(entry["title"])} if "title" in entry else {}
+    for key in ("caveats", "method"):
+        made[key] = words.relabel(str(made[key]), spoken | dict(labels or {}))
     made["sentence"] = words.effect_sentence(made, outcome=str(entry.get("title", "")))
     return validate_effects(pd.DataFrame([made]))

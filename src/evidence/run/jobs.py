@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evidence.data.register import Cohort, Programme, load, nearest
-from evidence.errors import EvidenceError
+from evidence.data.register import Cohort, Programme, load
+from evidence.errors import EvidenceError, nearest
 
 # What the runner itself sets; a notebook declares them, the register never does.
 RUN_PARAMETERS = ("data", "out", "run_id")

@@ -1,0 +1,135 @@
+"""Whole reports on real and simulated input: register in, effects out, as `evidence run` does it."""
+
+import json
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+import evidence as ev
+from evidence.data.sample import make
+from evidence.run.jobs import Project, plan
+from evidence.run.runner import run
+
+pytestmark = pytest.mark.slow
+
+HAMPSHIRE = """\
+[programme.made-up]
+title = "A made-up programme for tests"
+phase = "Key Stage 2"
+lead = "nobody: the schools were drawn by a computer"
+about = "This programme never existed: its schools were drawn from the tables to try the analysis."
+cost = 0
+design = "matched"
+notebook = "impact"
+[programme.made-up.parameters]
+years = [2017, 2018, 2019]
+[[programme.made-up.outcomes]]
+name = "PTMAT_EXP"
+title = "Maths, expected standard"
+unit = "pp"
+smallest_worthwhile = 3.0
+primary = true
+[[programme.made-up.outcomes]]
+name = "MATPROG"
+title = "Progress in maths"
+unit = "points"
+smallest_worthwhile = 0.6
+sd = 7.1
+[[programme.made-up.cohorts]]
+name = "2019"
+title = "Made up for 2018/19"
+files = { ks2 = ["2016.csv", "2017.csv", "2018.csv"], participation = "made_up.csv" }
+parameters = { start = 2019 }
+"""
+
+
+class Quiet:
+    def cell(self, worker, job, k, n):
+        pass
+
+    def ended(self, worker, outcome):
+        pass
+
+
+def effects_of(jobs, project):
+    outcomes = run(jobs, project, Quiet(), workers=2)
+    assert [outcome.error for outcome in outcomes] == [""] * len(jobs)
+    frames = [pd.read_parquet(job.folder(project.runs) / "effects.parquet") for job in jobs]
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    make(folder / "data", 2026)
+    return Project(
+        register=ROOT / "data" / "programmes.toml",
+        data=folder / "data",
+        notebooks=ROOT / "notebooks",
+        runs=folder / "runs",
+    )
+
+
+def test_trial_on_star_gives_what_the_library_gives(sample):
+    jobs = [job for job in plan(sample) if job.label == "star/K"]
+    effects = effects_of(jobs, sample)
+    star = ev.readers.select(ev.readers.table(sample.data / "star" / "star.csv"), {"gr": "K"})
+    expected = ev.trials.effect_size(
+        star, outcome="math", treatment="cltype", reference="reg", arm="small",
+        covariates=["ses", "sx"], cluster="tch", strata="sch",
+    )  # fmt: skip
+    row = effects.iloc[0]
+    assert row["primary"]
+    assert row["estimate"] == pytest.approx(expected.estimate, rel=1e-12)
+    assert row["std_error"] == pytest.approx(expected.std_error, rel=1e-12)
+    # Krueger (1999), Quarterly Journal of Economics 114(2): about .2 SD for small classes.
+    assert 0.15 < row["effect_size"] < 0.25
+    assert row["verdict"] == "better than similar"
+    assert effects["outcome"].tolist() == ["math", "read"]
+
+
+def test_trials_of_the_sample_county_hold_the_truth_as_often_as_they_say(sample):
+    truth = json.loads((sample.data / "sample" / "truth.json").read_text())["programmes"]
+    jobs = [job for job in plan(sample) if job.programme.startswith("mobilise-")]
+    effects = effects_of(jobs, sample)
+    held = [
+        row.es_lower <= truth[row.programme][row.cohort][row.outcome]["estimate"] <= row.es_upper
+        for row in effects[effects["primary"]].itertuples()
+    ]
+    # Six intervals of 95%: five or six hold the truth with probability .967.
+    assert len(held) == 6
+    assert sum(held) >= 5
+    harmful = effects.set_index("programme").loc["mobilise-assistants"]
+    assert harmful["verdict"] == "worse than similar"
+
+
+def test_impact_on_real_hampshire_tables_of_a_made_up_group(shared, tmp_path, rng):
+    tables = shared / "data" / "performance-tables"
+    data = tmp_path / "data"
+    data.mkdir()
+    for year in (2016, 2017, 2018):
+        (data / f"{year}.csv").symlink_to(tables / f"{year}_hampshire850-ks2.csv")
+    files = {year + 1: data / f"{year}.csv" for year in (2016, 2017, 2018)}
+    panel = ev.readers.ks2_panel(files, ["PTMAT_EXP"])
+    everywhere = panel.groupby("urn")["year"].nunique() == 3
+    schools = rng.choice(sorted(everywhere[everywhere].index), 30, replace=False)
+    spells = pd.DataFrame({"urn": schools, "programme": "made-up", "start": 2019, "end": 2019})
+    spells.to_csv(data / "made_up.csv", index=False)
+    (data / "register.toml").write_text(HAMPSHIRE)
+    project = Project(
+        register=data / "register.toml",
+        data=data,
+        notebooks=ROOT / "notebooks",
+        runs=tmp_path / "runs",
+    )
+    effects = effects_of(plan(project), project)
+    chosen = ev.impact.exposure(panel, spells)
+    expected = ev.impact.did(
+        chosen, outcome="PTMAT_EXP", treatment="made-up", unit="urn", time="year",
+        weights="n_pupils",
+    )  # fmt: skip
+    row = effects.iloc[0]
+    assert row["estimate"] == pytest.approx(expected.estimate, rel=1e-10)
+    assert row["n_schools"] == 30
+    assert row["ci_lower"] < 0 < row["ci_upper"]
