@@ -15,14 +15,13 @@ $(READY): requirements.lock pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "python3 is too old: 3.11 or later is needed"; exit 1; }
 	@python3 -m venv $(VENV)
-	@if command -v uv >/dev/null 2>&1; then \
-	  uv pip sync --python $(BIN)/python --require-hashes requirements.lock && \
-	  uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
-	else \
-	  $(BIN)/python -m pip install --progress-bar on --require-hashes -r requirements.lock | \
-	    grep --line-buffered -E '^(Installing|Successfully)' | cut -c1-76; \
-	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . ; \
-	fi
+	@{ command -v uv >/dev/null 2>&1 && \
+	  uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; } || \
+	  $(BIN)/python -m pip install --disable-pip-version-check --require-hashes \
+	    --requirement requirements.lock | grep --line-buffered -E '^(Collecting|Installing)' | \
+	    cut -c1-76
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
 	@touch $(READY)
 
 run: $(READY) ## Sample county, every programme x cohort, release, site
