@@ -1,4 +1,6 @@
 # Two commands are enough: `make run` makes the evidence base, `make test` proves the code.
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup run dashboard check test fix lock browser clean
 VENV := .venv
