@@ -6,6 +6,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -17,13 +18,12 @@ $(READY): requirements.lock pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "python3 is too old: 3.11 or later is needed"; exit 1; }
 	@python3 -m venv $(VENV)
-	@{ command -v uv >/dev/null 2>&1 && \
-	  uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; } || \
-	  $(BIN)/python -m pip install --disable-pip-version-check --require-hashes \
-	    --requirement requirements.lock | grep --line-buffered -E '^(Collecting|Installing)' | \
-	    cut -c1-76
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-	  --no-build-isolation --editable .
+	@# uv does in seconds what takes pip minutes; it comes from the lock file too, hashes and all.
+	@sed -n '/^uv==/,/^    # via/p' requirements.lock > $(VENV)/uv.txt
+	@$(PIP) --require-hashes --requirement $(VENV)/uv.txt && \
+	  $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock || \
+	  $(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 run: $(READY) ## Sample county, every programme x cohort, release, site
