@@ -1,4 +1,4 @@
-"""Whole reports on real and simulated input: register in, effects out, as `evidence run` does it."""
+"""Whole reports on real and simulated input: register in, effects out, as `evidence run` does."""
 
 import json
 

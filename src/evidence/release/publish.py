@@ -28,6 +28,9 @@ _SHOWN = (
 _OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
 
 
+RULES = {"threshold": THRESHOLD, "base": BASE}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseReport:
     """What a release did.
@@ -92,10 +95,13 @@ def release(
         No run may leave, or two runs speak for one programme and cohort.
     """
     cards = [_card(programme) for programme in programmes]
+    runs = [Path(folder) for folder in runs]
+    if unchanged := _unchanged(runs, cards, reviewer, Path(published)):
+        return unchanged
     titles = {c["name"]: {o["name"]: o["title"] for o in c["outcomes"]} for c in cards}
     found: dict[str, candidates.Candidate] = {}
     refused: list[str] = []
-    for folder in map(Path, runs):
+    for folder in runs:
         label = "/".join(folder.parts[-3:-1])
         try:
             one = candidates.read(folder, titles.get(folder.parts[-3], {}))
@@ -113,7 +119,7 @@ def release(
     record = {
         "schema": 1,
         "reviewer": reviewer,
-        "rules": {"threshold": THRESHOLD, "base": BASE},
+        "rules": RULES,
         "programmes": cards,
         "runs": {one.record["run_id"]: one.record for one in found.values()},
         "suppressed": suppressed,
@@ -126,7 +132,7 @@ def release(
         new=new,
         estimates=sum(len(one.effects.table) for one in found.values()),
         figures=sum(len(one.pictures) for one in found.values()),
-        suppressed=tuple(f"{key}: {line}" for key, lines in suppressed.items() for line in lines),
+        suppressed=_lines(suppressed),
         refused=tuple(refused),
     )
 
@@ -192,6 +198,39 @@ def publish(
         folder.chmod(0o555)
         _switch(root, folder.name)
         return folder, True
+
+
+def _unchanged(
+    runs: list[Path], cards: list[dict[str, Any]], reviewer: str, published: Path
+) -> ReleaseReport | None:
+    """Return the current release where it was made of these very runs.
+
+    A run's id stands for its notebook, data and code, so that nothing needs to be drawn again.
+    """
+    current = published / "current"
+    if not (current / "release.json").is_file():
+        return None
+    record = json.loads((current / "release.json").read_text(encoding="utf-8"))
+    same = (
+        set(record["runs"]) == {folder.name for folder in runs}
+        and record["programmes"] == json.loads(json.dumps(cards))
+        and (record["reviewer"], record["rules"]) == (reviewer, RULES)
+    )
+    if not same:
+        return None
+    return ReleaseReport(
+        number=record["number"],
+        folder=current.resolve(),
+        new=False,
+        estimates=len(pd.read_parquet(current / "effects.parquet", columns=["run_id"])),
+        figures=len(record["figures"]),
+        suppressed=_lines(record["suppressed"]),
+        refused=tuple(record["refused"]),
+    )
+
+
+def _lines(suppressed: Mapping[str, list[str]]) -> tuple[str, ...]:
+    return tuple(f"{key}: {line}" for key, lines in suppressed.items() for line in lines)
 
 
 def _card(programme: Mapping[str, Any]) -> dict[str, Any]:
