@@ -31,7 +31,7 @@ def command(port: int, token: str, dashboards: str | Path = "dashboards") -> lis
     )
     return [
         sys.executable, "-m", "voila", str(Path(dashboards) / "board.ipynb"),
-        "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}", f"--token={token}",
+        "--no-browser", "--Voila.log_level=ERROR", "--Voila.ip=127.0.0.1", f"--port={port}", f"--token={token}",
         "--template=evidence", "--show_tracebacks=False",
         "--VoilaConfiguration.allow_template_override=NO",
         "--VoilaConfiguration.allow_theme_override=NO",
@@ -47,6 +47,7 @@ def environment(published: str | Path, dashboards: str | Path = "dashboards") ->
     paths = [str(Path(dashboards, "template").resolve()), os.environ.get("JUPYTER_PATH", "")]
     return {
         **os.environ,
+        "PYTHONWARNINGS": "ignore",  # Voila's own, about its command line; nothing to be done
         "JUPYTER_PATH": os.pathsep.join(filter(None, paths)),
         "EVIDENCE_PUBLISHED": str(Path(published).resolve()),
     }
