@@ -27,9 +27,10 @@ _HIDDEN_NUMBER = re.compile(r"\s*[-+−]?(\d[\d,]*\.\d+\s*%?|\d[\d,]*\s*%)\s*")
 _PUPILS = re.compile(
     r"(?<![\d.,/])(?<!Year )(?<!year )(?<!Stage )(?<!stage )(?<!KS)(?<!Grade )(?<!aged )"
     r"(\d{1,3}(?:,\d{3})+|\d+)"
-    r"(?=\s+(?:(?!schools?\b|months?\b|points?\b|years?\b|classes\b)[A-Za-z-]+\s+)?"
-    r"(?:pupils?|children|child)\b)"
+    r"(?=(?:\s+of\s+[\d,]+)?\s+(?:(?!schools?\b|months?\b|points?\b|years?\b|classes\b)[A-Za-z-]+\s+)?"
+    r"(?:pupils?|children|child|rows?)\b)"
 )
+_DECIMAL_SHARE = re.compile(r"\d+\.\d+(?=%)")
 
 
 class Safe:
@@ -182,7 +183,11 @@ def protect_picture(picture: Picture, *, threshold: int = THRESHOLD, base: int =
 
 
 def round_words(text: str, threshold: int = THRESHOLD, base: int = BASE) -> str:
-    """Round every "N pupils" in a text as `protect` would; small ones become "fewer than …"."""
+    """Round every "N pupils" in a text as `protect` would; small ones become "fewer than …".
+
+    So are both numbers of "N of M pupils", and rows, which are pupils in a trial. Percentages are
+    told without decimals, from which exact counts could be worked out.
+    """
 
     def rounded(match: re.Match[str]) -> str:
         count = int(match[1].replace(",", ""))
@@ -191,7 +196,8 @@ def round_words(text: str, threshold: int = THRESHOLD, base: int = BASE) -> str:
         nearest = max(math.floor(count / base + 0.5), math.ceil(threshold / base)) * base
         return f"{nearest:,}"
 
-    return _PUPILS.sub(rounded, text)
+    whole = _DECIMAL_SHARE.sub(lambda share: f"{float(share[0]):.0f}", text)
+    return _PUPILS.sub(rounded, whole)
 
 
 def _check_roles(table, counts, percentages, statistics, schools, axes, labels) -> None:
