@@ -75,28 +75,6 @@ def test_verdict_follows_the_interval():
     )
 
 
-def test_strength_is_the_lowest_of_three_columns_with_reasons():
-    assert effects.strength("randomised", mdes=0.2, attrition=0.1).padlocks == 5
-    found = effects.strength("randomised", mdes=0.34, attrition=0.21)
-    assert found.padlocks == 3
-    assert found.reasons == (
-        "2 lost for could only have detected 0.34 SD or more",
-        "2 lost for 21% of pupils were lost",
-    )
-    assert effects.strength("randomised", mdes=0.6, attrition=0.0).padlocks == 0
-    unknown = effects.strength("matched")
-    assert unknown.padlocks == 3
-    assert unknown.reasons == (
-        "2 lost for design: matched",
-        "MDES is not known and not counted",
-        "attrition is not known and not counted",
-    )
-    assert refused(effects.strength, "rct").startswith("design is 'rct'; allowed are randomised, ")
-    assert refused(effects.strength, "randomised", attrition=12) == (
-        "attrition is 12; a proportion from 0 to 1 is needed"
-    )
-
-
 def test_hedges_g_with_nothing_to_divide_by_is_refused():
     message = "hedges_g: two scores or more a group, and some variation, are needed"
     assert refused(effects.hedges_g, [1.0], [1.0, 2.0]) == message

@@ -291,10 +291,10 @@ def test_effect_size_is_free_of_the_unit_of_the_outcome(trial):
     assert scaled.estimate == pytest.approx(found.estimate, rel=1e-6)
 
 
-def test_effect_size_of_multilevel_model_with_strata_is_refused(trial):
+def test_effect_size_of_multilevel_model_with_weights_is_refused(trial):
     with pytest.raises(EvidenceError) as error:
-        trials.effect_size(trial, model="multilevel", strata="block", **GIVEN)
-    assert str(error.value) == ("model='multilevel' needs cluster= and takes no strata or weights")
+        trials.effect_size(trial.assign(w=1.0), model="multilevel", weights="w", **GIVEN)
+    assert str(error.value) == "model='multilevel' needs cluster= and takes no weights"
 
 
 def test_balance_gives_hedges_g_and_cox_index(trial):

@@ -68,7 +68,7 @@ def test_detectable_is_the_mdes_of_the_study_that_was_run():
 def test_effect_sentence_too_little_data_says_what_could_have_been_found():
     assert words.effect_sentence(ROW) == (
         "Pupils offered the programme made about 2 months’ more progress than similar pupils "
-        "(mathematics; 95% interval −1 to +4). With 20 schools this study could only have "
+        "(mathematics; 95% interval −1 to +4). With about 20 schools this study could only have "
         "detected 3 months or more: too little data."
     )
 
@@ -89,8 +89,8 @@ def test_effect_sentence_percentage_points_without_months():
         "months": math.nan, "outcome": "Maths, expected standard",
     }  # fmt: skip
     assert words.effect_sentence(row).startswith(
-        "Pupils taking part did 3.1 percentage points better than similar pupils (maths, expected "
-        "standard; 95% interval −0.4 to +6.6). With 20 schools"
+        "Pupils in schools taking part did 3.1 percentage points better than pupils in schools "
+        "that did not (maths, expected standard; 95% interval −0.4 to +6.6). With about 20 schools"
     )
 
 
@@ -104,3 +104,9 @@ def test_relabel_changes_whole_names_only():
 def test_effect_sentence_suppressed_shows_no_figure():
     row = ROW | {"estimate": math.nan, "ci_lower": math.nan}
     assert words.effect_sentence(row) == "Mathematics: too few pupils to show a result."
+
+
+def test_months_range_says_on_which_side_of_nought_it_lies():
+    assert words.months_range(0.005, 0.12) == "just above 0 to +2"
+    assert words.months_range(-0.12, -0.001) == "−2 to just below 0"
+    assert words.months_range(-0.001, 0.12) == "0 to +2"

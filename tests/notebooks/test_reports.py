@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 from conftest import ROOT
+from registers import BARE, CRT, MST
 
 import evidence as ev
 from evidence.data.sample import make
@@ -76,8 +77,8 @@ def test_trial_on_star_gives_what_the_library_gives(sample):
     effects = effects_of(jobs, sample)
     star = ev.readers.select(ev.readers.table(sample.data / "star" / "star.csv"), {"gr": "K"})
     expected = ev.trials.effect_size(
-        star, outcome="math", treatment="cltype", reference="reg", arm="small",
-        covariates=["ses", "sx"], cluster="tch", strata="sch",
+        star, outcome="math", treatment="arm", reference="reg", arm="small",
+        covariates=["ses", "sx"], cluster="class", strata="school",
     )  # fmt: skip
     row = effects.iloc[0]
     assert row["primary"]
@@ -133,3 +134,29 @@ def test_impact_on_real_hampshire_tables_of_a_made_up_group(shared, tmp_path, rn
     assert row["estimate"] == pytest.approx(expected.estimate, rel=1e-10)
     assert row["n_schools"] == 30
     assert row["ci_lower"] < 0 < row["ci_upper"]
+
+
+def test_trial_on_the_public_examples_gives_the_peers_numbers(shared, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("crtData.csv", "mstData.csv"):
+        (data / name).symlink_to(shared / "data" / "trials" / name)
+    (data / "register.toml").write_text(CRT + MST + BARE)
+    project = Project(
+        register=data / "register.toml",
+        data=data,
+        notebooks=ROOT / "notebooks",
+        runs=tmp_path / "runs",
+    )
+    effects = effects_of(plan(project), project).set_index("programme")
+    crt = ev.trials.effect_size(
+        ev.readers.table(data / "crtData.csv"), outcome="Posttest", treatment="Intervention",
+        baseline="Prettest", cluster="School",
+    )  # fmt: skip
+    assert effects.loc["crt", "effect_size"] == pytest.approx(crt.estimate, rel=1e-12)
+    # METHODS 1, from clubSandwich: p = .0615 for the difference, which J and the SD leave alone.
+    assert effects.loc["crt", "p_value"] == pytest.approx(0.0615, abs=5e-5)
+    assert effects.loc["crt", "verdict"] == "too little data"
+    # METHODS 1, from eefAnalytics: mstData as a simple trial, .27 with interval 0 to .54.
+    assert effects.loc["mst", "n_pupils"] == 210
+    assert effects.loc["bare", "n_pupils"] == 210

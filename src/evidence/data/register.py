@@ -6,6 +6,7 @@ the file, the line in it, the reason and the nearest allowed name.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -93,6 +94,10 @@ class Programme:
         The notebook in `notebooks/` that answers its question.
     simulated : bool
         Whether the data are simulated; shown wherever the results are.
+    public : bool
+        Whether the pupils' data themselves are published for everybody, as Project STAR's are.
+    automatic : bool
+        Whether results may be released without a reviewer: simulated or public data only.
     subgroups : list of str
         Columns that split the pupils.
     parameters : dict
@@ -114,6 +119,8 @@ class Programme:
     outcomes: tuple[Outcome, ...]
     cohorts: tuple[Cohort, ...]
     simulated: bool = False
+    public: bool = False
+    automatic: bool = False
     ask_next: str = ""
     claim: str = ""
     subgroups: list[str] = field(default_factory=list)
@@ -230,7 +237,24 @@ class _Reader:
             raise self.fault(
                 where, "design", f"design is {made.design!r}; {nearest(made.design, DESIGNS)}"
             )
+        if made.automatic and not (made.simulated or made.public):
+            raise self.fault(
+                where,
+                "automatic",
+                "automatic is for data that are simulated or public; remove it, and release with "
+                "--reviewer NAME",
+            )
+        if not 0 <= made.cost < math.inf:
+            raise self.fault(where, "cost", f"cost is {made.cost}; pounds, 0 or more, are needed")
+        if not made.title.strip():
+            raise self.fault(where, "title", "title is empty; people read it")
         for place, outcome in enumerate(outcomes):
+            if not 0 < outcome.smallest_worthwhile < math.inf:
+                raise self.fault(
+                    (*where, "outcomes", str(place)),
+                    "smallest_worthwhile",
+                    f"smallest_worthwhile is {outcome.smallest_worthwhile}; it must be above 0",
+                )
             if outcome.unit not in EFFECT_UNITS:
                 raise self.fault(
                     (*where, "outcomes", str(place)),

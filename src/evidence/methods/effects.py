@@ -5,27 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.special import gammaln, nctdtr, ndtr, ndtri, stdtrit
+from scipy.special import stdtrit
 
 from evidence.data.schema import VERDICTS, validate_effects
 from evidence.errors import EvidenceError
+from evidence.methods.bayes import posterior
+from evidence.methods.hedges import (
+    hedges_g,
+    pooled_variance,
+    small_sample_factor,
+    wwc_cluster_correction,
+    wwc_effect_size,
+)
+from evidence.methods.multiple import adjust
 from evidence.methods.results import Estimate
 from evidence.methods.security import Strength, strength
 from evidence.show import words
 
 __all__ = [
+    "adjust",
     "cost_rating",
     "detectable",
     "hedges_g",
     "months",
     "pooled_variance",
+    "posterior",
     "row",
     "small_sample_factor",
     "strength",
     "verdict",
+    "wwc_cluster_correction",
+    "wwc_effect_size",
 ]
 
 # EEF Toolkit, "Cost", as read in 2026: pounds a pupil a year up to which the rating holds.
@@ -101,19 +112,6 @@ def verdict(ci_lower: float, ci_upper: float, smallest_worthwhile: float) -> str
     return none if within else unsure
 
 
-def small_sample_factor(df: float, *, exact: bool = False) -> float:
-    """Return J, which takes the small-sample bias from a standardised difference.
-
-    Notes
-    -----
-    Hedges (1981), Journal of Educational Statistics 6(2): J = 1 − 3/(4 df − 1), or exactly
-    Γ(df/2) / (√(df/2) Γ((df − 1)/2)).
-    """
-    if exact:
-        return float(np.exp(gammaln(df / 2) - 0.5 * np.log(df / 2) - gammaln((df - 1) / 2)))
-    return 1 - 3 / (4 * df - 1)
-
-
 def detectable(estimate: Estimate, power: float = 0.8) -> float:
     """Return the smallest effect that a study of this precision could have told from nought.
 
@@ -135,86 +133,6 @@ def detectable(estimate: Estimate, power: float = 0.8) -> float:
     """
     critical = stdtrit(estimate.df, 0.5 + estimate.level / 2)
     return float((critical + stdtrit(estimate.df, power)) * estimate.std_error)
-
-
-def pooled_variance(one: np.ndarray, nought: np.ndarray) -> float:
-    """Return the variance within two groups, df = n1 + n0 − 2."""
-    squares = [((x - x.mean()) ** 2).sum() for x in (one, nought)]
-    return float(sum(squares) / (len(one) + len(nought) - 2))
-
-
-def hedges_g(
-    treated: Sequence[float],
-    control: Sequence[float],
-    *,
-    exact: bool = True,
-    interval: str = "noncentral",
-    level: float = 0.95,
-) -> Estimate:
-    """Return Hedges' g of two independent groups, without covariates or clusters.
-
-    Parameters
-    ----------
-    treated, control : sequence of float
-        Scores; missing ones are left out.
-    exact : bool
-        Small-sample factor by the gamma function rather than its approximation.
-    interval : {"noncentral", "normal"}
-        From the noncentral t distribution, or g ± z × standard error.
-    level : float
-
-    Raises
-    ------
-    EvidenceError
-        A group has fewer than 2 scores or nothing varies.
-
-    Notes
-    -----
-    Var(g) = 1/n1 + 1/n0 + g²/(2(n1 + n0)), as metafor's ``escalc``. Hedges (1981); the interval as
-    Steiger (2004), Psychological Methods 9(2).
-    """
-    one, nought = (np.asarray(x, float) for x in (treated, control))
-    lost = int(np.isnan(one).sum() + np.isnan(nought).sum())
-    one, nought = one[~np.isnan(one)], nought[~np.isnan(nought)]
-    n1, n0 = len(one), len(nought)
-    if min(n1, n0) < 2 or not pooled_variance(one, nought) > 0:
-        raise EvidenceError("hedges_g: two scores or more a group, and some variation, are needed")
-    if interval not in ("noncentral", "normal"):
-        raise EvidenceError(f"interval is {interval!r}; allowed are noncentral, normal")
-    df, root = n1 + n0 - 2, math.sqrt(1 / n1 + 1 / n0)
-    d = (one.mean() - nought.mean()) / math.sqrt(pooled_variance(one, nought))
-    factor = small_sample_factor(df, exact=exact)
-    g = factor * d
-    error = math.sqrt(root**2 + g**2 / (2 * (n1 + n0)))
-    tail = (1 - level) / 2
-    if interval == "normal":
-        ends = [g + float(ndtri(p)) * error for p in (tail, 1 - tail)]
-    else:
-        t, reach = d / root, 10 + abs(d / root)
-        ends = [
-            factor * root * brentq(lambda x, p=p: nctdtr(df, x, t) - p, t - reach, t + reach)
-            for p in (1 - tail, tail)
-        ]
-    return Estimate(
-        estimand="itt",
-        outcome="score",
-        treatment="treated against control",
-        method=f"Hedges' g ({'exact' if exact else 'approximate'} J, {interval} interval)",
-        unit="sd",
-        estimate=g,
-        std_error=error,
-        statistic=g / error,
-        df=float(df),
-        p_value=float(2 * ndtr(-abs(g / error))),
-        ci_lower=float(ends[0]),
-        ci_upper=float(ends[1]),
-        level=level,
-        n_obs=n1 + n0,
-        n_clusters=n1 + n0,
-        n_treated=n1,
-        n_control=n0,
-        caveats=(f"{lost} missing scores are left out",) if lost else (),
-    )
 
 
 def row(
@@ -287,7 +205,7 @@ def row(
     if isinstance(strength, Strength):
         notes += strength.reasons
     if n_pupils is None and estimate.estimand != "att":
-        n_pupils = estimate.n_obs
+        n_pupils = estimate.n_treated + estimate.n_control
     if n_schools is None and estimate.n_clusters < estimate.n_obs:
         n_schools = estimate.n_clusters
     if said in VERDICTS[:2] and detectable(shown) > smallest_worthwhile:

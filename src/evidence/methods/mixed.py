@@ -1,4 +1,4 @@
-"""The random-intercept model by restricted maximum likelihood, on cluster sums alone."""
+"""Random intercepts and slopes by restricted maximum likelihood."""
 
 from __future__ import annotations
 
@@ -6,27 +6,46 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import ndtri
 
-_ICC = np.concatenate([[0.0], np.geomspace(1e-4, 0.1, 10), np.linspace(0.15, 0.95, 17), [0.999]])
+from evidence.methods.likelihood import (
+    Sums,
+    add_up,
+    differences,
+    minimum,
+    ratio_of,
+    slope_at,
+    solve,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Mixed:
-    """A fitted random-intercept model.
+    """A fitted model with random effects by cluster.
 
     Parameters
     ----------
     coefficients, std_errors, df : ndarray of shape (k,)
         Fixed effects, intercept first, with Satterthwaite degrees of freedom.
-    variance_between, variance_within : float
-        Variance of the clusters' intercepts and of the rows, in squared units of the outcome.
+    covariance : ndarray of shape (q, q)
+        Of the random effects, intercept first, in squared units of the outcome.
+    variance_within : float
+        Variance of the rows.
+    effects : ndarray of shape (m, q)
+        Predicted random effects of the clusters, in the order of their codes.
     """
 
     coefficients: np.ndarray
     std_errors: np.ndarray
     df: np.ndarray
-    variance_between: float
+    covariance: np.ndarray
     variance_within: float
+    effects: np.ndarray
+
+    @property
+    def variance_between(self) -> float:
+        """Variance of the clusters' intercepts."""
+        return float(self.covariance[0, 0])
 
     @property
     def icc(self) -> float:
@@ -35,7 +54,7 @@ class Mixed:
 
     @property
     def variance_total(self) -> float:
-        """Both variances together."""
+        """Variance of intercepts and rows together."""
         return self.variance_between + self.variance_within
 
 
@@ -48,89 +67,13 @@ def random_intercept(outcome: np.ndarray, columns: np.ndarray, cluster: np.ndarr
     columns : ndarray of shape (n, k − 1)
         Of full rank together with an intercept.
     cluster : ndarray of int, shape (n,)
+        Codes from 0.
 
     Notes
     -----
-    With θ the ratio of the variances, V⁻¹σ² of a cluster of size m is I − λ11', λ = θ/(1 + mθ).
-    After an orthonormal change of columns the profiled criterion (Bates et al. 2015, eq. 41)
-
-        (n − k) log r²(θ) + Σ log(1 + m_i θ) + log |I − Σ λ_i q_i q_i'|
-
-    needs only sums by cluster q_i; the best of a grid is refined as the root of its derivative.
-    Degrees of freedom are Satterthwaite's from the observed information (Kuznetsova et al. 2017,
-    eq. 4). Where the variance between clusters is estimated as nought they are the number of
-    clusters less two.
-
-    References
-    ----------
-    Bates, D. et al. (2015), Journal of Statistical Software 67(1), doi:10.18637/jss.v067.i01.
-    Kuznetsova, A. et al. (2017), Journal of Statistical Software 82(13).
+    See :func:`fit`.
     """
-    n = len(outcome)
-    shift = columns.mean(axis=0)
-    basis, triangle = np.linalg.qr(np.column_stack([np.ones(n), columns - shift]))
-    k = basis.shape[1]
-    centre = outcome.mean()
-    first = basis.T @ (outcome - centre)
-    residual = outcome - centre - basis @ first
-    codes = np.unique(cluster, return_inverse=True)[1]
-    size = np.bincount(codes).astype(float)
-    sums = np.column_stack([np.bincount(codes, column) for column in basis.T])
-    rests = np.bincount(codes, residual)
-    total = residual @ residual
-
-    def solve(theta: float) -> tuple[np.ndarray, np.ndarray, float]:
-        lam = theta / (1 + size * theta)
-        matrix = np.eye(k) - (sums * lam[:, None]).T @ sums
-        inner = -sums.T @ (lam * rests)
-        delta = np.linalg.solve(matrix, inner)
-        return matrix, delta, total - lam @ rests**2 - inner @ delta
-
-    def log_terms(theta: float, matrix: np.ndarray) -> float:
-        return np.log1p(size * theta).sum() + np.linalg.slogdet(matrix)[1]
-
-    def criterion(theta: float) -> float:
-        matrix, _, square = solve(theta)
-        return (n - k) * np.log(square) + log_terms(theta, matrix)
-
-    def slope(icc: float) -> float:
-        theta = icc / (1 - icc)
-        matrix, delta, square = solve(theta)
-        change = 1 / (1 + size * theta) ** 2
-        determinant = np.trace(np.linalg.solve(matrix, (sums * change[:, None]).T @ sums))
-        fit = (n - k) * (change @ (rests - sums @ delta) ** 2) / square
-        return (size / (1 + size * theta)).sum() - determinant - fit
-
-    best = int(np.argmin([criterion(icc / (1 - icc)) for icc in _ICC]))
-    low, high = _ICC[max(best - 1, 0)], _ICC[min(best + 1, len(_ICC) - 1)]
-    if best == 0 and slope(0.0) >= 0:
-        icc = 0.0
-    else:
-        icc = brentq(slope, low, high, xtol=1e-15, rtol=8.9e-16)
-    theta = icc / (1 - icc)
-    _, delta, square = solve(theta)
-    within = square / (n - k)
-    back = np.linalg.inv(triangle)
-    back[0] -= shift @ back[1:]  # undo the centring: the intercept is at nought again
-
-    def variances(scale: float, ratio: float) -> np.ndarray:
-        return scale * np.einsum("ij,jk,ik->i", back, np.linalg.inv(solve(ratio)[0]), back)
-
-    def deviance(logs: np.ndarray) -> float:
-        scale, ratio = np.exp(logs[0]), np.exp(logs[1] - logs[0])
-        inner, _, rest = solve(ratio)
-        return (n - k) * logs[0] + rest / scale + log_terms(ratio, inner)
-
-    coefficients = back @ (first + delta)
-    coefficients[0] += centre
-    variance = variances(within, theta)
-    df = np.full(k, float(len(size) - 2))
-    if icc > 1e-8:
-        logs = np.log([within, theta * within])
-        rate = _gradient(lambda x: variances(np.exp(x[0]), np.exp(x[1] - x[0])), logs)
-        spread = np.linalg.inv(_gradient(lambda x: _gradient(deviance, x), logs))
-        df = variance**2 / np.einsum("ai,ab,bi->i", rate, spread, rate)
-    return Mixed(coefficients, np.sqrt(variance), df, theta * within, within)
+    return fit(add_up(outcome, columns, cluster))
 
 
 def null_model(outcome: np.ndarray, cluster: np.ndarray | None) -> Mixed:
@@ -138,19 +81,86 @@ def null_model(outcome: np.ndarray, cluster: np.ndarray | None) -> Mixed:
     if cluster is not None:
         return random_intercept(outcome, np.empty((len(outcome), 0)), cluster)
     none = np.empty(0)
-    return Mixed(none, none, none, 0.0, float(outcome.var(ddof=1)))
+    within = float(outcome.var(ddof=1))
+    return Mixed(none, none, none, np.zeros((1, 1)), within, np.empty((0, 1)))
 
 
-def _gradient(function, place: np.ndarray, step: float = 4e-3) -> np.ndarray:
-    """Return central differences of fourth order, one row a coordinate."""
-    return np.array(
-        [
-            (
-                8 * (function(place + e) - function(place - e))
-                - function(place + 2 * e)
-                + function(place - 2 * e)
-            )
-            / (12 * step)
-            for e in step * np.eye(len(place))
-        ]
-    )
+def fit(sums: Sums) -> Mixed:
+    """Fit the model of :func:`add_up` by restricted maximum likelihood.
+
+    Notes
+    -----
+    With G the covariance of the random effects over the variance of the rows, σ²V⁻¹ = I − ZPZ',
+    P = (I + GZ'Z)⁻¹G. After an orthonormal change of the fixed columns the profiled criterion
+    (Bates et al. 2015, eq. 41)
+
+        (n − k) log r²(G) + Σ log |I + G Z_i'Z_i| + log |X'V⁻¹X|
+
+    needs only Z'Z and Z'(X, y) of each cluster. One random effect: the best of a grid, refined as
+    the root of the derivative. More: G = ΛΛ', Λ lower triangular; quasi-Newton from two starts,
+    then Newton's steps. The criterion is smooth and even in Λ's diagonal, so that a variance of
+    nought or a correlation of one is an ordinary minimum.
+
+    Degrees of freedom are Satterthwaite's from the observed information (Kuznetsova et al. 2017,
+    eq. 4). Where G is singular they are at most the number of clusters less two.
+
+    References
+    ----------
+    Bates, D. et al. (2015), Journal of Statistical Software 67(1), doi:10.18637/jss.v067.i01.
+    Kuznetsova, A. et al. (2017), Journal of Statistical Software 82(13).
+    """
+    free = sums.n - sums.k
+    place = minimum(sums, reml=True)
+    ratio = ratio_of(place)
+    half, inverse, residual, square, _ = solve(sums, ratio, reml=True)
+    within = float(square / free)
+    coefficients = -sums.back @ residual[:-1]
+    coefficients[0] += sums.centre
+
+    def variances(inverse: np.ndarray, scale: float) -> np.ndarray:
+        return scale * np.einsum("ij,jk,ik->i", sums.back, inverse, sums.back)
+
+    def moments(at: np.ndarray) -> np.ndarray:  # of the deviance in log σ² and Λ, and β's variances
+        scale, here = np.exp(at[0]), ratio_of(at[1:])
+        solved = solve(sums, here, reml=True)
+        slope = slope_at(sums, at[1:], solved, 1 / scale, reml=True)
+        return np.concatenate([[free - solved[3] / scale], slope, variances(solved[1], scale)])
+
+    rates = differences(moments, np.array([np.log(within), *place]))
+    parts = len(rates)
+    variance = variances(inverse, within)
+    spread = np.linalg.pinv(rates[:, :parts], rcond=1e-10, hermitian=True)
+    df = variance**2 / np.einsum("ai,ab,bi->i", rates[:, parts:], spread, rates[:, parts:])
+    if np.linalg.eigvalsh(ratio)[0] < 1e-8 * (1 + np.trace(ratio)):
+        df = np.minimum(df, len(sums.each) - 2)
+    effects = np.einsum("mab,mb->ma", (half @ ratio)[sums.group], sums.each @ residual)
+    return Mixed(coefficients, np.sqrt(variance), df, within * ratio, within, effects)
+
+
+def profile_interval(sums: Sums, j: int, level: float) -> tuple[float, float]:
+    """Return the profile-likelihood interval of the caller's coefficient `j` (0 the intercept).
+
+    Notes
+    -----
+    The values at which the deviance by maximum likelihood (not restricted), all else at its best,
+    exceeds its minimum by z²: lme4's ``confint``, which eefAnalytics reports; Bates et al. (2015),
+    section 5.1. With few clusters it is too narrow.
+    """
+    made, z = fit(sums), float(ndtri(0.5 + level / 2))
+    limit = _deviance(sums) + z**2
+
+    def excess(value: float) -> float:
+        return _deviance(sums.holding(j, value)) - limit
+
+    ends = []
+    for step in (-z * made.std_errors[j], z * made.std_errors[j]):
+        far = made.coefficients[j] + step
+        while excess(far) < 0:
+            far += step / 2
+        ends.append(brentq(excess, made.coefficients[j], far, xtol=1e-8 * abs(step)))
+    return ends[0], ends[1]
+
+
+def _deviance(sums: Sums) -> float:
+    *_, square, terms = solve(sums, ratio_of(minimum(sums, reml=False)), reml=False)
+    return float(sums.n * np.log(square) + terms)

@@ -97,7 +97,13 @@ def exposure(
 
 
 def cohort(
-    panel: pd.DataFrame, spells: pd.DataFrame, *, programme: str, start: int, unit: str = "urn"
+    panel: pd.DataFrame,
+    spells: pd.DataFrame,
+    *,
+    programme: str,
+    start: int,
+    unit: str = "urn",
+    time: str = "year",
 ) -> pd.DataFrame:
     """Return the panel of one cohort: its units and those never in the programme.
 
@@ -111,21 +117,22 @@ def cohort(
         The programme asked about.
     start : int
         The time at which this cohort began.
-    unit : str
-        Column of unit ids.
+    unit, time : str
+        Columns of unit ids and times.
 
     Returns
     -------
     DataFrame
         With `taking_part`, True for units of this cohort. Units of the programme's other cohorts
-        are left out: treated at other times, they are no comparison.
+        are left out: treated at other times, they are no comparison. A unit of this cohort without
+        a result at some time has an empty row there, so that it still says when it began.
 
     Raises
     ------
     EvidenceError
         A column is missing, or no unit of the panel began the programme at `start`.
     """
-    columns.require(panel, (unit,))
+    columns.require(panel, (unit, time))
     columns.require(spells, (unit, "programme", "start"))
     mine = spells[spells["programme"] == programme]
     began = set(mine.loc[mine["start"] == start, unit])
@@ -136,7 +143,17 @@ def cohort(
             f"file: {', '.join(map(str, sorted(mine['start'].unique()))) or 'none'}"
         )
     kept = taking_part | ~panel[unit].isin(mine[unit])
-    return panel.assign(taking_part=taking_part)[kept].reset_index(drop=True)
+    whole = panel.assign(taking_part=taking_part)[kept]
+    grid = pd.MultiIndex.from_product(
+        [panel.loc[taking_part, unit].unique(), panel[time].unique()], names=[unit, time]
+    ).to_frame(index=False)
+    empty = grid.merge(panel[[unit, time]], how="left", indicator=True).query(
+        "_merge == 'left_only'"
+    )
+    empty = empty[[unit, time]].assign(taking_part=True)
+    return (
+        pd.concat([whole, empty], ignore_index=True) if len(empty) else whole.reset_index(drop=True)
+    )
 
 
 def school_means(

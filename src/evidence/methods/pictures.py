@@ -8,9 +8,16 @@ from typing import Any
 import pandas as pd
 
 from evidence.methods.results import Balance, EventStudy, Flow
+from evidence.methods.robustness import Robustness
 from evidence.show import words
 from evidence.show.picture import Picture
 
+_ALIKE = {
+    "ok": "The groups were alike before the start",
+    "adjust": "Small differences before the start are adjusted for",
+    "fails": "The groups differed before the start",
+    "": "Nothing is known of the groups before the start",
+}
 _INTERVAL = ("estimate", "ci_lower", "ci_upper")
 
 
@@ -117,17 +124,28 @@ def event_study(
 
 
 def balance(found: Balance, labels: Mapping[str, str] | None = None) -> Picture:
-    """Picture the differences between the arms before the start; `labels` names columns."""
-    table = found.to_frame()
+    """Picture the differences between the arms before the start; `labels` names columns.
+
+    Means stay behind: shares to many digits tell exact counts. So do categories of fewer than ten
+    pupils, whose very name may tell who they are.
+    """
+    whole = found.to_frame()
+    table = whole[whole["n_level"] >= 10].reset_index(drop=True)
+    table = table[["covariate", "effect_size", "band", "n_treated", "n_control"]]
     table["covariate"] = [words.relabel(name, labels or {}) for name in table["covariate"]]
+    table["effect_size"] = table["effect_size"].round(2)
+    left = len(whole) - len(table)
+    hidden = f" {left} categories of few pupils are left out." if left else ""
+    worst = table["effect_size"].abs().max()
+    said = "No column can be shown." if table.empty else f"The largest is {worst:.2f} SD."
     return Picture(
         name="balance",
         kind="balance",
-        title="How alike the groups were before the start",
-        alt=words.relabel(found.sentence(), labels or {}),
+        title=_ALIKE[found.worst()],
+        alt=f"Differences between the groups before the start, by column. {said}{hidden}",
         table=table,
         counts=("n_treated", "n_control"),
-        statistics=("mean_treated", "mean_control", "effect_size"),
+        statistics=("effect_size",),
     )
 
 
@@ -176,4 +194,25 @@ def overlap(shared: pd.DataFrame, programme: str) -> Picture:
         alt=f"Schools in each pair of programmes; {programme} shares {busiest}.",
         table=table,
         schools=("n_schools",),
+    )
+
+
+def specifications(found: Robustness, labels: Mapping[str, str] | None = None) -> Picture:
+    """Picture the primary effect by every sensible analysis; `labels` names columns and arms."""
+    table = found.to_frame()[["label", *_INTERVAL, "n_pupils"]].assign(unit="sd")
+    said = "; ".join(
+        f"{row.label}: {words.number(row.estimate, 2, sign=True)}, interval "
+        f"{words.number(row.ci_lower, 2, sign=True)} to {words.number(row.ci_upper, 2, sign=True)}"
+        for row in table.itertuples()
+    )
+    what = words.relabel(f"{found.outcome}, {found.treatment}", labels or {})
+    return Picture(
+        name="specifications",
+        kind="intervals",
+        title=found.headline(),
+        alt=f"Effect sizes with their intervals by analysis ({what}), in standard deviations. "
+        f"{said}.",
+        table=table,
+        counts=("n_pupils",),
+        statistics=_INTERVAL,
     )

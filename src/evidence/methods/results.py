@@ -16,7 +16,13 @@ from evidence.show import words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_UNITS = {"score": "points", "sd": "SD", "pp": "percentage points", "points": "points"}
+_UNITS = {
+    "score": "points",
+    "sd": "SD",
+    "pp": "percentage points",
+    "points": "points",
+    "log_odds": "log odds",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -33,8 +39,9 @@ class Estimate:
         The contrast, such as ``small against regular``.
     method : str
         Such as ``OLS, CR2 by school (Satterthwaite)``.
-    unit : {"score", "sd", "pp", "points"}
-        Unit of `estimate`, `std_error` and the interval.
+    unit : {"score", "sd", "pp", "points", "log_odds"}
+        Unit of `estimate`, `std_error` and the interval: the outcome's own, standard deviations,
+        percentage points, points of a published scale, or the log of an odds ratio.
     estimate, std_error, statistic, df, p_value : float
     ci_lower, ci_upper, level : float
         Interval of level `level`, a proportion.
@@ -71,8 +78,9 @@ class Estimate:
     icc: float = float("nan")
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row, a column a field; caveats are joined by a semicolon."""
+        """Return one row, a column a field but tables; caveats are joined by a semicolon."""
         row = {field.name: getattr(self, field.name) for field in fields(self)}
+        row = {name: x for name, x in row.items() if not isinstance(x, pd.DataFrame)}
         return pd.DataFrame([row | {"caveats": "; ".join(self.caveats)}])
 
     def sentence(self) -> str:
@@ -96,7 +104,7 @@ class Estimate:
         return figures.draw_intervals(self.to_frame().assign(label=self.treatment), _axes(ax))
 
     def _repr_html_(self) -> str:
-        return _page(self.sentence(), self.to_frame()[_SHOWN], self.caveats)
+        return page(self.sentence(), self.to_frame()[_SHOWN], self.caveats)
 
 
 _SHOWN = ["estimate", "std_error", "df", "p_value", "ci_lower", "ci_upper", "n_obs", "n_clusters"]
@@ -153,6 +161,15 @@ class EventStudy:
             f"{words.p_value(self.pre_p_value)}); such a test often misses real differences."
         )
 
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a reader must know where trends differed before the start."""
+        if not self.pre_p_value < 1 - self.level:
+            return ()
+        return (
+            "schools that took part already differed in trend before the start "
+            f"({words.p_value(self.pre_p_value)}), so the comparison is not a fair one",
+        )
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the effects by time."""
         from evidence.show import figures
@@ -160,7 +177,7 @@ class EventStudy:
         return figures.draw_event_study(self.table.assign(unit=self.unit), _axes(ax))
 
     def _repr_html_(self) -> str:
-        return _page(self.sentence(), self.table, self.caveats)
+        return page(self.sentence(), self.table, self.caveats)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -171,7 +188,7 @@ class Balance:
     ----------
     table : DataFrame
         `covariate`, `mean_treated`, `mean_control`, `effect_size`, `n_treated`, `n_control`,
-        `band` ("ok" up to .05, "adjust" up to .25, else "fails").
+        `n_level` (pupils on the smaller side of a yes/no column, else all), `band` ("ok" up to .05, "adjust" up to .25, else "fails").
     treatment : str
         The contrast.
     """
@@ -182,6 +199,13 @@ class Balance:
     def to_frame(self) -> pd.DataFrame:
         """Return a row a covariate."""
         return self.table.copy()
+
+    def worst(self) -> str:
+        """Return the band of the largest difference; "" where there is none."""
+        known = self.table.dropna(subset="effect_size")
+        if known.empty:
+            return ""
+        return str(known.loc[known["effect_size"].abs().idxmax(), "band"])
 
     def sentence(self) -> str:
         """Say which difference is the largest and whether it matters."""
@@ -206,7 +230,7 @@ class Balance:
         return figures.draw_balance(self.table, _axes(ax))
 
     def _repr_html_(self) -> str:
-        return _page(self.sentence(), self.table)
+        return page(self.sentence(), self.table)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -240,7 +264,7 @@ class Flow:
         return figures.draw_flow(self.table, _axes(ax))
 
     def _repr_html_(self) -> str:
-        return _page(self.sentence(), self.table)
+        return page(self.sentence(), self.table)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -285,7 +309,7 @@ class Attrition:
         )
 
     def _repr_html_(self) -> str:
-        return _page(self.sentence(), self.to_frame())
+        return page(self.sentence(), self.to_frame())
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -296,7 +320,7 @@ def _axes(ax: Axes | None) -> Axes:
     return plt.subplots(layout="constrained")[1]
 
 
-def _page(sentence: str, table: pd.DataFrame, caveats: tuple[str, ...] = ()) -> str:
+def page(sentence: str, table: pd.DataFrame, caveats: tuple[str, ...] = ()) -> str:
     """Return sentence, table and caveats as escaped HTML."""
     notes = "".join(f"<li>{html.escape(caveat)}</li>" for caveat in caveats)
     body = table.to_html(index=False, border=0, na_rep="", float_format="{:.4g}".format)

@@ -152,6 +152,8 @@ def _job(project, programme: Programme, cohort: Cohort, hashes, surroundings) ->
     inputs = {}
     for name, value in cohort.files.items():
         for file in [value] if isinstance(value, str) else value:
+            if Path(file).is_absolute() or ".." in Path(file).parts:
+                raise EvidenceError(f"{name}: {file!r} lies outside {project.data}; move it there")
             if not (project.data / file).is_file():
                 made = file.startswith(("sample/", "star/"))
                 hint = "; evidence sample makes it" if made else ""
@@ -207,17 +209,23 @@ def declared_parameters(notebook: dict[str, Any], path: Path) -> dict[str, _Decl
         raise EvidenceError(f"{path}: no cell is tagged 'parameters'")
     lines = source.splitlines()
     declared = {}
-    for node in ast.parse(source).body:
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        raise EvidenceError(
+            f"{path}, parameters cell, line {error.lineno}: not Python; open it in JupyterLab"
+        ) from None
+    for node in body:
         try:
             (target,) = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
-            default = ast.literal_eval(node.value)
+            name, default = target.id, ast.literal_eval(node.value)
         except (AttributeError, ValueError):
             raise EvidenceError(
                 f"{path}, parameters cell, line {node.lineno}: use plain literals only, "
                 "such as name = 'value'"
             ) from None
         comment = re.match(r"\W*(\w*)", lines[node.lineno - 1].partition("#")[2])
-        declared[target.id] = _Declared(default, comment[1])
+        declared[name] = _Declared(default, comment[1])
     return declared
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evidence.errors import EvidenceError
+from evidence.release.log import person
 from evidence.run.jobs import Job, Project, sha256
 from evidence.run.worker import serve
 
@@ -142,10 +143,23 @@ def _check_writable(runs: Path) -> None:
         runs.mkdir(parents=True, exist_ok=True)
         (runs / ".write").touch()
         (runs / ".write").unlink()
+        for draft in runs.glob("*/*/.*-*"):  # what a killed runner left behind
+            if not _alive(int(draft.name.split("-")[1])):
+                shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         raise EvidenceError(
             f"{runs}: cannot write there ({error.strerror}); free it or name another with --runs"
         ) from None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class _Lane:
@@ -221,6 +235,7 @@ class _Lane:
             "inputs": job.inputs,
             "lock_sha256": sha256(self.project.lock) if self.project.lock.exists() else "",
             "commit": _commit(self.project.notebooks),
+            "author": person(self.project.notebooks),
             "versions": {"python": platform.python_version()}
             | {name: metadata.version(name) for name in _VERSIONS},
             "started": self.started,
@@ -232,9 +247,11 @@ class _Lane:
         for path in [p for p in self.folder.rglob("*") if p.is_file()] + [self.folder]:
             _fsync(path)
         final = job.folder(self.project.runs)
+        old = final.with_name(f"{self.folder.name}-old")
         if final.exists():  # run again on purpose, or a second runner was first
-            shutil.rmtree(final)
+            final.rename(old)
         self.folder.rename(final)
+        shutil.rmtree(old, ignore_errors=True)
         return Outcome(job=job, state="done", seconds=seconds)
 
     def _failed(self, error: str, cell: int) -> Outcome:

@@ -72,11 +72,9 @@ def _execute(
         result["peak_mb"] = _peak_mb(kernel)
     except PapermillExecutionError as error:
         text = str(error.evalue).strip().splitlines()
-        result["error"] = (
-            text[0]
-            if error.ename == "EvidenceError" and text
-            else (f"{error.ename}: {text[0] if text else ''}")
-        )
+        # Other errors may hold a pupil's value, which stays in the notebook.
+        ours = error.ename == "EvidenceError" and text
+        result["error"] = text[0] if ours else f"{error.ename}, told in the notebook"
     except DeadKernelError:
         result["error"] = "the kernel ran out of memory or was killed"
     except CellTimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -62,7 +63,7 @@ def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
             markeredgewidth=2,
             zorder=3,
         )
-    ax.set_yticks(range(len(shown)), shown["label"])
+    ax.set_yticks(range(len(shown)), [textwrap.fill(label, 32) for label in shown["label"]])
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     unit = shown["unit"].iloc[0] if "unit" in shown and len(shown) else ""

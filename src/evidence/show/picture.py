@@ -32,6 +32,7 @@ _STYLE = {
     "xtick.labelcolor": figures.INK,
     "ytick.labelcolor": figures.INK,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a price in a label is not mathematics
     "axes.unicode_minus": True,
 }
 

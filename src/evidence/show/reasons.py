@@ -60,7 +60,7 @@ def why(row: Mapping[str, Any], *, sure: str = "", source: str = "") -> str:
             else f"{said}: “{_esc(row['claim'])}”. These data are too few to show."
         )
     if row["ask_next"]:
-        parts.append(f"What to ask next: <b>{_esc(row['ask_next'])}</b>.")
+        parts.append(f"What to ask next: <b>{_esc(row['ask_next'])}</b>")
     parts.append(f"How it was estimated: {_esc(row['method'])}, {row['estimand'].upper()}.")
     if source:
         parts.append(f'<a href="{_esc(source)}">Where these numbers come from</a>')

@@ -70,8 +70,16 @@ def school_year(ends: int) -> str:
 
 
 def months_range(lower: float, upper: float) -> str:
-    """Write an interval of effect sizes as months: ``−1 to +5``."""
+    """Write an interval of effect sizes as months: ``−1 to +5``.
+
+    An end that rounds to nought though the interval lies on one side of it says so: the verdict
+    hangs on it.
+    """
     low, high = (number(months(x), 0, sign=True) for x in (lower, upper))
+    if lower > 0 and low == "0":
+        low = "just above 0"
+    if upper < 0 and high == "0":
+        high = "just below 0"
     return low if low == high else f"{low} to {high}"
 
 
@@ -102,6 +110,11 @@ def detectable(row: Mapping[str, Any], power: float = 0.8) -> float:
     return (critical + float(stdtrit(df, power))) * std_error
 
 
+_WHO = {
+    "itt": ("Pupils offered the programme", "similar pupils"),
+    "cace": ("Pupils who took the programme up", "similar pupils"),
+    "att": ("Pupils in schools taking part", "pupils in schools that did not"),
+}
 _UNITS = {"pp": "percentage points", "points": "points", "score": "points", "sd": "SD"}
 
 
@@ -123,16 +136,16 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
     outcome = outcome or str(row["outcome"])
     if row["estimate"] != row["estimate"]:
         return f"{outcome}: too few pupils to show a result."
-    whose = "Pupils offered the programme" if row["estimand"] != "att" else "Pupils taking part"
+    whose, others = _WHO[row["estimand"]]
     level = f"{100 * row['level']:.0f}% interval"
     if row["months"] == row["months"]:
         size = abs(round(row["months"]))
         whole = "month’s" if size == 1 else "months’"
         versus = "more" if row["months"] > 0 else "less"
         found = (
-            f"about {size} {whole} {versus} progress than similar pupils"
+            f"about {size} {whole} {versus} progress than {others}"
             if size
-            else "about the same progress as similar pupils"
+            else f"about the same progress as {others}"
         )
         sentence = (
             f"{whose} made {found} ({_lower(outcome)}; {level} "
@@ -144,7 +157,7 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
         low, high = (number(row[key], digits, sign=True) for key in ("ci_lower", "ci_upper"))
         way = "better" if row["estimate"] > 0 else "worse"
         sentence = (
-            f"{whose} did {number(abs(row['estimate']), digits)} {unit} {way} than similar pupils "
+            f"{whose} did {number(abs(row['estimate']), digits)} {unit} {way} than {others} "
             f"({_lower(outcome)}; {level} {low} to {high})."
         )
     return f"{sentence} {_ending(row)}".strip()
@@ -158,7 +171,7 @@ def _ending(row: Mapping[str, Any]) -> str:
     if row["es_lower"] != row["es_lower"]:
         return "Too little data."
     schools = row["n_schools"]
-    study = f"With {schools:.0f} schools this study" if schools == schools else "This study"
+    study = f"With about {schools:.0f} schools this study" if schools == schools else "This study"
     size = detectable(row)
     if row["months"] == row["months"]:
         least = months(size)
