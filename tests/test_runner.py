@@ -63,7 +63,8 @@ def test_run_failures_are_named_and_do_not_stop_the_others(project):
     assert {c: o.state for c, o in outcomes.items()} == {
         "one": "done", "fails": "failed", "dies": "failed", "silent": "failed", "two": "done",
     }  # fmt: skip
-    assert (outcomes["fails"].error, outcomes["fails"].cell) == ("RuntimeError, told in the notebook", 4)
+    assert outcomes["fails"].error == "RuntimeError, told in the notebook"
+    assert outcomes["fails"].cell == 4
     assert outcomes["dies"].error == "the kernel ran out of memory or was killed"
     assert outcomes["dies"].seconds < 15
     assert outcomes["silent"].error.startswith("every cell ran but nothing was proposed")

@@ -31,7 +31,8 @@ def command(port: int, token: str, dashboards: str | Path = "dashboards") -> lis
     )
     return [
         sys.executable, "-m", "voila", str(Path(dashboards) / "board.ipynb"),
-        "--no-browser", "--Voila.log_level=ERROR", "--Voila.ip=127.0.0.1", f"--port={port}", f"--token={token}",
+        "--no-browser", "--Voila.log_level=ERROR", "--Voila.ip=127.0.0.1",
+        f"--port={port}", f"--token={token}",
         "--template=evidence", "--show_tracebacks=False",
         "--VoilaConfiguration.allow_template_override=NO",
         "--VoilaConfiguration.allow_theme_override=NO",

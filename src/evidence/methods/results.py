@@ -188,7 +188,8 @@ class Balance:
     ----------
     table : DataFrame
         `covariate`, `mean_treated`, `mean_control`, `effect_size`, `n_treated`, `n_control`,
-        `n_level` (pupils on the smaller side of a yes/no column, else all), `band` ("ok" up to .05, "adjust" up to .25, else "fails").
+        `n_level` (pupils on the smaller side of a yes/no column, else all), `band` ("ok" up to
+        .05, "adjust" up to .25, else "fails").
     treatment : str
         The contrast.
     """
