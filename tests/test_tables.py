@@ -53,6 +53,11 @@ def test_finding_counts_programmes(verdicts, title):
     assert tables.finding(summary) == title
 
 
+def test_finding_leaves_weak_evidence_out_of_the_title():
+    rows = [one(BETTER, "leap", "2018", strength=2), one(BETTER, "lamp", "2018", strength=3)]
+    assert tables.finding(summarised(rows)) == "One of two programmes helped"
+
+
 def test_summary_primary_keeps_one_row_a_programme_and_cohort():
     rows = [
         one(BETTER, primary=False, outcome="READ2"),

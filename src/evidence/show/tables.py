@@ -98,14 +98,15 @@ def summary(
 def finding(rows: pd.DataFrame) -> str:
     """Say in one line what the rows of `summary` found: the title of the page.
 
-    A programme helped if more than half of its cohorts did better than similar and none worse;
-    it did harm if any cohort did worse.
+    A programme helped if more than half of its cohorts did better than similar and none worse; it
+    did harm if any did worse. Evidence of less than three squares of five does not count here.
     """
     if rows.empty:
         return "No programme has a result to show yet"
-    verdicts = rows.groupby("programme", sort=False)["verdict"]
+    firm = rows["verdict"].mask(rows["strength"] < 3)
+    verdicts = firm.groupby(rows["programme"], sort=False)
     worse = verdicts.agg(lambda v: (v == "worse than similar").any())
-    better = verdicts.agg(lambda v: (v == "better than similar").mean() > 0.5) & ~worse
+    better = verdicts.agg(lambda v: (v.dropna() == "better than similar").mean() > 0.5) & ~worse
     total, helped, harmed = len(worse), int(better.sum()), int(worse.sum())
     if total == 1:
         if helped or harmed:
