@@ -11,8 +11,8 @@ from evidence.show.scale import Interval, Scale
 HARM = '<img src=x onerror="alert(1)">'
 
 
-def one(verdict, programme="leap", cohort="2018", **other):
-    return effect(programme, cohort, 0.1, 0.2, 1.0, verdict, 3, 1200, 40, **other)
+def one(verdict, programme="leap", cohort="2018", points=3, **other):
+    return effect(programme, cohort, 0.1, 0.2, 1.0, verdict, points, 1200, 40, **other)
 
 
 def summarised(rows, **changes):
@@ -54,7 +54,7 @@ def test_finding_counts_programmes(verdicts, title):
 
 
 def test_finding_leaves_weak_evidence_out_of_the_title():
-    rows = [one(BETTER, "leap", "2018", strength=2), one(BETTER, "lamp", "2018", strength=3)]
+    rows = [one(BETTER, "leap", "2018", points=2), one(BETTER, "lamp", "2018", points=3)]
     assert tables.finding(summarised(rows)) == "One of two programmes helped"
 
 
