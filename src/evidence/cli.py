@@ -172,7 +172,7 @@ def main() -> None:
         sys.argv.remove("--debug")
     try:
         app()
-    except EvidenceError as error:
+    except (EvidenceError, OSError) as error:
         if debug:
             raise
         typer.echo(f"evidence: {error}", err=True)
