@@ -7,6 +7,8 @@ import pytest
 from evidence.errors import EvidenceError
 from evidence.methods import chained, imputation, mixed, trials
 
+pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
+
 GIVEN = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 
 

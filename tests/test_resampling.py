@@ -16,6 +16,8 @@ from evidence.methods.participants import read
 from evidence.methods.replay import members
 from evidence.methods.resamples import Sample, Units, regress, variances
 
+pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
+
 GIVEN = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 PEER = {
     "outcome": "Posttest",

@@ -9,6 +9,8 @@ from evidence.methods import pictures, trials
 from evidence.methods.randomisation import randomisation_test
 from evidence.show.picture import Picture
 
+pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
+
 GIVEN = {
     "outcome": "post",
     "treatment": "arm",

@@ -9,6 +9,8 @@ from evidence.methods import effects, multiple, trials
 from evidence.methods.fitting import regression
 from evidence.methods.participants import read
 
+pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
+
 GIVEN = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 
 
