@@ -123,3 +123,16 @@ def test_row_without_what_it_needs_is_refused(trial):
     assert refused(
         effects.row, raw, outcome={"name": "post", "unit": "sd"}, smallest_worthwhile=0.1, **key
     ) == ("outcome 'post' is told in SD: give effect_size as well")
+
+
+def test_row_of_an_arm_with_fewer_than_ten_pupils_shows_no_figure(rng):
+    trial = pd.DataFrame({"arm": [1] * 9 + [0] * 200, "post": rng.normal(size=209)})
+    given = {"outcome": "post", "treatment": "arm"}
+    found, size = trials.itt(trial, **given), trials.effect_size(trial, **given)
+    made = effects.row(
+        found, size, programme="p", cohort="c", outcome="post", smallest_worthwhile=0.1
+    ).iloc[0]
+    assert made[list(effects._NUMBERS)].isna().all()
+    assert made["verdict"] == "too little data"
+    assert made["caveats"] == "a group has fewer than 10 pupils, so no figure is shown"
+    assert made["sentence"] == "post: too few pupils to show a result."

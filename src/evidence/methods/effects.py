@@ -42,6 +42,12 @@ __all__ = [
 # EEF Toolkit, "Cost", as read in 2026: pounds a pupil a year up to which the rating holds.
 COSTS = ((80, "very low"), (200, "low"), (720, "moderate"), (1200, "high"))
 
+_FEWEST = 10  # pupils in an arm: with fewer a figure tells of persons
+_NUMBERS = (
+    "estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value", "effect_size", "es_lower",
+    "es_upper", "months",
+)  # fmt: skip
+
 
 def months(effect_size: float, table: str = "toolkit") -> float:
     """Translate an effect on attainment into whole months of progress, with its sign.
@@ -240,6 +246,9 @@ def row(
         "strength": float(getattr(strength, "padlocks", nan if strength is None else strength)),
         "caveats": "; ".join(dict.fromkeys(notes)),
     }
+    if estimate.estimand != "att" and min(estimate.n_treated, estimate.n_control) < _FEWEST:
+        made |= dict.fromkeys(_NUMBERS, nan) | {"verdict": VERDICTS[3]}
+        made["caveats"] = f"a group has fewer than {_FEWEST} pupils, so no figure is shown"
     spoken = {str(made["outcome"]): str(entry["title"])} if "title" in entry else {}
     for key in ("caveats", "method"):
         made[key] = words.relabel(str(made[key]), spoken | dict(labels or {}))
