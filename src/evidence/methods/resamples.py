@@ -132,7 +132,7 @@ class Units:
     @property
     def cost(self) -> int:
         """Numbers a draw needs at once."""
-        return 4 * len(self.moments)
+        return 8 * len(self.moments)
 
     def real(self) -> Draw:
         """Return the sample itself as a draw."""
@@ -165,7 +165,7 @@ class Within:
     @property
     def cost(self) -> int:
         """Numbers a draw needs at once."""
-        return 4 * len(self.sample.outcome)
+        return 8 * len(self.sample.outcome)
 
     def real(self) -> Draw:
         """Return the sample itself as a draw."""
@@ -232,7 +232,7 @@ class Nested:
     @property
     def cost(self) -> int:
         """Numbers a draw needs at once."""
-        return 4 * len(self.pupils) * self.rows.shape[1] + len(self.rows)
+        return 8 * len(self.pupils) * self.rows.shape[1] + 2 * len(self.rows)
 
     def real(self) -> Draw:
         """Return the sample itself as a draw."""
