@@ -102,9 +102,9 @@ def test_did_with_staggered_starts_and_few_treated_warns(panel):
         lamp=(some & (panel["year"] >= np.where(panel["urn"] == "1000", 2016, 2018))).astype(int)
     )
     assert impact.did(early, **GIVEN).caveats == (
+        "only 2 treated clusters: read the interval with great caution",
         "units started at 2 different times: two-way fixed effects can mislead if the effect "
         "changes with time since the start",
-        "only 2 treated clusters: read the interval with great caution",
     )
 
 
@@ -229,8 +229,9 @@ def test_participation_counts_each_school_once(spells):
 def test_exposure_marks_the_years_of_each_spell(spells):
     panel = pd.DataFrame({"urn": ["1000"] * 4 + ["1009"], "year": [2016, 2017, 2018, 2019, 2017]})
     found = impact.exposure(panel, spells)
-    assert found["lamp"].tolist() == [1, 1, 0, 1, 0]
-    assert found["leap"].tolist() == [0, 1, 1, 1, 0]
+    assert found["lamp 2016"].tolist() == [1, 1, 0, 0, 0]
+    assert found["lamp 2019"].tolist() == [0, 0, 0, 1, 0]
+    assert found["leap 2017"].tolist() == [0, 1, 1, 1, 0]
     assert list(panel.columns) == ["urn", "year"]
 
 
@@ -240,5 +241,5 @@ def test_exposure_with_unusable_spells_is_refused(spells):
         impact.exposure(panel, spells.assign(start=[2016, None, 1, 1, 1]))
     assert str(error.value) == "column 'start', row 2: a spell has no start"
     with pytest.raises(EvidenceError) as error:
-        impact.exposure(panel.assign(leap=1), spells)
-    assert str(error.value) == "programme 'leap' is also the name of a column of the panel"
+        impact.exposure(panel.assign(**{"leap 2017": 1}), spells)
+    assert str(error.value) == "programme 'leap 2017' is also the name of a column of the panel"

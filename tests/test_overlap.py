@@ -17,10 +17,19 @@ def panel(rng, years=(2016, 2017, 2018, 2019)):
     return frame.assign(score=rng.normal(60, 5, len(frame)), n_pupils=20)
 
 
-def test_cohort_leaves_out_other_starters_and_keeps_the_never_treated(rng):
+def test_cohort_marks_its_schools_and_keeps_those_that_began_at_other_times(rng):
     made = ev.impact.cohort(panel(rng), SPELLS, programme="p", start=2018)
-    assert set(made["urn"]) == set("acdefgh")
+    assert set(made["urn"]) == set("abcdefgh")
     assert set(made.loc[made["taking_part"], "urn"]) == {"a"}
+
+
+def test_exposure_has_a_column_for_those_who_began_together(rng):
+    made = ev.impact.exposure(panel(rng), SPELLS)
+    taking = {
+        name: set(made.loc[made[name] == 1, "urn"]) for name in ("p 2018", "p 2019", "q 2018")
+    }
+    assert taking == {"p 2018": {"a"}, "p 2019": {"b"}, "q 2018": {"c"}}
+    assert made.loc[made["urn"] == "b", "p 2019"].tolist() == [0, 0, 0, 1]
 
 
 def test_cohort_school_without_a_row_still_says_when_it_began(rng):
@@ -28,10 +37,10 @@ def test_cohort_school_without_a_row_still_says_when_it_began(rng):
     short = whole[~((whole["urn"] == "a") & (whole["year"] == 2018))]
     made = ev.impact.exposure(ev.impact.cohort(short, SPELLS, programme="p", start=2018), SPELLS)
     row = made[(made["urn"] == "a") & (made["year"] == 2018)].iloc[0]
-    assert row["p"] == 1
+    assert row["p 2018"] == 1
     assert np.isnan(row["score"])
     study = ev.impact.event_study(
-        made, outcome="score", treatment="p", unit="urn", time="year", weights="n_pupils"
+        made, outcome="score", treatment="p 2018", unit="urn", time="year", weights="n_pupils"
     )
     assert study.to_frame()["time"].tolist() == [-2, -1, 1]
 
@@ -62,7 +71,7 @@ def test_school_means_counts_pupils_and_turns_yes_and_no_into_percentages():
 
 def test_effect_size_of_percentage_points_is_the_cox_index_to_first_order(rng):
     frame = ev.impact.exposure(panel(rng), SPELLS.query("programme == 'p'"))
-    found = ev.impact.did(frame, outcome="score", treatment="p", unit="urn", time="year")
+    found = ev.impact.did(frame, outcome="score", treatment="p 2018", unit="urn", time="year")
     size = ev.impact.effect_size(found, percent=60.0)
     odds = [np.log(p / (1 - p)) for p in (0.6, 0.6 + found.estimate * 1e-6)]
     assert size.estimate * 1e-4 == pytest.approx((odds[1] - odds[0]) / 1.65, rel=1e-3)
@@ -71,30 +80,6 @@ def test_effect_size_of_percentage_points_is_the_cox_index_to_first_order(rng):
     assert ev.impact.effect_size(found) is None
     with pytest.raises(EvidenceError, match=r"^percent is 100.0; it must lie between 0 and 100$"):
         ev.impact.effect_size(found, percent=100.0)
-
-
-def test_without_year_takes_out_the_dip_that_schools_were_chosen_by(rng):
-    schools = [f"s{i}" for i in range(60)]
-    rows = pd.DataFrame([(s, y) for s in schools for y in (2015, 2016, 2017, 2018)],
-                        columns=["urn", "year"])  # fmt: skip
-    rows["score"] = rng.normal(60, 1, len(rows))
-    low = rows["urn"].isin(schools[:15])
-    rows.loc[low & (rows["year"] == 2017), "score"] -= 8
-    rows["p"] = (low & (rows["year"] == 2018)).astype(int)
-    model = {"treatment": "p", "unit": "urn"}
-    naive = ev.impact.did(rows, outcome="score", time="year", **model)
-    assert naive.ci_lower > 1
-    said = ev.rebound.without_year(
-        rows, outcome="score", time="year", year=2017, unit_words="pp", **model
-    )
-    honest = ev.impact.did(rows[rows["year"] != 2017], outcome="score", time="year", **model)
-    assert honest.ci_lower < 0 < honest.ci_upper
-    sizes = (honest.estimate, honest.ci_lower, honest.ci_upper)
-    low_, mid, high = (ev.words.number(x, 1, sign=True) for x in sizes)
-    assert said == (
-        "leaving out 2016/17, the year before the start, the estimate is "
-        f"{low_} percentage points ({mid} to {high})"
-    )
 
 
 def test_warnings_name_trends_that_differed_before_the_start(rng):

@@ -22,7 +22,6 @@ _ROOMS = {
     "effects": "evidence.methods.effects",
     "trials": "evidence.methods.trials",
     "impact": "evidence.methods.impact",
-    "rebound": "evidence.methods.rebound",
     "pictures": "evidence.methods.pictures",
     "disclosure": "evidence.release.disclosure",
     "base": "evidence.release.base",

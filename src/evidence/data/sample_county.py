@@ -275,17 +275,16 @@ def _join(
     add("small-schools-english-autumn", 2019, english, "PTREAD_EXP READPROG", reading=0.0)
     add("small-schools-maths-autumn", 2019, maths, "PTMAT_EXP MATPROG", maths=0.15)
     add("year-6-booster", 2019, booster, "PTRWM_EXP", reading=0.04, maths=0.04, writing=0.04)
-    # the network: open to all, no effect of its own; it brings those in some programme to 250
+    # The network: open to all, no effect of its own. Who joined first was drawn without a look at
+    # what other programmes did later; the last cohort brings those in some programme to 250.
     others = np.unique(np.concatenate([spell.schools for spell in spells]))
-    outside = np.setdiff1d(np.arange(N_PRIMARY), others)
-    network = np.concatenate(
-        [
-            rng.permutation(outside)[: N_JOINED - len(others)],
-            rng.permutation(others)[: 154 - (N_JOINED - len(others))],
-        ]
-    )
+    network = rng.permutation(every)[:103]
+    outside = np.setdiff1d(np.arange(N_PRIMARY), np.union1d(others, network))
+    more = max(0, N_JOINED - (N_PRIMARY - len(outside)))
+    late = [rng.permutation(outside)[:more]]
+    late.append(rng.permutation(np.setdiff1d(others, network))[: max(0, 51 - more)])
     for start, schools in zip(
-        (2017, 2018, 2019), np.array_split(rng.permutation(network), 3), strict=True
+        (2017, 2018, 2019), (network[:52], network[52:], np.concatenate(late)), strict=True
     ):
         add("mobilise", start, schools, "PTRWM_EXP", reading=0.0)
 

@@ -12,6 +12,7 @@ from evidence.errors import EvidenceError
 from evidence.methods import columns, inference
 from evidence.methods.overlap import cohort, exposure, participation, school_means
 from evidence.methods.panel import Panel, read_panel
+from evidence.methods.past import given_past, rebound
 from evidence.methods.regression import Design, design
 from evidence.methods.results import Estimate, EventStudy
 
@@ -21,7 +22,9 @@ __all__ = [
     "effect_size",
     "event_study",
     "exposure",
+    "given_past",
     "participation",
+    "rebound",
     "school_means",
 ]
 
@@ -109,9 +112,6 @@ def did(
         float(x[0]) for x in inference.t_test(estimate, found.std_error, found.df, level)
     )
     ever = np.isfinite(read.start)[read.unit]
-    caveats = _caveats(read, made, found.df[0])
-    if overlap:
-        caveats.append(f"held fixed: taking part in {', '.join(columns.listed(overlap))}")
     return Estimate(
         estimand="att",
         outcome=outcome,
@@ -130,7 +130,7 @@ def did(
         n_clusters=found.n_clusters,
         n_treated=int(ever.sum()),
         n_control=int((~ever).sum()),
-        caveats=tuple(caveats),
+        caveats=(*read.notes(made, found.df[0]), *read.mixed_starts()),
     )
 
 
@@ -239,7 +239,7 @@ def event_study(
         pre_p_value=joint[3],
         n_obs=made.n_obs,
         n_clusters=found.n_clusters,
-        caveats=tuple(_caveats(read, made, found.df.min())),
+        caveats=(*read.notes(made, found.df.min()), *read.mixed_starts()),
     )
 
 
@@ -296,7 +296,7 @@ def _regress(read: Panel, interest: np.ndarray, name: str) -> tuple[Design, np.n
     small, large = sorted((read.unit, when), key=np.max)
     dummies = (small[:, None] == np.arange(1, small.max() + 1)).astype(float)
     made = design(interest, np.column_stack([dummies, read.others]), large, read.weights, name)
-    kept = np.delete(read.others, [j - dummies.shape[1] for j in _left_out(read, made)], axis=1)
+    kept = np.delete(read.others, [j - dummies.shape[1] for j in read.left_out(made)], axis=1)
     index = pd.MultiIndex.from_arrays([read.unit, when], names=["unit", "time"])
     fit = PanelOLS(
         pd.Series(read.outcome, index),
@@ -307,34 +307,3 @@ def _regress(read: Panel, interest: np.ndarray, name: str) -> tuple[Design, np.n
     ).fit(cov_type="unadjusted")
     residuals = fit.resids.reindex(index).to_numpy()
     return made, fit.params.to_numpy()[: interest.shape[1]], residuals
-
-
-def _left_out(read: Panel, made: Design) -> list[int]:
-    """Return the positions of dropped covariates; they stand after the dummies."""
-    first = made.n_others - read.others.shape[1]
-    return [j for j in made.dropped if j >= first]
-
-
-def _caveats(read: Panel, made: Design, df: float) -> list[str]:
-    first = made.n_others - read.others.shape[1]
-    notes = [
-        *read.caveats,
-        *(
-            f"{read.names[j - first]} is explained by the others and left out"
-            for j in _left_out(read, made)
-        ),
-    ]
-    started = np.unique(read.start[np.isfinite(read.start)])
-    if len(started) > 1:
-        notes.append(
-            f"units started at {len(started)} different times: two-way fixed effects can mislead "
-            "if the effect changes with time since the start"
-        )
-    if np.isfinite(read.start).all():
-        notes.append("every unit is treated at some time: later starters stand in for comparison")
-    treated = len(np.unique(read.cluster[read.dose != 0]))
-    if treated < 5:
-        notes.append(f"only {treated} treated clusters: read the interval with great caution")
-    elif df < 4:
-        notes.append("fewer than 4 degrees of freedom: read the interval with great caution")
-    return notes

@@ -56,7 +56,7 @@ def exposure(
     time: str = "year",
     programme: str = "programme",
 ) -> pd.DataFrame:
-    """Return the panel with a 0/1 column a programme: 1 while the unit takes part.
+    """Return the panel with a 0/1 column a programme and start: 1 while the unit takes part.
 
     Parameters
     ----------
@@ -68,11 +68,15 @@ def exposure(
     unit, time, programme : str
         Columns.
 
+    Returns
+    -------
+    DataFrame
+        New columns are called like ``lamp 2018``: those who began together have one effect.
+
     Raises
     ------
     EvidenceError
-        A column is missing, a spell has no start, or a programme is called like a column of the
-        panel.
+        A column is missing, a spell has no start, or a new column has the name of an old one.
     """
     columns.require(panel, (unit, time))
     columns.require(spells, (unit, programme, "start", "end"))
@@ -81,7 +85,11 @@ def exposure(
         raise EvidenceError(
             f"column 'start', row {np.isnan(start).argmax() + 1}: a spell has no start"
         )
-    codes, names = columns.factor(spells, programme)
+    known = spells[programme].notna().to_numpy()
+    called = pd.Series(
+        [f"{name} {first:g}" for name, first in zip(spells[programme], start, strict=True)]
+    ).where(known)
+    codes, names = columns.factor(called.to_frame("programme"), "programme")
     if taken := [name for name in names if name in panel.columns]:
         raise EvidenceError(f"programme {taken[0]!r} is also the name of a column of the panel")
     rows = pd.DataFrame({unit: panel[unit], "_row": np.arange(len(panel))})
@@ -105,7 +113,7 @@ def cohort(
     unit: str = "urn",
     time: str = "year",
 ) -> pd.DataFrame:
-    """Return the panel of one cohort: its units and those never in the programme.
+    """Return the panel with `taking_part`: whether the unit began the programme at `start`.
 
     Parameters
     ----------
@@ -123,9 +131,10 @@ def cohort(
     Returns
     -------
     DataFrame
-        With `taking_part`, True for units of this cohort. Units of the programme's other cohorts
-        are left out: treated at other times, they are no comparison. A unit of this cohort without
-        a result at some time has an empty row there, so that it still says when it began.
+        A unit of this cohort without a result at some time has an empty row there, so that it still
+        says when it began. Units of the programme's other cohorts stay, and are held fixed by their
+        own column of :func:`exposure`: to leave them out for what was decided later would take the
+        unlucky, or the lucky, out of the comparison.
 
     Raises
     ------
@@ -142,8 +151,7 @@ def cohort(
             f"no unit of the panel began {programme!r} in {start}; starts in the participation "
             f"file: {', '.join(map(str, sorted(mine['start'].unique()))) or 'none'}"
         )
-    kept = taking_part | ~panel[unit].isin(mine[unit])
-    whole = panel.assign(taking_part=taking_part)[kept]
+    whole = panel.assign(taking_part=taking_part)
     grid = pd.MultiIndex.from_product(
         [panel.loc[taking_part, unit].unique(), panel[time].unique()], names=[unit, time]
     ).to_frame(index=False)

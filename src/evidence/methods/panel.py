@@ -10,6 +10,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods import columns
+from evidence.methods.regression import Design
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,45 @@ class Panel:
     treatment: str
     method: str
     errors: str
+    overlap: tuple[str, ...]
+
+    def left_out(self, made: Design) -> list[int]:
+        """Return the positions of dropped covariates; they stand last among the other columns."""
+        first = made.n_others - self.others.shape[1]
+        return [j for j in made.dropped if j >= first]
+
+    def notes(self, made: Design, df: float) -> tuple[str, ...]:
+        """Return the caveats of a regression on this panel."""
+        first = made.n_others - self.others.shape[1]
+        notes = [
+            *self.caveats,
+            *(
+                f"{self.names[j - first]} is explained by the others and left out"
+                for j in self.left_out(made)
+            ),
+        ]
+        if np.isfinite(self.start).all():
+            notes.append(
+                "every unit is treated at some time: later starters stand in for comparison"
+            )
+        treated = len(np.unique(self.cluster[self.dose != 0]))
+        if treated < 5:
+            notes.append(f"only {treated} treated clusters: read the interval with great caution")
+        elif df < 4:
+            notes.append("fewer than 4 degrees of freedom: read the interval with great caution")
+        if self.overlap:
+            notes.append(f"held fixed: taking part in {', '.join(self.overlap)}")
+        return tuple(notes)
+
+    def mixed_starts(self) -> tuple[str, ...]:
+        """Return what two-way fixed effects have to fear where units start at different times."""
+        started = np.unique(self.start[np.isfinite(self.start)])
+        if len(started) < 2:
+            return ()
+        return (
+            f"units started at {len(started)} different times: two-way fixed effects can mislead "
+            "if the effect changes with time since the start",
+        )
 
 
 def read_panel(
@@ -105,6 +145,7 @@ def read_panel(
         treatment=treatment,
         method=f"two-way fixed effects{f' weighted by {weights}' if weights else ''}",
         errors=f"by {cluster} (Satterthwaite df)",
+        overlap=columns.listed(overlap),
     )
     _check(made, outcome, cluster)
     return made

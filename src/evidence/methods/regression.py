@@ -28,7 +28,7 @@ class Design:
     coefficients : ndarray of shape (q, k)
         Rows L with estimates L Q'Wy, one for each column of interest.
     strata : ndarray of int, shape (n,)
-        Codes 0 … p − 1 of the absorbed factor; all 0 where there is only an intercept.
+        Codes 0 … p − 1 of the absorbed factor; all 0 where there is only an intercept, or nothing.
     weights : ndarray of shape (n,)
         Positive weights of mean 1.
     weighted : bool
@@ -37,6 +37,8 @@ class Design:
         Other columns given, dropped ones included.
     dropped : tuple of int
         Positions of the other columns that were left out because earlier ones explain them.
+    absorbed : bool
+        False where nothing is absorbed, not even an intercept.
     """
 
     basis: np.ndarray
@@ -46,6 +48,7 @@ class Design:
     weighted: bool
     n_others: int
     dropped: tuple[int, ...]
+    absorbed: bool = True
 
     @property
     def n_obs(self) -> int:
@@ -55,12 +58,12 @@ class Design:
     @cached_property
     def rank(self) -> int:
         """Columns of the full regression, absorbed dummies (or the intercept) included."""
-        return self.basis.shape[1] + int(self.strata.max()) + 1
+        return self.basis.shape[1] + self.absorbed * (int(self.strata.max()) + 1)
 
     @cached_property
     def totals(self) -> np.ndarray:
-        """Sum of weights of each stratum."""
-        return np.bincount(self.strata, self.weights)
+        """Sum of weights of each stratum; without end where nothing is absorbed: no mean moves."""
+        return np.bincount(self.strata, self.weights) if self.absorbed else np.array([np.inf])
 
     @cached_property
     def directions(self) -> np.ndarray:
@@ -73,7 +76,7 @@ class Design:
 
     def fit(self, outcome: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the estimates, shape (q,), and the residuals, shape (n,)."""
-        centred = outcome - outcome.mean()
+        centred = outcome - self.absorbed * outcome.mean()
         centred = (
             centred - (np.bincount(self.strata, self.weights * centred) / self.totals)[self.strata]
         )
@@ -124,6 +127,8 @@ def design(
     strata: np.ndarray | None = None,
     weights: np.ndarray | None = None,
     name: str = "treatment",
+    *,
+    absorb: bool = True,
 ) -> Design:
     """Make a regression ready: absorb the strata, drop redundant columns, orthonormalise.
 
@@ -140,6 +145,8 @@ def design(
         Positive; only their ratios matter.
     name : str
         How messages call the columns of interest.
+    absorb : bool
+        False to take the columns as they are, without strata, weights or an intercept.
 
     Raises
     ------
@@ -153,11 +160,11 @@ def design(
     weighted = bool(np.ptp(w) > 1e-12)
     columns = np.column_stack([others, interest]).astype(float)
     root = np.sqrt(w)[:, None]
-    columns = columns - np.average(columns, axis=0, weights=w)
+    columns = columns - absorb * np.average(columns, axis=0, weights=w)
     # Judged against a column's own spread: adding a constant to it must change nothing.
     spread = np.linalg.norm(root * columns, axis=0)
     level = np.abs(np.column_stack([others, interest])).max(axis=0, initial=0) * np.sqrt(n)
-    for _ in range(2):  # twice: the second pass removes what rounding left of the means
+    for _ in range(2 * absorb):  # twice: the second pass removes what rounding left of the means
         means = sums(codes, w[:, None] * columns) / np.bincount(codes, w)[:, None]
         columns = columns - means[codes]
     _, triangle = np.linalg.qr(root * columns)
@@ -177,6 +184,7 @@ def design(
         weighted=weighted,
         n_others=focus[0],
         dropped=tuple(j for j in range(focus[0]) if j not in kept),
+        absorbed=absorb,
     )
     if made.rank >= n:
         raise EvidenceError(

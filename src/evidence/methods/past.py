@@ -1,0 +1,281 @@
+"""Programmes whose schools were chosen by their results: compare given what was known before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.methods import columns, components, inference
+from evidence.methods.panel import Panel, read_panel
+from evidence.methods.regression import Design, design
+from evidence.methods.results import Estimate, page
+from evidence.show import words
+
+_COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
+_UNITS = {"pp": "percentage points", "sd": "SD"}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Rebound:
+    """How much of a gain would have come without any programme.
+
+    Parameters
+    ----------
+    outcome, treatment : str
+    before : float
+        Mean of the treated units less that of the others, in the last time before each start.
+    gain : float
+        Change of the treated units from that time to those after, less that of the others: the
+        naive answer, nothing adjusted for.
+    expected : float
+        The gain that units with such results had to expect without a programme.
+    reliability : float
+        Share of the variance between units in one time that lasts: r of (1 − r)(μ − x).
+    n_treated : int
+        Treated units with results before and after.
+    """
+
+    outcome: str
+    treatment: str
+    before: float
+    gain: float
+    expected: float
+    reliability: float
+    n_treated: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row, a column a field."""
+        return pd.DataFrame([{name: getattr(self, name) for name in self.__slots__}])
+
+    def sentence(self, unit: str = "points") -> str:
+        """Say how low the units stood, what they gained, and what of that is rebound."""
+        what = _UNITS.get(unit, "points")
+        where = "below" if self.before < 0 else "above"
+        gain, expected = (words.number(x, 1, sign=True) for x in (self.gain, self.expected))
+        return (
+            f"In the year before the start these schools stood {abs(self.before):.1f} {what} "
+            f"{where} the others. Since then the difference has changed by {gain}. Among schools "
+            f"with such results and no programme it would have changed by {expected}."
+        )
+
+    def _repr_html_(self) -> str:
+        return page(self.sentence(), self.to_frame())
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """The fitted model: coefficients of [interest, others], and the components."""
+
+    made: Design
+    residuals: np.ndarray
+    estimate: np.ndarray
+    expected: np.ndarray  # without the treatment, of an average unit with these columns
+    parts: components.Components
+
+
+def given_past(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    cluster: str | None = None,
+    weights: str | None = None,
+    covariates: Sequence[str] = (),
+    overlap: Sequence[str] = (),
+    cov_type: str = "CR2",
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate the effect on the treated, given the results that units had before.
+
+    The arguments of :func:`evidence.methods.impact.did`, where
+
+    Parameters
+    ----------
+    weights : str, optional
+        Column of how many stand behind a result, such as pupils tested: its chance error has
+        variance inverse to it. The logarithm of a unit's mean is held fixed too.
+
+    Returns
+    -------
+    Estimate
+        `estimand` "att", in units of the outcome. `variance_between` is what lasts of the
+        differences of units, `icc` its share of the variance of one result.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`evidence.methods.impact.did`.
+
+    Notes
+    -----
+    y_it = λ_t + τ·treatment_it + x_it'β + a_i + u_it + e_it, with a_i the lasting difference of a
+    unit, u_it a passing one and e_it the luck of who was measured; variances by
+    :func:`evidence.methods.components.fit`, coefficients by generalised least squares, errors CR2
+    by cluster with Satterthwaite df, the working covariance being that of the model.
+
+    Units chosen because their results were low were partly unlucky, and rise whatever is done.
+    Two-way fixed effects take their mean before the start, bad luck and all, for what they are. A
+    likelihood without an effect for each unit predicts from all results before the start, shrunk as
+    far as luck demands, and may ignore how units were chosen as long as the choice hung on results
+    and covariates in the panel (Rubin 1976, Biometrika 63(3), theorem 7.1; for programmes that
+    start again and again, sequential ignorability: Robins 1999, Synthese 121). It is misled where
+    units were chosen on what the panel does not show; there two-way fixed effects err the other
+    way, and the two often bracket the truth (Ding and Li 2019, Political Analysis 27(4)).
+    """
+    columns.one_of("cov_type", cov_type, _COV_TYPES)
+    inference.check_level(level)
+    read = read_panel(
+        panel,
+        outcome=outcome,
+        treatment=treatment,
+        unit=unit,
+        time=time,
+        cluster=cluster,
+        weights=weights,
+        covariates=covariates,
+        overlap=overlap,
+    )
+    fit = _fit(read)
+    found = inference.robust(fit.made, fit.residuals, read.cluster, cov_type)
+    statistic, p_value, lower, upper = (
+        float(x[0]) for x in inference.t_test(fit.estimate, found.std_error, found.df, level)
+    )
+    parts = fit.parts
+    total = parts.lasting + parts.passing + parts.chance
+    ever = np.isfinite(read.start)[read.unit]
+    return Estimate(
+        estimand="att",
+        outcome=outcome,
+        treatment=f"{treatment} against no {treatment}",
+        method=f"given earlier results (random effects of {unit}), {cov_type} {read.errors}",
+        unit="score",
+        estimate=float(fit.estimate[0]),
+        std_error=float(found.std_error[0]),
+        statistic=statistic,
+        df=float(found.df[0]),
+        p_value=p_value,
+        ci_lower=lower,
+        ci_upper=upper,
+        level=level,
+        n_obs=fit.made.n_obs,
+        n_clusters=found.n_clusters,
+        n_treated=int(ever.sum()),
+        n_control=int((~ever).sum()),
+        caveats=read.notes(fit.made, found.df[0]),
+        variance_between=parts.lasting,
+        variance_within=parts.passing + parts.chance,
+        icc=parts.lasting / total,
+    )
+
+
+def rebound(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    weights: str | None = None,
+    covariates: Sequence[str] = (),
+    overlap: Sequence[str] = (),
+) -> Rebound:
+    """Work out what regression to the mean alone would give the treated units.
+
+    Parameters
+    ----------
+    panel, outcome, treatment, unit, time, weights, covariates, overlap
+        As in :func:`given_past`.
+
+    Returns
+    -------
+    Rebound
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`given_past`; also where no treated unit has results before and after its start.
+
+    Notes
+    -----
+    By the model of :func:`given_past`: the mean of a unit's later results given those before its
+    start, less its last result before, less the change that all units share. With one result
+    before and nothing else this is (1 − r)(μ − x), r = σ_a²/(σ_a² + σ_u² + φ/n).
+    """
+    read = read_panel(
+        panel,
+        outcome=outcome,
+        treatment=treatment,
+        unit=unit,
+        time=time,
+        cluster=None,
+        weights=weights,
+        covariates=covariates,
+        overlap=overlap,
+    )
+    fit = _fit(read)
+    weight = np.ones(len(read.time)) if read.weights is None else read.weights
+    parts = fit.parts
+    moments, when = np.unique(read.time, return_inverse=True)
+    never = ~np.isfinite(read.start)[read.unit]
+    compared = never if never.any() else np.ones(len(never), bool)
+    norm = np.bincount(when[compared], (weight * read.outcome)[compared], len(moments))
+    above = (
+        read.outcome - (norm / np.bincount(when[compared], weight[compared], len(moments)))[when]
+    )
+    off = read.outcome - fit.expected
+    lows, gains, forecasts, mass = [], [], [], []
+    for i in np.flatnonzero(np.isfinite(read.start)):
+        there = parts.places[i] >= 0
+        before, after = there & (moments < read.start[i]), there & (moments >= read.start[i])
+        if not (before.any() and after.any()):
+            continue
+        covariance = np.linalg.inv(parts.roots[i] @ parts.roots[i])
+        known, later = parts.places[i][before], parts.places[i][after]
+        inner = covariance[np.ix_(before, before)]
+        forecast = covariance[np.ix_(after, before)] @ np.linalg.solve(inner, off[known])
+        share = weight[later] / weight[later].sum()
+        lows.append(above[known[-1]])
+        gains.append(share @ above[later] - above[known[-1]])
+        forecasts.append(share @ forecast - off[known[-1]])
+        mass.append(weight[later].sum())
+    if not mass:
+        raise EvidenceError(
+            f"column {treatment!r}: no treated unit has results both before and after its start"
+        )
+    before, gain, expected = (
+        float(np.average(values, weights=mass)) for values in (lows, gains, forecasts)
+    )
+    return Rebound(
+        outcome=outcome,
+        treatment=treatment,
+        before=before,
+        gain=gain,
+        expected=expected,
+        reliability=parts.lasting / (parts.lasting + parts.passing + parts.chance),
+        n_treated=len(mass),
+    )
+
+
+def _fit(read: Panel) -> _Fit:
+    """Fit the model by restricted maximum likelihood and generalised least squares."""
+    moments = np.unique(read.time)
+    fixed = [(read.time[:, None] == moments).astype(float)]
+    if read.weights is not None:
+        mean = np.bincount(read.unit, read.weights) / np.bincount(read.unit)
+        fixed.append(np.log(mean)[read.unit][:, None])
+    interest, others = read.dose[:, None], np.column_stack([*fixed, read.others])
+    name = f"column {read.treatment!r}"
+    dropped = design(interest, others, name=name, absorb=False).dropped
+    kept = np.column_stack([np.delete(others, dropped, axis=1), interest])
+    parts = components.fit(read.outcome, kept, read.unit, read.time, read.weights)
+    white = parts.whiten(np.column_stack([others, interest, read.outcome]))
+    made = design(white[:, -2:-1], white[:, :-2], name=name, absorb=False)
+    estimate, residuals = made.fit(white[:, -1])
+    solved = np.linalg.lstsq(white[:, :-2], white[:, -1] - white[:, -2] * estimate[0], rcond=None)
+    return _Fit(made, residuals, estimate, others @ solved[0], parts)
