@@ -76,7 +76,7 @@ def analyse(number: int) -> list[tuple]:
     for spell in county.spells:
         outcome, me = PRIMARY[spell.programme], f"{spell.programme} {spell.start}"
         panel = panels[spell.sen]
-        context = [name for name in CONTEXT if panel[name].nunique() > 1]
+        context = [name for name in CONTEXT if np.ptp(panel[name]) > 0]
         names = (f"{s.programme} {s.start}" for s in county.spells)
         model = {
             "outcome": outcome,
@@ -145,7 +145,9 @@ def draw(found: pd.DataFrame) -> str:
 
     from evidence.show import figures
 
-    wide = found["coverage"].unstack("method")
+    wide = found.reset_index().pivot_table(
+        index=["programme", "start"], columns="method", values="coverage"
+    )
     title = "The default intervals cover the truth; the naive ones seldom do"
     marks = {
         "given_past": ("o", "#12436D"),
@@ -186,7 +188,7 @@ def draw(found: pd.DataFrame) -> str:
 
 def page(found: pd.DataFrame, seconds: float) -> str:
     """Return docs/impact.md from the results."""
-    wide = found.unstack("method")
+    wide = found.reset_index().pivot_table(index=["programme", "start"], columns="method")
     lines = []
     for key, row in wide.iterrows():
         cells = [f"{key[0]} {key[1]}", f"{row['truth', 'given_past']:+.2f}"]
@@ -250,7 +252,7 @@ t interval: the usual claim of a report.
 Percentage points. Bias is the mean of estimate less truth; coverage the per cent of intervals that
 hold the truth; the last column the per cent of directional verdicts by the default.
 
-| programme | truth | default: bias | coverage | DiD: bias | coverage | naive: bias | coverage | verdict |
+| cohort | truth | default: bias | coverage | DiD: bias | coverage | naive: bias | cover | verdict |
 |---|---|---|---|---|---|---|---|---|
 {rows}
 """

@@ -216,14 +216,17 @@ def spells():
     )
 
 
-def test_participation_counts_each_school_once(spells):
+def test_participation_counts_each_school_in_one_combination(spells):
     table = impact.participation(spells)
-    assert table.values.tolist() == [
-        ["lamp", "lamp", 2],
-        ["lamp", "leap", 1],
-        ["leap", "lamp", 1],
-        ["leap", "leap", 2],
-    ]
+    assert table.to_dict("list") == {
+        "programmes": ["lamp", "leap", "lamp + leap"],
+        "n_programmes": [1, 1, 2],
+        "n_schools": [1, 1, 1],
+    }
+    mine = impact.participation(spells, among="leap")
+    assert mine["programmes"].tolist() == ["leap", "leap + lamp"]
+    with pytest.raises(EvidenceError, match=r"^no school takes part in 'lens'$"):
+        impact.participation(spells, among="lens")
 
 
 def test_exposure_marks_the_years_of_each_spell(spells):

@@ -121,7 +121,7 @@ def test_rebound_after_one_year_is_the_share_that_does_not_last(rng):
     share = 1 - found.reliability
     assert found.expected == pytest.approx(share * (first["pct"].mean() - low), rel=1e-6)
     assert found.n_treated == 12
-    wide = panel.pivot(index="urn", columns="year", values="pct")
+    wide = panel.pivot_table(index="urn", columns="year", values="pct")
     change = wide[2019] - wide[2018]
     mine = panel.loc[panel["lamp"] == 1, "urn"].unique()
     assert found.gain == pytest.approx(change[mine].mean() - change.drop(mine).mean())

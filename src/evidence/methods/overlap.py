@@ -12,39 +12,50 @@ from evidence.methods import columns
 
 
 def participation(
-    spells: pd.DataFrame, *, unit: str = "urn", programme: str = "programme"
+    spells: pd.DataFrame,
+    *,
+    among: str | None = None,
+    unit: str = "urn",
+    programme: str = "programme",
 ) -> pd.DataFrame:
-    """Count the schools that each pair of programmes shares.
+    """Count the schools in each combination of programmes.
 
     Parameters
     ----------
     spells : DataFrame
         One row a school and programme (a school may have several spells).
+    among : str, optional
+        Only schools of this programme; it stands first in each combination.
     unit, programme : str
         Their columns.
 
     Returns
     -------
     DataFrame
-        `programme_a`, `programme_b`, `n_schools`: every ordered pair; a programme with itself
-        counts its schools.
+        `programmes` (names joined by " + "), `n_programmes`, `n_schools`: each school counts in
+        one row; the commonest combination first.
 
     Raises
     ------
     EvidenceError
-        A column is missing.
+        A column is missing, or `among` has no school.
     """
     columns.require(spells, (unit, programme))
     known = spells[[unit, programme]].dropna().drop_duplicates()
-    part = pd.crosstab(known[unit], known[programme])
-    names = [str(name) for name in part.columns]
-    shared = (part.T @ part).to_numpy()
-    return pd.DataFrame(
-        {
-            "programme_a": np.repeat(names, len(names)),
-            "programme_b": np.tile(names, len(names)),
-            "n_schools": shared.ravel(),
-        }
+    if among is not None:
+        mine = known.loc[known[programme] == among, unit]
+        if mine.empty:
+            raise EvidenceError(f"no school takes part in {among!r}")
+        known = known[known[unit].isin(mine)]
+    known = known.assign(other=known[programme] != among, name=known[programme].astype(str))
+    known = known.sort_values(["other", "name"], kind="stable").groupby(unit, observed=True)["name"]
+    counts = known.agg(" + ".join).value_counts()
+    table = counts.rename_axis("programmes").reset_index(name="n_schools")
+    table.insert(1, "n_programmes", table["programmes"].str.count(r" \+ ") + 1)
+    return table.sort_values(
+        ["n_schools", "n_programmes", "programmes"],
+        ascending=[False, True, True],
+        ignore_index=True,
     )
 
 

@@ -262,6 +262,33 @@ def rebound(
     )
 
 
+def leave_one_out(panel: pd.DataFrame, **model: object) -> tuple[float, float]:
+    """Return the least and the greatest estimate when one treated unit is left out.
+
+    Parameters
+    ----------
+    panel, **model
+        As in :func:`given_past`. The variance components stay those of all units.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`given_past`.
+    """
+    read = read_panel(panel, **model)
+    made, residuals = (fit := _fit(read)).made, fit.residuals
+    found = []
+    for unit in np.unique(read.unit[read.dose != 0]):
+        rows = read.unit == unit
+        basis = made.basis[rows]  # orthonormal over all rows, so X'X is the identity
+        inner = np.eye(basis.shape[1]) - basis.T @ basis
+        found.append(
+            (fit.estimate - made.coefficients @ np.linalg.lstsq(
+                inner, basis.T @ residuals[rows], rcond=1e-10)[0])[0]
+        )  # fmt: skip
+    return float(min(found)), float(max(found))
+
+
 def _fit(read: Panel) -> _Fit:
     """Fit the model by restricted maximum likelihood and generalised least squares."""
     moments = np.unique(read.time)

@@ -167,31 +167,35 @@ def flow(found: Flow, labels: Mapping[str, str] | None = None) -> Picture:
     )
 
 
-def overlap(shared: pd.DataFrame, programme: str) -> Picture:
-    """Picture how many schools the programme shares with others.
+def overlap(found: pd.DataFrame, most: int = 12) -> Picture:
+    """Picture in how many other programmes the schools of one programme are.
 
     Parameters
     ----------
-    shared : DataFrame
-        `programme_a`, `programme_b`, `n_schools`, as `impact.participation` gives them.
-    programme : str
-        The one asked about.
+    found : DataFrame
+        What `impact.participation` gives for one programme.
+    most : int
+        Combinations to draw; the rarest are drawn as one.
     """
-    mine = shared.query("programme_a == @programme").set_index("programme_b")["n_schools"]
-    others = mine.drop(programme).sort_values(ascending=False, kind="stable")
-    with_any = [name for name in others.index if others[name] > 0][:7]
-    order = [programme, *with_any]
-    table = shared[shared["programme_a"].isin(order) & shared["programme_b"].isin(order)]
-    ranks = {name: rank for rank, name in enumerate(order)}
-    table = table.sort_values(
-        ["programme_a", "programme_b"], key=lambda names: names.map(ranks), ignore_index=True
-    )
-    busiest = f"the most with {with_any[0]}" if with_any else "none with any other"
+    alone = int(found.loc[found["n_programmes"] == 1, "n_schools"].sum())
+    total = int(found["n_schools"].sum())
+    shown = found.head(most)
+    if len(found) > most:
+        shown, rest = found.head(most - 1), found.iloc[most - 1 :]
+        further = pd.DataFrame(
+            {"programmes": ["other combinations"], "n_schools": [rest["n_schools"].sum()]}
+        )
+        shown = pd.concat([shown, further])
+    table = shown[["programmes", "n_schools"]].reset_index(drop=True)
+    table["programmes"] = table["programmes"].str.replace("-", " ")
     return Picture(
         name="overlap",
         kind="overlap",
-        title="Schools shared with other programmes" if with_any else "No school in another one",
-        alt=f"Schools in each pair of programmes; {programme} shares {busiest}.",
+        title=f"{total - alone} of {total} schools are in other programmes too"
+        if alone < total
+        else "No school is in another programme",
+        alt=f"Schools by the combination of programmes they are in; {alone} of {total} are in this "
+        f"one alone. The commonest: {table['programmes'].iloc[0]}.",
         table=table,
         schools=("n_schools",),
     )

@@ -196,33 +196,32 @@ def _count(value: float) -> str:
 
 
 def draw_overlap(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw how many schools each pair of programmes shares.
+    """Draw how many schools are in each combination of programmes (an UpSet plot on its side).
 
     Parameters
     ----------
     frame : DataFrame
-        `programme_a`, `programme_b`, `n_schools`, a row for each ordered pair.
+        `programmes` (names joined by " + ") and `n_schools`, a row a combination.
     ax : Axes
-        Where to draw.
+        Where to draw: a column of dots a programme, then a bar for the schools.
     """
-    import seaborn as sns
-
-    order = list(dict.fromkeys(frame["programme_a"]))
-    wide = frame.set_index(["programme_a", "programme_b"])["n_schools"].unstack()  # noqa: PD010
-    wide = wide.loc[order, order]
-    sns.heatmap(
-        wide,
-        annot=wide.map(lambda n: "" if n != n else f"{n:.0f}"),
-        fmt="",
-        cmap=sns.light_palette(COLOURS[""], as_cmap=True),
-        cbar=False,
-        linewidths=1,
-        square=False,
-        ax=ax,
-    )
-    ax.set(xlabel="", ylabel="")
+    members = [row.split(" + ") for row in frame["programmes"]]
+    names = list(dict.fromkeys(name for row in members for name in row))
+    counts = frame["n_schools"].astype(float)
+    left, longest = len(names), max(4.0, 0.8 * len(names))
+    for place, (row, count) in enumerate(zip(members, counts, strict=True)):
+        inside = [names.index(name) for name in row]
+        ax.plot(range(len(names)), [place] * len(names), "o", color="#D9DCDE", markersize=9)
+        ax.plot(inside, [place] * len(inside), "o-", color=COLOURS[""], markersize=9, linewidth=2)
+        width = 0.0 if count != count else longest * count / counts.max()
+        ax.barh(place, width, left=left, height=0.55, color=COLOURS[""])
+        ax.text(left + width + 0.15, place, _count(count), va="center")
+    ax.set_xticks(range(len(names)), names, rotation=40, ha="left")
+    ax.xaxis.tick_top()
+    ax.set_yticks([])
+    ax.set_xlim(-0.6, left + longest + 1.2)
+    ax.set_ylim(len(frame) - 0.4, -0.6)
     ax.tick_params(length=0)
-    ax.tick_params(axis="x", rotation=35)
-    for label in ax.get_xticklabels():
-        label.set_ha("right")
+    for side in ax.spines.values():
+        side.set_visible(False)
     return ax

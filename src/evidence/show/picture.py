@@ -123,7 +123,7 @@ class Picture:
             "intervals": 1.7 + 0.45 * rows,
             "balance": 1.2 + 0.4 * rows,
             "flow": 0.8 + 1.2 * self.table["stage"].nunique() if self.kind == "flow" else 0,
-            "overlap": 1.5 + 0.4 * rows**0.5,
+            "overlap": 1.8 + 0.36 * rows,
             "event_study": 3.6,
         }[self.kind]
 

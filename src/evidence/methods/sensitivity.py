@@ -1,0 +1,333 @@
+"""How far the answer of a programme that nobody randomised hangs on how it was worked out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.methods import columns, impact, matching, past
+from evidence.methods.results import Estimate, page
+from evidence.show import words
+
+_UNITS = {"pp": "percentage points", "sd": "SD"}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Checks:
+    """The primary effect by other analyses, and where no effect can be.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `label`, `kind` ("answer" or "placebo"), `estimate`, `ci_lower`, `ci_upper`, `p_value`,
+        `primary`, `holds`, `n_clusters`. An answer holds where its interval lies on the same side
+        of 0, or takes it in, as the primary one does; a placebo where its interval takes in 0.
+    outcome, treatment : str
+    unit : str
+        Unit of the estimates, as in `Estimate`.
+    leave_out_low, leave_out_high : float
+        Least and greatest estimate when one treated unit is left out.
+    oster : float
+        How many times as strongly as all that is held fixed something unseen must go with being
+        chosen, for the effect to be nought (δ); NaN where what is held fixed does not matter.
+    skipped : tuple of str
+        Analyses that the data do not allow, and why.
+    """
+
+    table: pd.DataFrame
+    outcome: str
+    treatment: str
+    unit: str
+    leave_out_low: float
+    leave_out_high: float
+    oster: float
+    skipped: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row an analysis."""
+        return self.table.copy()
+
+    def headline(self) -> str:
+        """Say in how many analyses the answer holds."""
+        answers = self.table[self.table["kind"] == "answer"]
+        return f"The answer holds in {int(answers['holds'].sum())} of {len(answers)} analyses"
+
+    def sentence(self) -> str:
+        """Say where the answer holds, between what it lies, and whether placebos are clean."""
+
+        def signed(*values: float) -> str:
+            return " and ".join(words.number(x, 1, sign=True) for x in values)
+
+        answers, placebos = (self.table[self.table["kind"] == k] for k in ("answer", "placebo"))
+        other = answers.loc[~answers["holds"], "label"]
+        parts = [
+            f"{self.headline()}; estimates lie between "
+            f"{signed(answers['estimate'].min(), answers['estimate'].max())} "
+            f"{_UNITS.get(self.unit, 'points')}.",
+            f"Not so: {'; '.join(other)}." if len(other) else "",
+            f"Leaving out one school at a time, it lies between "
+            f"{signed(self.leave_out_low, self.leave_out_high)}.",
+        ]
+        if len(placebos):
+            found = placebos.loc[~placebos["holds"], "label"]
+            parts.append(
+                f"Where there can be no effect, one is found: {'; '.join(found)}."
+                if len(found)
+                else "Where there can be no effect, none is found."
+            )
+        if np.isfinite(self.oster):
+            parts.append(
+                "For the effect to be nought, something unseen would have to go with being chosen "
+                f"{words.number(abs(self.oster))} times as strongly as all that is held fixed"
+                f"{', and the other way' if self.oster < 0 else ''} (Oster's δ)."
+            )
+        return " ".join(part for part in parts if part)
+
+    def _repr_html_(self) -> str:
+        return page(self.sentence(), self.table, self.skipped)
+
+
+def sensitivity(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    cluster: str | None = None,
+    weights: str | None = None,
+    covariates: Sequence[str] = (),
+    overlap: Sequence[str] = (),
+    placebo: str | None = None,
+    unit_words: str = "points",
+    draws: int = 999,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Checks:
+    """Estimate the effect in other sensible ways, and where none can be.
+
+    Parameters
+    ----------
+    panel, outcome, treatment, unit, time, cluster, weights, covariates, overlap, level
+        The primary analysis: the arguments of :func:`evidence.methods.impact.given_past`.
+    placebo : str, optional
+        Column of an outcome that the programme cannot change, such as writing for mathematics.
+    unit_words : str
+        Unit of the outcome, as in `Estimate`.
+    draws, seed : int
+        Of the wild cluster bootstrap.
+
+    Returns
+    -------
+    Checks
+        Besides the primary one: without context; other programmes not held fixed; only units in no
+        other programme; two-way fixed effects (difference in differences), also without the time
+        before the start, with comparison units balanced on results and context before the start
+        (entropy), matched (nearest neighbours, coarsened cells), and with the interval of the wild
+        cluster bootstrap. Placebos: two times before the start taken for the start (of difference
+        in differences: given earlier results, units chosen later for low ones fall behind by the
+        choice alone), and the placebo outcome.
+
+    Raises
+    ------
+    EvidenceError
+        As the primary analysis.
+    """
+    full = {
+        "outcome": outcome,
+        "treatment": treatment,
+        "unit": unit,
+        "time": time,
+        "cluster": cluster,
+        "weights": weights,
+        "covariates": columns.listed(covariates),
+        "overlap": columns.listed(overlap),
+    }
+    primary = past.given_past(panel, level=level, **full)
+    dose = columns.numbers(panel, treatment) != 0
+    first = panel.loc[dose, time].min()
+    years = np.sort(panel[time].unique())
+    before = years[years < first]
+
+    def given(data: pd.DataFrame = panel, **change: object) -> Callable[[], Estimate]:
+        return lambda: past.given_past(data, level=level, **(full | change))
+
+    def did(data: pd.DataFrame = panel, **change: object) -> Callable[[], Estimate]:
+        return lambda: impact.did(data, level=level, **(full | change))
+
+    asks: dict[str, Callable[[], Estimate]] = {
+        "Given earlier results (primary)": lambda: primary,
+        "Difference in differences": did(),
+    }
+    if full["covariates"]:
+        asks["Given earlier results, without context"] = given(covariates=())
+    if full["overlap"]:
+        busy = panel[list(full["overlap"])].ne(0).any(axis=1)
+        alone = panel[~panel[unit].isin(panel.loc[busy, unit])]
+        asks["Other programmes not held fixed"] = given(overlap=())
+        asks["Schools in no other programme"] = given(alone, overlap=())
+    if len(before) > 1:
+        asks["Difference in differences without the last year before"] = did(
+            panel[panel[time] != before[-1]]
+        )
+    for label, match in (
+        ("balanced", matching.balance_weights),
+        ("nearest neighbours", matching.nearest),
+        ("same cells", matching.coarsened),
+    ):
+        asks[f"Difference in differences, {label}"] = lambda match=match: _matched(
+            panel, match, first, full, level
+        )
+    asks["Difference in differences, wild bootstrap"] = lambda: impact.wild_bootstrap(
+        panel, level=level, draws=draws, seed=seed, **full
+    )
+    fakes: dict[str, Callable[[], Estimate]] = {}
+    if len(before) > 2:
+        early = panel[panel[time].isin(before[:-1])]
+        ever = early[unit].isin(panel.loc[dose, unit])
+        fake = early.assign(**{treatment: (ever & (early[time] == before[-2])).astype(int)})
+        fakes["Before there was a programme"] = did(fake)
+    if placebo is not None:
+        fakes["An outcome it cannot change"] = given(outcome=placebo)
+    rows, skipped = [], []
+    for kind, asked in (("answer", asks), ("placebo", fakes)):
+        for label, ask in asked.items():
+            try:
+                found = ask()
+            except EvidenceError as error:
+                skipped.append(f"{label}: {error}")
+                continue
+            rows.append(
+                {"label": label, "kind": kind}
+                | {name: getattr(found, name) for name in (*_INTERVAL, "p_value", "n_clusters")}
+            )
+    table = pd.DataFrame(rows)
+    side = (table["ci_lower"] > 0) * 1 - (table["ci_upper"] < 0)
+    expected = np.where(table["kind"] == "answer", side.iloc[0], 0)
+    table = table.assign(primary=table.index == 0, holds=side == expected)
+    low, high = past.leave_one_out(panel, **full)
+    return Checks(
+        table=table,
+        outcome=outcome,
+        treatment=primary.treatment,
+        unit=unit_words,
+        leave_out_low=low,
+        leave_out_high=high,
+        oster=_oster(panel, first, full),
+        skipped=tuple(skipped),
+    )
+
+
+_INTERVAL = ("estimate", "ci_lower", "ci_upper")
+
+
+def before_start(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    weights: str | None = None,
+    covariates: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return a row a unit: whether treated, its results and context in the times before the start.
+
+    Parameters
+    ----------
+    panel, outcome, treatment, unit, time, weights, covariates
+        As in :func:`evidence.methods.impact.given_past`.
+
+    Returns
+    -------
+    DataFrame
+        Index `unit`; `treated`; a column ``outcome, time`` for each time before the first start;
+        the mean of each covariate over those times; with `weights`, ``log weights``. Units that
+        lack any are left out: similar means similar in all of them.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing.
+    """
+    covariates = columns.listed(covariates)
+    columns.require(panel, (outcome, treatment, unit, time, weights, *covariates))
+    dose = columns.numbers(panel, treatment) != 0
+    first = panel.loc[dose, time].min()
+    early = panel[panel[time] < first]
+    wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
+    made = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
+    for name in covariates:
+        made[name] = early.groupby(unit, observed=True)[name].mean()
+    if weights is not None:
+        made[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
+    made.insert(0, "treated", made.index.isin(panel.loc[dose, unit]).astype(int))
+    return made.dropna()
+
+
+def _matched(
+    panel: pd.DataFrame, match: Callable, first: float, full: dict, level: float
+) -> Estimate:
+    """Return the difference in differences with comparison units weighted by `match`."""
+    names = ("outcome", "treatment", "unit", "time", "weights", "covariates")
+    table = before_start(panel, **{name: full[name] for name in names})
+    if table["treated"].nunique() < 2:
+        raise EvidenceError("no treated unit has results in every year before the start")
+    found = match(table, treatment="treated", covariates=[*table.columns[1:]])
+    weight = panel[full["unit"]].map(pd.Series(found["weight"].to_numpy(), table.index)).fillna(0)
+    pupils = 1.0 if full["weights"] is None else panel[full["weights"]]
+    name = "weight by similarity"
+    data = panel.assign(**{name: weight.astype(float) * pupils})
+    return impact.did(data[data[name] > 0], level=level, **(full | {"weights": name}))
+
+
+def _oster(panel: pd.DataFrame, first: float, full: dict) -> float:
+    """Return δ of Oster (2019), Journal of Business & Economic Statistics 37(2), eq. 3.
+
+    Of the regression of the mean result since the start on being treated, alone and with results
+    and context before the start; R²max = min(1, 1.3 R²).
+    """
+    names = ("outcome", "treatment", "unit", "time", "weights", "covariates")
+    table = before_start(panel, **{name: full[name] for name in names})
+    later = panel[panel[full["time"]] >= first].groupby(full["unit"], observed=True)
+    y = later[full["outcome"]].mean().reindex(table.index)
+    table, y = table[y.notna()], y.dropna().to_numpy()
+    if table["treated"].nunique() < 2 or len(y) < table.shape[1] + 2:
+        return math.nan
+    x = np.column_stack([np.ones(len(y)), table.to_numpy(float)])
+
+    def fit(design: np.ndarray) -> tuple[float, float]:
+        solved = np.linalg.lstsq(design, y, rcond=None)[0]
+        return solved[1], 1 - np.var(y - design @ solved) / np.var(y)
+
+    (plain, r_plain), (full_, r_full) = fit(x[:, :2]), fit(x)
+    most = min(1.0, 1.3 * r_full)
+    gap = (plain - full_) * (most - r_full)
+    return float(full_ * (r_full - r_plain) / gap) if gap else math.nan
+
+
+def e_value(effect_size: float) -> float:
+    """Return how strongly something unseen must go with choice and result to explain an effect.
+
+    Parameters
+    ----------
+    effect_size : float
+        In standard deviations; of either sign.
+
+    Returns
+    -------
+    float
+        The E-value, a risk ratio of at least 1.
+
+    Notes
+    -----
+    RR ≈ exp(.91 d) and E = RR + √(RR (RR − 1)): VanderWeele and Ding (2017), Annals of Internal
+    Medicine 167(4).
+    """
+    ratio = math.exp(0.91 * abs(effect_size))
+    return ratio + math.sqrt(ratio * (ratio - 1))
