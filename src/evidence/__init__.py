@@ -21,6 +21,7 @@ _ROOMS = {
     "register": "evidence.data.register",
     "effects": "evidence.methods.effects",
     "trials": "evidence.methods.trials",
+    "matching": "evidence.methods.matching",
     "impact": "evidence.methods.impact",
     "pictures": "evidence.methods.pictures",
     "disclosure": "evidence.release.disclosure",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -77,27 +77,31 @@ def balance(
     columns.require(data, (treatment, *covariates))
     arms = columns.arms(data, treatment, reference, arm)
     rows = []
+    for name, value in compared(data, covariates):
+        known = ~np.isnan(value)
+        one, nought = value[arms.treated & known], value[arms.control & known]
+        size = standardised_difference(one, nought)
+        rows.append(
+            {
+                "covariate": name,
+                "mean_treated": one.mean() if len(one) else np.nan,
+                "mean_control": nought.mean() if len(nought) else np.nan,
+                "effect_size": size,
+                "n_treated": len(one),
+                "n_control": len(nought),
+                "n_level": _level(one, nought),
+                "band": balance_band(size),
+            }
+        )
+    return Balance(table=pd.DataFrame(rows, columns=_BALANCE), treatment=arms.contrast)
+
+
+def compared(data: pd.DataFrame, covariates: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and values of every column to compare; text has one a level."""
     for column in covariates:
         values, names, _ = columns.covariates(data, (column,), every=True)
-        if len(names) == 2:  # the second level says all about the first
-            values, names = values[:, 1:], names[1:]
-        for name, value in zip(names, values.T, strict=True):
-            known = ~np.isnan(value)
-            one, nought = value[arms.treated & known], value[arms.control & known]
-            size = standardised_difference(one, nought)
-            rows.append(
-                {
-                    "covariate": name,
-                    "mean_treated": one.mean() if len(one) else np.nan,
-                    "mean_control": nought.mean() if len(nought) else np.nan,
-                    "effect_size": size,
-                    "n_treated": len(one),
-                    "n_control": len(nought),
-                    "n_level": _level(one, nought),
-                    "band": balance_band(size),
-                }
-            )
-    return Balance(table=pd.DataFrame(rows, columns=_BALANCE), treatment=arms.contrast)
+        first = len(names) == 2  # the second level says all about the first
+        yield from zip(names[first:], values.T[first:], strict=True)
 
 
 def _level(one: np.ndarray, nought: np.ndarray) -> float:
@@ -213,22 +217,30 @@ def attrition(
     )
 
 
-def standardised_difference(one: np.ndarray, nought: np.ndarray) -> float:
-    """Return the baseline difference as WWC does: g for numbers, Cox index for 0/1 columns."""
+def standardised_difference(
+    one: np.ndarray,
+    nought: np.ndarray,
+    weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+) -> float:
+    """Return the baseline difference as WWC does: g for numbers, Cox index for 0/1 columns.
+
+    `weights` change the means only; the standard deviation stays that of the rows as they are.
+    """
     n1, n0 = len(one), len(nought)
     if min(n1, n0) < 2:
         return math.nan
     omega = 1 - 3 / (4 * (n1 + n0) - 9)
+    means = [np.average(x, weights=w) for x, w in zip((one, nought), weights, strict=True)]
     if np.isin(one, (0, 1)).all() and np.isin(nought, (0, 1)).all():
-        if one.mean() == nought.mean():
+        if abs(means[0] - means[1]) < 1e-9:
             return 0.0
-        cells = np.array([one.sum(), n1 - one.sum(), nought.sum(), n0 - nought.sum()])
+        cells = np.array([n1 * means[0], n1 - n1 * means[0], n0 * means[1], n0 - n0 * means[1]])
         cells = cells + 0.5 * (cells == 0).any()
         return float(omega * np.log(cells[0] * cells[3] / (cells[1] * cells[2])) / 1.65)
     variance = pooled_variance(one, nought)
     if not variance > 0:
         return math.nan
-    return float(omega * (one.mean() - nought.mean()) / math.sqrt(variance))
+    return float(omega * (means[0] - means[1]) / math.sqrt(variance))
 
 
 def balance_band(effect_size: float) -> str:

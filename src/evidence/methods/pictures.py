@@ -18,6 +18,11 @@ _ALIKE = {
     "fails": "The groups differed before the start",
     "": "Nothing is known of the groups before the start",
 }
+_WEIGHTED = {
+    "ok": "are alike",
+    "adjust": "differ a little",
+    "fails": "still differ",
+}
 _INTERVAL = ("estimate", "ci_lower", "ci_upper")
 
 
@@ -127,25 +132,34 @@ def balance(found: Balance, labels: Mapping[str, str] | None = None) -> Picture:
     """Picture the differences between the arms before the start; `labels` names columns.
 
     Means stay behind: shares to many digits tell exact counts. So do categories of fewer than ten
-    pupils, whose very name may tell who they are.
+    pupils, whose very name may tell who they are. With weights
+    (:func:`evidence.methods.matching.balance`) the differences before them are drawn hollow.
     """
     whole = found.to_frame()
+    sizes = ["effect_size", *(["before"] if "before" in whole else [])]
     table = whole[whole["n_level"] >= 10].reset_index(drop=True)
-    table = table[["covariate", "effect_size", "band", "n_treated", "n_control"]]
+    table = table[["covariate", *sizes, "band", "n_treated", "n_control"]]
     table["covariate"] = [words.relabel(name, labels or {}) for name in table["covariate"]]
-    table["effect_size"] = table["effect_size"].round(2)
+    table[sizes] = table[sizes].round(2)
     left = len(whole) - len(table)
     hidden = f" {left} categories of few pupils are left out." if left else ""
-    worst = table["effect_size"].abs().max()
-    said = "No column can be shown." if table.empty else f"The largest is {worst:.2f} SD."
+    worst = table[sizes].abs().max()
+    said = "No column can be shown." if table.empty else f"The largest is {worst.iloc[0]:.2f} SD."
+    title = _ALIKE[found.worst()]
+    if "before" in worst and found.worst():
+        said = f"{said} Before weighting it was {worst['before']:.2f} SD."
+        title = (
+            f"Weighted, the groups {_WEIGHTED[found.worst()]}; unweighted, they differ by up to "
+            f"{worst['before']:.2f} SD"
+        )
     return Picture(
         name="balance",
         kind="balance",
-        title=_ALIKE[found.worst()],
+        title=title,
         alt=f"Differences between the groups before the start, by column. {said}{hidden}",
         table=table,
         counts=("n_treated", "n_control"),
-        statistics=("effect_size",),
+        statistics=tuple(sizes),
     )
 
 

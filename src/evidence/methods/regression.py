@@ -168,7 +168,7 @@ def design(
         means = sums(codes, w[:, None] * columns) / np.bincount(codes, w)[:, None]
         columns = columns - means[codes]
     _, triangle = np.linalg.qr(root * columns)
-    kept = _independent(triangle, np.where(spread > 1e-12 * level, spread, np.inf))
+    kept = independent(triangle, np.where(spread > 1e-12 * level, spread, np.inf))
     focus = range(others.shape[1], columns.shape[1])
     if not set(focus) <= set(kept):
         raise EvidenceError(
@@ -200,7 +200,7 @@ def sums(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
     return sparse.csr_array((np.ones(n), (codes, np.arange(n)))) @ values
 
 
-def _independent(triangle: np.ndarray, spread: np.ndarray) -> list[int]:
+def independent(triangle: np.ndarray, spread: np.ndarray) -> list[int]:
     """Return the columns that earlier kept ones do not explain."""
     kept: list[int] = []
     span = np.empty((len(triangle), 0))

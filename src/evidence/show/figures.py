@@ -134,7 +134,8 @@ def draw_balance(frame: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     frame : DataFrame
-        `covariate`, `effect_size`.
+        `covariate`, `effect_size`; optionally `before`, the effect size without weights, which is
+        drawn hollow (a Love plot).
     ax : Axes
         Where to draw.
     """
@@ -142,11 +143,26 @@ def draw_balance(frame: pd.DataFrame, ax: Axes) -> Axes:
     ax.axvspan(-0.25, 0.25, color=BAND, zorder=0)
     ax.axvspan(-0.05, 0.05, color="#DEE0E2", zorder=0)
     ax.axvline(0, color="#B1B4B6", linewidth=1, zorder=1)
-    ax.plot(shown["effect_size"], shown.index, "o", markersize=8, color=COLOURS[""], zorder=3)
+    sizes = shown[["before", "effect_size"]] if "before" in shown else shown[["effect_size"]]
+    for name, size in sizes.items():
+        ax.plot(
+            size,
+            shown.index,
+            "o",
+            markersize=8,
+            color=COLOURS[""],
+            markerfacecolor="white" if name == "before" else COLOURS[""],
+            markeredgewidth=2,
+            zorder=2 if name == "before" else 3,
+            label={"before": "as they were", "effect_size": "weighted"}[name],
+        )
+    if "before" in shown:
+        ax.hlines(shown.index, shown["before"], shown["effect_size"], color="#B1B4B6", zorder=1)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     ax.set_yticks(range(len(shown)), shown["covariate"])
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
-    reach = max(0.3, shown["effect_size"].abs().max() * 1.1 if len(shown) else 0.3)
+    reach = max(0.3, sizes.abs().to_numpy().max() * 1.1 if len(shown) else 0.3)
     ax.set_xlim(-reach, reach)
     ax.set_xlabel("Difference before the start (standard deviations)")
     return ax
