@@ -12,8 +12,13 @@ from evidence.errors import EvidenceError
 from evidence.methods import columns, inference
 from evidence.methods.overlap import cohort, exposure, participation, school_means
 from evidence.methods.panel import Panel, read_panel
-from evidence.methods.regression import Design, design
+from evidence.methods.paths import randomisation_test
+from evidence.methods.regression import Design
 from evidence.methods.results import Estimate, EventStudy
+from evidence.methods.staggered import staggered, two_way_bias
+from evidence.methods.twoway import caveats as caveats_of
+from evidence.methods.twoway import left_out, two_way
+from evidence.methods.wild import wild_bootstrap
 
 __all__ = [
     "cohort",
@@ -22,7 +27,11 @@ __all__ = [
     "event_study",
     "exposure",
     "participation",
+    "randomisation_test",
     "school_means",
+    "staggered",
+    "two_way_bias",
+    "wild_bootstrap",
 ]
 
 _COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
@@ -109,7 +118,7 @@ def did(
         float(x[0]) for x in inference.t_test(estimate, found.std_error, found.df, level)
     )
     ever = np.isfinite(read.start)[read.unit]
-    caveats = _caveats(read, made, found.df[0])
+    caveats = caveats_of(read, made, found.df[0])
     if overlap:
         caveats.append(f"held fixed: taking part in {', '.join(columns.listed(overlap))}")
     return Estimate(
@@ -237,9 +246,10 @@ def event_study(
         pre_df_num=joint[1],
         pre_df_denom=joint[2],
         pre_p_value=joint[3],
+        covariance=found.covariance,
         n_obs=made.n_obs,
         n_clusters=found.n_clusters,
-        caveats=tuple(_caveats(read, made, found.df.min())),
+        caveats=tuple(caveats_of(read, made, found.df.min())),
     )
 
 
@@ -292,11 +302,9 @@ def _regress(read: Panel, interest: np.ndarray, name: str) -> tuple[Design, np.n
     """Return the regression with all dummies, the coefficients of interest and the residuals."""
     from linearmodels.panel import PanelOLS
 
+    made = two_way(read, interest, name)
+    kept = np.delete(read.others, left_out(read, made), axis=1)
     when = np.unique(read.time, return_inverse=True)[1]
-    small, large = sorted((read.unit, when), key=np.max)
-    dummies = (small[:, None] == np.arange(1, small.max() + 1)).astype(float)
-    made = design(interest, np.column_stack([dummies, read.others]), large, read.weights, name)
-    kept = np.delete(read.others, [j - dummies.shape[1] for j in _left_out(read, made)], axis=1)
     index = pd.MultiIndex.from_arrays([read.unit, when], names=["unit", "time"])
     fit = PanelOLS(
         pd.Series(read.outcome, index),
@@ -307,34 +315,3 @@ def _regress(read: Panel, interest: np.ndarray, name: str) -> tuple[Design, np.n
     ).fit(cov_type="unadjusted")
     residuals = fit.resids.reindex(index).to_numpy()
     return made, fit.params.to_numpy()[: interest.shape[1]], residuals
-
-
-def _left_out(read: Panel, made: Design) -> list[int]:
-    """Return the positions of dropped covariates; they stand after the dummies."""
-    first = made.n_others - read.others.shape[1]
-    return [j for j in made.dropped if j >= first]
-
-
-def _caveats(read: Panel, made: Design, df: float) -> list[str]:
-    first = made.n_others - read.others.shape[1]
-    notes = [
-        *read.caveats,
-        *(
-            f"{read.names[j - first]} is explained by the others and left out"
-            for j in _left_out(read, made)
-        ),
-    ]
-    started = np.unique(read.start[np.isfinite(read.start)])
-    if len(started) > 1:
-        notes.append(
-            f"units started at {len(started)} different times: two-way fixed effects can mislead "
-            "if the effect changes with time since the start"
-        )
-    if np.isfinite(read.start).all():
-        notes.append("every unit is treated at some time: later starters stand in for comparison")
-    treated = len(np.unique(read.cluster[read.dose != 0]))
-    if treated < 5:
-        notes.append(f"only {treated} treated clusters: read the interval with great caution")
-    elif df < 4:
-        notes.append("fewer than 4 degrees of freedom: read the interval with great caution")
-    return notes

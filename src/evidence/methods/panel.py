@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,8 @@ class Panel:
     """The complete rows of a panel as arrays.
 
     `start` holds each unit's first treated time, infinity for those never treated; rows that are
-    left out for want of a result still say when a unit started.
+    left out for want of a result still say when a unit started. `places` says which rows of the
+    caller's table these are.
     """
 
     outcome: np.ndarray
@@ -26,6 +27,7 @@ class Panel:
     unit: np.ndarray
     time: np.ndarray
     cluster: np.ndarray
+    places: np.ndarray
     weights: np.ndarray | None
     others: np.ndarray
     names: tuple[str, ...]
@@ -33,6 +35,23 @@ class Panel:
     treatment: str
     method: str
     errors: str
+
+    def rows(self, keep: np.ndarray, notes: tuple[str, ...] = ()) -> Panel:
+        """Return the panel of the rows that a mask keeps, with further caveats."""
+        units, codes = np.unique(self.unit[keep], return_inverse=True)
+        return replace(
+            self,
+            outcome=self.outcome[keep],
+            dose=self.dose[keep],
+            start=self.start[units],
+            unit=codes,
+            time=self.time[keep],
+            cluster=np.unique(self.cluster[keep], return_inverse=True)[1],
+            places=self.places[keep],
+            weights=None if self.weights is None else self.weights[keep],
+            others=self.others[keep],
+            caveats=self.caveats + notes,
+        )
 
 
 def read_panel(
@@ -98,6 +117,7 @@ def read_panel(
         unit=unit_codes,
         time=when[keep],
         cluster=np.unique(codes[cluster][keep], return_inverse=True)[1],
+        places=np.flatnonzero(keep),
         weights=None if weight is None else weight[keep],
         others=values[keep],
         names=tuple(names),
