@@ -102,9 +102,9 @@ def test_did_with_staggered_starts_and_few_treated_warns(panel):
         lamp=(some & (panel["year"] >= np.where(panel["urn"] == "1000", 2016, 2018))).astype(int)
     )
     assert impact.did(early, **GIVEN).caveats == (
-        "only 2 treated clusters: read the interval with great caution",
         "units started at 2 different times: two-way fixed effects can mislead if the effect "
         "changes with time since the start",
+        "only 2 treated clusters: read the interval with great caution",
     )
 
 

@@ -33,9 +33,7 @@ TABLES = {
     ),
     "balance": pd.DataFrame({"covariate": ["Girls"], "effect_size": [-0.12]}),
     "flow": pd.DataFrame(ARMS | {"n_pupils": [90, 80, 70, 60], "n_schools": [9, 8, 9, 8]}),
-    "overlap": pd.DataFrame(
-        {"programme_a": list("aabb"), "programme_b": list("abab"), "n_schools": [9, 3, 3, 8]}
-    ),
+    "overlap": pd.DataFrame({"programmes": ["a", "a + b", "b"], "n_schools": [9, 3, 8]}),
 }
 
 

@@ -13,8 +13,13 @@ from evidence.methods import columns, inference
 from evidence.methods.overlap import cohort, exposure, participation, school_means
 from evidence.methods.panel import Panel, read_panel
 from evidence.methods.past import given_past, rebound
-from evidence.methods.regression import Design, design
+from evidence.methods.paths import randomisation_test
+from evidence.methods.regression import Design
 from evidence.methods.results import Estimate, EventStudy
+from evidence.methods.staggered import staggered, two_way_bias
+from evidence.methods.twoway import caveats as caveats_of
+from evidence.methods.twoway import left_out, two_way
+from evidence.methods.wild import wild_bootstrap
 
 __all__ = [
     "cohort",
@@ -24,8 +29,12 @@ __all__ = [
     "exposure",
     "given_past",
     "participation",
+    "randomisation_test",
     "rebound",
     "school_means",
+    "staggered",
+    "two_way_bias",
+    "wild_bootstrap",
 ]
 
 _COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
@@ -130,7 +139,7 @@ def did(
         n_clusters=found.n_clusters,
         n_treated=int(ever.sum()),
         n_control=int((~ever).sum()),
-        caveats=(*read.notes(made, found.df[0]), *read.mixed_starts()),
+        caveats=tuple(caveats_of(read, made, found.df[0])),
     )
 
 
@@ -237,9 +246,10 @@ def event_study(
         pre_df_num=joint[1],
         pre_df_denom=joint[2],
         pre_p_value=joint[3],
+        covariance=found.covariance,
         n_obs=made.n_obs,
         n_clusters=found.n_clusters,
-        caveats=(*read.notes(made, found.df.min()), *read.mixed_starts()),
+        caveats=tuple(caveats_of(read, made, found.df.min())),
     )
 
 
@@ -292,11 +302,9 @@ def _regress(read: Panel, interest: np.ndarray, name: str) -> tuple[Design, np.n
     """Return the regression with all dummies, the coefficients of interest and the residuals."""
     from linearmodels.panel import PanelOLS
 
+    made = two_way(read, interest, name)
+    kept = np.delete(read.others, left_out(read, made), axis=1)
     when = np.unique(read.time, return_inverse=True)[1]
-    small, large = sorted((read.unit, when), key=np.max)
-    dummies = (small[:, None] == np.arange(1, small.max() + 1)).astype(float)
-    made = design(interest, np.column_stack([dummies, read.others]), large, read.weights, name)
-    kept = np.delete(read.others, [j - dummies.shape[1] for j in read.left_out(made)], axis=1)
     index = pd.MultiIndex.from_arrays([read.unit, when], names=["unit", "time"])
     fit = PanelOLS(
         pd.Series(read.outcome, index),

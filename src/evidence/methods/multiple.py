@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from evidence.errors import EvidenceError
 from evidence.methods import columns
 from evidence.methods.fitting import regression
 from evidence.methods.participants import Participants, read
+from evidence.methods.wild import moved
 
 _CHUNK = 4_000_000  # numbers held at once
 
@@ -159,34 +159,15 @@ def romano_wolf(
 def _wild(
     trial: Participants, units: np.ndarray, n_units: int, draws: int, seed: int
 ) -> tuple[float, np.ndarray]:
-    """Return t, and t with the signs of whole units' null residuals drawn anew.
-
-    With d = WX(X'WX)⁻¹c and null residuals u, the score of unit i under signs w is
-    w_i d_i'u_i − D_i' Σ_j w_j C_j, where D_i = Q_i'd_i and C_j = Q_j'W_j u_j for the orthonormal
-    columns Q of the whole regression, dummies of strata included.
-    """
+    """Return t, and t with the signs of whole units' null residuals drawn anew."""
     made = regression(trial)
     estimate, residuals = made.fit(trial.outcome)
-    d, last = made.directions[:, 0], made.basis[:, -1]
-    null = residuals + last * (estimate[0] / made.coefficients[0, -1])
-
-    def by_unit(values: np.ndarray) -> np.ndarray:
-        return np.bincount(units, values, n_units)
-
-    t = estimate[0] / np.sqrt((by_unit(d * residuals) ** 2).sum())
-    own = made.weights * null
-    place = (units, made.strata)
-    root = np.sqrt(made.totals)[made.strata]
-    shape = (n_units, len(made.totals))
-    left = np.column_stack([by_unit(d * q) for q in made.basis.T])
-    right = np.column_stack([by_unit(own * q) for q in made.basis.T])
-    left_strata = sparse.csr_array((d / root, place), shape)
-    right_strata = sparse.csr_array((own / root, place), shape)
-    alone = by_unit(d * null)
+    null = residuals + made.basis[:, -1] * (estimate[0] / made.coefficients[0, -1])
+    t = estimate[0] / np.sqrt((np.bincount(units, made.directions[:, 0] * residuals) ** 2).sum())
     rng = np.random.default_rng(seed)
     step, out = max(1, _CHUNK // n_units), []
     for first in range(0, draws, step):
         signs = 2.0 * rng.integers(0, 2, (min(step, draws - first), n_units)) - 1
-        scores = signs * alone - (signs @ right) @ left.T - (signs @ right_strata) @ left_strata.T
-        out.append(signs @ alone / np.sqrt(np.maximum((scores**2).sum(axis=1), 1e-300)))
+        effect, scores = moved(made, null, units, signs)
+        out.append(effect / np.sqrt(np.maximum((scores**2).sum(axis=1), 1e-300)))
     return float(t), np.concatenate(out)

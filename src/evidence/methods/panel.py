@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods import columns
-from evidence.methods.regression import Design
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +17,8 @@ class Panel:
     """The complete rows of a panel as arrays.
 
     `start` holds each unit's first treated time, infinity for those never treated; rows that are
-    left out for want of a result still say when a unit started.
+    left out for want of a result still say when a unit started. `places` says which rows of the
+    caller's table these are.
     """
 
     outcome: np.ndarray
@@ -27,6 +27,7 @@ class Panel:
     unit: np.ndarray
     time: np.ndarray
     cluster: np.ndarray
+    places: np.ndarray
     weights: np.ndarray | None
     others: np.ndarray
     names: tuple[str, ...]
@@ -36,42 +37,21 @@ class Panel:
     errors: str
     overlap: tuple[str, ...]
 
-    def left_out(self, made: Design) -> list[int]:
-        """Return the positions of dropped covariates; they stand last among the other columns."""
-        first = made.n_others - self.others.shape[1]
-        return [j for j in made.dropped if j >= first]
-
-    def notes(self, made: Design, df: float) -> tuple[str, ...]:
-        """Return the caveats of a regression on this panel."""
-        first = made.n_others - self.others.shape[1]
-        notes = [
-            *self.caveats,
-            *(
-                f"{self.names[j - first]} is explained by the others and left out"
-                for j in self.left_out(made)
-            ),
-        ]
-        if np.isfinite(self.start).all():
-            notes.append(
-                "every unit is treated at some time: later starters stand in for comparison"
-            )
-        treated = len(np.unique(self.cluster[self.dose != 0]))
-        if treated < 5:
-            notes.append(f"only {treated} treated clusters: read the interval with great caution")
-        elif df < 4:
-            notes.append("fewer than 4 degrees of freedom: read the interval with great caution")
-        if self.overlap:
-            notes.append(f"held fixed: taking part in {', '.join(self.overlap)}")
-        return tuple(notes)
-
-    def mixed_starts(self) -> tuple[str, ...]:
-        """Return what two-way fixed effects have to fear where units start at different times."""
-        started = np.unique(self.start[np.isfinite(self.start)])
-        if len(started) < 2:
-            return ()
-        return (
-            f"units started at {len(started)} different times: two-way fixed effects can mislead "
-            "if the effect changes with time since the start",
+    def rows(self, keep: np.ndarray, notes: tuple[str, ...] = ()) -> Panel:
+        """Return the panel of the rows that a mask keeps, with further caveats."""
+        units, codes = np.unique(self.unit[keep], return_inverse=True)
+        return replace(
+            self,
+            outcome=self.outcome[keep],
+            dose=self.dose[keep],
+            start=self.start[units],
+            unit=codes,
+            time=self.time[keep],
+            cluster=np.unique(self.cluster[keep], return_inverse=True)[1],
+            places=self.places[keep],
+            weights=None if self.weights is None else self.weights[keep],
+            others=self.others[keep],
+            caveats=self.caveats + notes,
         )
 
 
@@ -138,6 +118,7 @@ def read_panel(
         unit=unit_codes,
         time=when[keep],
         cluster=np.unique(codes[cluster][keep], return_inverse=True)[1],
+        places=np.flatnonzero(keep),
         weights=None if weight is None else weight[keep],
         others=values[keep],
         names=tuple(names),

@@ -13,6 +13,7 @@ from evidence.methods import columns, components, inference
 from evidence.methods.panel import Panel, read_panel
 from evidence.methods.regression import Design, design
 from evidence.methods.results import Estimate, page
+from evidence.methods.twoway import caveats
 from evidence.show import words
 
 _COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
@@ -167,7 +168,7 @@ def given_past(
         n_clusters=found.n_clusters,
         n_treated=int(ever.sum()),
         n_control=int((~ever).sum()),
-        caveats=read.notes(fit.made, found.df[0]),
+        caveats=tuple(caveats(read, fit.made, found.df[0], fixed=False)),
         variance_between=parts.lasting,
         variance_within=parts.passing + parts.chance,
         icc=parts.lasting / total,

@@ -13,8 +13,8 @@ from scipy import sparse
 from evidence.errors import EvidenceError
 from evidence.methods import columns, inference
 from evidence.methods.fitting import answer, regression
-from evidence.methods.participants import Participants, read
-from evidence.methods.regression import Design, sums
+from evidence.methods.participants import read
+from evidence.methods.regression import Design
 from evidence.methods.replay import (
     Allocation,
     asked,
@@ -131,54 +131,68 @@ def randomisation_test(
             )
         drawn = every(treated, block, total) if exact else shuffled(treated, block, rng, draws)
     made = regression(trial)
-    observed, values, slopes = _statistics(trial, made, unit, unit[first], drawn, statistic)
-    count, base = len(values), 0 if exact else 1
-    extreme = int((np.abs(values) >= abs(observed) * (1 - _TIE)).sum())
-    lower, upper = _invert(observed, values, slopes, base, 1 - level)
-    known = np.isfinite(values)
-    spread = (values - observed * slopes)[known]
-    error = float(np.sqrt(np.mean(spread**2))) if known.any() else math.nan
+    place = np.full(int(unit.max()) + 1, -1)
+    place[unit[first]] = np.arange(len(first))
+    rows = np.flatnonzero(place[unit] >= 0)
+    given = (rows, place[unit[rows]], np.ones(len(rows)), len(first))
+    observed, values, slopes = statistics(made, trial.outcome, given, drawn, statistic)
+    p_value, (lower, upper), error, notes = judged(observed, values, slopes, exact, level)
     within = [trial.columns["strata"], None if whole else cluster]
     named = " and ".join(dict.fromkeys(filter(None, within)))
     rule = f" within {named}" if named else ""
     what = f"{cluster if whole else 'pupils'} drawn" + (rule if allocation is None else " by rule")
-    how = f"all {count:,} allocations" if exact else f"{count:,} allocations"
-    adjusted = "difference" if statistic == "difference" else "t of the difference"
     found = answer(
         trial,
         made,
-        f"randomisation test of the {adjusted}, {what}, {how}; interval by test inversion",
+        words_of(statistic, what, len(values), exact),
         (observed, error, math.nan),
         level,
     )
-    caveats = list(found.caveats)
-    if lost := int((~known).sum()):
-        caveats.append(f"in {lost:,} draws covariates decide the arms; they count as extreme")
-    if np.isinf([lower, upper]).any():
-        caveats.append("too few different allocations for an interval of this level to end")
-    p_value = (base + extreme) / (base + count)
-    return replace(found, p_value=p_value, ci_lower=lower, ci_upper=upper, caveats=tuple(caveats))
+    caveats = (*found.caveats, *notes)
+    return replace(found, p_value=p_value, ci_lower=lower, ci_upper=upper, caveats=caveats)
 
 
-def _statistics(
-    trial: Participants,
+def words_of(statistic: str, what: str, count: int, exact: bool) -> str:
+    """Say which test was made, what was drawn and how often."""
+    adjusted = "difference" if statistic == "difference" else "t of the difference"
+    how = f"all {count:,} allocations" if exact else f"{count:,} allocations"
+    return f"randomisation test of the {adjusted}, {what}, {how}; interval by test inversion"
+
+
+def statistics(
     made: Design,
-    unit: np.ndarray,
-    moved: np.ndarray,
+    outcome: np.ndarray,
+    given: tuple[np.ndarray, np.ndarray, np.ndarray, int],
     drawn: Iterator[np.ndarray],
     statistic: str,
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return T, and for each draw a and b of its statistic a − τb against an effect of τ.
 
+    Parameters
+    ----------
+    made : Design
+        With the treatment as its one column of interest.
+    given : tuple of (rows, column, value, columns)
+        A draw that has 1 in `column` gives the treatment `value` to that row; every row that the
+        draw treats must come from one column alone.
+    drawn : iterator of ndarray of shape (draws, columns)
+        0 and 1.
+
+    Notes
+    -----
     A draw that leaves nothing of the assignment once covariates are held fixed has a = ∞, b = 0.
     """
-    estimate, residuals = made.fit(trial.outcome)
+    estimate, residuals = made.fit(outcome)
     observed, scale = float(estimate[0]), made.coefficients[0, -1]
     own = made.basis[:, -1] / scale  # the real assignment, the other columns taken out
-    parts = [np.ones(len(own)), residuals + observed * own, own, *made.basis[:, :-1].T]
-    dense = sums(unit, made.weights[:, None] * np.column_stack(parts))[moved]
-    root = made.weights / np.sqrt(made.totals)[made.strata]
-    cells = sparse.csr_array((root, (unit, made.strata)))[moved].T.tocsr()
+    rows, column, value, number = given
+    parts = np.column_stack([residuals + observed * own, own, made.basis[:, :-1]])[rows]
+    parts = (made.weights[rows] * value)[:, None] * np.column_stack([value, parts])
+    shape = (number, len(rows))
+    dense = sparse.csr_array((np.ones(len(rows)), (column, np.arange(len(rows)))), shape) @ parts
+    root = (made.weights / np.sqrt(made.totals)[made.strata])[rows] * value
+    place, shape = (column, made.strata[rows]), (number, len(made.totals))
+    cells = sparse.csr_array((root, place), shape).T.tocsr()
     values, slopes = [], []
     for z in drawn:
         found = z @ dense
@@ -190,6 +204,24 @@ def _statistics(
         values.append(np.where(known, found[:, 1] / divisor, np.inf))
         slopes.append(np.where(known, found[:, 2] / divisor, 0.0))
     return observed, np.concatenate(values), np.concatenate(slopes)
+
+
+def judged(
+    observed: float, values: np.ndarray, slopes: np.ndarray, exact: bool, level: float
+) -> tuple[float, tuple[float, float], float, list[str]]:
+    """Return p, the interval, the standard deviation under no effect, and caveats."""
+    base = 0 if exact else 1
+    extreme = int((np.abs(values) >= abs(observed) * (1 - _TIE)).sum())
+    lower, upper = _invert(observed, values, slopes, base, 1 - level)
+    known = np.isfinite(values)
+    spread = (values - observed * slopes)[known]
+    error = float(np.sqrt(np.mean(spread**2))) if known.any() else math.nan
+    notes = []
+    if lost := int((~known).sum()):
+        notes.append(f"in {lost:,} draws covariates decide the arms; they count as extreme")
+    if np.isinf([lower, upper]).any():
+        notes.append("too few different allocations for an interval of this level to end")
+    return (base + extreme) / (base + len(values)), (lower, upper), error, notes
 
 
 def _invert(

@@ -14,6 +14,7 @@ import pandas as pd
 from evidence.show import words
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
 
 _UNITS = {
@@ -128,6 +129,11 @@ class EventStudy:
         F test that all effects before the start are nought; NaN where it cannot be made.
     n_obs, n_clusters : int
     caveats : tuple of str
+    covariance : ndarray of shape (q, q) or None
+        Of the estimates at the q times other than `reference`, in the table's order; None where
+        they are not all compared with that one time.
+    att : Estimate or None
+        The mean effect over all treated rows, where the method has it.
     """
 
     table: pd.DataFrame
@@ -144,6 +150,8 @@ class EventStudy:
     n_obs: int
     n_clusters: int
     caveats: tuple[str, ...] = ()
+    covariance: np.ndarray | None = None
+    att: Estimate | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row a time."""

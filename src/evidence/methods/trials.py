@@ -23,6 +23,7 @@ from evidence.methods.robustness import robustness
 from evidence.methods.security import strength as security
 from evidence.methods.sizes import effect_size
 from evidence.methods.subgroups import subgroups
+from evidence.methods.wild import wild_trial as wild_bootstrap
 
 __all__ = [
     "attrition",
@@ -44,6 +45,7 @@ __all__ = [
     "romano_wolf",
     "security",
     "subgroups",
+    "wild_bootstrap",
 ]
 
 
