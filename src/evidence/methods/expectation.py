@@ -185,6 +185,57 @@ def deviations(
     )
 
 
+def school_results(
+    pupils: pd.DataFrame,
+    *,
+    outcomes: Sequence[str],
+    cluster: str,
+    time: str,
+    fit_on: str | Sequence[bool],
+    baseline: str | Sequence[str] = (),
+    context: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Turn a pupil file into a panel of schools: results, and those of similar pupils elsewhere.
+
+    Parameters
+    ----------
+    pupils, cluster, time, fit_on, baseline, context
+        As in :func:`expected`; columns of `context` that do not vary are passed over.
+    outcomes : sequence of str
+        Columns of results; 0/1 columns become percentages.
+
+    Returns
+    -------
+    DataFrame
+        `cluster`, `time`, `n_pupils`, and for each outcome its mean and ``<outcome>, expected``.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`expected`.
+    """
+    context = columns.listed(context)
+    columns.require(pupils, (cluster, time, *context))
+    context = [name for name in context if len(pupils[name].unique()) > 1]
+    panel = pupils.groupby([cluster, time], as_index=False, observed=True).size()
+    panel = panel.rename(columns={"size": "n_pupils"})
+    for outcome in outcomes:
+        found = expected(
+            pupils,
+            outcome=outcome,
+            cluster=cluster,
+            fit_on=fit_on,
+            baseline=baseline,
+            context=context,
+            time=time,
+        )
+        means = deviations(pupils, found, cluster=cluster, time=time)
+        means = means[[cluster, time, "actual", "expected"]]
+        means = means.rename(columns={"actual": outcome, "expected": f"{outcome}, expected"})
+        panel = panel.merge(means, on=[cluster, time])
+    return panel
+
+
 def _refuse_small(found: crossfit.Expectation, smallest: int) -> None:
     """Refuse rows for which even the coarsest cell is too small."""
     none = np.isnan(found.expected)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evidence.methods.expectation import deviations, expected
+from evidence.methods.expectation import deviations, expected, school_results
 from evidence.methods.lagged import expected_schools
 from evidence.methods.matched import balance
 from evidence.methods.neighbours import nearest
@@ -17,4 +17,5 @@ __all__ = [
     "expected",
     "expected_schools",
     "nearest",
+    "school_results",
 ]

@@ -207,3 +207,44 @@ def school_means(
     frame = pupils[[unit, time]].assign(n_pupils=1, **{n: scale[n] * x for n, x in values.items()})
     rules = {"n_pupils": "sum"} | dict.fromkeys(outcomes, "mean")
     return frame.groupby([unit, time], as_index=False).agg(rules)
+
+
+def gaps(
+    group: pd.DataFrame,
+    others: pd.DataFrame,
+    *,
+    outcomes: Sequence[str],
+    unit: str = "urn",
+    time: str = "year",
+) -> pd.DataFrame:
+    """Turn the panels of a group of pupils and of all others into one of the gap between them.
+
+    Parameters
+    ----------
+    group, others : DataFrame
+        Panels of the same schools and years with `n_pupils` and the outcomes, such as those of
+        pupils on SEN Support and of all others.
+    outcomes : sequence of str
+        Columns of which to take the difference, expectations included.
+    unit, time : str
+        Columns of school and year.
+
+    Returns
+    -------
+    DataFrame
+        `unit`, `time`, `n_pupils` (of the group), `precision` (n₁n₂/(n₁ + n₂): the chance error of
+        a difference has variance inverse to it), and for each outcome group less others: it rises
+        as the gap closes. Schools and years that lack either are left out.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing.
+    """
+    keys = [unit, time]
+    for panel in (group, others):
+        columns.require(panel, (*keys, "n_pupils", *outcomes))
+    both = group.merge(others, on=keys, suffixes=("", " of others"))
+    one, two = both["n_pupils"], both["n_pupils of others"]
+    found = both[[*keys, "n_pupils"]].assign(precision=one * two / (one + two))
+    return found.assign(**{name: both[name] - both[f"{name} of others"] for name in outcomes})

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from evidence.methods.results import Balance, EventStudy, Flow
+from evidence.methods.past import Rebound
+from evidence.methods.results import Balance, Estimate, EventStudy, Flow
 from evidence.methods.robustness import Robustness
+from evidence.methods.sensitivity import Checks
 from evidence.show import words
 from evidence.show.picture import Picture
 
@@ -233,4 +237,92 @@ def specifications(found: Robustness, labels: Mapping[str, str] | None = None) -
         table=table,
         counts=("n_pupils",),
         statistics=_INTERVAL,
+    )
+
+
+def claim(
+    found: Rebound, answer: Estimate, *, title: str, unit: str, n_pupils: float, n_schools: float
+) -> Picture:
+    """Picture what a report would claim, what would have come anyway, and the answer.
+
+    Parameters
+    ----------
+    found : Rebound
+    answer : Estimate
+        Of the same outcome.
+    title, unit : str
+        The outcome in words and the unit of its estimates.
+    n_pupils, n_schools : float
+        Of the schools that took part, since the start.
+    """
+    table = pd.DataFrame(
+        {
+            "label": [
+                "Gain on other schools since the year before",
+                "Gain of such schools without a programme",
+                "The answer: given earlier results",
+            ],
+            "estimate": [found.gain, found.expected, answer.estimate],
+            "ci_lower": [math.nan, math.nan, answer.ci_lower],
+            "ci_upper": [math.nan, math.nan, answer.ci_upper],
+            "unit": unit,
+            "n_pupils": n_pupils,
+            "n_schools": n_schools,
+        }
+    )
+    gain, expected = (words.number(x, 1, sign=True) for x in (found.gain, found.expected))
+    return Picture(
+        name="claim",
+        kind="intervals",
+        title=f"{title}: of {gain}, {expected} was to be expected anyway",
+        alt=f"{found.sentence(unit)} The answer given all earlier results and the context is "
+        f"{words.number(answer.estimate, 1, sign=True)}, interval "
+        f"{words.number(answer.ci_lower, 1, sign=True)} to "
+        f"{words.number(answer.ci_upper, 1, sign=True)}.",
+        table=table,
+        counts=("n_pupils",),
+        statistics=_INTERVAL,
+        schools=("n_schools",),
+    )
+
+
+def checks(found: Checks, *, n_pupils: float, verdict: str, worthwhile: float) -> Picture:
+    """Picture the primary effect by other analyses, and the placebos below.
+
+    Parameters
+    ----------
+    found : Checks
+    n_pupils : float
+        Of the schools that took part, since the start.
+    verdict : str
+        On the primary effect: it gives the colour.
+    worthwhile : float
+        Smallest worthwhile effect, in the unit of the estimates.
+    """
+    shown = found.to_frame()
+    placebo = shown["kind"] == "placebo"
+    table = pd.DataFrame(
+        {
+            "label": shown["label"].where(~placebo, "Placebo: " + shown["label"].str.lower()),
+            **{name: shown[name] for name in _INTERVAL},
+            "verdict": np.where(placebo, "no worthwhile difference", verdict),
+            "unit": found.unit,
+            "worthwhile": worthwhile,
+            "n_pupils": n_pupils,
+        }
+    )
+    said = "; ".join(
+        f"{row.label}: {words.number(row.estimate, 1, sign=True)}, interval "
+        f"{words.number(row.ci_lower, 1, sign=True)} to {words.number(row.ci_upper, 1, sign=True)}"
+        for row in table.itertuples()
+    )
+    return Picture(
+        name="checks",
+        kind="intervals",
+        title=found.headline(),
+        alt=f"The effect by analysis; placebos, where there can be none, last. {said}.",
+        table=table,
+        counts=("n_pupils",),
+        statistics=_INTERVAL,
+        axes=("worthwhile",),
     )

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.methods import columns, impact, matching, past
+from evidence.methods import columns, matching, past
+from evidence.methods.did import did as two_way_did
 from evidence.methods.results import Estimate, page
+from evidence.methods.wild import wild_bootstrap
 from evidence.show import words
 
 _UNITS = {"pp": "percentage points", "sd": "SD"}
@@ -158,7 +160,7 @@ def sensitivity(
         return lambda: past.given_past(data, level=level, **(full | change))
 
     def did(data: pd.DataFrame = panel, **change: object) -> Callable[[], Estimate]:
-        return lambda: impact.did(data, level=level, **(full | change))
+        return lambda: two_way_did(data, level=level, **(full | change))
 
     asks: dict[str, Callable[[], Estimate]] = {
         "Given earlier results (primary)": lambda: primary,
@@ -178,12 +180,12 @@ def sensitivity(
     for label, match in (
         ("balanced", matching.balance_weights),
         ("nearest neighbours", matching.nearest),
-        ("same cells", matching.coarsened),
+        ("same cells of results", matching.coarsened),
     ):
         asks[f"Difference in differences, {label}"] = lambda match=match: _matched(
             panel, match, first, full, level
         )
-    asks["Difference in differences, wild bootstrap"] = lambda: impact.wild_bootstrap(
+    asks["Difference in differences, wild bootstrap"] = lambda: wild_bootstrap(
         panel, level=level, draws=draws, seed=seed, **full
     )
     fakes: dict[str, Callable[[], Estimate]] = {}
@@ -278,12 +280,15 @@ def _matched(
     table = before_start(panel, **{name: full[name] for name in names})
     if table["treated"].nunique() < 2:
         raise EvidenceError("no treated unit has results in every year before the start")
-    found = match(table, treatment="treated", covariates=[*table.columns[1:]])
+    names = [*table.columns[1:]]
+    if match is matching.coarsened:  # cells of everything would be empty
+        names = [name for name in names if name.startswith(f"{full['outcome']}, ")]
+    found = match(table, treatment="treated", covariates=names)
     weight = panel[full["unit"]].map(pd.Series(found["weight"].to_numpy(), table.index)).fillna(0)
     pupils = 1.0 if full["weights"] is None else panel[full["weights"]]
     name = "weight by similarity"
     data = panel.assign(**{name: weight.astype(float) * pupils})
-    return impact.did(data[data[name] > 0], level=level, **(full | {"weights": name}))
+    return two_way_did(data[data[name] > 0], level=level, **(full | {"weights": name}))
 
 
 def _oster(panel: pd.DataFrame, first: float, full: dict) -> float:

@@ -236,6 +236,7 @@ def _parameters(programme: Programme, cohort: Cohort, declared: dict) -> dict[st
         "cohort": cohort.name,
         "title": programme.title,
         "cohort_title": cohort.title,
+        "reported_claim": programme.claim,
         "design": programme.design,
         "simulated": programme.simulated,
         "outcomes": [asdict(outcome) for outcome in programme.outcomes],
