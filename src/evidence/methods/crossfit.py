@@ -109,7 +109,7 @@ def regression(
     if fit.sum() - own.max() <= k:
         raise EvidenceError(
             f"{fit.sum()} comparison rows are too few for a regression of {k} columns that leaves "
-            "out each school in turn: give more rows, fewer columns, or method='cells'"
+            "out each school in turn: give more rows or fewer columns"
         )
     root = np.where(fit, np.sqrt(weights), 0.0)
     centre = np.average(outcome[fit], weights=weights[fit])

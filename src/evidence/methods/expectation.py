@@ -79,7 +79,7 @@ def expected(
     -----
     A missing baseline or circumstance is a level of its own; nobody is left out. Cells with schools
     left out are the Department for Education's value added with the pupil's own school removed
-    (Department for Education 2019, Primary school accountability, annex A).
+    (Department for Education 2019, Primary school accountability technical guide).
     """
     baseline, context, intake = (columns.listed(x) for x in (baseline, context, intake))
     columns.one_of("method", method, ("regression", "cells"))

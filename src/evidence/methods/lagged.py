@@ -44,7 +44,7 @@ def expected_schools(
     context : sequence of str
         As in :func:`expected`.
     weights : str, optional
-        Column of positive weights, such as pupils tested.
+        Column of weights, such as pupils tested; a row without one teaches nothing.
 
     Returns
     -------
@@ -56,7 +56,8 @@ def expected_schools(
     Raises
     ------
     EvidenceError
-        As :func:`expected`; also where a unit has two rows for a time or a weight is not positive.
+        As :func:`expected`; also where a unit has two rows for a time, times are not whole steps
+        apart, or a weight is negative.
 
     Notes
     -----
@@ -73,7 +74,11 @@ def expected_schools(
     when = columns.numbers(panel, time)
     if pd.DataFrame({"unit": school, "time": when}).duplicated().any():
         raise EvidenceError(f"columns {unit!r} and {time!r}: there must be one row a unit and time")
+    if (np.abs(when - np.round(when)) > 1e-6).any():
+        raise EvidenceError(f"column {time!r}: times must be whole steps apart, such as years")
     weight = np.ones(len(panel)) if weights is None else columns.numbers(panel, weights)
+    if (weight < 0).any():
+        raise EvidenceError(f"column {weights!r}: weights must not be negative")
     fit &= weight > 0  # false for a missing weight as well: such rows teach nothing
     weight = np.where(weight > 0, weight, np.nan)
     begin = np.full(len(panel), np.nan) if start is None else columns.numbers(panel, start)
@@ -99,7 +104,7 @@ def expected_schools(
             values = np.column_stack([own, np.where(learn | rows, past.T, 0.0).T[:, pattern]])
             found = crossfit.regression(values, score, learn, school, np.nan_to_num(weight, nan=1))
             names = comparison.without(
-                found, [*labels, *(f"result {step:g} before" for step in steps)], name
+                found, [*labels, *(f"result {step:g} before" for step in steps[pattern])], name
             )
             expected_[rows], count[rows] = found.expected[rows], found.n[rows]
             basis[rows] = np.array(names, object)[found.basis[rows]]

@@ -124,7 +124,7 @@ def balance(
     )
     return Matched(
         table=table,
-        treatment=before.treatment,
+        treatment=f"{before.treatment}, weighted",
         n_treated=int(arms.treated.sum()),
         n_control=int(arms.control.sum()),
         n_unmatched=int((weight[arms.treated] == 0).sum()),

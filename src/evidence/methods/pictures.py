@@ -150,7 +150,7 @@ def balance(found: Balance, labels: Mapping[str, str] | None = None) -> Picture:
     worst = table[sizes].abs().max()
     said = "No column can be shown." if table.empty else f"The largest is {worst.iloc[0]:.2f} SD."
     title = _ALIKE[found.worst()]
-    if "before" in worst and found.worst():
+    if "before" in table and worst.notna().all():
         said = f"{said} Before weighting it was {worst['before']:.2f} SD."
         title = (
             f"Weighted, the groups {_WEIGHTED[found.worst()]}; unweighted, they differ by up to "

@@ -138,7 +138,7 @@ def coarsened(
 
 
 def effective_size(weights: Sequence[float]) -> float:
-    """Return how many equally weighted rows are worth as much: (Σw)²/Σw² (Kish 1965, eq. 8.2.3).
+    """Return how many equally weighted rows are worth as much: (Σw)²/Σw² (Kish 1965, section 11.7).
 
     Raises
     ------
