@@ -10,12 +10,14 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods import columns, inference
+from evidence.methods.discontinuity import discontinuity
 from evidence.methods.overlap import cohort, exposure, participation, school_means
 from evidence.methods.panel import Panel, read_panel
 from evidence.methods.paths import randomisation_test
 from evidence.methods.regression import Design
 from evidence.methods.results import Estimate, EventStudy
 from evidence.methods.staggered import staggered, two_way_bias
+from evidence.methods.trends import honest, pre_trend
 from evidence.methods.twoway import caveats as caveats_of
 from evidence.methods.twoway import left_out, two_way
 from evidence.methods.wild import wild_bootstrap
@@ -23,10 +25,13 @@ from evidence.methods.wild import wild_bootstrap
 __all__ = [
     "cohort",
     "did",
+    "discontinuity",
     "effect_size",
     "event_study",
     "exposure",
+    "honest",
     "participation",
+    "pre_trend",
     "randomisation_test",
     "school_means",
     "staggered",
