@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from evidence.methods.did import did, effect_size, event_study
+from evidence.methods.discontinuity import discontinuity
 from evidence.methods.overlap import cohort, exposure, gaps, participation, school_means
 from evidence.methods.past import given_past, rebound
 from evidence.methods.paths import randomisation_test
 from evidence.methods.sensitivity import before_start, e_value, sensitivity
 from evidence.methods.staggered import staggered, two_way_bias
+from evidence.methods.trends import honest, pre_trend
 from evidence.methods.wild import wild_bootstrap
 
 __all__ = [
     "before_start",
     "cohort",
     "did",
+    "discontinuity",
     "e_value",
     "effect_size",
     "event_study",
     "exposure",
     "gaps",
     "given_past",
+    "honest",
     "participation",
+    "pre_trend",
     "randomisation_test",
     "rebound",
     "school_means",

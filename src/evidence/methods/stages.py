@@ -59,6 +59,7 @@ def sunab(read: Panel, since: np.ndarray, weight: np.ndarray, label: str) -> Eff
     dummies = (own[:, None] == pairs[:, 0]) & (since[:, None] == pairs[:, 1]) & known[:, None]
     made = two_way(read, dummies.astype(float), label)
     effects, residuals = made.fit(read.outcome)
+    _check_error(residuals, read.outcome, label)
     size, at = weight @ dummies, pairs[:, 1]
     times = np.unique(at)
     mix = np.where(times[:, None] == at, size, 0.0)
@@ -101,12 +102,12 @@ def did2s(read: Panel, since: np.ndarray, weight: np.ndarray, label: str) -> Eff
     the first stage's residual in untreated rows and the second's in treated ones.
     """
     treated = read.dose > 0
-    before = _before(read, since, label)
     after = np.unique(since[treated])
     average = np.column_stack([*(since[treated, None] == after).T, np.ones(treated.sum())])
     average = average * weight[treated, None]
     average /= average.sum(axis=0)
     left, lines = _predict(read, weight, label, average)
+    _check_error(left[~treated], read.outcome, label)
     effects = average.T @ left[treated]
     errors = np.where(treated[:, None], left[:, None] - _own(since, after, effects), left[:, None])
     m = int(read.cluster.max()) + 1
@@ -114,7 +115,7 @@ def did2s(read: Panel, since: np.ndarray, weight: np.ndarray, label: str) -> Eff
     std_error = np.sqrt(m / (m - 1) * (scores**2).sum(axis=0))
     share = sums(read.cluster, lines**2)
     df = np.minimum(share.sum(axis=0) ** 2 / (share**2).sum(axis=0), m - 1)
-    times, *early, joint = before
+    times, *early, joint = _before(read, since, label)
     return Effects(
         times=np.concatenate([times, after]),
         estimate=np.concatenate([early[0], effects[:-1]]),
@@ -186,3 +187,11 @@ def _joint(
     infer: Callable[[np.ndarray], inference.Inference],
 ) -> tuple[float, float, float, float]:
     return inference.joint_test(estimate[which], infer(which)) if which.any() else (np.nan,) * 4
+
+
+def _check_error(residuals: np.ndarray, outcome: np.ndarray, label: str) -> None:
+    if np.std(residuals) <= 1e-10 * np.std(outcome):
+        raise EvidenceError(
+            f"{label}: the outcome is explained exactly by units, times and covariates: no error "
+            "can be estimated"
+        )

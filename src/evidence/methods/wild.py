@@ -75,15 +75,15 @@ def moved(
 class Wild:
     """Draws of a coefficient under any effect τ, as polynomials in τ.
 
-    Under τ a draw's effect is n₀ − τn₁ and its CR0 variance q₀ − 2τq₁ + τ²q₂; `base` is 1 where the
-    draws are random, 0 where they are all there are.
+    Under τ a draw's effect is n₀ − τn₁ and its CR0 variance q₀ − 2τq₁ + τ²q₂. `exact` says that the
+    draws are all there are; what was observed is one of them, and counted apart.
     """
 
     estimate: float
     error: float
     effect: np.ndarray
     variance: np.ndarray
-    base: int
+    exact: bool
 
     @classmethod
     def of(
@@ -108,13 +108,8 @@ class Wild:
             error=float(np.sqrt((score**2).sum())),
             effect=np.concatenate(effect, axis=1),
             variance=np.concatenate(variance, axis=1),
-            base=0 if exact else 1,
+            exact=exact,
         )
-
-    @property
-    def count(self) -> int:
-        """Draws, those counted by symmetry included."""
-        return self.effect.shape[1]
 
     def p_value(self, effect: float) -> float:
         """Return the two-sided p-value of an effect of this size."""
@@ -122,7 +117,7 @@ class Wild:
         variance = self.variance[0] - 2 * effect * self.variance[1] + effect**2 * self.variance[2]
         reached = ((self.estimate - effect) / self.error) ** 2 * (1 - _TIE)
         extreme = int((square >= reached * variance).sum())
-        return (self.base + extreme) / (self.base + self.count)
+        return (1 + extreme) / (1 + len(square))
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the ends of the interval of effects around the estimate that are not rejected."""
@@ -271,7 +266,8 @@ def _check(signs: str, draws: int, level: float) -> None:
 
 
 def _method(found: Wild, cluster: str, signs: str) -> str:
-    how = f"{found.count:,} draws" if found.base else f"all {2 * found.count:,} combinations of ±1"
+    number = found.effect.shape[1]
+    how = f"all {2 + 2 * number:,} combinations of ±1" if found.exact else f"{number:,} draws"
     return (
         f"wild cluster bootstrap by {cluster} (WCR11, {signs}, {how}); interval by test inversion"
     )
@@ -302,8 +298,8 @@ def _result(plain: Estimate, found: Wild, few: int) -> Estimate:
 
 
 def _every(number: int) -> Iterator[np.ndarray]:
-    """Give all combinations of ±1 whose first is 1: their mirror images have the same |t|."""
-    rest = np.array(list(itertools.product((1.0, -1.0), repeat=number - 1)))
+    """Give all combinations of ±1 but the first whose first is 1: mirror images have the same |t|."""
+    rest = np.array(list(itertools.product((1.0, -1.0), repeat=number - 1)))[1:]
     yield np.column_stack([np.ones(len(rest)), rest])
 
 
