@@ -90,7 +90,7 @@ def read_panel(
         unit: codes[unit] >= 0,
         time: ~np.isnan(when),
         cluster: codes[cluster] >= 0,
-        ", ".join(others): complete,
+        ", ".join(name for name in others if panel[name].isna().any()): complete,
     }
     weight = None
     if weights is not None:

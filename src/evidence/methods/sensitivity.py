@@ -12,7 +12,9 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods import columns, matching, past
 from evidence.methods.did import did as two_way_did
+from evidence.methods.did import event_study
 from evidence.methods.results import Estimate, page
+from evidence.methods.trends import honest, pre_trend
 from evidence.methods.wild import wild_bootstrap
 from evidence.show import words
 
@@ -37,6 +39,9 @@ class Checks:
     oster : float
         How many times as strongly as all that is held fixed something unseen must go with being
         chosen, for the effect to be nought (δ); NaN where what is held fixed does not matter.
+    notes : tuple of str
+        What else is to be said: drifts that the test of earlier trends would miss, how far trends
+        may part before the answer goes, and how strong something unseen would have to be.
     skipped : tuple of str
         Analyses that the data do not allow, and why.
     """
@@ -48,6 +53,7 @@ class Checks:
     leave_out_low: float
     leave_out_high: float
     oster: float
+    notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
@@ -82,16 +88,19 @@ class Checks:
                 if len(found)
                 else "Where there can be no effect, none is found."
             )
-        if np.isfinite(self.oster):
-            parts.append(
-                "For the effect to be nought, something unseen would have to go with being chosen "
-                f"{words.number(abs(self.oster))} times as strongly as all that is held fixed"
-                f"{', and the other way' if self.oster < 0 else ''} (Oster's δ)."
-            )
         return " ".join(part for part in parts if part)
 
+    def caveats(self) -> tuple[str, ...]:
+        """Return what must stand beside the answer wherever it goes."""
+        found = self.table.loc[(self.table["kind"] == "placebo") & ~self.table["holds"], "label"]
+        headline = self.headline()
+        return (
+            f"{headline[:1].lower()}{headline[1:]}",
+            *(f"where there can be no effect one is found: {label.lower()}" for label in found),
+        )
+
     def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table, self.skipped)
+        return page(self.sentence(), self.table, (*self.notes, *self.skipped))
 
 
 def sensitivity(
@@ -151,7 +160,7 @@ def sensitivity(
         "overlap": columns.listed(overlap),
     }
     primary = past.given_past(panel, level=level, **full)
-    dose = columns.numbers(panel, treatment) != 0
+    dose = pd.Series(columns.numbers(panel, treatment) != 0, panel.index)
     first = panel.loc[dose, time].min()
     years = np.sort(panel[time].unique())
     before = years[years < first]
@@ -196,23 +205,36 @@ def sensitivity(
         fakes["Before there was a programme"] = did(fake)
     if placebo is not None:
         fakes["An outcome it cannot change"] = given(outcome=placebo)
-    rows, skipped = [], []
-    for kind, asked in (("answer", asks), ("placebo", fakes)):
-        for label, ask in asked.items():
-            try:
-                found = ask()
-            except EvidenceError as error:
-                skipped.append(f"{label}: {error}")
-                continue
-            rows.append(
-                {"label": label, "kind": kind}
-                | {name: getattr(found, name) for name in (*_INTERVAL, "p_value", "n_clusters")}
-            )
+    skipped: list[str] = []
+
+    def tried(label: str, ask: Callable[[], object]) -> object | None:
+        try:
+            return ask()
+        except EvidenceError as error:
+            skipped.append(f"{label}: {error}")
+            return None
+
+    rows = [
+        {"label": label, "kind": kind}
+        | {name: getattr(found, name) for name in (*_INTERVAL, "p_value", "n_clusters")}
+        for kind, asked in (("answer", asks), ("placebo", fakes))
+        for label, ask in asked.items()
+        if (found := tried(label, ask)) is not None
+    ]
     table = pd.DataFrame(rows)
     side = (table["ci_lower"] > 0) * 1 - (table["ci_upper"] < 0)
     expected = np.where(table["kind"] == "answer", side.iloc[0], 0)
     table = table.assign(primary=table.index == 0, holds=side == expected)
     low, high = past.leave_one_out(panel, **full)
+    study = event_study(panel, level=level, **full)
+    oster = _oster(panel, first, full)
+    notes = {
+        "Drifts before the start": lambda: pre_trend(study),
+        "Trends that are not parallel": lambda: honest(study),
+    }
+    said = [found.sentence() for label, ask in notes.items() if (found := tried(label, ask))]
+    if np.isfinite(oster):
+        said.append(_unseen(oster))
     return Checks(
         table=table,
         outcome=outcome,
@@ -220,7 +242,8 @@ def sensitivity(
         unit=unit_words,
         leave_out_low=low,
         leave_out_high=high,
-        oster=_oster(panel, first, full),
+        oster=oster,
+        notes=tuple(said),
         skipped=tuple(skipped),
     )
 
@@ -289,6 +312,15 @@ def _matched(
     name = "weight by similarity"
     data = panel.assign(**{name: weight.astype(float) * pupils})
     return two_way_did(data[data[name] > 0], level=level, **(full | {"weights": name}))
+
+
+def _unseen(oster: float) -> str:
+    way = ", and the other way" if oster < 0 else ""
+    return (
+        "For the effect to be nought, something unseen would have to go with being chosen "
+        f"{words.number(abs(oster))} times as strongly as earlier results and context do{way} "
+        "(Oster's δ)."
+    )
 
 
 def _oster(panel: pd.DataFrame, first: float, full: dict) -> float:
