@@ -11,14 +11,18 @@ from evidence.methods import components, mixed
 GIVEN = {"outcome": "pct", "treatment": "lamp", "unit": "urn", "time": "year"}
 
 
-def simulate(rng, schools=60, years=5, effect=0.0, chosen=0, lasting=8.0, passing=4.0):
-    """Return schools × years of results in per cent; the `chosen` lowest of last year begin."""
+def simulate(rng, schools=60, years=5, effect=0.0, chosen=0, noise=0.0):
+    """Return schools × years of results in per cent; the `chosen` lowest of last year begin.
+
+    `noise`: standard deviation, in per cent, of how people see those results.
+    """
     size = rng.integers(8, 60, schools)
     pupils = np.maximum(4, size[:, None] + rng.integers(-3, 4, (schools, years)))
-    true = 65 + rng.normal(0, lasting, schools)[:, None]
-    true = true + rng.normal(0, passing, (schools, years)) + np.arange(years)
+    true = 65 + rng.normal(0, 8, schools)[:, None]
+    true = true + rng.normal(0, 4, (schools, years)) + np.arange(years)
     result = true + rng.normal(0, 45 / np.sqrt(pupils))
-    low = np.argsort(result[:, -2])[:chosen] if chosen else np.arange(schools // 4)
+    seen = result[:, -2] + noise * rng.normal(size=schools)
+    low = np.argsort(seen)[:chosen] if chosen else np.arange(schools // 4)
     begun = np.zeros((schools, years), int)
     begun[low, -1] = 1
     return pd.DataFrame(

@@ -193,18 +193,12 @@ def overlap(found: pd.DataFrame, most: int = 12) -> Picture:
     found : DataFrame
         What `impact.participation` gives for one programme.
     most : int
-        Combinations to draw; the rarest are drawn as one.
+        Combinations to draw, the commonest.
     """
     alone = int(found.loc[found["n_programmes"] == 1, "n_schools"].sum())
     total = int(found["n_schools"].sum())
-    shown = found.head(most)
-    if len(found) > most:
-        shown, rest = found.head(most - 1), found.iloc[most - 1 :]
-        further = pd.DataFrame(
-            {"programmes": ["other combinations"], "n_schools": [rest["n_schools"].sum()]}
-        )
-        shown = pd.concat([shown, further])
-    table = shown[["programmes", "n_schools"]].reset_index(drop=True)
+    table = found.loc[: most - 1, ["programmes", "n_schools"]].copy()
+    rest = total - int(table["n_schools"].sum())
     table["programmes"] = table["programmes"].str.replace("-", " ")
     return Picture(
         name="overlap",
@@ -213,7 +207,8 @@ def overlap(found: pd.DataFrame, most: int = 12) -> Picture:
         if alone < total
         else "No school is in another programme",
         alt=f"Schools by the combination of programmes they are in; {alone} of {total} are in this "
-        f"one alone. The commonest: {table['programmes'].iloc[0]}.",
+        f"one alone. The commonest: {table['programmes'].iloc[0]}."
+        + (f" {rest} are in combinations too rare to draw." if rest else ""),
         table=table,
         schools=("n_schools",),
     )
