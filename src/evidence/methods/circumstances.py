@@ -66,18 +66,21 @@ def cell_levels(
 ) -> tuple[list[np.ndarray], list[str]]:
     """Return codes of the cells, the finest level first, and what each level is made of.
 
-    Each coarser level drops the last column; the time is never dropped.
+    Each coarser level drops the last column of `context`; then bands are halved until only the time
+    is left, which is never dropped.
     """
     always = [] if time is None else [columns.factor(data, time)[0]]
-    parts = [
-        *((name, banded(columns.numbers(data, name), fit, bands)) for name in baseline),
-        *((name, _cell_labels(data, name, fit)) for name in context),
-    ]
+    prior = [columns.numbers(data, name) for name in baseline]
+    further = [_cell_labels(data, name, fit) for name in context]
+    halved = [bands >> times for times in range(bands.bit_length() - 1)] if prior else []
+    plan = [(bands, length) for length in range(len(context), 0, -1)]
     levels, names = [], []
-    for length in range(len(parts), -1, -1):
-        codes = [*always, *(code for _, code in parts[:length])]
+    for many, length in (*plan, *((many, 0) for many in halved), (0, 0)):
+        cut = [banded(values, fit, many) for values in prior] if many else []
+        codes = [*always, *cut, *further[:length]]
         levels.append(compact(codes) if codes else np.zeros(len(data), int))
-        names.append(" × ".join(name for name, _ in parts[:length]) or "all")
+        told = [name if many == bands else f"{name} in {many} bands" for name in baseline if many]
+        names.append(" × ".join([*told, *context[:length]]) or "all")
     return levels, names
 
 
