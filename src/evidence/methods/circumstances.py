@@ -5,7 +5,7 @@ A missing value is never filled in silently: it is a level, a band or a column o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -63,22 +63,31 @@ def cell_levels(
     time: str | None,
     fit: np.ndarray,
     bands: int,
-) -> tuple[list[np.ndarray], list[str]]:
-    """Return codes of the cells, the finest level first, and what each level is made of.
+) -> tuple[Iterator[np.ndarray], list[str]]:
+    """Return codes of the cells, made when asked for, the finest level first, and their columns.
 
-    Each coarser level drops the last column; the time is never dropped.
+    Each coarser level drops the last column of `context`; then bands are halved until only the time
+    is left, which is never dropped.
     """
     always = [] if time is None else [columns.factor(data, time)[0]]
-    parts = [
-        *((name, banded(columns.numbers(data, name), fit, bands)) for name in baseline),
-        *((name, _cell_labels(data, name, fit)) for name in context),
-    ]
-    levels, names = [], []
-    for length in range(len(parts), -1, -1):
-        codes = [*always, *(code for _, code in parts[:length])]
-        levels.append(compact(codes) if codes else np.zeros(len(data), int))
-        names.append(" × ".join(name for name, _ in parts[:length]) or "all")
-    return levels, names
+    prior = [columns.numbers(data, name) for name in baseline]
+    further = [_cell_labels(data, name, fit) for name in context]
+    halved = [bands >> times for times in range(bands.bit_length() - 1)] if prior else []
+    plan = [(bands, length) for length in range(len(context), 0, -1)]
+    plan += [*((many, 0) for many in halved), (0, 0)]
+    cut = {0: [], bands: [banded(values, fit, bands) for values in prior]}
+
+    def level(many: int, length: int) -> np.ndarray:
+        if many not in cut:
+            cut[many] = [banded(values, fit, many) for values in prior]
+        codes = [*always, *cut[many], *further[:length]]
+        return compact(codes) if codes else np.zeros(len(data), int)
+
+    names = []
+    for many, length in plan:
+        told = [name if many == bands else f"{name} in {many} bands" for name in baseline if many]
+        names.append(" × ".join([*told, *context[:length]]) or "all")
+    return (level(*step) for step in plan), names
 
 
 def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:

@@ -6,7 +6,7 @@ rows from the normal equations of an orthonormal basis.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ class Expectation:
 
 
 def cells(
-    levels: Sequence[np.ndarray],
+    levels: Iterable[np.ndarray],
     outcome: np.ndarray,
     fit: np.ndarray,
     group: np.ndarray,
@@ -51,8 +51,8 @@ def cells(
 
     Parameters
     ----------
-    levels : sequence of ndarray of int, shape (n,)
-        Codes 0, 1, … of the cells, the finest level first.
+    levels : iterable of ndarray of int, shape (n,)
+        Codes 0, 1, … of the cells, the finest level first; no more are taken than are needed.
     outcome : ndarray of shape (n,)
     fit : ndarray of bool, shape (n,)
         Rows to learn from.
@@ -71,7 +71,9 @@ def cells(
         enough = np.isnan(found) & (rows >= smallest)
         found[enough] = centre + total[enough] / rows[enough]
         count[enough], used[enough] = rows[enough], place
-    return Expectation(found, count, used, [(place,) for place in range(len(levels))])
+        if not np.isnan(found).any():
+            break
+    return Expectation(found, count, used, [(level,) for level in range(place + 1)])
 
 
 def regression(

@@ -51,7 +51,8 @@ def expected(
         Column of years. Each has its own level (regression) or its own cells.
     method : {"regression", "cells"}
         Least squares with natural splines of `baseline`; or means of cells, `baseline` in `bands`
-        × `context`, falling back to coarser cells by dropping the last column.
+        × `context`, falling back to coarser cells: without the last of `context`, then the one
+        before, then with half the bands, and so on.
     smallest : int
         Comparison pupils of other schools that a cell must have.
     bands : int
