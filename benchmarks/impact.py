@@ -1,10 +1,10 @@
 """What the checks of an impact cost: all of them on 280 schools × 5 years, and a draw of each test.
 
-``python benchmarks/impact.py`` prints the time of `impact.given_past` and of everything that
+``python benchmarks/impact.py`` prints the time of `impact.given_past`, of everything that
 `notebooks/impact.ipynb` works out (checks with 999 wild bootstrap draws, rebound, event study,
 matching), and of 999 draws of the randomisation test and of the wild bootstrap against refitting
-`impact.did` a draw; medians of five interleaved
-rounds, in seconds of one core (processor time). It fails above ten seconds.
+`impact.did` a draw: medians of five interleaved rounds, in processor seconds of one core. It fails
+above ten seconds.
 """
 
 from __future__ import annotations
