@@ -130,6 +130,22 @@ def test_e_value_is_that_of_methods_5():
     assert ev.impact.e_value(0.0) == 1.0
 
 
+def test_oster_is_the_ratio_of_equation_3(panel, checks):
+    names = {k: v for k, v in MODEL.items() if k != "overlap"}
+    before = ev.impact.before_start(panel, **names)
+    y = panel[panel["year"] == 2019].set_index("urn")["pct"].reindex(before.index)
+    treated = before["treated"] == 1
+    plain = y[treated].mean() - y[~treated].mean()
+    r_plain = 1 - y.groupby(treated).transform(lambda v: v - v.mean()).var() / y.var()
+    x = np.column_stack([np.ones(len(y)), before])
+    beta = np.linalg.pinv(x) @ y
+    r_full = 1 - (y - x @ beta).var() / y.var()
+    top = min(1, 1.3 * r_full) - r_full
+    expected = beta[1] * (r_full - r_plain) / ((plain - beta[1]) * top)
+    assert ev.impact.oster(panel, **names) == pytest.approx(expected)
+    assert checks.oster == pytest.approx(expected)
+
+
 def test_gaps_are_differences_whose_precision_is_that_of_two_means():
     keys = {"urn": ["a", "a", "b"], "year": [2018, 2019, 2018]}
     group = pd.DataFrame({**keys, "n_pupils": [4, 6, 5], "met": [40.0, 50.0, 60.0]})

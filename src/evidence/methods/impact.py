@@ -7,9 +7,10 @@ from evidence.methods.discontinuity import discontinuity
 from evidence.methods.overlap import cohort, exposure, gaps, participation, school_means
 from evidence.methods.past import given_past, rebound
 from evidence.methods.paths import randomisation_test
-from evidence.methods.sensitivity import before_start, e_value, sensitivity
+from evidence.methods.sensitivity import sensitivity
 from evidence.methods.staggered import staggered, two_way_bias
 from evidence.methods.trends import honest, pre_trend
+from evidence.methods.unseen import before_start, e_value, oster
 from evidence.methods.wild import wild_bootstrap
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "gaps",
     "given_past",
     "honest",
+    "oster",
     "participation",
     "pre_trend",
     "randomisation_test",

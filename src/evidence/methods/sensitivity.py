@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.methods import columns, matching, past
+from evidence.methods import columns, matching, past, unseen
 from evidence.methods.did import did as two_way_did
 from evidence.methods.did import event_study
 from evidence.methods.results import Estimate, page
@@ -227,14 +226,16 @@ def sensitivity(
     table = table.assign(primary=table.index == 0, holds=side == expected)
     low, high = past.leave_one_out(panel, **full)
     study = event_study(panel, level=level, **full)
-    oster = _oster(panel, first, full)
+    names = ("outcome", "treatment", "unit", "time", "weights", "covariates")
+    known = {name: full[name] for name in names}
+    delta = unseen.oster(panel, **known)
     notes = {
         "Drifts before the start": lambda: pre_trend(study),
         "Trends that are not parallel": lambda: honest(study),
     }
     said = [found.sentence() for label, ask in notes.items() if (found := tried(label, ask))]
-    if np.isfinite(oster):
-        said.append(_unseen(oster))
+    if np.isfinite(delta):
+        said.append(unseen.in_words(delta))
     return Checks(
         table=table,
         outcome=outcome,
@@ -242,7 +243,7 @@ def sensitivity(
         unit=unit_words,
         leave_out_low=low,
         leave_out_high=high,
-        oster=oster,
+        oster=delta,
         notes=tuple(said),
         skipped=tuple(skipped),
     )
@@ -251,56 +252,12 @@ def sensitivity(
 _INTERVAL = ("estimate", "ci_lower", "ci_upper")
 
 
-def before_start(
-    panel: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    weights: str | None = None,
-    covariates: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Return a row a unit: whether treated, its results and context in the times before the start.
-
-    Parameters
-    ----------
-    panel, outcome, treatment, unit, time, weights, covariates
-        As in :func:`evidence.methods.impact.given_past`.
-
-    Returns
-    -------
-    DataFrame
-        Index `unit`; `treated`; a column ``outcome, time`` for each time before the first start;
-        the mean of each covariate over those times; with `weights`, ``log weights``. Units that
-        lack any are left out: similar means similar in all of them.
-
-    Raises
-    ------
-    EvidenceError
-        A column is missing.
-    """
-    covariates = columns.listed(covariates)
-    columns.require(panel, (outcome, treatment, unit, time, weights, *covariates))
-    dose = columns.numbers(panel, treatment) != 0
-    first = panel.loc[dose, time].min()
-    early = panel[panel[time] < first]
-    wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
-    made = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
-    for name in covariates:
-        made[name] = early.groupby(unit, observed=True)[name].mean()
-    if weights is not None:
-        made[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
-    made.insert(0, "treated", made.index.isin(panel.loc[dose, unit]).astype(int))
-    return made.dropna()
-
-
 def _matched(
     panel: pd.DataFrame, match: Callable, first: float, full: dict, level: float
 ) -> Estimate:
     """Return the difference in differences with comparison units weighted by `match`."""
     names = ("outcome", "treatment", "unit", "time", "weights", "covariates")
-    table = before_start(panel, **{name: full[name] for name in names})
+    table = unseen.before_start(panel, **{name: full[name] for name in names})
     if table["treated"].nunique() < 2:
         raise EvidenceError("no treated unit has results in every year before the start")
     names = [*table.columns[1:]]
@@ -312,59 +269,3 @@ def _matched(
     name = "weight by similarity"
     data = panel.assign(**{name: weight.astype(float) * pupils})
     return two_way_did(data[data[name] > 0], level=level, **(full | {"weights": name}))
-
-
-def _unseen(oster: float) -> str:
-    way = ", and the other way" if oster < 0 else ""
-    return (
-        "For the effect to be nought, something unseen would have to go with being chosen "
-        f"{words.number(abs(oster))} times as strongly as earlier results and context do{way} "
-        "(Oster's δ)."
-    )
-
-
-def _oster(panel: pd.DataFrame, first: float, full: dict) -> float:
-    """Return δ of Oster (2019), Journal of Business & Economic Statistics 37(2), eq. 3.
-
-    Of the regression of the mean result since the start on being treated, alone and with results
-    and context before the start; R²max = min(1, 1.3 R²).
-    """
-    names = ("outcome", "treatment", "unit", "time", "weights", "covariates")
-    table = before_start(panel, **{name: full[name] for name in names})
-    later = panel[panel[full["time"]] >= first].groupby(full["unit"], observed=True)
-    y = later[full["outcome"]].mean().reindex(table.index)
-    table, y = table[y.notna()], y.dropna().to_numpy()
-    if table["treated"].nunique() < 2 or len(y) < table.shape[1] + 2:
-        return math.nan
-    x = np.column_stack([np.ones(len(y)), table.to_numpy(float)])
-
-    def fit(design: np.ndarray) -> tuple[float, float]:
-        solved = np.linalg.lstsq(design, y, rcond=None)[0]
-        return solved[1], 1 - np.var(y - design @ solved) / np.var(y)
-
-    (plain, r_plain), (full_, r_full) = fit(x[:, :2]), fit(x)
-    most = min(1.0, 1.3 * r_full)
-    gap = (plain - full_) * (most - r_full)
-    return float(full_ * (r_full - r_plain) / gap) if gap else math.nan
-
-
-def e_value(effect_size: float) -> float:
-    """Return how strongly something unseen must go with choice and result to explain an effect.
-
-    Parameters
-    ----------
-    effect_size : float
-        In standard deviations; of either sign.
-
-    Returns
-    -------
-    float
-        The E-value, a risk ratio of at least 1.
-
-    Notes
-    -----
-    RR ≈ exp(.91 d) and E = RR + √(RR (RR − 1)): VanderWeele and Ding (2017), Annals of Internal
-    Medicine 167(4).
-    """
-    ratio = math.exp(0.91 * abs(effect_size))
-    return ratio + math.sqrt(ratio * (ratio - 1))
