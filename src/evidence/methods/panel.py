@@ -98,6 +98,8 @@ def read_panel(
             raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
     keep, caveats = columns.complete(have, len(panel), "rows")
+    if overlap:
+        caveats += (f"held fixed: taking part in {', '.join(columns.listed(overlap))}",)
     if not keep.any():
         raise EvidenceError(f"no row has all of {', '.join(name for name in have if name)}")
     twice = pd.DataFrame({"unit": codes[unit], "time": when})[keep].duplicated()
