@@ -168,4 +168,9 @@ def test_randomisation_test_with_wrong_input_is_refused(panel):
         "history is not known; complete them or leave those units out",
         panel.assign(lamp=panel["lamp"] * (panel["year"] == 2018)),
     )
+    refused(
+        "column 'pct' is explained exactly by treatment and covariates: there is no chance to "
+        "judge by",
+        panel.assign(pct=panel["urn"] + panel["year"] + 4.0 * panel["lamp"]),
+    )
     refused("statistic is 'z'; allowed are difference, t", statistic="z")

@@ -95,6 +95,16 @@ def test_staggered_whatever_the_order_and_types_gives_the_same(panel, method):
 
 
 @pytest.mark.parametrize("method", ["did2s", "sunab"])
+def test_staggered_holds_other_programmes_fixed_and_says_so(panel, method):
+    other = panel.assign(leap=((panel["urn"] % 4 == 0) & (panel["year"] > 2015)).astype(int))
+    other["pct"] += 5 * other["leap"]
+    found = impact.staggered(other, method=method, overlap=["leap"], **GIVEN)
+    assert found.att.caveats == ("held fixed: taking part in leap",)
+    truth = panel.query("lamp == 1")["effect"].mean()
+    assert found.att.ci_lower < truth < found.att.ci_upper
+
+
+@pytest.mark.parametrize("method", ["did2s", "sunab"])
 def test_staggered_without_never_treated_compares_with_the_last(panel, method):
     some = panel[panel["urn"] < 36]
     found = impact.staggered(some, method=method, **GIVEN)
@@ -146,6 +156,13 @@ def test_staggered_with_wrong_input_says_what_and_how_to_mend(panel):
         "column 'lamp', by time since the start: the outcome is explained exactly by units, times "
         "and covariates: no error can be estimated",
         panel.assign(pct=panel["urn"] + 3.0 * panel["year"] + panel["effect"]),
+    )
+    three = panel[panel["urn"].isin([0, 1, 50])].assign(county=lambda d: d["urn"] > 0)
+    assert_refused(
+        "column 'lamp': once rows without an untreated counterpart are left out, one cluster is "
+        "left; at least two are needed",
+        three.assign(lamp=three["lamp"].mask(three["urn"] == 0, 1)),
+        cluster="county",
     )
     gap = panel[(panel["urn"] >= 36) | (panel["urn"] % 3 != 0) | (panel["year"] != 2016)]
     assert_refused(

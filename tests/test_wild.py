@@ -28,7 +28,7 @@ def panel(rng):
     """Return 24 schools in five years, 10 treated from 2018 on, a row missing."""
     urn, year = np.repeat(np.arange(24), 5), np.tile(np.arange(2015, 2020), 24)
     frame = pd.DataFrame({"urn": urn, "year": year, "lamp": ((urn < 10) & (year > 2017)) * 1})
-    frame["n"], frame["federation"] = rng.integers(10, 60, 120), urn // 2
+    frame["n"], frame["federation"] = rng.integers(10, 60, 120), urn // 3
     frame["pct"] = rng.normal(60, 8, 24)[urn] + rng.normal(0, 4, 120) + 3 * frame["lamp"]
     return frame.drop(index=7).reset_index(drop=True)
 
@@ -78,7 +78,7 @@ def test_wild_bootstrap_of_few_clusters_is_every_combination_of_signs(trial):
 
 @pytest.mark.parametrize("cluster", [None, "federation"])
 def test_wild_bootstrap_of_did_equals_refitting_with_all_dummies(panel, cluster):
-    """Federations are 12, so that all 4,096 combinations are taken; 24 schools are drawn."""
+    """Federations are 8, so that all 256 combinations are taken; 24 schools are drawn."""
     found = impact.wild_bootstrap(panel, weights="n", cluster=cluster, draws=2999, **PANEL)
     plain = impact.did(panel, weights="n", cluster=cluster, cov_type="CR1", **PANEL)
     assert found.estimate == pytest.approx(plain.estimate, rel=1e-9)

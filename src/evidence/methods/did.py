@@ -192,7 +192,7 @@ def event_study(
     dummies = (np.where(ever, np.round(relative), np.nan)[:, None] == others).astype(float)
     name = f"column {treatment!r}, by time since the start"
     made, estimate, residuals = _regress(read, dummies, name)
-    found = inference.robust(made, residuals, read.cluster, cov_type)
+    found = inference.robust(made, residuals, read.cluster, cov_type, joint=False)
     _, p_value, lower, upper = inference.t_test(estimate, found.std_error, found.df, level)
     counts = dict(zip(*np.unique(steps, return_counts=True), strict=True))
     table = pd.DataFrame(

@@ -244,9 +244,9 @@ def _bunching(x: np.ndarray, group: np.ndarray | None) -> list[str]:
         return []
     more, less = ("above", "below") if found[0] > 0 else ("below", "above")
     many = "many" if math.isinf(found[0]) else f"{math.exp(abs(found[0])):.1f} times as many"
-    than = f"none just {less}" if math.isinf(found[0]) else f"as just {less}"
+    than = f", none just {less}" if math.isinf(found[0]) else f" as just {less}"
     return [
-        f"units crowd on one side of the cut-off ({many} just {more} {than}): somebody may have "
+        f"units crowd on one side of the cut-off ({many} just {more}{than}): somebody may have "
         "chosen a side, which undoes the design"
     ]
 

@@ -55,6 +55,8 @@ def robust(
     residuals: np.ndarray,
     cluster: np.ndarray | None = None,
     cov_type: str = "CR2",
+    *,
+    joint: bool = True,
 ) -> Inference:
     """Return the covariance of the coefficients of interest and its degrees of freedom.
 
@@ -68,6 +70,9 @@ def robust(
         Codes of the clusters; needed by CR0 to CR3. HC2 is CR2 with each row its own cluster.
     cov_type : {"CR0", "CR1", "CR1S", "CR2", "CR3", "HC2", "classical"}
         Names as in clubSandwich.
+    joint : bool
+        Work out the degrees of freedom of the joint test, whose time grows with the square of the
+        coefficients; NaN without.
 
     Notes
     -----
@@ -100,8 +105,8 @@ def robust(
         "CR1": m / (m - 1),
         "CR1S": m / (m - 1) * (n - 1) / (n - made.rank),
     }.get(cov_type, 1.0)
-    df, joint = _freedom(made, rows, adjusted)
-    return Inference(factor * scores.T @ scores, df, m, joint)
+    df, eta = _freedom(made, rows, adjusted, joint)
+    return Inference(factor * scores.T @ scores, df, m, eta)
 
 
 def check_level(level: float) -> None:
@@ -196,7 +201,9 @@ def _root(columns: np.ndarray, signs: np.ndarray, right: np.ndarray, power: floa
     return vectors @ (powers[..., None] * (vectors.swapaxes(-1, -2) @ right))
 
 
-def _freedom(made: Design, rows: np.ndarray, adjusted: np.ndarray) -> tuple[np.ndarray, float]:
+def _freedom(
+    made: Design, rows: np.ndarray, adjusted: np.ndarray, joint: bool
+) -> tuple[np.ndarray, float]:
     """Return the Satterthwaite df of each coefficient and the joint η, without an n × n matrix.
 
     With F_i = R_i's_i, P_ij = [i = j] s_i's_i + F_i C F_j', so that traces of products of P need
@@ -229,8 +236,8 @@ def _freedom(made: Design, rows: np.ndarray, adjusted: np.ndarray) -> tuple[np.n
     mean = np.array([[np.sum(diagonal(*a, *b)) for b in columns] for a in columns])
     df = np.array([2 * mean[j, j] ** 2 / variance(*a, *a) for j, a in enumerate(columns)])
     q = len(df)
-    if q == 1:
-        return df, float(df[0])
+    if q == 1 or not joint:
+        return df, float(df[0]) if q == 1 else np.nan
     values, vectors = np.linalg.eigh(mean)
     white = pairs(adjusted @ (vectors / np.sqrt(values)) @ vectors.T)
     total = sum(

@@ -11,6 +11,8 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods import columns
 
+_NAMED = 4  # programmes in a caveat; more are counted
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -35,7 +37,6 @@ class Panel:
     treatment: str
     method: str
     errors: str
-    overlap: tuple[str, ...]
 
     def rows(self, keep: np.ndarray, notes: tuple[str, ...] = ()) -> Panel:
         """Return the panel of the rows that a mask keeps, with further caveats."""
@@ -99,6 +100,10 @@ def read_panel(
             raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
     keep, caveats = columns.complete(have, len(panel), "rows")
+    if overlap:
+        named = columns.listed(overlap)
+        which = ", ".join(named) if len(named) <= _NAMED else f"{len(named)} other programmes"
+        caveats += (f"held fixed: taking part in {which}",)
     if not keep.any():
         raise EvidenceError(f"no row has all of {', '.join(name for name in have if name)}")
     twice = pd.DataFrame({"unit": codes[unit], "time": when})[keep].duplicated()
@@ -126,7 +131,6 @@ def read_panel(
         treatment=treatment,
         method=f"two-way fixed effects{f' weighted by {weights}' if weights else ''}",
         errors=f"by {cluster} (Satterthwaite df)",
-        overlap=columns.listed(overlap),
     )
     _check(made, outcome, cluster)
     return made

@@ -117,6 +117,11 @@ def randomisation_test(
     given = (rows, column, value, k * len(codes))
     observed, drew, slopes = statistics(made, read.outcome, given, _one_hot(drawn, k), statistic)
     p_value, (lower, upper), error, notes = judged(observed, drew, slopes, exact, level)
+    if error <= 1e-10 * np.std(read.outcome):
+        raise EvidenceError(
+            f"column {outcome!r} is explained exactly by treatment and covariates: there is no "
+            "chance to judge by"
+        )
     within = f" within {strata}" if strata else ""
     what = f"histories of {name} moved" + (within if allocation is None else " by rule")
     ever = np.isfinite(read.start)[read.unit]

@@ -67,11 +67,11 @@ def sunab(read: Panel, since: np.ndarray, weight: np.ndarray, label: str) -> Eff
     after = np.where(at >= 0, size, 0.0)
     after /= after.sum()
 
-    def infer(by: np.ndarray) -> inference.Inference:
+    def infer(by: np.ndarray, joint: bool = True) -> inference.Inference:
         mixed = replace(made, coefficients=by @ made.coefficients)
-        return inference.robust(mixed, residuals, read.cluster, "CR2")
+        return inference.robust(mixed, residuals, read.cluster, "CR2", joint=joint)
 
-    found, whole = infer(mix), infer(after[None])
+    found, whole = infer(mix, joint=False), infer(after[None])
     return Effects(
         times=times,
         estimate=mix @ effects,

@@ -238,7 +238,13 @@ def _read(
         raise EvidenceError(
             f"{name}: nobody is treated while others are not yet; there is nobody to compare with"
         )
-    return read.rows(keep, tuple(notes))
+    kept = read.rows(keep, tuple(notes))
+    if kept.cluster.max() == 0:
+        raise EvidenceError(
+            f"{name}: once rows without an untreated counterpart are left out, one cluster is "
+            "left; at least two are needed"
+        )
+    return kept
 
 
 def _estimate(read: Panel, names: dict[str, str], method: str, level: float) -> EventStudy:

@@ -7,8 +7,6 @@ import numpy as np
 from evidence.methods.panel import Panel
 from evidence.methods.regression import Design, design
 
-_NAMED = 4  # programmes; more are counted
-
 
 def two_way(read: Panel, interest: np.ndarray, name: str) -> Design:
     """Make the regression on `interest`, shape (n, q), with all dummies ready.
@@ -50,12 +48,7 @@ def caveats(read: Panel, made: Design, df: float, fixed: bool = True) -> list[st
         )
     if np.isfinite(read.start).all():
         notes.append("every unit is treated at some time: later starters stand in for comparison")
-    notes += few_clusters(read, df)
-    if read.overlap:
-        count = len(read.overlap)
-        which = ", ".join(read.overlap) if count <= _NAMED else f"{count} other programmes"
-        notes.append(f"held fixed: taking part in {which}")
-    return notes
+    return [*notes, *few_clusters(read, df)]
 
 
 def few_clusters(read: Panel, df: float) -> list[str]:

@@ -298,7 +298,7 @@ def _result(plain: Estimate, found: Wild, few: int) -> Estimate:
 
 
 def _every(number: int) -> Iterator[np.ndarray]:
-    """Give all combinations of ±1 whose first is 1, but that of ones: mirrors have the same |t|."""
+    """Give all combinations of ±1 with first 1 (mirror images have one |t|) but that observed."""
     rest = np.array(list(itertools.product((1.0, -1.0), repeat=number - 1)))[1:]
     yield np.column_stack([np.ones(len(rest)), rest])
 
