@@ -379,7 +379,10 @@ def test_one_pupil_in_the_wrong_arm_changes_neither_rule_nor_interval(shared):
     found, sound = (trials.bootstrap(d, draws=1999, **PEER) for d in (wrong, crt))
     assert "studentised bootstrap of School" in found.method
     assert found.caveats == (said,)
-    assert found.ci_upper - found.ci_lower > 0.8 * (sound.ci_upper - sound.ci_lower)
+    assert found.ci_upper - found.ci_lower > 0.9 * (sound.ci_upper - sound.ci_lower)
+    pairs = simulate(np.random.default_rng(5), by_pair=True)
+    pairs.loc[0, "arm"] = 1
+    assert "of strata," in trials.bootstrap(pairs, draws=99, strata="pair", **GIVEN).method
 
 
 def test_bootstrap_estimate_is_the_effect_size(trial):

@@ -29,7 +29,7 @@ class Sample:
     ratio : float
         Variance between over within clusters that weighs them; 0 for least squares.
     clustered, whole : bool
-        There are clusters; each has one arm.
+        There are clusters; each, or most, has one arm.
     """
 
     rows: np.ndarray
@@ -55,7 +55,7 @@ class Sample:
             scale=float(made.coefficients[0, -1]),
             ratio=ratio,
             clustered=trial.cluster is not None,
-            whole=whole_clusters(trial),
+            whole=whole_clusters(trial) or bool(trial.astray),
         )
 
     @property
@@ -121,7 +121,10 @@ class Units:
         within = np.bincount(sample.cluster, sample.outcome**2) - between
         squares = np.column_stack([np.ones(len(size)), size, size**2, total, between, within])
         stratum = sample.strata[first]
-        arm = sample.arm[first] if sample.whole or not sample.clustered else np.zeros(len(first))
+        arm = sample.arm[first]
+        if sample.clustered:  # some pupils may be astray: a cluster has the arm of most
+            seen = [np.bincount(sample.cluster, sample.arm == code) for code in (0, 1, 2)]
+            arm = np.argmax(seen, axis=0) if sample.whole else np.zeros(len(first))
         cells = members(arm, stratum)
         if stratum.any() and any(len(cell) == 1 and arm[cell[0]] < 2 for cell in cells):
             moments, squares = sums(stratum, moments), sums(stratum, squares)
