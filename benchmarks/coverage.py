@@ -1,16 +1,16 @@
-"""How often the 95% intervals for a cluster trial hold the true effect: 4,000 trials a cell.
+"""How often the 95% intervals for a trial hold the true effect: 4,000 trials a cell.
 
 ``python benchmarks/coverage.py`` runs the simulation on all cores (about half an hour on two) and
 writes docs/coverage.md and docs/images/coverage.svg; ``--trials 100`` is a quick look that writes
-nothing.
+nothing, and so is ``--design classes`` (see coverage_page.py), the cells of one design. Ends with
+1 where a default interval covers less than 93.5 or more than 97 per cent by more than chance.
 """
 
 from __future__ import annotations
 
 import argparse
-import html
 import os
-import re
+import sys
 import time
 from collections.abc import Iterator
 from multiprocessing import Pool
@@ -22,35 +22,46 @@ for library in ("OPENBLAS", "OMP", "MKL"):  # before numpy: one thread a process
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from coverage_page import (  # noqa: E402
+    BAND,
+    CORRELATION,
+    DESIGNS,
+    DRAWS,
+    EFFECT,
+    MEDIAN_SIZE,
+    draw,
+    page,
+)
 
 from evidence.methods import trials  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-EFFECT = 0.2  # standard deviations of the outcome
-CORRELATION = 0.7  # of baseline and outcome, between and within schools
-MEDIAN_SIZE = 35
-DRAWS = 1999
 GIVEN = {"outcome": "score", "treatment": "arm", "cluster": "school"}
-BAND = (93.5, 97.0)
-METHODS = {
-    "itt": "Default: OLS, CR2, Satterthwaite df",
-    "bootstrap": "Default cluster bootstrap (studentised)",
-    "randomisation": "Randomisation test, inverted",
-    "multilevel": "Random intercept, REML, Satterthwaite df",
-    "cr1": "Naive: OLS, CR1, normal",
-    "classical": "Naive: OLS, pupils independent",
-    "percentile": "Cluster bootstrap, percentile",
-    "within": "Naive: bootstrap within schools",
-}
 
 
 class Cell(NamedTuple):
-    """One setting of the simulation; `spread` is the standard deviation of log school size."""
+    """One setting of the simulation.
+
+    Parameters
+    ----------
+    schools : int
+        Units drawn by lot; sites, where `design` is "pupils" or "varied".
+    icc : float
+    baseline : int
+    spread : float
+        Standard deviation of log school size.
+    design : str
+        A key of `coverage_page.DESIGNS`.
+    each : int
+        Units an arm and stratum; treated units for "few".
+    """
 
     schools: int
     icc: float
     baseline: int
     spread: float = 0.5
+    design: str = "schools"
+    each: int = 0
 
 
 CELLS = [
@@ -62,6 +73,44 @@ CELLS = [
     ),
     *(Cell(20, 0.13, pre, 0.7) for pre in (False, True)),
 ]
+BLOCKED = [
+    Cell(54, 0.15, False, design="pupils", each=2),
+    Cell(120, 0.13, False, design="classes", each=2),
+    Cell(40, 0.13, False, design="classes", each=2),
+    Cell(24, 0.13, False, design="classes", each=3),
+    Cell(24, 0.13, True, design="pairs", each=1),
+    Cell(10, 0.15, False, design="varied", each=20),
+    Cell(20, 0.15, False, design="few", each=5),
+]
+
+
+def simulate_blocked(rng: np.random.Generator, cell: Cell) -> tuple[pd.DataFrame, dict]:
+    """Return one trial of another design, and what an analysis is told of it."""
+    given = {"outcome": "score", "treatment": "arm"}
+    each = cell.each
+    if cell.design in ("pupils", "varied"):
+        stratum = np.repeat(np.arange(cell.schools), 2 * each)
+        arm = rng.permuted(np.tile([0, 1], (cell.schools, each)), axis=1).ravel()
+        between = rng.normal(0, cell.icc**0.5, cell.schools)[stratum]
+        varied = cell.design == "varied"
+        effect = EFFECT + rng.normal(0, 0.3 * varied, cell.schools)[stratum]
+        rows = between + rng.normal(0, (1 - cell.icc) ** 0.5, len(stratum)) + effect * arm
+        data = pd.DataFrame({"score": rows, "arm": arm, "school": stratum, "site": stratum})
+        return data, given | {"strata": "site"} | ({"cluster": "school"} if varied else {})
+    data = simulate(rng, cell._replace(design="schools"))
+    unit = data["school"].to_numpy()
+    if cell.design == "few":
+        chosen = rng.permutation(cell.schools) < each
+    else:
+        stratum = np.arange(cell.schools) // (2 * each)
+        data["site"] = stratum[unit]
+        data["score"] += rng.normal(0, 0.4, stratum[-1] + 1)[data["site"]]
+        chosen = rng.permuted(np.tile([0, 1], (stratum[-1] + 1, each)), axis=1).ravel()
+        given["strata"] = "site"
+    data["score"] += EFFECT * (chosen[unit] - data["arm"])
+    data["arm"] = chosen[unit] * 1
+    given |= {"cluster": "school"} | ({"baseline": "before"} if cell.baseline else {})
+    return data, given
 
 
 def simulate(rng: np.random.Generator, cell: Cell) -> pd.DataFrame:
@@ -118,17 +167,27 @@ def cover(job: tuple[Cell, int, int]) -> pd.DataFrame:
     rows = []
     for number in range(first, last):
         key = [2026, cell.schools, int(100 * cell.icc), cell.baseline, int(10 * cell.spread)]
-        data = simulate(np.random.default_rng([*key, number]), cell)
-        for name, low, high in intervals(data, cell.baseline, number, every=number % 5 == 0):
+        rng = np.random.default_rng([*key, number])
+        if cell.design == "schools":
+            data = simulate(rng, cell)
+            found = intervals(data, cell.baseline, number, every=number % 5 == 0)
+        else:
+            data, given = simulate_blocked(rng, cell)
+            found = {
+                "itt": trials.itt(data, **given),
+                "bootstrap": trials.bootstrap(data, draws=DRAWS, seed=number, **given),
+            }
+            found = ((name, made.ci_lower, made.ci_upper) for name, made in found.items())
+        for name, low, high in found:
             rows.append((*cell, name, low <= EFFECT <= high, high - low))
     return pd.DataFrame(rows, columns=[*Cell._fields, "method", "covers", "width"])
 
 
-def run(trials_each: int) -> pd.DataFrame:
+def run(trials_each: int, cells: list[Cell]) -> pd.DataFrame:
     """Return a row a cell and method: `coverage` and its Monte-Carlo `error` in per cent, `n`."""
     jobs = [
         (cell, first, min(first + 100, trials_each))
-        for cell in CELLS
+        for cell in cells
         for first in range(0, trials_each, 100)
     ]
     with Pool() as pool:
@@ -141,162 +200,26 @@ def run(trials_each: int) -> pd.DataFrame:
     return table.reset_index()
 
 
-def draw(table: pd.DataFrame) -> str:
-    """Return the figure as SVG with title and description: a row a method, a point a cell."""
-    import io
-
-    import matplotlib.style
-    from matplotlib.figure import Figure
-
-    from evidence.show import figures
-
-    title = "The default intervals cover what they say; the naive ones do not"
-    shown = table[table["spread"] == 0.5]
-    marks = {10: ("o", "#12436D"), 20: ("s", "#28A197"), 40: ("^", "#801650")}
-    own = {"svg.hashsalt": "coverage", "svg.fonttype": "none", "axes.grid": False}
-    with matplotlib.style.context(["afcharts.afcharts", own]):
-        figure = Figure(figsize=(8, 4.6), layout="constrained")
-        ax = figure.subplots()
-        ax.axvspan(*BAND, color=figures.BAND, zorder=0)
-        ax.axvline(95, color="#B1B4B6", linewidth=1, zorder=1)
-        for place, method in enumerate(METHODS):
-            found = shown[shown["method"] == method]
-            for shift, (schools, (mark, colour)) in enumerate(marks.items()):
-                part = found[found["schools"] == schools]
-                ax.plot(
-                    part["coverage"],
-                    np.full(len(part), place + 0.24 * (shift - 1)),
-                    mark,
-                    color=colour,
-                    markersize=6,
-                    alpha=0.8,
-                    label=f"{schools} schools" if place == 0 else None,
-                )
-        ax.set_yticks(range(len(METHODS)), METHODS.values())
-        ax.set_ylim(len(METHODS) - 0.5, -0.5)
-        ax.tick_params(axis="y", length=0)
-        ax.set_xticks([40, 60, 80, 95])
-        ax.set_xlabel("Per cent of 95% intervals that hold the truth")
-        ax.legend(loc="upper left", frameon=False)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    parts = (
-        f"{name}: {part['coverage'].min():.1f} to {part['coverage'].max():.1f} per cent"
-        for name, part in ((METHODS[m], shown[shown["method"] == m]) for m in METHODS)
-    )
-    body = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.S)
-    words = f"<title>{title}</title><desc>{html.escape('; '.join(parts))}.</desc>"
-    body = re.sub(r"<svg([^>]*)>", rf'<svg role="img"\1>{words}', body, count=1, flags=re.S)
-    return "\n".join(line.rstrip() for line in body.splitlines()) + "\n"
-
-
-def page(table: pd.DataFrame, seconds: float) -> str:
-    """Return docs/coverage.md from the results."""
-    shown = table.assign(text=lambda t: t["coverage"].map("{:.1f}".format))
-    wide = shown.pivot_table(
-        index=["spread", "schools", "icc", "baseline"],
-        columns="method",
-        values="text",
-        aggfunc="first",
-    )[list(METHODS)].reset_index()
-    lines = [
-        "| schools | sizes | ICC | baseline | " + " | ".join(METHODS) + " |",
-        "|" + "---|" * (4 + len(METHODS)),
-    ]
-    for row in wide.itertuples(index=False):
-        kind = "county" if row.spread > 0.5 else "trial"
-        head = f"| {row.schools} | {kind} | {row.icc:.2f} | {'yes' if row.baseline else 'no'} | "
-        lines.append(head + " | ".join(getattr(row, m) for m in METHODS) + " |")
-    main = table[table["spread"] == 0.5]
-    ranges = []
-    for name, words in METHODS.items():
-        part = main[main["method"] == name]
-        from_20 = part[part["schools"] >= 20]["coverage"]
-        ranges.append(
-            f"| `{name}` | {words} | {part['coverage'].min():.1f}–{part['coverage'].max():.1f} | "
-            f"{from_20.min():.1f}–{from_20.max():.1f} | {part['error'].max():.2f} |"
-        )
-    wider = main.pivot_table(index=["schools", "icc", "baseline"], columns="method", values="width")
-    relative = wider.div(wider["itt"], axis=0).groupby("schools").median()
-    widths = "; ".join(
-        f"{m} schools: bootstrap {r.bootstrap:.2f}, randomisation {r.randomisation:.2f}, "
-        f"multilevel {r.multilevel:.2f}"
-        for m, r in relative.iterrows()
-    )
-    n = int(table.loc[table["method"] == "itt", "n"].min())
-    slow = int(table.loc[table["method"] == "within", "n"].min())
-    return TEXT.format(
-        n=n,
-        slow=slow,
-        draws=DRAWS,
-        seconds=seconds / 60,
-        ranges="\n".join(ranges),
-        table="\n".join(lines),
-        widths=widths,
-        median=MEDIAN_SIZE,
-        correlation=CORRELATION,
-        effect=EFFECT,
-    )
-
-
-TEXT = """# Do the intervals cover what they say?
-
-A 95% interval that holds the truth in 80% of trials calls chance an effect four times too often.
-`benchmarks/coverage.py` simulates cluster trials whose effect is known and counts. This page and
-the figure are written by it ({n:,} trials a row, {slow:,} for `percentile` and `within`;
-{draws:,} draws; {seconds:.0f} minutes on two busy cores).
-
-![Coverage of 95% intervals by method; the grey band is 93.5 to 97 per cent](images/coverage.svg)
-
-| | method | coverage, all rows | from 20 schools | Monte-Carlo error, at most |
-|---|---|---|---|---|
-{ranges}
-
-(“trial” rows of the table below; the Monte-Carlo error is one standard error, in points.)
-
-**The trials.** Half of 10, 20 or 40 schools are treated. School sizes are lognormal with median
-{median} and at least 5 pupils; the standard deviation of the logarithm is 0.5 (“trial”), or 0.7
-(“county”), which is that of the Key Stage 2 cohorts of all Hampshire primaries in 2016 to 2018.
-The outcome has variance 1, of which the ICC lies between schools; the baseline, where it is used,
-correlates {correlation} with it at both levels. The true effect is {effect} standard deviations.
-
-**What is offered by default, and why.**
-
-- `trials.itt` with a cluster: CR2 and Satterthwaite df.
-- `trials.bootstrap` with a cluster: whole schools drawn within arms, and a *symmetric studentised*
-  interval. A resample of m schools an arm has (m − 1)/m of the variance, and nothing in a
-  percentile, basic or bias-corrected accelerated interval makes up for that or for the few degrees
-  of freedom. Studentising by the CR0 error of each draw mends both.
-- The SD of each draw is a moment estimate (analysis of variance), scaled to the REML one of the
-  sample. Against a REML fit of every draw it costs nothing and moves with it
-  (`tests/test_resampling.py` has the bound); at effects as small as those of education the SD
-  matters little, the difference all.
-- `trials.randomisation_test`: exact where the effect is the same for all, whatever the sizes; with
-  10 schools it takes all 252 allocations and its interval is discrete.
-
-**What fails, and is not offered by default.** Taking pupils as independent; CR1 with normal
-quantiles, the usual “clustered” default elsewhere, with few schools; drawing pupils within the same
-schools again and again, the default of the peer we compare with, which never sees that other
-schools might have been drawn.
-
-Median width of the intervals relative to the default's: {widths}.
-
-## Every cell
-
-Per cent of trials whose interval holds the true effect.
-
-{table}
-"""
+def broken(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of default intervals outside the band by more than three standard errors."""
+    part = table[table["method"].isin(["itt", "bootstrap", "randomisation", "multilevel"])]
+    slack = 300 * np.sqrt(0.05 * 0.95 / part["n"])
+    low, high = part["coverage"] + slack < BAND[0], part["coverage"] - slack > BAND[1]
+    return part[low | high]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=4000)
-    asked = parser.parse_args().trials
+    parser.add_argument("--design", choices=DESIGNS, nargs="*")
+    asked = parser.parse_args()
+    chosen = [c for c in (*CELLS, *BLOCKED) if c.design in (asked.design or DESIGNS)]
     began = time.perf_counter()
-    results = run(asked)
+    results = run(asked.trials, chosen)
     spent = time.perf_counter() - began
-    if asked >= 2000:
+    if asked.trials >= 2000 and not asked.design:
         (DOCS / "images" / "coverage.svg").write_text(draw(results), encoding="utf-8")
         (DOCS / "coverage.md").write_text(page(results, spent), encoding="utf-8")
     print(results.to_string(float_format="{:.2f}".format))
+    if len(wrong := broken(results)):
+        sys.exit(f"PROMISE BROKEN\n{wrong.to_string(float_format='{:.2f}'.format)}")

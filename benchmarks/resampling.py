@@ -4,13 +4,16 @@
 
 Promises: 10,000 draws of either on crtData (265 pupils, 22 schools) in under 1 s on one core; a
 draw at least 500 times cheaper than a refit of statsmodels' MixedLM; growth with pupils no worse
-than linear to 1,000,000. Runs are interleaved and medians of five are compared. Where
-../shared/data/trials/crtData.csv is absent a trial of the same shape is simulated.
+than linear to 1,000,000. Runs are interleaved; medians of five are compared, and for growth the
+fastest of five, which other work on the machine disturbs least. Where
+../shared/data/trials/crtData.csv is absent a trial of the same shape is simulated. Ends with 1
+where a promise is broken.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -54,15 +57,17 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def interleaved(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median seconds of each call."""
+def interleaved(
+    calls: dict[str, Callable[[], object]], of: Callable[[list[float]], float] = median
+) -> dict[str, float]:
+    """Return the median (or what `of` takes) of the seconds of each call."""
     took = {name: [] for name in calls}
     for call in calls.values():
         call()
     for _ in range(RUNS):
         for name, call in calls.items():
             took[name].append(seconds(call))
-    return {name: median(times) for name, times in took.items()}
+    return {name: of(times) for name, times in took.items()}
 
 
 def refit(data: pd.DataFrame) -> None:
@@ -71,7 +76,8 @@ def refit(data: pd.DataFrame) -> None:
         sm.MixedLM(data["Posttest"].astype(float), design, groups=data["School"]).fit()
 
 
-def main() -> None:
+def main() -> bool:
+    """Print what was measured; return whether every promise was kept."""
     warnings.simplefilter("ignore")  # MixedLM's, about convergence
     data = pd.read_csv(FILE) if FILE.exists() else simulated(265, 22)
     print(
@@ -89,7 +95,9 @@ def main() -> None:
     took = interleaved(calls | {"MixedLM": lambda: refit(data)})
     each = took.pop("MixedLM") / REFITS
     print(f"MixedLM (statsmodels)  {1e3 * each:9.2f} ms a refit")
+    kept = True
     for name, spent in took.items():
+        kept &= spent < 1 and each * DRAWS >= 500 * spent
         print(
             f"{name:22s} {spent:9.3f} s (promise: under 1), {1e6 * spent / DRAWS:6.2f} µs a draw, "
             f"a refit costs {each * DRAWS / spent:,.0f} times as much (promise: at least 500)"
@@ -102,17 +110,22 @@ def main() -> None:
             {
                 name: lambda method=method, large=large: method(large, draws=1_000, **NAMES)
                 for name, method in methods.items()
-            }
+            },
+            of=min,
         )
         shown = "  ".join(f"{spent[pupils][name]:16.3f} s" for name in methods)
         print(f"{pupils:9,d}  {pupils // 40:8,d}  {shown}")
     for name in methods:
-        power = np.log(spent[SIZES[-1]][name] / spent[SIZES[-2]][name]) / np.log(10)
+        large = SIZES[1:]  # below, what does not grow weighs too much
+        power = np.polyfit(np.log(large), np.log([spent[n][name] for n in large]), 1)[0]
+        kept &= power <= 1
         print(
-            f"{name}: time grows as pupils to the power {power:.2f} from {SIZES[-2]:,} to "
-            f"{SIZES[-1]:,} (1,000 draws, 40 pupils a school; promise: at most 1)"
+            f"{name}: time grows as pupils to the power {power:.2f} from {large[0]:,} to "
+            f"{large[-1]:,} (1,000 draws, 40 pupils a school; promise: at most 1)"
         )
+    print("promises kept" if kept else "PROMISE BROKEN")
+    return kept
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(not main())

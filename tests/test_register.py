@@ -1,4 +1,5 @@
 import pytest
+from conftest import ROOT
 
 from evidence.data.register import load
 from evidence.errors import EvidenceError
@@ -94,3 +95,10 @@ def test_load_missing_file_and_bad_toml_are_one_line(tmp_path):
         load(write(tmp_path, "[programme"))
     with pytest.raises(EvidenceError, match=r"no programme; add one as \[programme.NAME\]$"):
         load(write(tmp_path, ""))
+
+
+def test_star_is_clustered_by_what_was_taught_together():
+    """Entry classes of grades 1 to 3 are not the classes taught: decision 5."""
+    star = next(p for p in load(ROOT / "data" / "programmes.toml") if p.name == "star")
+    found = {c.name: (star.parameters | c.parameters)["cluster"] for c in star.cohorts}
+    assert found == {"K": "class", "1": "school", "2": "school", "3": "school"}

@@ -12,9 +12,10 @@ from evidence.errors import EvidenceError
 from evidence.methods import trials
 from evidence.methods.fitting import regression
 from evidence.methods.mixed import null_model
+from evidence.methods.moments import regress, variances
 from evidence.methods.participants import read
 from evidence.methods.replay import members
-from evidence.methods.resamples import Sample, Units, regress, variances
+from evidence.methods.resamples import Sample, Units
 
 pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
 
@@ -225,6 +226,15 @@ def test_randomisation_with_wrong_input_says_how_to_mend(trial):
 
     refused("draws is 0; a whole number from 1 on is needed", draws=0)
     refused("draws is 9.5; a whole number from 1 on is needed", draws=9.5)
+    for method in (trials.randomisation_test, trials.bootstrap):
+        refused("seed is -1; a whole number from 0 on is needed", method=method, seed=-1)
+        refused("seed is 'a'; a whole number from 0 on is needed", method=method, seed="a")
+    refused(
+        "allocation: for 99 draws the rule failed with ZeroDivisionError; it is called as "
+        "allocation(rng, draws)",
+        allocation=lambda rng, draws: 1 // 0,
+        draws=99,
+    )
     refused("statistic is 'z'; allowed are difference, t", statistic="z")
     refused(
         "column 'year' varies within 'school', so that whole clusters cannot be drawn within it; "
@@ -291,7 +301,9 @@ def test_regress_equals_least_squares_on_the_rows_drawn(rng, strata, weights):
     sample = Sample.of(trial, regression(trial), 0.0)
     units = Units.of(sample, "school")
     draw = units.draw(rng, 5)
-    effects, errors = regress(sample, units.groups, draw)
+    # every school a cell of its own: scores about nought, which is CR0
+    alone = list(np.arange(20)[:, None])
+    effects, errors = regress(sample.scale, units.groups, alone, draw)
     for counts, effect, error in zip(draw[0], effects, errors, strict=True):
         copies = [
             data[data["school"] == s].assign(school=f"{s}.{k}")
@@ -301,6 +313,76 @@ def test_regress_equals_least_squares_on_the_rows_drawn(rng, strata, weights):
         drawn = pd.concat(copies)
         found = trials.itt(drawn, cov_type="CR0", strata=strata, weights=weights, **GIVEN)
         np.testing.assert_allclose((effect, error), (found.estimate, found.std_error), rtol=1e-7)
+
+
+def test_regress_takes_errors_within_the_cells_drawn_from(rng):
+    """Without covariates and with schools of one size: √Σ w² s²/m over arms of blocks."""
+    block, arm = np.repeat(np.arange(5), 8), np.tile([0, 0, 0, 1, 1, 1, 1, 1], 5)
+    means = pd.DataFrame({"y": rng.normal(0, 1, 40), "arm": arm, "school": np.arange(40)})
+    data = means.assign(block=block).loc[np.repeat(np.arange(40), 6)]
+    given = {"outcome": "y", "treatment": "arm", "cluster": "school", "strata": "block"}
+    trial = read(data, **given)
+    units = Units.of(sample := Sample.of(trial, regression(trial), 0.0), "school")
+    _, error = regress(sample.scale, units.groups, units.cells, units.real())
+    spread = means.groupby([block, arm])["y"].agg(lambda y: y.var() / len(y))
+    assert error[0] == pytest.approx(np.sqrt(spread.sum()) / 5, rel=1e-9)
+    assert units.freedom == 10
+
+
+@pytest.mark.parametrize("cluster", ["class", None])
+def test_bootstrap_of_small_cells_is_as_wide_as_the_robust_interval(rng, cluster):
+    """Two classes (or pupils) an arm in each of 30 schools: once a quarter narrower than CR2's."""
+    classes = np.repeat(np.arange(120), 15 if cluster else 1)
+    data = pd.DataFrame({"class": classes, "school": classes // 4, "arm": classes % 2})
+    given = {"outcome": "post", "treatment": "arm", "strata": "school", "cluster": cluster}
+    ratios = []
+    for _ in range(12):
+        noise = rng.normal(0, 0.35, 120)[classes] + rng.normal(0, 0.9, len(classes))
+        drawn = data.assign(post=rng.normal(0, 0.4, 30)[data["school"]] + noise)
+        found = trials.bootstrap(drawn, draws=399, **given)
+        size = trials.effect_size(drawn, **given)
+        ratios.append((found.ci_upper - found.ci_lower) / (size.ci_upper - size.ci_lower))
+    assert 0.95 < np.mean(ratios) < 1.15
+
+
+@pytest.mark.parametrize("pupils", [False, True])
+def test_bootstrap_of_very_few_units_is_refused_or_says_so(rng, pupils):
+    data = simulate(rng)
+    few = data[(data["arm"] == 0) | data["school"].isin(data.loc[data["arm"] == 1, "school"][:30])]
+    treated = few.loc[few["arm"] == 1, "school"].nunique()
+    what, more, given = "school", treated - 1, GIVEN
+    if pupils:  # with scores such as these an interval of ± 819,195,951 was given
+        few = pd.DataFrame({"post": [9.0, 12, 10, 14], "arm": [0, 1, 0, 1]})
+        what, more, given = "pupils", 1, {"outcome": "post", "treatment": "arm"}
+    said = (
+        f"{what}: an arm has {more} more of them than groups to draw them from; with fewer than 4 "
+        "a bootstrap interval is too narrow"
+    )
+    with pytest.raises(EvidenceError) as error:
+        trials.bootstrap(few, draws=99, **given)
+    assert str(error.value) == f"{said}. Use trials.effect_size or trials.randomisation_test"
+    if not pupils:
+        assert trials.bootstrap(few, draws=99, resample="cluster", **given).caveats[-1] == said
+
+
+def test_one_pupil_in_the_wrong_arm_changes_neither_rule_nor_interval(shared):
+    crt = pd.read_csv(shared / "data/trials/crtData.csv")
+    wrong = crt.copy()
+    wrong.loc[0, "Intervention"] = 1 - wrong.loc[0, "Intervention"]
+    said = (
+        "1 of 22 clusters of School has pupils of more than one arm: if whole clusters were drawn "
+        "by lot, give each pupil the arm of the cluster they were in when it was drawn"
+    )
+    with pytest.raises(EvidenceError) as error:
+        trials.randomisation_test(wrong, **PEER)
+    assert str(error.value) == f"randomisation_test: {said}; else state the rule by allocation="
+    found, sound = (trials.bootstrap(d, draws=1999, **PEER) for d in (wrong, crt))
+    assert "studentised bootstrap of School" in found.method
+    assert found.caveats == (said,)
+    assert found.ci_upper - found.ci_lower > 0.9 * (sound.ci_upper - sound.ci_lower)
+    pairs = simulate(np.random.default_rng(5), by_pair=True)
+    pairs.loc[0, "arm"] = 1
+    assert "of strata," in trials.bootstrap(pairs, draws=99, strata="pair", **GIVEN).method
 
 
 def test_bootstrap_estimate_is_the_effect_size(trial):
@@ -349,9 +431,9 @@ def test_bootstrap_draws_what_the_design_asks_for(rng):
     assert drawn(data, strata="block") == "school, 99 draws"
     assert drawn(data, strata="pair") == "strata, 99 draws"
     assert drawn(data, cluster=None) == "pupils, 99 draws"
-    assert drawn(sites) == "pupils within clusters, 99 draws"
-    assert drawn(sites, resample="cluster") == "school, 99 draws"
-    assert drawn(sites, resample="cluster", strata="school") == "strata, 99 draws"
+    assert drawn(sites) == "school, 99 draws"
+    assert drawn(sites, strata="school") == "strata, 99 draws"
+    assert drawn(sites, resample="within") == "pupils within clusters, 99 draws"
     assert drawn(sites, resample="both") == "clusters and pupils within them, 99 draws"
 
 
@@ -436,7 +518,9 @@ def test_peers_bootstrap_of_schools_merges_those_drawn_twice(shared, rng, case, 
         sums[..., -1].sum(axis=1) - between,
     )
     moments = sample.shrunk(sums[..., :-2], sizes)
-    effects, _ = regress(sample, [np.arange(22)], (np.ones((4000, 22)), moments, parts))
+    schools = [np.arange(22)]
+    draws = (np.ones((4000, 22)), moments, parts)
+    effects, _ = regress(sample.scale, schools, schools, draws)
     sizes = effects / np.sqrt(parts[1])
     within_error(sizes.mean(), expected, "mean")
     within_error(sizes.std(), expected, "sd")

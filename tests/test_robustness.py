@@ -1,5 +1,7 @@
 """The panel of analyses: each equals its own function, the primary is marked, the words count."""
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -111,6 +113,44 @@ def test_robustness_with_a_multilevel_plan_marks_it(trial):
     assert found.table["method"].iloc[0].startswith("random intercept by school")
 
 
+def test_robustness_of_sites_says_whom_the_interval_speaks_for(rng):
+    """Pupils drawn within 12 sites whose effects differ: fixed sites alone would not tell."""
+    site = np.repeat(np.arange(12), 40)
+    data = pd.DataFrame({"arm": np.tile([0, 1], 240), "site": site})
+    data["post"] = rng.normal(0, 1, 480) + data["arm"] * rng.normal(0.3, 0.6, 12)[site]
+    given = {"outcome": "post", "treatment": "arm", "strata": "site"}
+    found = trials.robustness(data, **given, **FAST)
+    assert list(found.table["label"]) == [
+        "As planned (primary)",
+        "Without strata",
+        "Errors by site (CR2)",
+        "Effect varies by site",
+        "Randomisation interval",
+        "Bootstrap",
+    ]
+    said = (
+        "the primary interval speaks for these 12 strata (site) only; the analyses with errors by "
+        "site, or an effect that varies by site, speak for others like them"
+    )
+    assert found.caveats == (said,)
+    assert f"<li>{said}</li>" in found._repr_html_()
+    width = found.table.set_index("label").eval("ci_upper - ci_lower")
+    clustered = trials.effect_size(data, cluster="site", **given)
+    assert width["Errors by site (CR2)"] == clustered.ci_upper - clustered.ci_lower
+    slope = {"model": "multilevel", "random_slope": True, "cluster": "site", "strata": None}
+    varied = trials.effect_size(data, **(given | slope))
+    assert width["Effect varies by site"] == varied.ci_upper - varied.ci_lower
+    assert min(width["Errors by site (CR2)"], width["Effect varies by site"]) > 1.3 * width.iloc[0]
+    by_site = trials.robustness(data, cluster="site", **given, **FAST)
+    assert by_site.caveats == ()
+    assert "Effect varies by site" in set(by_site.table["label"])
+
+
+def test_robustness_draws_enough_for_a_p_value_near_a_twentieth():
+    """With 999 draws p lies .014 either way of .05: the seed would decide what holds."""
+    assert inspect.signature(trials.robustness).parameters["draws"].default == 9999
+
+
 def test_robustness_says_what_the_data_do_not_allow(trial):
     """Four schools: six allocations are too few for a 95% interval by randomisation."""
     few = trial[trial["school"].isin(["s0", "s1", "s2", "s3"])]
@@ -118,6 +158,11 @@ def test_robustness_says_what_the_data_do_not_allow(trial):
         few, outcome="post", treatment="arm", cluster="school", reference="Usual practice", **FAST
     )
     assert "Randomisation interval: the interval has no end" in found.skipped
+    assert (
+        "Bootstrap: school: an arm has 1 more of them than groups to draw them from; with fewer "
+        "than 4 a bootstrap interval is too narrow. Use trials.effect_size or "
+        "trials.randomisation_test"
+    ) in found.skipped
     assert np.isfinite(found.table[["ci_lower", "ci_upper"]].to_numpy()).all()
 
 

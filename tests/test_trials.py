@@ -197,7 +197,7 @@ def test_itt_with_wrong_input_says_what_where_and_how_to_mend(trial):
         named,
     )
     assert_refused(
-        "reference='Usal' is not an arm of column 'arm'; did you mean 'Usual'?",
+        "reference='Usal' is not an arm of column 'arm', which has 2 to choose from",
         named,
         reference="Usal",
     )

@@ -82,7 +82,8 @@ def posterior(
     Raises
     ------
     EvidenceError
-        The estimate is not in SD, the prior's SD is not above 0, or the table is unknown.
+        The estimate is not in SD or its interval has no end, the prior's SD is not above 0, or the
+        table is unknown.
 
     Notes
     -----
@@ -117,7 +118,9 @@ def posterior(
     if table not in words.MONTHS:
         raise EvidenceError(f"table is {table!r}; allowed are {', '.join(words.MONTHS)}")
     z = float(ndtri(0.5 + estimate.level / 2))
-    error = estimate.std_error * float(stdtrit(estimate.df, 0.5 + estimate.level / 2)) / z
+    error = normal_error(estimate)
+    if not math.isfinite(error):
+        raise EvidenceError("posterior: the estimate has no interval with two ends")
     weight = 1 / error**2 + 1 / prior_sd**2
     mean = (estimate.estimate / error**2 + prior_mean / prior_sd**2) / weight
     spread = 1 / math.sqrt(weight)
@@ -144,6 +147,17 @@ def posterior(
         treatment=estimate.treatment,
         method=f"normal prior ({prior_mean:g}, {prior_sd:g}); {estimate.method}",
     )
+
+
+def normal_error(estimate: Estimate) -> float:
+    """Return the standard error of a normal with an interval as wide as that of the estimate.
+
+    Bootstraps and randomisation tests have no degrees of freedom, but an interval.
+    """
+    half = (estimate.ci_upper - estimate.ci_lower) / 2
+    if estimate.df == estimate.df:
+        half = estimate.std_error * float(stdtrit(estimate.df, 0.5 + estimate.level / 2))
+    return half / float(ndtri(0.5 + estimate.level / 2))
 
 
 def _chance(probability: float) -> str:

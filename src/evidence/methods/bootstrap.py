@@ -14,17 +14,18 @@ from evidence.methods import columns, inference
 from evidence.methods.effects import small_sample_factor
 from evidence.methods.fitting import answer, regression
 from evidence.methods.mixed import null_model, random_intercept
+from evidence.methods.moments import Draw, regress
 from evidence.methods.participants import Participants, read
 from evidence.methods.regression import Design
 from evidence.methods.replay import (
-    check_draws,
     in_order,
     nested_strata,
     portions,
-    whole_clusters,
 )
-from evidence.methods.resamples import Draw, Nested, Sample, Units, Within, regress
+from evidence.methods.resamples import Nested, Sample, Units, Within
 from evidence.methods.results import Estimate
+
+_FREEDOM = 4  # units less cells an arm: 5 clusters of 20 cover 94%, 4 of 20 92%, 2 of 20 84%
 
 
 def bootstrap(
@@ -61,12 +62,13 @@ def bootstrap(
         What is drawn again. Whole clusters within arms and strata (sites with both arms: within
         strata), a cluster drawn twice being two clusters; pupils within arms and strata; pupils
         within each arm of each cluster, which says nothing about other clusters; or clusters and
-        then pupils within them. By default clusters where each has one arm, "within" where they
-        have both, and pupils where there are none. Where a stratum has one unit an arm (pairs),
-        "cluster" and "pupil" draw whole strata.
+        then pupils within them. By default clusters, and pupils where there are none. Where a
+        stratum has one unit in an arm (pairs), "cluster" and "pupil" draw whole strata.
     interval : {"studentised", "percentile", "basic"}, optional
         By default studentised and symmetric, the only one of the three that covers what it says
         with 20 clusters (docs/coverage.md); "percentile" for the multilevel model within clusters.
+        No draw makes up for an arm of very few clusters (3 of 20: the interval covers 91%): the
+        default refuses them, `resample` said in full gives a caveat.
     model, sd, small_sample, cluster_correction
         As in :func:`evidence.methods.trials.effect_size`; `model` "multilevel" weighs clusters by
         the variance components of the sample in every draw, `sd` is "total" or "within".
@@ -82,15 +84,18 @@ def bootstrap(
     ------
     EvidenceError
         As :func:`~evidence.methods.trials.effect_size`; too few draws for the level; there are no
-        clusters to draw, or pupils are asked for where there are; strata vary within clusters.
+        clusters to draw, or pupils are asked for where there are; strata vary within clusters;
+        an arm has fewer than 4 units more than strata and `resample` is not given.
 
     Notes
     -----
     A draw is a vector of counts of the units; cross-products of the regression, scores and sums
     of squares of a draw are these counts times those of the units. The SD of a draw is that of the
     analysis of variance (Searle et al. 1992, eq. 3.62), scaled so that the sample has its REML SD.
-    Studentised: t* = (g* − g)/s*, where s* is the CR0 standard error of the difference by the
-    units drawn, over the SD of the draw; the interval is g ± s × the `level` quantile of |t*|.
+    Studentised: t* = (g* − g)/s*, where s* is the standard error of the difference by the units
+    drawn, over the SD of the draw; the interval is g ± s × the `level` quantile of |t*|. A draw of
+    m units from a cell (an arm of a stratum) has (m − 1)/m of their variance, which is why s and
+    s* are taken within cells too: :func:`evidence.methods.moments.regress`.
 
     References
     ----------
@@ -101,13 +106,14 @@ def bootstrap(
     columns.one_of("model", model, ("ols", "multilevel"))
     columns.one_of("sd", sd, ("total", "within"))
     inference.check_level(level)
-    check_draws(draws, math.ceil(round(2 / (1 - level), 6)) - 1)
+    columns.whole("draws", draws, math.ceil(round(2 / (1 - level), 6)) - 1)
+    columns.whole("seed", seed, 0)
     given = {"outcome": outcome, "treatment": treatment, "baseline": baseline, "cluster": cluster}
     given |= {"covariates": covariates, "strata": strata, "weights": weights}
     trial = read(data, **given, reference=reference, arm=arm)
-    whole = whole_clusters(trial)
-    if resample is None:
-        resample = "pupil" if cluster is None else "cluster" if whole else "within"
+    default = resample is None
+    if default:
+        resample = "pupil" if cluster is None else "cluster"
     columns.one_of(
         f"resample {'without' if cluster is None else 'with'} cluster=",
         resample,
@@ -131,6 +137,12 @@ def bootstrap(
         if cluster is not None:
             nested_strata(trial)
         plan = Units.of(sample, str(cluster) if cluster else "pupils")
+    few = (
+        f"{plan.what}: an arm has {plan.freedom} more of them than groups to draw them from; with "
+        f"fewer than {_FREEDOM} a bootstrap interval is too narrow"
+    )
+    if default and plan.freedom < _FREEDOM:
+        raise EvidenceError(f"{few}. Use trials.effect_size or trials.randomisation_test")
     null = null_model(trial.outcome, trial.cluster)
     if not (null.variance_within if sd == "within" else null.variance_total) > 0:
         raise EvidenceError(f"column {outcome!r} does not vary, so there is no SD to divide by")
@@ -146,7 +158,7 @@ def bootstrap(
         return np.sqrt((1 - excess * share / (n - 2)) / variance)
 
     def sized(draw: Draw) -> tuple[np.ndarray, np.ndarray]:
-        effect, error = regress(sample, plan.groups, draw)
+        effect, error = regress(sample.scale, plan.groups, plan.cells, draw)
         factor = scale(*draw[2])
         return effect * factor, error * factor
 
@@ -170,6 +182,8 @@ def bootstrap(
     )
     found = answer(trial, made, method, (size, float(sizes.std(ddof=1)), math.nan), level)
     caveats = found.caveats
+    if plan.freedom < _FREEDOM:
+        caveats += (few,)
     if still := sum(len(cell) == 1 for cell in plan.cells):
         caveats += (f"{still} of {len(plan.cells)} groups to draw from have one member",)
     return replace(

@@ -70,6 +70,7 @@ def impute(
     van Buuren, S. (2018), Flexible Imputation of Missing Data, 2nd ed., sections 3.2, 3.4, 7.3-4.
     Lüdtke, O., Robitzsch, A. and Grund, S. (2017), Psychological Methods 22(1): cluster means.
     """
+    columns.whole("seed", seed, 0)
     rng = np.random.default_rng(seed)
     made = [_column(data, name) for name in incomplete]
     holes = sorted((c for c in made if c.missing.any()), key=lambda c: c.missing.sum())

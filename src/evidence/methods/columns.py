@@ -17,6 +17,11 @@ from evidence.errors import EvidenceError
 
 MOST_LEVELS = 50  # a text covariate with more values than this is a name or an id
 
+# As pandas' infer_dtype calls what a column holds; "empty" is one with nothing but gaps.
+_NUMERIC = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "complex", "empty")
+_DATES = dict.fromkeys(("datetime64", "datetime", "date", "time", "period"), "dates")
+_ODD = _DATES | {"timedelta64": "durations", "timedelta": "durations", "complex": "complex numbers"}
+
 
 def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
     """Check that `data` is a table with rows and has each of `columns` once.
@@ -24,7 +29,7 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
     Raises
     ------
     EvidenceError
-        It is no table, is empty, or lacks a column; the nearest name is given.
+        It is no table, is empty, or lacks a column; the nearest name is given. Names are text.
     """
     if not isinstance(data, pd.DataFrame):
         raise EvidenceError(f"data: a DataFrame is needed, not {type(data).__name__}")
@@ -32,12 +37,15 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
     for column in columns:
         if column is None:
             continue
-        if names.count(str(column)) > 1:
+        if not isinstance(column, str):
             raise EvidenceError(
-                f"column {column!r} stands {names.count(str(column))} times in data"
+                f"column {column!r}: names of columns are text here; make them so with "
+                "data.rename(columns=str)"
             )
+        if names.count(column) > 1:
+            raise EvidenceError(f"column {column!r} stands {names.count(column)} times in data")
         if column not in data.columns:
-            near = difflib.get_close_matches(str(column), names, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
             raise EvidenceError(f"data has no column {column!r}; {hint}")
     if data.empty:
@@ -48,7 +56,9 @@ def listed(columns: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return column names as a tuple; one name may stand alone."""
     if columns is None:
         return ()
-    return (columns,) if isinstance(columns, str) else tuple(columns)
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
+        return (columns,)
+    return tuple(columns)
 
 
 def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
@@ -57,13 +67,14 @@ def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
     Raises
     ------
     EvidenceError
-        A value is text that is no number, or infinite; the row is named, the value is not.
+        A value is text that is no number, or infinite; the row is named, the value is not. The
+        column holds dates, durations or complex numbers.
     """
     values = data[column]
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
-    if pd.api.types.is_datetime64_any_dtype(values):
-        raise EvidenceError(f"column {column!r} holds dates; numbers are needed")
+    if what := _ODD.get(_kind(values)):
+        raise EvidenceError(f"column {column!r} holds {what}; numbers are needed")
     found = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     wrong = np.flatnonzero((np.isnan(found) & values.notna().to_numpy()) | np.isinf(found))
     if len(wrong):
@@ -75,18 +86,39 @@ def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
-    """Return a column of labels as codes 0, 1, … (−1 is missing) and the labels, sorted."""
+    """Return a column of labels as codes 0, 1, … (−1 is missing) and the labels, sorted.
+
+    1, 1.0, "1" and " 1" are one label; text without a letter or figure is missing.
+
+    Raises
+    ------
+    EvidenceError
+        A cell holds a list or the like.
+    """
     try:
-        codes, labels = pd.factorize(data[column], sort=True)
-    except TypeError:  # labels of mixed kinds cannot be sorted
-        text = data[column].astype("str").where(data[column].notna())
-        codes, labels = pd.factorize(text, sort=True)
-    return codes, [_label(label) for label in labels]
+        codes, found = pd.factorize(data[column], sort=True)
+    except TypeError:
+        raise EvidenceError(
+            f"column {column!r}: some cells hold lists or the like; one label a row is needed"
+        ) from None
+    labels = [_label(label) for label in found]
+    names = [name for name in dict.fromkeys(labels) if name]
+    if len(names) < len(labels):
+        place = {name: code for code, name in enumerate(names)} | {"": -1}
+        codes = np.array([*(place[label] for label in labels), -1])[codes]
+    return codes, names
 
 
 def is_text(values: pd.Series) -> bool:
-    """Say whether a column holds labels rather than numbers."""
-    return not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values))
+    """Say whether a column holds labels rather than numbers, whatever it is stored as."""
+    return _kind(values) not in _NUMERIC
+
+
+def _kind(values: pd.Series) -> str:
+    """Return what a column holds: numbers that came as objects (from Excel, SQL) are numbers."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return "categorical"
+    return pd.api.types.infer_dtype(values, skipna=True)
 
 
 def covariates(
@@ -105,11 +137,12 @@ def covariates(
     Raises
     ------
     EvidenceError
-        A text column has more than 50 values: it is a name or an id.
+        A text column has more than 50 values: it is a name or an id. A column holds dates,
+        durations or complex numbers.
     """
     blocks, names = [np.empty((len(data), 0))], []
     for column in columns:
-        if not is_text(data[column]):
+        if not is_text(data[column]) or _kind(data[column]) in _ODD:
             blocks.append(numbers(data, column)[:, None])
             names.append(column)
             continue
@@ -214,23 +247,22 @@ def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object 
 
 
 def _label(value: object) -> str:
-    """Write an arm the same way whatever its type: True, 1 and 1.0 are one arm."""
+    """Write a label the same way whatever its type: True, 1, 1.0 and "1 " are one."""
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
-    return str(value)
+    return str(value).strip()
 
 
 def _named(found: list[str], given: object, column: str, argument: str) -> str | None:
     if given is None:
         return None
     if _label(given) not in found:
-        near = difflib.get_close_matches(_label(given), found, n=1)
-        hint = (
-            f"did you mean {near[0]!r}?" if near else f"the column has {len(found)} to choose from"
+        raise EvidenceError(  # no hint from the column: were it the wrong one, it would tell values
+            f"{argument}={given!r} is not an arm of column {column!r}, which has {len(found)} to "
+            "choose from"
         )
-        raise EvidenceError(f"{argument}={given!r} is not an arm of column {column!r}; {hint}")
     return _label(given)
 
 
@@ -257,6 +289,18 @@ def complete(have: dict[str, np.ndarray], n: int, what: str) -> tuple[np.ndarray
             notes.append(f"{lost:,} of {n:,} {what} {verbs[0]} no {name} and {verbs[1]} left out")
         keep &= present
     return keep, tuple(notes)
+
+
+def whole(name: str, value: object, least: int) -> None:
+    """Refuse a count or seed that is no whole number of at least `least`.
+
+    Raises
+    ------
+    EvidenceError
+        It is not.
+    """
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise EvidenceError(f"{name} is {value!r}; a whole number from {least} on is needed")
 
 
 def one_of(name: str, value: object, allowed: Sequence[str]) -> None:

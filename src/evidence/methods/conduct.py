@@ -119,6 +119,8 @@ def flow(
     baseline: str | None = None,
     covariates: Sequence[str] = (),
     cluster: str | None = None,
+    reference: object = None,
+    arm: object = None,
 ) -> Flow:
     """Count pupils and schools from assignment to analysis.
 
@@ -126,24 +128,29 @@ def flow(
     ----------
     assigned : DataFrame
         One row a pupil assigned, whether or not measured.
-    treatment, outcome, baseline, covariates, cluster
+    treatment, outcome, baseline, covariates, cluster, reference, arm
         As in :func:`evidence.methods.trials.itt`.
 
     Returns
     -------
     Flow
-        Stages "assigned", "outcome known" and, with a baseline or covariates, "analysed".
+        Stages "assigned", "outcome known" and, with a baseline or covariates, "analysed". Where
+        the reference or the arm is named those two come first, the reference before the arm.
 
     Raises
     ------
     EvidenceError
-        A column is missing, or a row has no arm.
+        A column is missing, a row has no arm, or a name given is not an arm.
     """
     covariates = (*columns.listed(baseline), *columns.listed(covariates))
     columns.require(assigned, (treatment, outcome, *covariates, cluster))
     if missing := int(assigned[treatment].isna().sum()):
         raise EvidenceError(f"column {treatment!r}: {missing} rows have no arm")
     codes, labels = columns.factor(assigned, treatment)
+    order = list(range(len(labels)))
+    if reference is not None or arm is not None:
+        arms = columns.arms(assigned, treatment, reference, arm)
+        order = [labels.index(name) for name in (arms.reference, arms.arm, *arms.further)]
     known = ~np.isnan(columns.numbers(assigned, outcome))
     stages = {"assigned": np.ones(len(assigned), bool), "outcome known": known}
     if covariates:
@@ -151,9 +158,9 @@ def flow(
     schools = None if cluster is None else columns.factor(assigned, cluster)[0]
     rows = []
     for stage, reached in stages.items():
-        for code, label in enumerate(labels):
+        for code in order:
             here = reached & (codes == code)
-            row = {"stage": stage, "arm": label, "n_pupils": int(here.sum())}
+            row = {"stage": stage, "arm": labels[code], "n_pupils": int(here.sum())}
             if schools is not None:
                 row["n_schools"] = len(np.setdiff1d(schools[here], [-1]))
             rows.append(row)
@@ -180,7 +187,7 @@ def attrition(
     Raises
     ------
     EvidenceError
-        More pupils of an arm are analysed than were assigned.
+        More pupils of an arm are analysed than were assigned, or an arm is unknown there.
 
     Notes
     -----
@@ -195,6 +202,12 @@ def attrition(
         columns.require(analysed, (treatment,))
         codes, labels = columns.factor(analysed, treatment)
         label = np.array([*labels, ""], dtype=object)[codes]
+        known = np.isin(label, [arms.arm, arms.reference, *arms.further])
+        if strange := int((~known).sum()):
+            raise EvidenceError(
+                f"column {treatment!r}: {strange} rows of analysed have no arm that assigned has; "
+                "write each arm the same way in both"
+            )
         ended = np.array([(label == name).sum() for name in (arms.arm, arms.reference)])
     if (ended > began).any():
         raise EvidenceError("attrition: more pupils of an arm are analysed than were assigned")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import pandas as pd
 from scipy.special import stdtrit
 
 from evidence.data.schema import VERDICTS, validate_effects
 from evidence.errors import EvidenceError
-from evidence.methods.bayes import posterior
+from evidence.methods.bayes import normal_error, posterior
 from evidence.methods.hedges import (
     hedges_g,
     pooled_variance,
@@ -62,8 +63,10 @@ def months(effect_size: float, table: str = "toolkit") -> float:
     Raises
     ------
     EvidenceError
-        The table is not one of the two.
+        The table is not one of the two, or the effect is no finite number.
     """
+    if not isinstance(effect_size, Real) or math.isinf(effect_size):
+        raise EvidenceError(f"effect_size is {effect_size!r}; a finite number is needed")
     if table not in words.MONTHS:
         raise EvidenceError(f"table is {table!r}; allowed are {', '.join(words.MONTHS)}")
     return words.months(float(effect_size), table)
@@ -77,8 +80,10 @@ def cost_rating(pounds: float) -> str:
     EvidenceError
         The cost is negative or missing.
     """
-    if not pounds >= 0:
-        raise EvidenceError(f"cost is {pounds}; pounds a pupil a year, nought or more, are needed")
+    if not isinstance(pounds, Real) or not pounds >= 0:
+        raise EvidenceError(
+            f"cost is {pounds!r}; pounds a pupil a year, nought or more, are needed"
+        )
     # The lowest band is below 80, all others include their upper end.
     if pounds < COSTS[0][0]:
         return COSTS[0][1]
@@ -124,7 +129,7 @@ def detectable(estimate: Estimate, power: float = 0.8) -> float:
     Parameters
     ----------
     estimate : Estimate
-        Its standard error and df are used.
+        Its standard error and df are used; without df (resampling) the width of its interval.
     power : float
         Chance of finding an effect of that size.
 
@@ -137,8 +142,10 @@ def detectable(estimate: Estimate, power: float = 0.8) -> float:
     -----
     (t[1 − α/2, df] + t[power, df]) × standard error: Bloom (1995), Evaluation Review 19(5).
     """
-    critical = stdtrit(estimate.df, 0.5 + estimate.level / 2)
-    return float((critical + stdtrit(estimate.df, power)) * estimate.std_error)
+    df, error = estimate.df, estimate.std_error
+    if df != df:
+        df, error = math.inf, normal_error(estimate)
+    return float((stdtrit(df, 0.5 + estimate.level / 2) + stdtrit(df, power)) * error)
 
 
 def row(

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import gammaln, nctdtr, ndtr, ndtri
 
 from evidence.errors import EvidenceError
-from evidence.methods import inference
+from evidence.methods import columns, inference
 from evidence.methods.results import Estimate
 
 
@@ -56,14 +57,15 @@ def hedges_g(
     Raises
     ------
     EvidenceError
-        A group has fewer than 2 scores or nothing varies.
+        A group has fewer than 2 scores, a score is no number, or nothing varies.
 
     Notes
     -----
     Var(g) = 1/n1 + 1/n0 + g²/(2(n1 + n0)), as metafor's ``escalc``. Hedges (1981); the interval as
     Steiger (2004), Psychological Methods 9(2).
     """
-    one, nought = (np.asarray(x, float) for x in (treated, control))
+    inference.check_level(level)
+    one, nought = (_scores(x, name) for x, name in ((treated, "treated"), (control, "control")))
     lost = int(np.isnan(one).sum() + np.isnan(nought).sum())
     one, nought = one[~np.isnan(one)], nought[~np.isnan(nought)]
     n1, n0 = len(one), len(nought)
@@ -105,6 +107,10 @@ def hedges_g(
         n_control=n0,
         caveats=(f"{lost} missing scores are left out",) if lost else (),
     )
+
+
+def _scores(values: Sequence[float], name: str) -> np.ndarray:
+    return columns.numbers(pd.DataFrame({name: pd.Series(values)}), name)
 
 
 def wwc_cluster_correction(
@@ -180,7 +186,7 @@ def wwc_effect_size(
     Raises
     ------
     EvidenceError
-        As :func:`wwc_cluster_correction`.
+        As :func:`wwc_cluster_correction`; an arm has no pupils.
 
     Notes
     -----
@@ -188,6 +194,8 @@ def wwc_effect_size(
     bracket where adjusted. Source as for :func:`wwc_cluster_correction`.
     """
     inference.check_level(level)
+    columns.whole("n_treated", n_treated, 1)
+    columns.whole("n_control", n_control, 1)
     n = n_treated + n_control
     h, gamma = wwc_cluster_correction(n, cluster_size, icc)
     factor, corrected = small_sample_factor(h), difference * math.sqrt(gamma)

@@ -12,6 +12,7 @@ and never with their square.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy import sparse
@@ -117,8 +118,8 @@ def check_level(level: float) -> None:
     EvidenceError
         It does not lie between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise EvidenceError(f"level is {level}; a proportion between 0 and 1 is needed")
+    if not isinstance(level, Real) or not 0 < level < 1:
+        raise EvidenceError(f"level is {level!r}; a proportion between 0 and 1 is needed")
 
 
 def t_test(

@@ -84,6 +84,7 @@ def missingness(
     baseline: str | None = None,
     covariates: Sequence[str] = (),
     cluster: str | None = None,
+    strata: str | Sequence[str] | None = None,
     level: float = 0.95,
     reference: object = None,
     arm: object = None,
@@ -96,7 +97,7 @@ def missingness(
     ------
     EvidenceError
         A column is missing or of the wrong kind, an arm is missing or ambiguous, or nobody has an
-        outcome.
+        outcome, a baseline or a covariate.
 
     Notes
     -----
@@ -105,7 +106,7 @@ def missingness(
     missing. Pupils without a covariate keep their place with its mean.
     """
     known = (*columns.listed(baseline), *columns.listed(covariates))
-    columns.require(data, (outcome, treatment, *known, cluster))
+    columns.require(data, (outcome, treatment, *known, cluster, *columns.listed(strata)))
     lost = np.isnan(columns.numbers(data, outcome))
     if lost.all():
         raise EvidenceError(f"column {outcome!r} has no value at all")
@@ -125,7 +126,10 @@ def missingness(
         )
     values, names, _ = columns.covariates(data, known)
     gaps = np.isnan(values)
-    values = np.where(gaps, np.nan_to_num(np.nanmean(values, axis=0)), values)
+    for name, gap in zip(names, gaps.T, strict=True):
+        if gap.all():
+            raise EvidenceError(f"column {name!r} has no value at all; leave it out")
+    values = np.where(gaps, np.nanmean(values, axis=0), values)
     spread = [
         x.std() if len(np.unique(x[~gap])) > 2 else 1.0
         for x, gap in zip(values.T, gaps.T, strict=True)
@@ -136,13 +140,16 @@ def missingness(
         outcome=absent,
         treatment=treatment,
         cluster=cluster,
+        strata=strata,
         reference=reference,
         arm=arm,
     )
     others = np.column_stack([(values / spread)[trial.rows], trial.others])
-    gone = design(trial.treated[:, None], others, name=f"column {treatment!r}").dropped
+    gone = design(
+        trial.treated[:, None], others, trial.strata, name=f"column {treatment!r}"
+    ).dropped
     everything = np.column_stack([trial.treated, np.delete(others, gone, axis=1)])
-    made = design(everything, np.empty((len(others), 0)), name="a covariate")
+    made = design(everything, np.empty((len(others), 0)), trial.strata, name="a covariate")
     estimate, residuals = made.fit(trial.outcome)
     kind = "HC2" if trial.cluster is None else "CR2"
     found = inference.robust(made, residuals, trial.cluster, kind)

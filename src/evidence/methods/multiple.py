@@ -116,7 +116,7 @@ def romano_wolf(
     Raises
     ------
     EvidenceError
-        As `itt`; `draws` is below 99.
+        As `itt`; `draws` is below 99; no outcome is named.
 
     Notes
     -----
@@ -132,8 +132,10 @@ def romano_wolf(
     """
     from evidence.methods import trials
 
-    if draws < 99:
-        raise EvidenceError(f"draws is {draws}; at least 99 are needed")
+    columns.whole("draws", draws, 99)
+    columns.whole("seed", seed, 0)
+    if not columns.listed(outcomes):
+        raise EvidenceError("outcomes= is empty: name one column or more")
     rows, statistics, drawn = [], [], []
     units = np.arange(len(data)) if cluster is None else columns.factor(data, cluster)[0]
     before = baseline if isinstance(baseline, dict) else dict.fromkeys(outcomes, baseline)

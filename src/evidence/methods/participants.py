@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,26 @@ class Participants:
     def n_clusters(self) -> int:
         """Clusters; without any, every row is one."""
         return len(self.outcome) if self.cluster is None else int(self.cluster.max()) + 1
+
+    @property
+    def n_mixed(self) -> int:
+        """Clusters in which more than one arm occurs."""
+        further = ~(self.treated | self.control)
+        arms = (self.treated, self.control, further)
+        seen = [np.bincount(self.cluster, arm) > 0 for arm in arms]
+        return int((np.sum(seen, axis=0) > 1).sum())
+
+    @property
+    def astray(self) -> str:
+        """What to say where most clusters have one arm but some have more; "" elsewhere."""
+        if self.cluster is None or not 0 < 2 * self.n_mixed < self.n_clusters:
+            return ""
+        verb = "has" if self.n_mixed == 1 else "have"
+        return (
+            f"{self.n_mixed} of {self.n_clusters} clusters of {self.columns['cluster']} {verb} "
+            "pupils of more than one arm: if whole clusters were drawn by lot, give each pupil the "
+            "arm of the cluster they were in when it was drawn"
+        )
 
 
 def read(
@@ -139,11 +159,13 @@ def read(
         rows=np.flatnonzero(keep),
     )
     _check_clusters(made)
-    return made
+    return replace(made, caveats=(*caveats, made.astray)) if made.astray else made
 
 
 def _check_roles(alone: list[tuple[str, str]], others: list[tuple[str, str | None]]) -> None:
     for place, (role, name) in enumerate(alone):
+        if name is None:
+            raise EvidenceError(f"{role}= is needed: name a column of data")
         for other, again in (*alone[place + 1 :], *others):
             if name == again:
                 raise EvidenceError(
@@ -166,11 +188,10 @@ def _check_clusters(trial: Participants) -> None:
     name = trial.columns["cluster"]
     if trial.n_clusters < 2:
         raise EvidenceError(f"column {name!r} has one cluster; at least two per arm are needed")
-    in_treated = np.bincount(trial.cluster, trial.treated) > 0
-    in_control = np.bincount(trial.cluster, trial.control) > 0
-    if not (in_treated & in_control).any():
-        for present, which in ((in_treated, "treated"), (in_control, "reference")):
-            if present.sum() < 2:
+    counts = np.array([np.bincount(trial.cluster, arm) for arm in (trial.treated, trial.control)])
+    if 2 * trial.n_mixed < trial.n_clusters:  # a few pupils astray do not make an arm of a cluster
+        for mainly, which in zip(counts > counts[::-1], ("treated", "reference"), strict=True):
+            if mainly.sum() < 2:
                 raise EvidenceError(
                     f"column {name!r}: the {which} arm has only one cluster; at least two per arm "
                     "are needed to tell the treatment from the cluster"

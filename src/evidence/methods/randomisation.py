@@ -19,7 +19,6 @@ from evidence.methods.replay import (
     Allocation,
     asked,
     blocks,
-    check_draws,
     every,
     first_rows,
     in_order,
@@ -83,8 +82,9 @@ def randomisation_test(
     Raises
     ------
     EvidenceError
-        As :func:`~evidence.methods.trials.itt`; strata vary within clusters; `draws` is no whole
-        number from 1; no other allocation is possible; `allocation` gives something else.
+        As :func:`~evidence.methods.trials.itt`; strata vary within clusters; most clusters have
+        one arm but some have more, so that the rule is not known; `draws` is no whole number from
+        1; no other allocation is possible; `allocation` gives something else.
 
     Notes
     -----
@@ -103,11 +103,16 @@ def randomisation_test(
     """
     columns.one_of("statistic", statistic, ("difference", "t"))
     inference.check_level(level)
-    check_draws(draws, 1)
+    columns.whole("draws", draws, 1)
+    columns.whole("seed", seed, 0)
     given = {"outcome": outcome, "treatment": treatment, "baseline": baseline, "cluster": cluster}
     given |= {"covariates": covariates, "strata": strata, "weights": weights}
     trial = read(data, **given, reference=reference, arm=arm)
     whole = whole_clusters(trial)
+    if trial.astray and allocation is None:
+        raise EvidenceError(
+            f"randomisation_test: {trial.astray}; else state the rule by allocation="
+        )
     if not whole:
         trial = in_order(trial)
     unit = trial.cluster if whole else np.arange(len(trial.outcome))

@@ -19,25 +19,9 @@ Allocation = Callable[[np.random.Generator, int], object]
 _CHUNK = 2_000_000  # numbers held at once
 
 
-def check_draws(draws: int, least: int) -> None:
-    """Refuse a number of draws that is no whole number of at least `least`.
-
-    Raises
-    ------
-    EvidenceError
-        It is not.
-    """
-    if not isinstance(draws, (int, np.integer)) or isinstance(draws, bool) or draws < least:
-        raise EvidenceError(f"draws is {draws!r}; a whole number from {least} on is needed")
-
-
 def whole_clusters(trial: Participants) -> bool:
     """Say whether whole clusters were allocated: there are some and each has one arm."""
-    if trial.cluster is None:
-        return False
-    further = ~(trial.treated | trial.control)
-    arms = [np.bincount(trial.cluster, arm) > 0 for arm in (trial.treated, trial.control, further)]
-    return bool((np.sum(arms, axis=0) == 1).all())
+    return trial.cluster is not None and trial.n_mixed == 0
 
 
 def in_order(trial: Participants) -> Participants:
@@ -164,10 +148,16 @@ def asked(
     Raises
     ------
     EvidenceError
-        The rule gives anything but `total` columns of 0 and 1.
+        The rule fails, or gives anything but `total` columns of 0 and 1.
     """
     for number in portions(draws, total):
-        table = allocation(rng, number)
+        try:
+            table = allocation(rng, number)
+        except Exception as error:  # the caller's own code: its words may hold a pupil's value
+            raise EvidenceError(
+                f"allocation: for {number} draws the rule failed with {type(error).__name__}; it "
+                "is called as allocation(rng, draws)"
+            ) from error
         if labels is not None and isinstance(table, pd.DataFrame):
             codes, found = columns.factor(pd.DataFrame({"unit": table.columns}), "unit")
             table = table.iloc[:, np.argsort(codes)] if found == labels else None

@@ -1,4 +1,4 @@
-"""Samples drawn with replacement, as counts of units, and the regression of each on sums alone."""
+"""Samples drawn with replacement, as counts of units and sums over them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from evidence.errors import EvidenceError
+from evidence.methods.moments import Draw, variances
 from evidence.methods.participants import Participants
 from evidence.methods.regression import Design, sums
 from evidence.methods.replay import first_rows, members, whole_clusters
-
-_RIDGE = 1e-10  # of columns of length 1: a covariate that a draw leaves without variation counts 0
-
-Draw = tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +29,7 @@ class Sample:
     ratio : float
         Variance between over within clusters that weighs them; 0 for least squares.
     clustered, whole : bool
-        There are clusters; each has one arm.
+        There are clusters; each, or most, has one arm.
     """
 
     rows: np.ndarray
@@ -58,7 +55,7 @@ class Sample:
             scale=float(made.coefficients[0, -1]),
             ratio=ratio,
             clustered=trial.cluster is not None,
-            whole=whole_clusters(trial),
+            whole=whole_clusters(trial) or bool(trial.astray),
         )
 
     @property
@@ -102,6 +99,8 @@ class Units:
     squares : ndarray of shape (u, 6)
         For the analysis of variance: clusters, rows, Σn², Σy, Σ(Σy)²/n, squares within.
     what : str
+    freedom : int
+        Units less cells, in the arm that has fewest.
     """
 
     moments: np.ndarray
@@ -109,6 +108,7 @@ class Units:
     cells: list[np.ndarray]
     squares: np.ndarray
     what: str
+    freedom: int
 
     @classmethod
     def of(cls, sample: Sample, what: str) -> Units:
@@ -121,13 +121,16 @@ class Units:
         within = np.bincount(sample.cluster, sample.outcome**2) - between
         squares = np.column_stack([np.ones(len(size)), size, size**2, total, between, within])
         stratum = sample.strata[first]
-        arm = sample.arm[first] if sample.whole or not sample.clustered else np.zeros(len(first))
+        arm = sample.arm[first]
+        if sample.clustered:  # some pupils may be astray: a cluster has the arm of most
+            seen = [np.bincount(sample.cluster, sample.arm == code) for code in (0, 1, 2)]
+            arm = np.argmax(seen, axis=0) if sample.whole else np.zeros(len(first))
         cells = members(arm, stratum)
         if stratum.any() and any(len(cell) == 1 and arm[cell[0]] < 2 for cell in cells):
             moments, squares = sums(stratum, moments), sums(stratum, squares)
             stratum = np.arange(len(moments))
-            cells, what = [stratum], "strata"
-        return cls(moments, members(stratum), cells, squares, what)
+            cells, what, arm = [stratum], "strata", np.zeros(len(stratum))
+        return cls(moments, members(stratum), cells, squares, what, _freedom(cells, arm))
 
     @property
     def cost(self) -> int:
@@ -154,13 +157,15 @@ class Within:
     moments: np.ndarray
     groups: list[np.ndarray]
     cells: list[np.ndarray]
+    freedom: int
     what: str = "pupils within clusters"
 
     @classmethod
     def of(cls, sample: Sample) -> Within:
         """Make the cells within which pupils are drawn."""
         cells = members(sample.arm, sample.strata, sample.cluster)
-        return cls(sample, sample.crossed, members(sample.strata), cells)
+        freedom = _freedom(cells, sample.arm)
+        return cls(sample, sample.crossed, members(sample.strata), cells, freedom)
 
     @property
     def cost(self) -> int:
@@ -205,6 +210,7 @@ class Nested:
     pupils: list[list[np.ndarray]]
     moved: bool
     what: str
+    freedom: int
 
     @classmethod
     def of(cls, sample: Sample, moved: bool) -> Nested:
@@ -227,7 +233,7 @@ class Nested:
             pupils[sample.cluster[cell[0]]].append(cell)
         what = units.what if moved else "pupils within clusters"
         rows = np.column_stack([sample.crossed, sample.outcome, sample.outcome**2])
-        return cls(sample, rows, units.groups, units.cells, pupils, moved, what)
+        return cls(sample, rows, units.groups, units.cells, pupils, moved, what, units.freedom)
 
     @property
     def cost(self) -> int:
@@ -258,67 +264,6 @@ class Nested:
         return np.ones(chosen.shape), moments, parts
 
 
-def regress(sample: Sample, groups: list[np.ndarray], draw: Draw) -> tuple[np.ndarray, np.ndarray]:
-    """Return the effect in each draw and its CR0 standard error by the units drawn.
-
-    Notes
-    -----
-    Strata are absorbed: with x̄, ȳ the means of a stratum in the draw, b the coefficients and m the
-    last column of (X'X)⁻¹, the score of a unit is (−m'x̄, m, 0) A (−(ȳ − x̄'b), −b, 1)', A its
-    cross-products.
-    """
-    counts, moments, _ = draw
-    q = round(moments.shape[-1] ** 0.5)
-    p, b = q - 2, len(counts)
-    gram, means = np.zeros((b, q - 1, q - 1)), []
-    for group in groups:
-        part = moments[..., group, :]
-        total = counts[:, group] @ part if part.ndim == 2 else part.sum(axis=1)
-        total = total.reshape(b, q, q)
-        size = np.maximum(total[:, :1, 0], np.finfo(float).tiny)  # a stratum not drawn has nothing
-        mean = total[:, 0, 1:] / size
-        gram += total[:, 1:, 1:] - size[..., None] * mean[:, :, None] * mean[:, None, :]
-        means.append(mean)
-    right = np.concatenate([gram[:, :p, p:], np.zeros((b, p, 1))], axis=2)
-    right[:, -1, 1] = 1.0
-    solved = np.linalg.solve(gram[:, :p, :p] + _RIDGE * np.eye(p), right)
-    coefficients, direction = solved[:, :, 0], solved[:, :, 1]
-    variance = np.zeros(b)
-    for group, mean in zip(groups, means, strict=True):
-        inside = mean[:, :p]
-        level = mean[:, p] - (inside * coefficients).sum(axis=1)
-        left = np.column_stack([-(inside * direction).sum(axis=1), direction, np.zeros(b)])
-        rest = np.column_stack([-level, -coefficients, np.ones(b)])
-        both = (left[:, :, None] * rest[:, None, :]).reshape(b, -1)
-        part = moments[..., group, :]
-        scores = both @ part.T if part.ndim == 2 else np.einsum("bf,buf->bu", both, part)
-        variance += (counts[:, group] * scores**2).sum(axis=1)
-    return sample.scale * coefficients[:, -1], abs(sample.scale) * np.sqrt(variance)
-
-
-def variances(
-    clusters: np.ndarray,
-    rows: np.ndarray,
-    squared: np.ndarray,
-    total: np.ndarray,
-    between: np.ndarray,
-    within: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the variances between and within clusters by the analysis of variance.
-
-    Notes
-    -----
-    Searle, Casella and McCulloch (1992), Variance Components, eq. 3.62; a negative variance is 0.
-    Where every row is its own cluster all variance lies within.
-    """
-    between = between - total**2 / rows
-    alone = clusters >= rows
-    inner = np.where(alone, between + within, within) / np.where(alone, rows - 1, rows - clusters)
-    width = (rows - squared / rows) / (clusters - 1)
-    outer = np.where(alone, 0.0, (between / (clusters - 1) - inner) / width)
-    return np.maximum(outer, 0.0), inner
-
-
 def _variances(size: np.ndarray, total: np.ndarray, square: np.ndarray):
     """Return `variances` from the sizes and sums of clusters, shape (b, m), and Σy², shape (b,)."""
     size = np.broadcast_to(size, total.shape)
@@ -328,6 +273,12 @@ def _variances(size: np.ndarray, total: np.ndarray, square: np.ndarray):
     return variances(
         count, rows, (size**2).sum(axis=1), total.sum(axis=1), between, square - between
     )
+
+
+def _freedom(cells: list[np.ndarray], arm: np.ndarray) -> int:
+    """Return units less cells in the arm, of the two compared, that has fewest."""
+    free = [sum(len(c) - 1 for c in cells if arm[c[0]] == code) for code in (0, 1)]
+    return min(found for found, code in zip(free, (0, 1), strict=True) if (arm == code).any())
 
 
 def _drawn(

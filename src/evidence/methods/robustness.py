@@ -19,6 +19,7 @@ from evidence.show import words
 
 _DROPPED = ("baseline", "covariates", "strata", "weights")
 _SHOWN = ("estimate", "ci_lower", "ci_upper", "p_value", "n_obs", "n_clusters", "method")
+_SITES = 5  # strata that an interval for others like them needs
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -34,12 +35,15 @@ class Robustness:
     outcome, treatment : str
     skipped : tuple of str
         Analyses that the data do not allow, and why.
+    caveats : tuple of str
+        Which sites the primary interval speaks for, where it is not for others like them.
     """
 
     table: pd.DataFrame
     outcome: str
     treatment: str
     skipped: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row an analysis."""
@@ -60,7 +64,7 @@ class Robustness:
         return f"{self.headline()}; estimates lie between {low} and {high} SD.{but}"
 
     def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table, self.skipped)
+        return page(self.sentence(), self.table, (*self.caveats, *self.skipped))
 
 
 def robustness(
@@ -68,7 +72,7 @@ def robustness(
     *,
     outcome: str,
     treatment: str,
-    draws: int = 999,
+    draws: int = 9999,
     imputations: int = 20,
     seed: int = 0,
     level: float = 0.95,
@@ -91,9 +95,10 @@ def robustness(
     Robustness
         Besides the primary one, those that the design allows: the multilevel model (or least
         squares), without covariates, without covariates and baseline, without strata, without
-        weights, jackknife errors (CR3, where there are no strata), missing values imputed, the
-        randomisation interval and the bootstrap. All but the imputed one leave out pupils with a
-        missing value.
+        weights, jackknife errors (CR3, where there are no strata), with five strata or more errors
+        by stratum (CR2) and an effect that varies between strata (a random slope), missing values
+        imputed, the randomisation interval and the bootstrap. All but the imputed one leave out
+        pupils with a missing value.
 
     Raises
     ------
@@ -133,6 +138,19 @@ def robustness(
             asks[f"Without {name}"] = sized(**{name: None})
     if given["cluster"] and not given["strata"]:  # CR3 doubles the error of two-cluster strata
         asks["Jackknife errors (CR3)"] = sized(model="ols", cov_type="CR3")
+    caveats = ()
+    site = given["strata"][0] if len(given["strata"]) == 1 else None
+    if site and data[site].nunique() >= _SITES:
+        by_site = {"cluster": site, "model": "ols", "cov_type": "CR2"}
+        if given["cluster"] != (site,):
+            asks[f"Errors by {site} (CR2)"] = sized(**by_site)
+            caveats = (
+                f"the primary interval speaks for these {data[site].nunique()} strata ({site}) "
+                f"only; the analyses with errors by {site}, or an effect that varies by {site}, "
+                "speak for others like them",
+            )
+        varied = {"cluster": site, "strata": None, "model": "multilevel", "random_slope": True}
+        asks[f"Effect varies by {site}"] = sized(**varied)
     if gaps:
         asks["Missing values imputed"] = lambda: impute(
             data, unit="sd", model=model, imputations=imputations, seed=seed, **full
@@ -162,6 +180,7 @@ def robustness(
         outcome=outcome,
         treatment=primary.treatment,
         skipped=tuple(skipped),
+        caveats=caveats,
     )
 
 

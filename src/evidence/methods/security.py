@@ -122,8 +122,8 @@ def strength(
     Raises
     ------
     EvidenceError
-        The design, a threat, its level or the boundary is unknown, or the attrition is no
-        proportion.
+        The design, a threat, its level or the boundary is unknown, the MDES is negative,
+        or the attrition is no proportion.
 
     Notes
     -----
@@ -134,6 +134,8 @@ def strength(
     if design not in DESIGNS:
         raise EvidenceError(f"design is {design!r}; allowed are {', '.join(DESIGNS)}")
     lost = attrition.overall if isinstance(attrition, Attrition) else attrition
+    if mdes < 0:
+        raise EvidenceError(f"mdes is {mdes}; standard deviations, nought or more, are needed")
     if lost < 0 or lost > 1:
         raise EvidenceError(f"attrition is {lost}; a proportion from 0 to 1 is needed")
     columns = [(5 - DESIGNS[design], _SAID.get(design, ""))]

@@ -113,7 +113,8 @@ reference, arm
     Raises
     ------
     EvidenceError
-        As `itt`; a name in `prespecified` is not in `subgroup`.
+        As `itt`; a name in `prespecified` is not in `subgroup`; a subgroup has no values, or is
+        the outcome or the treatment.
 
     Notes
     -----
@@ -126,6 +127,14 @@ reference, arm
 
     asked, foreseen = columns.listed(subgroup), columns.listed(prespecified)
     columns.require(data, asked)
+    for name in asked:
+        if name in (outcome, treatment):
+            role = "outcome" if name == outcome else "treatment"
+            raise EvidenceError(
+                f"subgroup={name!r} is the {role}; name columns known before allocation"
+            )
+        if data[name].isna().all():
+            raise EvidenceError(f"column {name!r} has no value at all; leave it out of subgroup=")
     for name in foreseen:
         if name not in asked:
             raise EvidenceError(f"prespecified={name!r} is not among subgroup={', '.join(asked)}")
