@@ -67,18 +67,6 @@ def given(
     return columns.numbers(pd.DataFrame({argument: pd.array(values)}), argument), argument
 
 
-def at_least(argument: str, value: object, least: int) -> None:
-    """Refuse a setting that is not a whole number from `least` on.
-
-    Raises
-    ------
-    EvidenceError
-        It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise EvidenceError(f"{argument} is {value!r}; a whole number from {least} is needed")
-
-
 def two_schools(fit: np.ndarray, school: np.ndarray, which: str) -> None:
     """Refuse fewer than two comparison schools: one cannot be compared with another."""
     schools = len(np.unique(school[fit]))

@@ -89,7 +89,7 @@ def expected(
         ("bands", bands, 2),
         ("knots", knots, 2),
     ):
-        comparison.at_least(argument, value, least)
+        columns.whole(argument, value, least)
     columns.require(pupils, (outcome, cluster, time, *baseline, *context, *intake))
     if outcome in (*baseline, *context, *intake):
         raise EvidenceError(f"column {outcome!r} is the outcome: it cannot explain itself")

@@ -69,7 +69,7 @@ def expected_schools(
     columns.require(panel, (outcome, unit, time, start, weights, *listed))
     if outcome in listed:
         raise EvidenceError(f"column {outcome!r} is the outcome: it cannot explain itself")
-    comparison.at_least("lags", lags, 1)
+    columns.whole("lags", lags, 1)
     score, school, fit = comparison.rows(panel, outcome, unit, time, fit_on, "rows")
     when = columns.numbers(panel, time)
     if pd.DataFrame({"unit": school, "time": when}).duplicated().any():

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import expit
 
 from evidence.errors import EvidenceError
-from evidence.methods import columns, comparison, weighting
+from evidence.methods import columns, weighting
 
 _CALIPER = 0.2  # standard deviations of the logit: Austin (2011), Pharmaceutical Statistics 10(2)
 _CERTAIN = 25  # a logit beyond this is no chance any more
@@ -67,7 +67,7 @@ def nearest(
     """
     columns.one_of("metric", metric, ("mahalanobis", "propensity"))
     values, _, arms = weighting.read(data, treatment, covariates, reference, arm)
-    comparison.at_least("ratio", ratio, 1)
+    columns.whole("ratio", ratio, 1)
     if caliper is not None and not caliper > 0:
         raise EvidenceError(f"caliper is {caliper!r}; a positive number is needed")
     one, nought = np.flatnonzero(arms.treated), np.flatnonzero(arms.control)

@@ -12,7 +12,7 @@ from evidence.errors import EvidenceError
 from evidence.methods import columns, inference
 from evidence.methods.panel import Panel, read_panel
 from evidence.methods.randomisation import judged, statistics, words_of
-from evidence.methods.replay import Allocation, asked, check_draws, every, possible, shuffled
+from evidence.methods.replay import Allocation, asked, every, possible, shuffled
 from evidence.methods.results import Estimate
 from evidence.methods.twoway import caveats, two_way
 
@@ -84,7 +84,7 @@ def randomisation_test(
     """
     columns.one_of("statistic", statistic, ("difference", "t"))
     inference.check_level(level)
-    check_draws(draws, 1)
+    columns.whole("draws", draws, 1)
     given = {"cluster": cluster, "weights": weights, "covariates": covariates, "overlap": overlap}
     given |= {"outcome": outcome, "treatment": treatment, "unit": unit, "time": time}
     read = read_panel(panel, **given)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.methods import circumstances, columns, comparison, entropy
+from evidence.methods import circumstances, columns, entropy
 from evidence.methods.participants import compact
 
 
@@ -119,7 +119,7 @@ def coarsened(
     ----------
     Iacus, King and Porro (2012), Political Analysis 20(1), 1-24, doi 10.1093/pan/mpr013.
     """
-    comparison.at_least("bands", bands, 2)
+    columns.whole("bands", bands, 2)
     values, names, arms = read(data, treatment, covariates, reference, arm)
     used = arms.treated | arms.control
     cell = compact([circumstances.banded(column, used, bands) for column in values.T])

@@ -17,7 +17,7 @@ from evidence.methods.fitting import answer, regression
 from evidence.methods.panel import read_panel
 from evidence.methods.participants import read
 from evidence.methods.regression import Design
-from evidence.methods.replay import check_draws, portions
+from evidence.methods.replay import portions
 from evidence.methods.results import Estimate
 from evidence.methods.twoway import caveats, two_way
 
@@ -262,7 +262,7 @@ def wild_bootstrap(
 def _check(signs: str, draws: int, level: float) -> None:
     columns.one_of("signs", signs, SIGNS)
     inference.check_level(level)
-    check_draws(draws, 99)
+    columns.whole("draws", draws, 99)
 
 
 def _method(found: Wild, cluster: str, signs: str) -> str:
