@@ -221,7 +221,7 @@ def test_expected_with_wrong_input_says_what_where_and_how_to_mend(pupils):
     )
     refused("column 'score' is the outcome: it cannot explain itself", context=["score"])
     refused("method is 'tree'; allowed are regression, cells", method="tree")
-    refused("smallest is 0; a whole number from 1 is needed", smallest=0)
+    refused("smallest is 0; a whole number from 1 on is needed", smallest=0)
     refused(
         "intake= is for method='regression'; cells have context= only",
         method="cells",
@@ -391,7 +391,7 @@ def test_expected_schools_with_wrong_input_says_how_to_mend(panel):
         matching.expected_schools, panel.assign(n=-1), **LAGGED, weights="n",
     )  # fmt: skip
     assert_refused(
-        "lags is 0; a whole number from 1 is needed",
+        "lags is 0; a whole number from 1 on is needed",
         matching.expected_schools, panel, **LAGGED, lags=0,
     )  # fmt: skip
 
@@ -594,7 +594,7 @@ def test_nearest_with_wrong_input_says_how_to_mend(schools):
     given = {"treatment": "lamp", "covariates": ["before"]}
     for message, change in (
         ("metric is 'cosine'; allowed are mahalanobis, propensity", {"metric": "cosine"}),
-        ("ratio is 0; a whole number from 1 is needed", {"ratio": 0}),
+        ("ratio is 0; a whole number from 1 on is needed", {"ratio": 0}),
         ("caliper is -1; a positive number is needed", {"caliper": -1}),
         ("column 'lamp': 60 comparison rows, but 72 are needed: lower ratio, or allow replacement",
          {"ratio": 6, "replacement": False}),
