@@ -78,7 +78,7 @@ def read_panel(
         if (weight < 0).any():
             raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
-    keep, caveats = columns.complete(have, len(panel), "rows")
+    keep, caveats = columns.complete(have, np.ones(len(panel), bool), "rows")
     if not keep.any():
         raise EvidenceError(f"no row has all of {', '.join(name for name in have if name)}")
     twice = pd.DataFrame({"unit": codes[unit], "time": when})[keep].duplicated()
