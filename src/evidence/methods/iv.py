@@ -168,7 +168,7 @@ def cace(
     lower, upper = (scale * end for end in forms.anderson_rubin(level))
     strength = forms.dosage**2 / forms.var_dosage if forms.var_dosage > 0 else math.inf
     caveats = list(plain.caveats)
-    what = f"one more of {dosage}"
+    what = f"each unit of {dosage}"
     if threshold is not None:
         what = f"at least {threshold:g} of {dosage}"
         caveats.append(f"those below {threshold:g} of {dosage} are taken to have gained nothing")
@@ -203,7 +203,8 @@ def cace(
 
 
 def _ends(lower: float, upper: float) -> list[str]:
-    return [words.number(end, 2, sign=True).replace("inf", "∞") for end in (lower, upper)]
+    digits = 3 if max(abs(lower), abs(upper)) < 0.1 else 2  # as an estimate's own interval
+    return [words.number(end, digits, sign=True).replace("inf", "∞") for end in (lower, upper)]
 
 
 def _without(trial: Participants, dosage: str) -> Participants:

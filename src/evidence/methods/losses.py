@@ -92,6 +92,8 @@ class Attrition:
 
     def sentence(self) -> str:
         """Say the loss and its rating."""
+        if self.overall == 0:
+            return f"None of {self.n_assigned:,} pupils was lost."
         return (
             f"{100 * self.overall:.1f}% of {self.n_assigned:,} pupils were lost, "
             f"{100 * self.differential:.1f} points apart between the arms: {self.cautious} "
@@ -115,4 +117,4 @@ class Attrition:
                 "Limit, optimistic",
             ],
         )
-        return page(self.sentence(), table)
+        return page(self.sentence(), table if self.overall else table[:0])

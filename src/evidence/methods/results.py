@@ -86,7 +86,8 @@ class Estimate:
 
     def sentence(self) -> str:
         """Say contrast, estimate, interval, n and method."""
-        digits = 2 if self.unit == "sd" else 1 if abs(self.estimate) >= 10 else 2
+        digits = 1 if self.unit != "sd" and abs(self.estimate) >= 10 else 2
+        digits += max(abs(self.ci_lower), abs(self.ci_upper)) < 0.1  # an effect for one per cent
         middle, low, high = (
             words.number(x, digits, sign=True)
             for x in (self.estimate, self.ci_lower, self.ci_upper)

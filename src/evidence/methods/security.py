@@ -146,7 +146,9 @@ def strength(
     unknown = []
     if mdes == mdes:
         size = round(mdes, 2)
-        columns.append((_over(size, _MDES), f"it could only have detected {size:.2f} SD or more"))
+        columns.append(
+            (_over(size, _MDES), f"the study could only have detected {size:.2f} SD or more")
+        )
     else:
         unknown.append("the smallest effect it could have detected is not known and not counted")
     if lost == lost:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evidence.show.words import MONTHS, number
+from evidence.show.words import MONTHS, capital, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -262,7 +262,7 @@ def draw_flow(frame: pd.DataFrame, ax: Axes) -> Axes:
                 gone = [f"{lost:,.0f} lost: no record of", *textwrap.wrap(row["lost_for"], 24)]
                 write(ax, (across, -down + 0.5), gone, ha="left", shift=7, fontsize=9)
     for across, arm in enumerate(arms):
-        write(ax, (across, 0.5), textwrap.wrap(arm, 22), weight="bold")
+        write(ax, (across, 0.5), textwrap.wrap(capital(arm), 22), weight="bold")
     ax.set_xlim(-0.4, len(arms) - 0.4)
     ax.set_ylim(-len(stages) + 0.6, 0.75)
     ax.set_axis_off()

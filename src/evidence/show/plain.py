@@ -54,17 +54,21 @@ def table(frame: pd.DataFrame, *, skip: Sequence[str] = ()) -> str:
     if shown.empty:
         return ""
     columns = {}
+    # An estimate is written as exactly as its interval.
+    scale = shown.get("ci_upper")
     for name in shown:
         if name == "ci_upper" and "ci_lower" in shown:
             continue
         if name == "ci_lower" and "ci_upper" in shown:
-            ends = _cells(pd.concat([shown["ci_lower"], shown["ci_upper"]]), "")
+            ends = _cells(pd.concat([shown["ci_lower"], shown["ci_upper"]]), "", scale)
             pairs = zip(ends[: len(shown)], ends[len(shown) :], strict=True)
             both = [f"{low} to {high}" if low else "" for low, high in pairs]
             columns["Interval"] = (both, _RIGHT)
             continue
         side = _LEFT if _is_text(shown[name]) else _RIGHT
-        columns[_heading(name)] = (_cells(shown[name], str(name)), side)
+        middle = name in ("estimate", "effect_size") and "ci_upper" in shown
+        cells = _cells(shown[name], str(name), scale if middle else None)
+        columns[_heading(name)] = (cells, side)
     head = "".join(
         f'<th scope="col" {side}>{html.escape(name)}</th>' for name, (_, side) in columns.items()
     )
@@ -89,8 +93,11 @@ def _is_text(values: pd.Series) -> bool:
     return not pd.api.types.is_numeric_dtype(values) or values.dtype == bool
 
 
-def _cells(values: pd.Series, name: str) -> list[str]:
-    """Write the cells of one column alike: as p-values, shares, counts, or to one precision."""
+def _cells(values: pd.Series, name: str, scale: pd.Series | None = None) -> list[str]:
+    """Write the cells of one column alike: as p-values, shares, counts, or to one precision.
+
+    The precision is that of the largest number in `scale`, or of the column itself.
+    """
     if values.dtype == bool:
         return ["yes" if value else "no" for value in values]
     if _is_text(values):
@@ -99,7 +106,8 @@ def _cells(values: pd.Series, name: str) -> list[str]:
         return ["" if _missing(p) else p_value(p).removeprefix("p").lstrip(" =") for p in values]
     if name.startswith(("probability", "share")):
         return ["" if _missing(share) else _percent(share) for share in values]
-    known = values[values.abs() < float("inf")].abs()  # NaN is not below it
+    known = (values if scale is None else scale).abs()
+    known = known[known < float("inf")]  # NaN is not below it
     largest = known.max() if len(known) else 0
     whole = (known % 1 == 0).all()
     digits = 0 if whole or largest >= 1000 else 1 if largest >= 20 else 2 if largest >= 0.1 else 3

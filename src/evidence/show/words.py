@@ -179,11 +179,11 @@ def _ending(row: Mapping[str, Any]) -> str:
     schools = row["n_schools"]
     study = f"With about {schools:.0f} schools this study" if schools == schools else "This study"
     size = detectable(row)
-    if row["months"] == row["months"]:
-        least = months(size, months_table(row["estimand"]))
-        found = "more than 12 months" if least > 11 else f"{least:.0f} months or more"
-    else:
-        found = f"an effect of {size:.2f} SD or more"
+    found = f"an effect of {size:.2f} SD or more"
+    least = months(size, months_table(row["estimand"])) if row["months"] == row["months"] else 0
+    if least:
+        found = f"{least:.0f} month{'s' if least > 1 else ''} or more"
+        found = "more than 12 months" if least > 11 else found
     return f"{study} could only have detected {found}: too little data."
 
 
