@@ -73,7 +73,9 @@ def test_missingness_model_is_least_squares_of_being_missing(holes):
 
 def test_missingness_of_nobody_and_of_everybody(rng):
     full, _ = simulate(rng)
-    assert trials.missingness(full, **GIVEN).sentence() == f"All {len(full)} pupils have post."
+    assert trials.missingness(full, **GIVEN).sentence() == (
+        f"All {len(full)} pupils have a record of post."
+    )
     with pytest.raises(EvidenceError) as error:
         trials.missingness(full.assign(post=np.nan), **GIVEN)
     assert str(error.value) == "column 'post' has no value at all"
