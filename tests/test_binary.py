@@ -94,7 +94,7 @@ def test_risk_difference_is_the_difference_in_percentage_points(trial):
 def test_odds_ratio_sentence_gives_ratio_and_shares(trial):
     said = trials.odds_ratio(trial, **GIVEN).sentence()
     assert said.startswith("passed, Read Aloud against Usual: odds ratio ")
-    assert said.endswith("rows; logit, CR2 by school (Satterthwaite df)).")
+    assert said.endswith("pupils; logit, CR2 by school (Satterthwaite df)).")
 
 
 def refused(call, data, **named):

@@ -1,6 +1,7 @@
 """Months, cost, verdict, padlocks and the row that may be released."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -136,3 +137,19 @@ def test_row_of_an_arm_with_fewer_than_ten_pupils_shows_no_figure(rng):
     assert made["verdict"] == "too little data"
     assert made["caveats"] == "a group has fewer than 10 pupils, so no figure is shown"
     assert made["sentence"] == "post: too few pupils to show a result."
+
+
+def test_row_of_a_trial_is_told_by_the_months_of_trial_reports(rng):
+    """+.03 SD is nought months in a trial report, one month in the Toolkit (METHODS 1)."""
+    pupils = pd.DataFrame({"arm": np.arange(4000) % 2, "post": rng.normal(0, 1, 4000)})
+    post = pupils["post"] - pupils.groupby("arm")["post"].transform("mean") + 0.03 * pupils["arm"]
+    pupils = pupils.assign(post=post)
+    given = {"outcome": "post", "treatment": "arm"}
+    raw, size = trials.itt(pupils, **given), trials.effect_size(pupils, **given)
+    key = {"programme": "p", "cohort": "c", "outcome": "post", "smallest_worthwhile": 0.1}
+    made = effects.row(raw, size, **key).iloc[0]
+    assert round(made["effect_size"], 2) == 0.03
+    assert made["months"] == 0
+    assert "about the same progress" in made["sentence"]
+    other = effects.row(replace(raw, estimand="att"), size, n_pupils=4000, **key).iloc[0]
+    assert other["months"] == 1

@@ -85,7 +85,7 @@ def test_did_with_missing_rows_says_so(panel):
     holes = panel.copy()
     holes.loc[:2, "pct"] = np.nan
     found = impact.did(holes, **GIVEN)
-    assert found.caveats == (f"3 of {len(panel)} rows have no pct and are left out",)
+    assert found.caveats == (f"3 of {len(panel)} rows have no record of pct and are left out",)
     assert found.n_obs == len(panel) - 3
     assert found.treatment == "lamp against no lamp"
     assert found.method == "two-way fixed effects, CR2 by urn (Satterthwaite df)"

@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 
 from evidence.errors import EvidenceError
 from evidence.methods import trials
+from evidence.methods.results import Estimate
 
 GIVEN = {
     "outcome": "post",
@@ -158,4 +159,26 @@ def test_missing_dosage_is_left_out_and_counted(trial):
     gaps.loc[[3, 40], "sessions"] = np.nan
     found = trials.cace(gaps, dosage="sessions", **GIVEN)
     assert found.n_obs == len(trial) - 2
-    assert found.caveats == (f"2 of {len(trial)} pupils have no sessions and are left out",)
+    assert found.caveats == (
+        f"2 of {len(trial)} pupils have no record of sessions and are left out",
+    )
+
+
+def test_cace_says_its_first_stage_dosage_by_arm_and_the_interval_that_always_holds(trial):
+    found = trials.cace(trial, dosage="sessions", unit="sd", **GIVEN)
+    assert found.sentence() == (
+        Estimate.sentence(found)
+        + f" Received on average: {found.dosage_treated:.2f} where offered, "
+        f"{found.dosage_control:.2f} elsewhere; the offer added {found.first_stage:.2f} "
+        f"(first-stage F {found.first_stage_f:,.0f}). Interval that holds however weak the offer "
+        f"(Anderson–Rubin): {found.ar_lower:+.2f} to {found.ar_upper:+.2f}."
+    )
+    assert f"first-stage F {found.first_stage_f:,.0f}" in found._repr_html_()
+    everybody = trials.cace(trial.assign(took=trial["arm"]), dosage="took", **GIVEN)
+    assert "(first-stage F without limit)" in everybody.sentence()
+    # An effect for one per cent of attendance has its digits further down.
+    tenths = trial.assign(share=trial["sessions"] * 10)
+    small = trials.cace(tenths, dosage="share", unit="sd", **GIVEN)
+    assert small.ci_upper < 0.1
+    assert f"{small.estimate:+.3f} SD" in small.sentence()
+    assert f"(Anderson–Rubin): {small.ar_lower:+.3f} to {small.ar_upper:+.3f}." in small.sentence()

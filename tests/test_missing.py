@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from evidence.errors import EvidenceError
-from evidence.methods import chained, imputation, mixed, trials
+from evidence.methods import chained, imputation, mixed, pictures, trials
+from evidence.release.disclosure import protect_picture
 
 pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
 
@@ -46,7 +47,7 @@ def test_missingness_counts_by_arm_and_finds_what_goes_with_it(rng):
     assert table.loc["pre", "estimate"] < -10
     assert found.p_value < 0.001
     assert found.sentence().startswith(
-        f"{lost.sum()} of {len(lost)} pupils ({100 * lost.mean():.1f}%) have no post: "
+        f"{lost.sum()} of {len(lost)} pupils ({100 * lost.mean():.1f}%) have no record of post: "
     )
     assert "most with pre" in found.sentence()
 
@@ -65,12 +66,16 @@ def test_missingness_model_is_least_squares_of_being_missing(holes):
         rtol=1e-8,
     )
     gaps = holes["pre"].isna().sum()
-    assert found.caveats == (f"{gaps} of {len(holes)} pupils have no pre; its mean stands in",)
+    assert found.caveats == (
+        f"{gaps} of {len(holes)} pupils have no record of pre; its mean stands in",
+    )
 
 
 def test_missingness_of_nobody_and_of_everybody(rng):
     full, _ = simulate(rng)
-    assert trials.missingness(full, **GIVEN).sentence() == f"All {len(full)} pupils have post."
+    assert trials.missingness(full, **GIVEN).sentence() == (
+        f"All {len(full)} pupils have a record of post."
+    )
     with pytest.raises(EvidenceError) as error:
         trials.missingness(full.assign(post=np.nan), **GIVEN)
     assert str(error.value) == "column 'post' has no value at all"
@@ -208,13 +213,25 @@ def test_delta_sensitivity_finds_the_tipping_point(rng):
     there = trials.delta_sensitivity(data, imputations=5, deltas=[found.tipping], **GIVEN)
     assert there.to_frame()["ci_lower"].iloc[0] == pytest.approx(0, abs=1e-9)
     assert found.sentence() == (
-        "The interval would only include no effect if the treated who were not measured did "
-        f"{abs(found.tipping):.2f} SD worse than expected."
+        f"If the treated who were not measured did {abs(found.tipping):.2f} SD worse than "
+        "expected, or more than that, the interval would include no effect."
     )
+    picture = pictures.sensitivity(found)
+    assert picture.title == (
+        f"The answer changes if treated pupils not measured did {abs(found.tipping):.2f} SD worse "
+        "than expected"
+    )
+    pd.testing.assert_frame_equal(picture.table, found.table)
+    with pytest.raises(EvidenceError, match=r"statistics estimate.* no counts of pupils behind"):
+        protect_picture(picture)
+    np.testing.assert_allclose(found.plot().lines[-1].get_ydata(), found.table["estimate"])
     near = trials.delta_sensitivity(data, imputations=5, deltas=[-0.1, 0.1], **GIVEN)
     assert near.sentence() == (
         "The interval excludes no effect for every shift from −0.10 to +0.10 SD of the treated who "
         "were not measured."
+    )
+    assert pictures.sensitivity(near).title == (
+        "Nothing assumed of the treated pupils not measured changes the answer"
     )
 
 

@@ -82,7 +82,7 @@ def test_missing_outcomes_are_counted_and_said(crt):
     holes = crt.copy()
     holes.loc[:59, "Posttest"] = np.nan
     found = trials.itt(holes, **GIVEN)
-    assert found.caveats == ("60 of 265 pupils have no Posttest and are left out",)
+    assert found.caveats == ("60 of 265 pupils have no record of Posttest and are left out",)
     assert found.n_obs == 205
     assert trials.missingness(holes, **GIVEN).sentence().startswith("60 of 265 pupils (22.6%)")
     assert trials.impute(holes, imputations=2, **GIVEN).n_obs == 265
@@ -94,7 +94,7 @@ def test_every_estimate_tells_n_icc_error_p_and_df(crt):
     row = found.to_frame().iloc[0]
     for name in ("std_error", "p_value", "df", "icc", "n_obs", "n_clusters", "n_treated"):
         assert np.isfinite(row[name]), name
-    assert "265 rows in 22 clusters" in found.sentence()
+    assert "265 pupils in 22 clusters" in found.sentence()
 
 
 def test_a_randomisation_p_is_never_nought_and_no_draw_is_lost(crt):

@@ -34,6 +34,9 @@ TABLES = {
     "balance": pd.DataFrame({"covariate": ["Girls"], "effect_size": [-0.12]}),
     "flow": pd.DataFrame(ARMS | {"n_pupils": [90, 80, 70, 60], "n_schools": [9, 8, 9, 8]}),
     "overlap": pd.DataFrame({"programmes": ["a", "a + b", "b"], "n_schools": [9, 3, 8]}),
+    "curve": pd.DataFrame(
+        {"delta": [-1, 1], "estimate": [0.1, 0.3], "ci_lower": [-0.1, 0.1], "ci_upper": [0.3, 0.5]}
+    ),
 }
 
 
@@ -77,14 +80,14 @@ def test_repr_html_escapes_words_and_shows_the_table():
     text = picture("balance")._repr_html_()
     assert "A &lt;finding&gt;" in text
     assert 'alt="Words &amp; &quot;more&quot;"' in text
-    assert "<td>Girls</td>" in text
+    assert ">Girls</td>" in text
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"kind": "pie"}, "picture 'one': kind is 'pie'; allowed are intervals, event_study, "
-         "balance, flow, overlap"),
+         "balance, flow, curve, overlap"),
         ({"name": "../x"}, "picture '../x': a name has lower-case letters, digits and hyphens "
          "only"),
         ({"alt": " "}, "picture 'one': give it a title and a text alternative"),

@@ -248,6 +248,10 @@ def test_propose_writes_candidates_and_shows_what_would_leave(tmp_path):
     shown = proposal._repr_html_()
     assert "1,265" in shown
     assert "1,263" not in shown
+    assert ">c</td>" in shown  # where the count is hidden
+    named = publish.propose("", effects=pd.DataFrame([row]), titles={row["outcome"]: "Spelling"})
+    assert ">Spelling</td>" in named._repr_html_()
+    assert "(spelling; " in named._repr_html_()
     assert "Hidden: n_pupils: hidden in 1 of 2 rows" in shown
 
 

@@ -82,7 +82,7 @@ def estimate(**changes):
 def test_estimate_sentence_gives_interval_n_and_method():
     assert estimate().sentence() == (
         "maths, small against regular: −7.73 points (95% interval −13.03 to −2.43; p = .005; "
-        "5,871 rows in 79 clusters; OLS, CR2 by school (Satterthwaite df))."
+        "5,871 pupils in 79 clusters; OLS, CR2 by school (Satterthwaite df))."
     )
 
 

@@ -176,9 +176,11 @@ def test_robustness_of_a_wrong_roster_is_refused(trial):
 
 def test_specifications_picture_says_the_finding(trial):
     found = trials.robustness(trial, **GIVEN, reference="Usual practice", **FAST)
-    picture = pictures.specifications(found, {"post": "Maths", "Read Aloud": "reading aloud"})
-    assert picture.title == "The answer holds in 8 of 8 analyses"
-    assert "(Maths, reading aloud against Usual practice)" in picture.alt
+    picture = pictures.specifications(found, 0.1)
+    assert picture.title == "Better than similar in 8 of 8 analyses"
+    assert "(post, Read Aloud against Usual practice)" in picture.alt
+    assert list(picture.table["primary"]) == [True] + [False] * 7
+    assert (picture.table["worthwhile"] == 0.1).all()
     assert picture.table["label"].iloc[0] == "As planned, complete cases (primary)"
     again = Picture.from_json(picture.to_json())
     pd.testing.assert_frame_equal(again.table, picture.table)

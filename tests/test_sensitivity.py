@@ -193,10 +193,9 @@ def test_pictures_of_claim_and_checks_say_the_finding(panel, checks):
     gain, anyway = (ev.words.number(x, 1, sign=True) for x in (found.gain, found.expected))
     assert claim.title == f"Maths: of {gain}, {anyway} was to be expected anyway"
     assert claim.table["estimate"].tolist() == [found.gain, found.expected, answer.estimate]
-    shown = ev.pictures.checks(
-        checks, n_pupils=400.0, verdict="better than similar", worthwhile=3.0
-    )
+    shown = ev.pictures.checks(checks, n_pupils=400.0, worthwhile=3.0)
     assert shown.title == checks.headline()
+    assert shown.table["verdict"].iloc[0] == "better than similar"
     assert shown.table["label"].iloc[-1] == "Placebo: an outcome it cannot change"
     for picture in (claim, shown):
         assert picture.svg().startswith("<svg")

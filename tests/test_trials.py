@@ -113,7 +113,13 @@ def test_itt_with_three_arms_holds_the_third_apart(trial):
     np.testing.assert_allclose(numbers(found), numbers(by_hand), rtol=1e-10)
     assert found.n_treated == (three["arm"] == 1).sum()
     assert found.n_control == (three["arm"] == 0).sum()
-    assert found.n_obs == len(three)
+    compared = three[three["arm"] < 2]
+    assert (found.n_obs, found.n_clusters) == (len(compared), compared["school"].nunique())
+    holes = three.assign(post=three["post"].mask(three.index % 50 == 0))
+    lost = holes.loc[holes["arm"] < 2, "post"].isna().sum()
+    assert trials.itt(holes, arm=1, **GIVEN).caveats == (
+        f"{lost} of {len(compared)} pupils have no record of post and are left out",
+    )
 
 
 def test_itt_with_missing_values_counts_what_is_left_out(trial):
@@ -125,9 +131,9 @@ def test_itt_with_missing_values_counts_what_is_left_out(trial):
     n = len(trial)
     found = trials.itt(holes, **GIVEN)
     assert found.caveats == (
-        f"5 of {n} pupils have no post and are left out",
-        f"2 of {n} pupils have no pre and are left out",
-        f"1 of {n} pupils has no school and is left out",
+        f"5 of {n} pupils have no record of post and are left out",
+        f"2 of {n} pupils have no record of pre and are left out",
+        f"1 of {n} pupils has no record of school and is left out",
     )
     np.testing.assert_allclose(
         numbers(found), numbers(trials.itt(trial.drop([*range(7), 50]), **GIVEN)), rtol=1e-9
@@ -144,7 +150,7 @@ def test_itt_with_one_armed_strata_says_so(trial):
     strata = trial["block"].where(trial["school"] != 19, 9)
     found = trials.itt(trial.assign(block=strata), strata="block", **GIVEN)
     assert found.caveats == (
-        "1 of 6 strata have only one of the two arms and add nothing to the comparison",
+        "1 of 6 strata has only one of the two arms and adds nothing to the comparison",
     )
 
 

@@ -79,7 +79,7 @@ def test_effect_sentence_one_month_less_and_acronym():
     }  # fmt: skip
     assert words.effect_sentence(row, outcome="GCSE maths") == (
         "Pupils offered the programme made about 1 month’s less progress than similar pupils "
-        "(GCSE maths; 95% interval −1)."
+        "(GCSE maths; 95% interval −1 to just below 0)."
     )
 
 
@@ -110,3 +110,24 @@ def test_months_range_says_on_which_side_of_nought_it_lies():
     assert words.months_range(0.005, 0.12) == "just above 0 to +2"
     assert words.months_range(-0.12, -0.001) == "−2 to just below 0"
     assert words.months_range(-0.001, 0.12) == "0 to +2"
+
+
+def test_sentence_of_a_trial_uses_one_table_for_size_range_and_least_effect():
+    row = ROW | {"months": 0.0, "es_lower": -0.03, "es_upper": 0.07}
+    assert "95% interval 0 to +1" in words.effect_sentence(row)
+    assert "95% interval −1 to +1" in words.effect_sentence(row | {"estimand": "att"})
+    # SE .0119, times 2.96: .035 SD could have been detected, which a trial report calls nought.
+    tight = row | {"es_lower": -0.025, "es_upper": 0.025}
+    assert words.detectable(tight) == pytest.approx(0.035, abs=5e-4)
+    assert "detected an effect of 0.04 SD or more" in words.effect_sentence(tight)
+    assert "detected 1 month or more" in words.effect_sentence(tight | {"estimand": "att"})
+
+
+def test_headline_is_the_outcome_and_the_finding():
+    assert words.headline(ROW, outcome="Maths test") == "Maths test: too little data to tell"
+    row = ROW | {"verdict": "worse than similar"}
+    assert words.headline(row) == "Mathematics: worse than similar pupils"
+
+
+def test_capital_changes_the_first_letter_only():
+    assert [words.capital(text) for text in ("a B", "", "4 of")] == ["A B", "", "4 of"]

@@ -6,6 +6,7 @@ Rooms
 -----
 readers, register : read and check what people hold
 effects, trials, matching, impact : numbers
+pictures, report : how a notebook shows them
 disclosure : what may leave
 base : read the released evidence base
 propose, publish : hand results over for release
@@ -24,6 +25,7 @@ _ROOMS = {
     "matching": "evidence.methods.matching",
     "impact": "evidence.methods.impact",
     "pictures": "evidence.methods.pictures",
+    "report": "evidence.methods.report",
     "disclosure": "evidence.release.disclosure",
     "base": "evidence.release.base",
     "Picture": "evidence.show.picture:Picture",

@@ -15,6 +15,9 @@ control = "0"
 arm = "1"
 baseline = "Prettest"
 {more}
+[programme.{name}.parameters.labels]
+Prettest = "Test before the start"
+Percentage_Attendance = "Percentage of sessions attended"
 [[programme.{name}.outcomes]]
 name = "Posttest"
 title = "Test"
@@ -41,3 +44,41 @@ MST = TRIALS.format(
 BARE = TRIALS.format(
     name="bare", title="Scores and arms, nothing else", file="mstData.csv", more=""
 ).replace('baseline = "Prettest"', "")
+THREE = """\
+[programme.three]
+title = "A trial of three arms"
+phase = "not stated"
+lead = "nobody: it is simulated"
+about = "Pupils by lot; of those offered reading aloud, the weak are seldom measured."
+cost = 0
+design = "randomised"
+notebook = "trial"
+simulated = true
+[programme.three.parameters]
+lot = "simple"
+treatment = "arm"
+control = "ctl"
+arm = "new"
+baseline = "pre"
+[programme.three.parameters.labels]
+ctl = "As usual"
+new = "Reading aloud"
+oth = "Reading alone"
+pre = "Test before"
+[[programme.three.outcomes]]
+name = "post"
+title = "Reading test"
+unit = "sd"
+smallest_worthwhile = 0.1
+primary = true
+[[programme.three.outcomes]]
+name = "enj"
+title = "Enjoys reading"
+unit = "pp"
+smallest_worthwhile = 5.0
+attainment = false
+[[programme.three.cohorts]]
+name = "2019"
+title = "2018/19"
+files = { pupils = "three.csv" }
+"""

@@ -1,11 +1,14 @@
 """Whole reports on real and simulated input: register in, effects out, as `evidence run` does."""
 
+import html
 import json
+import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from registers import BARE, CRT, MST
+from registers import BARE, CRT, MST, THREE
 
 import evidence as ev
 from evidence.data.sample import make
@@ -59,6 +62,62 @@ def effects_of(jobs, project):
     assert [outcome.error for outcome in outcomes] == [""] * len(jobs)
     frames = [pd.read_parquet(job.folder(project.runs) / "effects.parquet") for job in jobs]
     return pd.concat(frames, ignore_index=True)
+
+
+def pages_of(job, project):
+    """Return what each cell of the executed notebook shows, as HTML, in order."""
+    notebook = json.loads((job.folder(project.runs) / "notebook.ipynb").read_text())
+    outputs = [out for cell in notebook["cells"] for out in cell.get("outputs", [])]
+    assert all(out["output_type"] != "stream" for out in outputs)
+    return [html.unescape("".join(out["data"]["text/html"])) for out in outputs]
+
+
+def test_report_begins_with_the_answer_and_shows_nothing_that_is_empty(tmp_path, rng):
+    n = 900
+    arm = rng.permutation(np.repeat(["ctl", "new", "oth"], n // 3))
+    pre = rng.normal(0, 1, n)
+    pre -= pd.Series(pre).groupby(arm).transform("mean")  # as alike as can be when drawn
+    post = 0.7 * pre + rng.normal(0, 0.7, n)
+    gone = (arm == "new") & (pre < 0) & (rng.random(n) < 0.85)
+    pupils = pd.DataFrame(
+        {
+            "arm": arm,
+            "pre": pre,
+            "post": np.where(gone, np.nan, post),
+            "enj": (rng.random(n) < 0.5) * 1,
+        }
+    )
+    pupils.to_csv(tmp_path / "three.csv", index=False)
+    (tmp_path / "register.toml").write_text(THREE)
+    project = Project(
+        register=tmp_path / "register.toml",
+        data=tmp_path,
+        notebooks=ROOT / "notebooks",
+        runs=tmp_path / "runs",
+    )
+    (job,) = plan(project)
+    effects_of([job], project)
+    pages = pages_of(job, project)
+    first, everything = pages[0], "\n".join(pages)
+    assert first.index("Simulated data.") < first.index("A trial of three arms · 2018/19")
+    assert first.index("2018/19") < first.index("Reading test: ") < first.index("of 5, ")
+    # Alike as drawn, but far apart once the weak are gone: what is analysed counts.
+    assert "does not meet (high attrition" in first
+    assert "SD apart in Test before at the start)" in first
+    assert "have no record of Reading test" in first
+    assert f"of {np.isin(arm, ['ctl', 'new']).sum()} pupils" in first
+    for text in (
+        "Reading alone (not compared)",
+        "p, Romano–Wolf",
+        "What if those not measured differ",
+        "Reading test, Reading aloud against As usual: ",
+    ):
+        assert text in everything
+    for heading in ("For whom?", "What if it was received", "Analyses left out"):
+        assert heading not in everything
+    shown = re.sub(r"<[^>]*>", " ", everything)
+    assert not re.search(r"\b(post|enj|pre|ctl|new|oth|nan)\b|\de[-+]\d", shown)
+    assert not re.search(r"(?<![\w–])-\d", shown)  # a minus sign is a minus sign
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ class OddsRatio(Estimate):
             f"{self.outcome}, {self.treatment}: odds ratio {middle} ({100 * self.level:g}% "
             f"interval {low} to {high}; {words.p_value(self.p_value)}; "
             f"{100 * self.share_treated:.0f}% against {100 * self.share_control:.0f}%; "
-            f"{self.n_obs:,} rows; {self.method})."
+            f"{self.n_obs:,} pupils; {self.method})."
         )
 
     def cox_index(self) -> Estimate:

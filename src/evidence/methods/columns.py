@@ -270,23 +270,27 @@ def _only(found: list[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def complete(have: dict[str, np.ndarray], n: int, what: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def complete(
+    have: dict[str, np.ndarray], counted: np.ndarray, what: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return which rows have everything, and a sentence for each column that lacks something.
 
     Parameters
     ----------
     have : dict
         For each column a mask of the rows that have a value, in the order to count them.
-    n : int
-        Rows.
+    counted : ndarray of bool, shape (n,)
+        The rows that the sentences speak of.
     what : str
         What a row is, in the plural.
     """
-    keep, notes = np.ones(n, bool), []
+    keep, n, notes = np.ones(len(counted), bool), counted.sum(), []
     for name, present in have.items():
-        if lost := int((keep & ~present).sum()):
+        if lost := int((keep & ~present & counted).sum()):
             verbs = ("has", "is") if lost == 1 else ("have", "are")
-            notes.append(f"{lost:,} of {n:,} {what} {verbs[0]} no {name} and {verbs[1]} left out")
+            notes.append(
+                f"{lost:,} of {n:,} {what} {verbs[0]} no record of {name} and {verbs[1]} left out"
+            )
         keep &= present
     return keep, tuple(notes)
 

@@ -11,7 +11,8 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods import columns
 from evidence.methods.effects import pooled_variance
-from evidence.methods.results import Attrition, Balance, Flow
+from evidence.methods.losses import Attrition, Flow
+from evidence.methods.results import Balance
 
 # WWC Procedures Handbook 4.0, table II.1: largest differential loss, in points, that is low, at
 # an overall loss of 0, 1, … 57 per cent.
@@ -129,13 +130,13 @@ def flow(
     assigned : DataFrame
         One row a pupil assigned, whether or not measured.
     treatment, outcome, baseline, covariates, cluster, reference, arm
-        As in :func:`evidence.methods.trials.itt`.
+        As in :func:`evidence.methods.trials.itt`; without `reference` and `arm` no arm comes first.
 
     Returns
     -------
     Flow
-        Stages "assigned", "outcome known" and, with a baseline or covariates, "analysed". Where
-        the reference or the arm is named those two come first, the reference before the arm.
+        Stages "assigned", "outcome known" and, with a baseline or covariates, "analysed"; the arm
+        asked about, the reference, then the others.
 
     Raises
     ------
@@ -147,24 +148,26 @@ def flow(
     if missing := int(assigned[treatment].isna().sum()):
         raise EvidenceError(f"column {treatment!r}: {missing} rows have no arm")
     codes, labels = columns.factor(assigned, treatment)
-    order = list(range(len(labels)))
+    further: tuple[str, ...] = ()
+    order = labels
     if reference is not None or arm is not None:
         arms = columns.arms(assigned, treatment, reference, arm)
-        order = [labels.index(name) for name in (arms.reference, arms.arm, *arms.further)]
+        further, order = arms.further, [arms.arm, arms.reference, *arms.further]
     known = ~np.isnan(columns.numbers(assigned, outcome))
-    stages = {"assigned": np.ones(len(assigned), bool), "outcome known": known}
+    stages = {"assigned": ("", np.ones(len(assigned), bool)), "outcome known": (outcome, known)}
     if covariates:
-        stages["analysed"] = known & columns.covariates(assigned, covariates)[2]
+        complete = known & columns.covariates(assigned, covariates)[2]
+        stages["analysed"] = (" or ".join(covariates), complete)
     schools = None if cluster is None else columns.factor(assigned, cluster)[0]
     rows = []
-    for stage, reached in stages.items():
-        for code in order:
-            here = reached & (codes == code)
-            row = {"stage": stage, "arm": labels[code], "n_pupils": int(here.sum())}
+    for stage, (lacking, reached) in stages.items():
+        for label in order:
+            here = reached & (codes == labels.index(label))
+            row = {"stage": stage, "arm": label, "n_pupils": int(here.sum())}
             if schools is not None:
                 row["n_schools"] = len(np.setdiff1d(schools[here], [-1]))
-            rows.append(row)
-    return Flow(table=pd.DataFrame(rows))
+            rows.append(row | {"lost_for": lacking})
+    return Flow(table=pd.DataFrame(rows), further=further)
 
 
 def attrition(

@@ -191,7 +191,8 @@ def row(
         Counts behind the row. Pupils default to the estimate's rows for trials and are unknown
         otherwise; schools default to its clusters, where it has any.
     attainment : bool
-        False for outcomes such as attendance: they are never told in months.
+        False for outcomes such as attendance: they are never told in months. Trials are told by
+        the table of EEF trial reports, other studies by the Toolkit's.
     labels : mapping, optional
         Names of columns and arms in words, put into caveats and method.
 
@@ -246,7 +247,7 @@ def row(
         "effect_size": es,
         "es_lower": low,
         "es_upper": high,
-        "months": months(es) if attainment else nan,
+        "months": months(es, words.months_table(estimate.estimand)) if attainment else nan,
         "n_pupils": nan if n_pupils is None else float(n_pupils),
         "n_schools": nan if n_schools is None else float(n_schools),
         "verdict": said,

@@ -64,10 +64,14 @@ def answer(
     if trial.strata is not None:
         seen = [np.bincount(trial.strata, arm) > 0 for arm in (trial.treated, trial.control)]
         if alone := int((~(seen[0] & seen[1])).sum()):
+            verbs = ("has", "adds") if alone == 1 else ("have", "add")
             caveats.append(
-                f"{alone} of {len(seen[0])} strata have only one of the two arms and add nothing "
-                "to the comparison"
+                f"{alone} of {len(seen[0])} strata {verbs[0]} only one of the two arms and "
+                f"{verbs[1]} nothing to the comparison"
             )
+    compared = trial.treated | trial.control
+    n_obs = int(compared.sum())
+    clusters = None if trial.cluster is None else np.unique(trial.cluster[compared])
     if df < 4:
         caveats.append("fewer than 4 degrees of freedom: read the interval with great caution")
     return Estimate(
@@ -84,8 +88,8 @@ def answer(
         ci_lower=lower,
         ci_upper=upper,
         level=float(level),
-        n_obs=made.n_obs,
-        n_clusters=trial.n_clusters,
+        n_obs=n_obs,
+        n_clusters=n_obs if clusters is None else len(clusters),
         n_treated=int(trial.treated.sum()),
         n_control=int(trial.control.sum()),
         caveats=tuple(caveats),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,11 @@ from scipy.optimize import brentq
 
 from evidence.errors import EvidenceError
 from evidence.methods import chained, columns, inference, participants
-from evidence.methods.results import Estimate, page
+from evidence.methods.results import Estimate, axes, page
 from evidence.show import words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _MOST_STRATA = 200
 _GIVEN = ("outcome", "treatment", "baseline", "covariates", "cluster", "strata", "weights")
@@ -74,9 +78,15 @@ class Sensitivity:
         way = "better" if self.tipping > 0 else "worse"
         change = "exclude" if none else "include"
         return (
-            f"The interval would only {change} no effect if the treated who were not measured did "
-            f"{size} SD {way} than expected."
+            f"If the treated who were not measured did {size} SD {way} than expected, or more than "
+            f"that, the interval would {change} no effect."
         )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the curve with its interval."""
+        from evidence.show import figures
+
+        return figures.draw_curve(self.table, axes(ax))
 
     def _repr_html_(self) -> str:
         return page(self.sentence(), self.table, self.at_zero.caveats)
@@ -260,8 +270,8 @@ def _tables(data, auxiliary, imputations, seed, trial):
     for name in scores:
         if ready[name].isna().all():
             raise EvidenceError(f"column {name!r} has no value at all, so none can be imputed")
-    lost = ready[scores].isna().any(axis=1).to_numpy()
     arms = columns.arms(ready, str(given["treatment"]), **arms_of)
+    lost = ready[scores].isna().any(axis=1).to_numpy() & (arms.treated | arms.control)
     blocks = [arms.treated[:, None], arms.others]
     if strata and strata != (given["cluster"],):  # else the random intercept stands for it
         code = ready.groupby(list(strata), sort=True).ngroup().to_numpy()

@@ -47,6 +47,20 @@ class Cace(Estimate):
     dosage_treated: float
     dosage_control: float
 
+    def sentence(self) -> str:
+        """Say the effect as :class:`Estimate` does, then what the offer changed and how surely."""
+        amounts = (self.dosage_treated, self.dosage_control, self.first_stage)
+        treated, control, first = (words.number(x, 2) for x in amounts)
+        f = self.first_stage_f
+        strength = "without limit" if math.isinf(f) else f"{f:,.0f}" if f >= 10 else f"{f:.1f}"
+        lower, upper = _ends(self.ar_lower, self.ar_upper)
+        return (
+            # Named, as a class with slots has no plain super() inside it.
+            f"{Estimate.sentence(self)} Received on average: {treated} where offered, {control} "
+            f"elsewhere; the offer added {first} (first-stage F {strength}). Interval that holds "
+            f"however weak the offer (Anderson–Rubin): {lower} to {upper}."
+        )
+
 
 def cace(
     data: pd.DataFrame,
@@ -154,14 +168,14 @@ def cace(
     lower, upper = (scale * end for end in forms.anderson_rubin(level))
     strength = forms.dosage**2 / forms.var_dosage if forms.var_dosage > 0 else math.inf
     caveats = list(plain.caveats)
-    what = f"one more of {dosage}"
+    what = f"each unit of {dosage}"
     if threshold is not None:
         what = f"at least {threshold:g} of {dosage}"
         caveats.append(f"those below {threshold:g} of {dosage} are taken to have gained nothing")
     elif np.isin(taken, (0, 1)).all():
         what = dosage
     if strength < _WEAK:
-        ends = (words.number(end, 2, sign=True).replace("inf", "∞") for end in (lower, upper))
+        ends = _ends(lower, upper)
         caveats.append(
             f"the offer changed {dosage} too little to rely on (first-stage F {strength:.1f}, "
             f"below 10): read the Anderson–Rubin interval instead, {' to '.join(ends)}"
@@ -186,6 +200,11 @@ def cace(
         dosage_treated=float(taken[trial.treated].mean()),
         dosage_control=float(taken[trial.control].mean()),
     )
+
+
+def _ends(lower: float, upper: float) -> list[str]:
+    digits = 3 if max(abs(lower), abs(upper)) < 0.1 else 2  # as an estimate's own interval
+    return [words.number(end, digits, sign=True).replace("inf", "∞") for end in (lower, upper)]
 
 
 def _without(trial: Participants, dosage: str) -> Participants:

@@ -53,10 +53,11 @@ class Missingness:
         """Say how many are missing, where, and whether it goes with what is known."""
         n, lost = (int(self.arms[name].sum()) for name in ("n_pupils", "n_missing"))
         if not lost:
-            return f"All {n:,} pupils have {self.outcome}."
+            return f"All {n:,} pupils have a record of {self.outcome}."
         shares = ", ".join(f"{100 * row.share:.1f}% in {row.arm}" for row in self.arms.itertuples())
         start = (
-            f"{lost:,} of {n:,} pupils ({100 * lost / n:.1f}%) have no {self.outcome}: {shares}."
+            f"{lost:,} of {n:,} pupils ({100 * lost / n:.1f}%) have no record of {self.outcome}: "
+            f"{shares}."
         )
         if self.p_value != self.p_value:
             return f"{start} Too few pupils or schools to test what goes with being missing."
@@ -73,7 +74,8 @@ class Missingness:
         )
 
     def _repr_html_(self) -> str:
-        return page(self.sentence(), self.model, self.caveats)
+        more = {"estimate": "percentage points more missing"}
+        return page(self.sentence(), self.model.rename(columns=more), self.caveats)
 
 
 def missingness(
@@ -156,10 +158,13 @@ def missingness(
     _, p_value, lower, upper = inference.t_test(estimate, found.std_error, found.df, level)
     labels = [arms.contrast, *np.delete(np.array([*names, *trial.names], dtype=object), gone)]
     parts = (100 * estimate, 100 * found.std_error, found.df, p_value, 100 * lower, 100 * upper)
+    unknown = {  # a column that became several is named once
+        name.partition(": ")[0]: n for name, n in zip(names, gaps.sum(axis=0), strict=True) if n
+    }
     notes = [
-        f"{n:,} of {len(data):,} pupils have no {name}; its mean stands in"
-        for name, n in zip(names, gaps.sum(axis=0), strict=True)
-        if n
+        f"{n:,} of {len(data):,} pupils {'has' if n == 1 else 'have'} no record of {name}; its "
+        "mean stands in"
+        for name, n in unknown.items()
     ]
     return Missingness(
         arms=shares,

@@ -99,7 +99,7 @@ def read_panel(
         if (weight < 0).any():
             raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
-    keep, caveats = columns.complete(have, len(panel), "rows")
+    keep, caveats = columns.complete(have, np.ones(len(panel), bool), "rows")
     if overlap:
         named = columns.listed(overlap)
         which = ", ".join(named) if len(named) <= _NAMED else f"{len(named)} other programmes"

@@ -129,7 +129,7 @@ def read(
         if (weight < 0).any():
             raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
-    keep, caveats = columns.complete(have, len(data), "pupils")
+    keep, caveats = columns.complete(have, arms.treated | arms.control, "pupils")
     for mask, which in ((arms.treated, "treated arm"), (arms.control, "reference arm")):
         if (mask & keep).sum() < 2:
             raise EvidenceError(

@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from evidence.methods.effects import verdict
+from evidence.methods.imputation import Sensitivity
+from evidence.methods.losses import Flow
 from evidence.methods.past import Rebound
-from evidence.methods.results import Balance, Estimate, EventStudy, Flow
+from evidence.methods.results import Balance, Estimate, EventStudy
 from evidence.methods.robustness import Robustness
 from evidence.methods.sensitivity import Checks
 from evidence.show import words
@@ -43,8 +45,8 @@ def effects(rows: pd.DataFrame, outcomes: Sequence[Mapping[str, Any]]) -> Pictur
     Returns
     -------
     Picture
-        Titled by the verdict on the primary outcome. The grey band of no worthwhile difference is
-        drawn where the register states it in standard deviations.
+        Titled by the verdict on the primary outcome. What the register states of another unit than
+        the standard deviation is carried over by the widths of the two intervals.
     """
     entries = {entry["name"]: entry for entry in outcomes}
     titles = rows["outcome"].map(lambda name: entries[name]["title"])
@@ -56,6 +58,10 @@ def effects(rows: pd.DataFrame, outcomes: Sequence[Mapping[str, Any]]) -> Pictur
             "ci_lower": rows["es_lower"],
             "ci_upper": rows["es_upper"],
             "verdict": rows["verdict"],
+            "worthwhile": [
+                worthwhile(row, entries[row["outcome"]]) for row in rows.to_dict("records")
+            ],
+            "primary": rows["primary"],
             "unit": "sd",
             "n_pupils": rows["n_pupils"],
             "n_schools": rows["n_schools"],
@@ -63,10 +69,6 @@ def effects(rows: pd.DataFrame, outcomes: Sequence[Mapping[str, Any]]) -> Pictur
     )
     primary = rows.iloc[0]
     first = entries[primary["outcome"]]
-    axes = ()
-    if first["unit"] == "sd":
-        table.insert(5, "worthwhile", first["smallest_worthwhile"])
-        axes = ("worthwhile",)
     said = "; ".join(
         f"{row.label}: {words.number(row.estimate, 2, sign=True)} standard deviations, interval "
         f"{words.number(row.ci_lower, 2, sign=True)} to {words.number(row.ci_upper, 2, sign=True)}"
@@ -81,8 +83,16 @@ def effects(rows: pd.DataFrame, outcomes: Sequence[Mapping[str, Any]]) -> Pictur
         counts=("n_pupils",),
         statistics=_INTERVAL,
         schools=("n_schools",),
-        axes=axes,
+        axes=("worthwhile",),
     )
+
+
+def worthwhile(row: Mapping[str, Any], entry: Mapping[str, Any]) -> float:
+    """Return the smallest worthwhile effect in SD, to two decimals; NaN where it is not known."""
+    width = row["ci_upper"] - row["ci_lower"]
+    if entry["unit"] == "sd" or not width > 0:
+        return float(entry["smallest_worthwhile"]) if entry["unit"] == "sd" else math.nan
+    return round(entry["smallest_worthwhile"] * (row["es_upper"] - row["es_lower"]) / width, 2)
 
 
 def event_study(
@@ -167,21 +177,55 @@ def balance(found: Balance, labels: Mapping[str, str] | None = None) -> Picture:
     )
 
 
-def flow(found: Flow, labels: Mapping[str, str] | None = None) -> Picture:
-    """Picture the participant flow; `labels` names arms."""
+def flow(found: Flow) -> Picture:
+    """Picture the participant flow."""
     table = found.to_frame()
-    table["arm"] = [words.relabel(name, labels or {}) for name in table["arm"]]
-    totals = table.groupby("stage", sort=False)["n_pupils"].sum()
-    share = totals.iloc[-1] / totals.iloc[0]  # told to 5%: exact shares tell exact counts
+    if found.further:
+        table["arm"] = [f"{a} (not compared)" if a in found.further else a for a in table["arm"]]
+    totals = found.totals()
+    # Told from rounded counts: an exact share of a small trial tells exact counts.
+    first, last = (math.floor(totals.iloc[place] / 5 + 0.5) for place in (0, -1))
+    share = f"{100 * last / first:.0f}%" if first else "none"
+    if totals.iloc[-1] == totals.iloc[0]:
+        share = "All"
+    elif share == "100%":
+        share = "Nearly all"
+    whose = " compared" if found.further else ""
     return Picture(
         name="flow",
         kind="flow",
-        title=f"About {5 * round(20 * share)}% of pupils are in the analysis",
+        title=f"{share} {'of the ' if '%' in share else ''}pupils{whose} are in the analysis",
         alt="Participant flow: pupils and schools of each group from assignment to analysis, as in "
         "the table.",
         table=table,
         counts=("n_pupils",),
         schools=("n_schools",) if "n_schools" in table else (),
+    )
+
+
+def sensitivity(found: Sensitivity) -> Picture:
+    """Picture the effect by what is assumed of the treated who were not measured.
+
+    For the report: no count stands behind its rows, so a release refuses it.
+    """
+    low, high = (words.number(x, 2, sign=True) for x in found.table["estimate"].iloc[[0, -1]])
+    held = found.tipping != found.tipping
+    size = "" if held else words.number(abs(found.tipping), 2)
+    title = (
+        "Nothing assumed of the treated pupils not measured changes the answer"
+        if held
+        else f"The answer changes if treated pupils not measured did {size} SD "
+        f"{'better' if found.tipping > 0 else 'worse'} than expected"
+    )
+    return Picture(
+        name="not-measured",
+        kind="curve",
+        title=title,
+        alt=f"Effect size with its interval against the shift assumed for treated pupils who were "
+        f"not measured; it runs from {low} to {high} SD. {found.sentence()}",
+        table=found.to_frame(),
+        statistics=_INTERVAL,
+        axes=("delta",),
     )
 
 
@@ -214,24 +258,40 @@ def overlap(found: pd.DataFrame, most: int = 12) -> Picture:
     )
 
 
-def specifications(found: Robustness, labels: Mapping[str, str] | None = None) -> Picture:
-    """Picture the primary effect by every sensible analysis; `labels` names columns and arms."""
-    table = found.to_frame()[["label", *_INTERVAL, "n_pupils"]].assign(unit="sd")
+def specifications(found: Robustness, smallest_worthwhile: float = math.nan) -> Picture:
+    """Picture the primary effect by every sensible analysis.
+
+    Parameters
+    ----------
+    found : Robustness
+    smallest_worthwhile : float
+        In SD: the grey band, and what decides each verdict. Where it is not known no analysis can
+        say that there is no worthwhile difference.
+    """
+    least = smallest_worthwhile if smallest_worthwhile > 0 else 1e-9
+    table = found.to_frame()[["label", *_INTERVAL, "n_pupils", "primary"]]
+    table = table.assign(
+        verdict=[verdict(row.ci_lower, row.ci_upper, least) for row in table.itertuples()],
+        worthwhile=smallest_worthwhile,
+        unit="sd",
+    )
     said = "; ".join(
         f"{row.label}: {words.number(row.estimate, 2, sign=True)}, interval "
         f"{words.number(row.ci_lower, 2, sign=True)} to {words.number(row.ci_upper, 2, sign=True)}"
         for row in table.itertuples()
     )
-    what = words.relabel(f"{found.outcome}, {found.treatment}", labels or {})
+    same = (table["verdict"] == table["verdict"].iloc[0]).sum()
+    left = f" Not possible with these data: {'; '.join(found.skipped)}." if found.skipped else ""
     return Picture(
         name="specifications",
         kind="intervals",
-        title=found.headline(),
-        alt=f"Effect sizes with their intervals by analysis ({what}), in standard deviations. "
-        f"{said}.",
+        title=f"{words.capital(table['verdict'].iloc[0])} in {same} of {len(table)} analyses",
+        alt=f"Effect sizes with their intervals by analysis ({found.outcome}, {found.treatment}), "
+        f"in standard deviations. {said}.{left}",
         table=table,
         counts=("n_pupils",),
         statistics=_INTERVAL,
+        axes=("worthwhile",),
     )
 
 
@@ -281,7 +341,7 @@ def claim(
     )
 
 
-def checks(found: Checks, *, n_pupils: float, verdict: str, worthwhile: float) -> Picture:
+def checks(found: Checks, *, n_pupils: float, worthwhile: float) -> Picture:
     """Picture the primary effect by other analyses, and the placebos below.
 
     Parameters
@@ -289,10 +349,9 @@ def checks(found: Checks, *, n_pupils: float, verdict: str, worthwhile: float) -
     found : Checks
     n_pupils : float
         Of the schools that took part, since the start.
-    verdict : str
-        On the primary effect: it gives the colour.
     worthwhile : float
-        Smallest worthwhile effect, in the unit of the estimates.
+        Smallest worthwhile effect, in the unit of the estimates: it decides each verdict, and so
+        the colour.
     """
     shown = found.to_frame()
     placebo = shown["kind"] == "placebo"
@@ -300,7 +359,9 @@ def checks(found: Checks, *, n_pupils: float, verdict: str, worthwhile: float) -
         {
             "label": shown["label"].where(~placebo, "Placebo: " + shown["label"].str.lower()),
             **{name: shown[name] for name in _INTERVAL},
-            "verdict": np.where(placebo, "no worthwhile difference", verdict),
+            "verdict": [
+                verdict(row.ci_lower, row.ci_upper, worthwhile) for row in shown.itertuples()
+            ],
             "unit": found.unit,
             "worthwhile": worthwhile,
             "n_pupils": n_pupils,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evidence.show import words
+from evidence.show import plain, words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +47,8 @@ class Estimate:
     ci_lower, ci_upper, level : float
         Interval of level `level`, a proportion.
     n_obs, n_clusters : int
-        Rows and clusters analysed; without clusters every row is one.
+        Rows and clusters compared; without clusters every row is one. The further arms of a trial
+        are no part of them.
     n_treated, n_control : int
         Rows in the arm asked about and in the reference.
     caveats : tuple of str
@@ -86,29 +87,32 @@ class Estimate:
 
     def sentence(self) -> str:
         """Say contrast, estimate, interval, n and method."""
-        digits = 2 if self.unit == "sd" else 1 if abs(self.estimate) >= 10 else 2
+        digits = 1 if self.unit != "sd" and abs(self.estimate) >= 10 else 2
+        digits += max(abs(self.ci_lower), abs(self.ci_upper)) < 0.1  # an effect for one per cent
         middle, low, high = (
             words.number(x, digits, sign=True)
             for x in (self.estimate, self.ci_lower, self.ci_upper)
         )
         where = f" in {self.n_clusters:,} clusters" if self.n_clusters < self.n_obs else ""
+        who = "rows" if self.estimand == "att" else "pupils"
         return (
             f"{self.outcome}, {self.treatment}: {middle} {_UNITS[self.unit]} "
             f"({100 * self.level:g}% interval {low} to {high}; {words.p_value(self.p_value)}; "
-            f"{self.n_obs:,} rows{where}; {self.method})."
+            f"{self.n_obs:,} {who}{where}; {self.method})."
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the estimate and its interval."""
         from evidence.show import figures
 
-        return figures.draw_intervals(self.to_frame().assign(label=self.treatment), _axes(ax))
+        return figures.draw_intervals(self.to_frame().assign(label=self.treatment), axes(ax))
 
     def _repr_html_(self) -> str:
-        return page(self.sentence(), self.to_frame()[_SHOWN], self.caveats)
+        shown = [*_SHOWN, *(["n_clusters", "icc"] if self.n_clusters < self.n_obs else [])]
+        return page(self.sentence(), self.to_frame()[shown], self.caveats)
 
 
-_SHOWN = ["estimate", "std_error", "df", "p_value", "ci_lower", "ci_upper", "n_obs", "n_clusters"]
+_SHOWN = ["estimate", "std_error", "ci_lower", "ci_upper", "df", "p_value", "n_obs"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -182,7 +186,7 @@ class EventStudy:
         """Draw the effects by time."""
         from evidence.show import figures
 
-        return figures.draw_event_study(self.table.assign(unit=self.unit), _axes(ax))
+        return figures.draw_event_study(self.table.assign(unit=self.unit), axes(ax))
 
     def _repr_html_(self) -> str:
         return page(self.sentence(), self.table, self.caveats)
@@ -236,92 +240,14 @@ class Balance:
         """Draw the differences with the limits of .05 and .25."""
         from evidence.show import figures
 
-        return figures.draw_balance(self.table, _axes(ax))
+        return figures.draw_balance(self.table, axes(ax))
 
     def _repr_html_(self) -> str:
         return page(self.sentence(), self.table)
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Flow:
-    """How many pupils and schools of each arm reached each stage.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `stage`, `arm`, `n_pupils` and, with clusters, `n_schools`.
-    """
-
-    table: pd.DataFrame
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a stage and arm."""
-        return self.table.copy()
-
-    def sentence(self) -> str:
-        """Say how many began and how many are analysed."""
-        totals = self.table.groupby("stage", sort=False)["n_pupils"].sum()
-        return (
-            f"Of {totals.iloc[0]:,} pupils assigned, {totals.iloc[-1]:,} "
-            f"({100 * totals.iloc[-1] / totals.iloc[0]:.0f}%) are analysed."
-        )
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the participant flow (CONSORT)."""
-        from evidence.show import figures
-
-        return figures.draw_flow(self.table, _axes(ax))
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table)
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Attrition:
-    """How many were lost, and whether the arms lost alike.
-
-    Parameters
-    ----------
-    overall, treated, control, differential : float
-        Proportions lost; `differential` is the absolute difference between the arms.
-    boundary_cautious, boundary_optimistic : float
-        Largest differential at this overall loss that WWC calls low; NaN where none is.
-    cautious, optimistic : {"low", "high"}
-        The rating by each boundary.
-    treatment : str
-        The contrast.
-    n_assigned, n_analysed : int
-    """
-
-    overall: float
-    treated: float
-    control: float
-    differential: float
-    boundary_cautious: float
-    boundary_optimistic: float
-    cautious: str
-    optimistic: str
-    treatment: str
-    n_assigned: int
-    n_analysed: int
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row, a column a field."""
-        return pd.DataFrame([{field.name: getattr(self, field.name) for field in fields(self)}])
-
-    def sentence(self) -> str:
-        """Say the loss and its rating."""
-        return (
-            f"{100 * self.overall:.1f}% of {self.n_assigned:,} pupils were lost, "
-            f"{100 * self.differential:.1f} points apart between the arms: {self.cautious} "
-            f"attrition by WWC's cautious boundary, {self.optimistic} by its optimistic one."
-        )
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.to_frame())
-
-
-def _axes(ax: Axes | None) -> Axes:
+def axes(ax: Axes | None) -> Axes:
+    """Return `ax`, or the axes of a new figure."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -331,6 +257,6 @@ def _axes(ax: Axes | None) -> Axes:
 
 def page(sentence: str, table: pd.DataFrame, caveats: tuple[str, ...] = ()) -> str:
     """Return sentence, table and caveats as escaped HTML."""
-    notes = "".join(f"<li>{html.escape(caveat)}</li>" for caveat in caveats)
-    body = table.to_html(index=False, border=0, na_rep="", float_format="{:.4g}".format)
+    notes = "".join(f"<li>{html.escape(words.capital(caveat))}.</li>" for caveat in caveats)
+    body = plain.table(table)
     return f"<p>{html.escape(sentence)}</p>{body}" + (f"<ul>{notes}</ul>" if notes else "")

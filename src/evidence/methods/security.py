@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evidence.errors import EvidenceError, nearest
-from evidence.methods.results import Attrition, Balance, page
+from evidence.methods.losses import Attrition
+from evidence.methods.results import Balance, page
+from evidence.show import words
 
 # EEF classification of security, 2019: padlocks by design, and what a board is told of it.
 DESIGNS = {
@@ -77,10 +79,14 @@ class Strength:
 
     def sentence(self) -> str:
         """Say the padlocks, why any were lost, and WWC's rating."""
-        why = f": {'; '.join(self.reasons)}" if self.reasons else ""
+        return f"Security: {self.padlocks} of 5 padlocks. {self.why()}"
+
+    def why(self) -> str:
+        """Say why padlocks were lost, what is not known, and WWC's rating."""
+        reasons = "".join(f"{words.capital(reason)}. " for reason in self.reasons)
         return (
-            f"Security {self.padlocks} of 5 padlocks{why}. What Works Clearinghouse standards: "
-            f"{self.wwc} ({self.wwc_reason})."
+            f"{reasons}By the standards of the What Works Clearinghouse: {self.wwc} "
+            f"({self.wwc_reason})."
         )
 
     def _repr_html_(self) -> str:
@@ -142,7 +148,9 @@ def strength(
     unknown = []
     if mdes == mdes:
         size = round(mdes, 2)
-        columns.append((_over(size, _MDES), f"it could only have detected {size:.2f} SD or more"))
+        columns.append(
+            (_over(size, _MDES), f"the study could only have detected {size:.2f} SD or more")
+        )
     else:
         unknown.append("the smallest effect it could have detected is not known and not counted")
     if lost == lost:
@@ -153,18 +161,21 @@ def strength(
     worst = max(cost for cost, _ in columns)
     # The columns do not add up: only the worst counts, so the others say what they would cost.
     reasons = [
-        f"{cost} of 5 lost: {why}" if cost == worst else f"alone it would cost {cost}: {why}"
+        f"{_padlocks(cost)} lost because {why}"
+        if cost == worst
+        else f"alone this would have cost {_padlocks(cost)}: {why}"
         for cost, why in sorted(columns, key=lambda column: -column[0])
         if cost
     ]
     found = 5 - worst
     if threats is None:
-        unknown.append("threats to validity were not judged")
+        unknown.append("threats to validity were not judged, so this is the most it can be")
     else:
         less, judged = downgrade(threats), _judged(threats)
         named = ", ".join(f"{name} ({level})" for name, level in judged.items() if level != "low")
         if less and found:
-            reasons.append(f"{min(less, found)} more lost: threats to validity: {named}")
+            more = _padlocks(min(less, found)).replace(" ", " more ", 1)
+            reasons.append(f"{more} lost for threats to validity: {named}")
         found = max(found - less, 0)
         if left := [name for name in THREATS if name not in judged]:
             unknown.append(f"not judged and taken as low: {', '.join(left)}")
@@ -249,6 +260,11 @@ def _wwc(
     size = f"{abs(worst['effect_size']):.2f} SD apart in {worst['covariate']} at the start"
     reason = "" if worst["band"] == "fails" else ", not adjusted for"
     return fails, f"{start}, and the groups were {size}{reason}"
+
+
+def _padlocks(count: int) -> str:
+    number = ("no", "one", "two", "three", "four", "five")[count]
+    return f"{number} padlock{'' if count == 1 else 's'}"
 
 
 def _over(value: float, limits: Sequence[float]) -> int:

@@ -68,7 +68,9 @@ class Subgroups:
         return " ".join(said)
 
     def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table, (self.method,))
+        hidden = ["std_error", "df", "n_pupils", "n_clusters"]
+        shown = self.table.drop(columns=hidden).rename(columns={"estimate": "effect_size"})
+        return page(self.sentence(), shown, (self.method,))
 
 
 def subgroups(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from evidence.data.schema import (
 from evidence.errors import EvidenceError
 from evidence.release import candidates
 from evidence.release.disclosure import Safe, protect_picture
-from evidence.show import tables
+from evidence.show import plain
 from evidence.show.picture import Picture
 
 
@@ -35,17 +35,24 @@ class Proposal:
         The protected pictures.
     refused : tuple of str
         What may not leave, and why.
+    titles : mapping
+        Outcome to what people call it.
     """
 
     effects: Safe | None
     pictures: tuple[Safe, ...]
     refused: tuple[str, ...]
+    titles: Mapping[str, str]
 
     def _repr_html_(self) -> str:
         parts = ["<h3>What would leave</h3>"]
         if self.effects:
-            shown = ["outcome", "subgroup", "verdict", "n_pupils", "n_pupils_symbol", "n_schools"]
-            parts.append(tables.frame(self.effects.table[[*shown, "sentence"]]))
+            table = self.effects.table
+            hidden = table["n_pupils_symbol"]
+            table["n_pupils"] = table["n_pupils"].map("{:,.0f}".format).mask(hidden != "", hidden)
+            table["outcome"] = table["outcome"].replace(dict(self.titles))
+            shown = ["outcome", "subgroup", "verdict", "n_pupils", "n_schools", "sentence"]
+            parts.append(plain.table(table[shown]))
         notes = [f"Hidden: {line}" for line in (self.effects.suppressed if self.effects else ())]
         for safe in self.pictures:
             parts.append(f"<p>Picture {safe.picture.name}: {html.escape(safe.picture.title)}</p>")
@@ -61,6 +68,7 @@ def propose(
     effects: pd.DataFrame | Sequence[pd.DataFrame] | None = None,
     indicators: pd.DataFrame | None = None,
     pictures: Iterable[Picture] = (),
+    titles: Mapping[str, str] | None = None,
 ) -> Proposal:
     """Hand a notebook's results over as candidates; called in its last cell.
 
@@ -74,6 +82,8 @@ def propose(
         Rows in the `indicators` contract.
     pictures : iterable of Picture
         Figures, each with the table it is drawn from.
+    titles : mapping, optional
+        Outcome to what people call it, for the preview; the release takes the register's.
 
     Returns
     -------
@@ -102,7 +112,7 @@ def propose(
             (folder / f"figures/{name}.json").write_text(picture.to_json(), encoding="utf-8")
     refused, safe_effects, safe_pictures = [], None, []
     try:
-        safe_effects = candidates.protect_effects(checked) if len(checked) else None
+        safe_effects = candidates.protect_effects(checked, titles) if len(checked) else None
         candidates.protect_indicators(figures)
     except EvidenceError as error:
         refused.append(str(error))
@@ -111,4 +121,9 @@ def propose(
             safe_pictures.append(protect_picture(picture))
         except EvidenceError as error:
             refused.append(str(error))
-    return Proposal(effects=safe_effects, pictures=tuple(safe_pictures), refused=tuple(refused))
+    return Proposal(
+        effects=safe_effects,
+        pictures=tuple(safe_pictures),
+        refused=tuple(refused),
+        titles=titles or {},
+    )

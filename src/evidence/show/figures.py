@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evidence.show.words import MONTHS, number
+from evidence.show.words import MONTHS, capital, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +24,9 @@ COLOURS = {
 }
 INK = "#0B0C0C"
 BAND = "#F1F2F3"
+RULE = "#B1B4B6"
+LEADING = 13.5  # points from line to line
+_APART = 0.07  # share of the axis that two marks need between them
 
 
 def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
@@ -31,17 +36,19 @@ def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
     ----------
     frame : DataFrame
         `label`, `estimate`, `ci_lower`, `ci_upper`; optionally `verdict` (colour and dash),
-        `worthwhile` (half-width of the grey band) and `unit` ("sd" adds months along the top).
+        `worthwhile` (half-width of the row's grey band), `primary` (a bold label and a square)
+        and `unit` ("sd" adds months along the top).
     ax : Axes
         Where to draw.
     """
     shown = frame[frame["estimate"].notna()].reset_index(drop=True)
-    if "worthwhile" in shown and shown["worthwhile"].notna().any():
-        half = shown["worthwhile"].max()
-        ax.axvspan(-half, half, color=BAND, zorder=0)
-    ax.axvline(0, color="#B1B4B6", linewidth=1, zorder=1)
+    banded = "worthwhile" in shown and shown["worthwhile"].notna().any()
+    if banded:
+        places, widths = shown.index, 2 * shown["worthwhile"]
+        ax.barh(places, widths, 1, left=-shown["worthwhile"], color=BAND, linewidth=0, zorder=0)
+    ax.axvline(0, color=RULE, linewidth=1, zorder=1)
     for place, row in shown.iterrows():
-        verdict = row.get("verdict", "")
+        verdict, primary = row.get("verdict", ""), bool(row.get("primary", False))
         colour = COLOURS.get(verdict, COLOURS[""])
         unsure = verdict == "too little data"
         ax.plot(
@@ -56,42 +63,112 @@ def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
         ax.plot(
             row["estimate"],
             place,
-            "o",
+            "s" if primary else "o",
             markersize=9,
             color=colour,
             markerfacecolor="white" if unsure else colour,
             markeredgewidth=2,
             zorder=3,
         )
-    ax.set_yticks(range(len(shown)), [textwrap.fill(label, 32) for label in shown["label"]])
+        weight = "bold" if primary else "normal"
+        lines = textwrap.wrap(row["label"], 32)
+        write(ax, (0, place), lines, ha="right", shift=-8, across="axes", weight=weight)
+    ax.set_yticks([])
     ax.set_ylim(len(shown) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
     unit = shown["unit"].iloc[0] if "unit" in shown and len(shown) else ""
     ax.set_xlabel(
         {"sd": "Effect size (standard deviations)", "pp": "Percentage points"}.get(unit, "Points")
     )
+    if banded:
+        _note(ax, "Grey: no worthwhile difference")
     if unit == "sd":
         _months_axis(ax)
     return ax
 
 
+def write(
+    ax: Axes,
+    at: tuple[float, float],
+    lines: Sequence[str],
+    *,
+    ha: str = "center",
+    shift: float = 0,
+    across: str = "data",
+    **font: object,
+) -> None:
+    """Write lines about a point, each as a text of its own.
+
+    Text stays text in an SVG, so the reader's font may be wider than the one measured here: only
+    a single line keeps its anchor.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to write.
+    at : tuple of float
+        The middle line's place.
+    lines : sequence of str
+    ha : {"left", "center", "right"}
+    shift : float
+        Points to move them to the right.
+    across : {"data", "axes"}
+        Whether the first coordinate is that of the data or a fraction of the axes.
+    **font
+        Of the text, such as its weight.
+    """
+    where = ax.transData if across == "data" else ax.get_yaxis_transform()
+    for place, line in enumerate(lines):
+        down = LEADING * ((len(lines) - 1) / 2 - place)
+        ax.annotate(
+            line,
+            at,
+            (shift, down),
+            xycoords=where,
+            textcoords="offset points",
+            ha=ha,
+            va="center_baseline",
+            annotation_clip=False,
+            **font,
+        )
+
+
+def _note(ax: Axes, text: str) -> None:
+    """Say below the axis what the grey means."""
+    ax.annotate(
+        text,
+        (0.5, 0),
+        (0, -46),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=9.5,
+    )
+
+
 def _months_axis(ax: Axes) -> None:
-    """Mark along the top where each month of progress begins."""
-    starts = MONTHS["toolkit"]
+    """Mark along the top where months of progress begin.
+
+    The first month begins elsewhere in each table, and too near to nought to be told apart.
+    """
+    least = 0.13  # so that two months, at .10, are on the axis
     low, high = ax.get_xlim()
-    places = [s for s in starts if s < high] + [-s for s in starts if -s > low] + [0]
-    every = 1 if len(places) <= 4 else 2  # +1 and −1 begin too near to nought to be told apart
+    low, high = min(low, -least), max(high, least)
+    ax.set_xlim(low, high)
+    starts = MONTHS["toolkit"]
+    for step in (2, 4, 6):
+        sizes = [(starts[month - 1], month) for month in range(step, len(starts) + 1, step)]
+        both = sorted([(0.0, 0), *sizes, *((-size, -month) for size, month in sizes)])
+        marks = [(size, month) for size, month in both if low < size < high]
+        if min(b[0] - a[0] for a, b in pairwise(marks)) > _APART * (high - low):
+            break
     top = ax.secondary_xaxis("top")
-    keep = [p for p in sorted(places) if _month_at(p) % every == 0]
-    top.set_xticks(keep, [number(_month_at(p), 0, sign=True) for p in keep])
+    top.set_xticks(
+        *zip(*((size, number(month, 0, sign=True)) for size, month in marks), strict=True)
+    )
     top.set_xlabel("Months of progress")
     top.spines["top"].set_visible(False)
     top.tick_params(length=3)
-
-
-def _month_at(place: float) -> int:
-    starts = MONTHS["toolkit"]
-    return (starts.index(abs(place)) + 1) * (1 if place > 0 else -1) if place else 0
 
 
 def draw_event_study(frame: pd.DataFrame, ax: Axes) -> Axes:
@@ -106,7 +183,7 @@ def draw_event_study(frame: pd.DataFrame, ax: Axes) -> Axes:
         Where to draw.
     """
     shown = frame[frame["estimate"].notna()].sort_values("time")
-    ax.axhline(0, color="#B1B4B6", linewidth=1, zorder=1)
+    ax.axhline(0, color=RULE, linewidth=1, zorder=1)
     ax.axvline(-0.5, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for after, colour in ((False, COLOURS["too little data"]), (True, COLOURS[""])):
         part = shown[(shown["time"] >= 0) == after]
@@ -142,7 +219,7 @@ def draw_balance(frame: pd.DataFrame, ax: Axes) -> Axes:
     shown = frame[frame["effect_size"].notna()].reset_index(drop=True)
     ax.axvspan(-0.25, 0.25, color=BAND, zorder=0)
     ax.axvspan(-0.05, 0.05, color="#DEE0E2", zorder=0)
-    ax.axvline(0, color="#B1B4B6", linewidth=1, zorder=1)
+    ax.axvline(0, color=RULE, linewidth=1, zorder=1)
     sizes = shown[["before", "effect_size"]] if "before" in shown else shown[["effect_size"]]
     for name, size in sizes.items():
         ax.plot(
@@ -165,6 +242,7 @@ def draw_balance(frame: pd.DataFrame, ax: Axes) -> Axes:
     reach = max(0.3, sizes.abs().to_numpy().max() * 1.1 if len(shown) else 0.3)
     ax.set_xlim(-reach, reach)
     ax.set_xlabel("Difference before the start (standard deviations)")
+    _note(ax, "Dark grey: alike, up to 0.05. Light grey: to be adjusted for, up to 0.25")
     return ax
 
 
@@ -174,36 +252,57 @@ def draw_flow(frame: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     frame : DataFrame
-        `stage`, `arm`, `n_pupils` and optionally `n_schools`; stages in order of appearance.
+        `stage`, `arm`, `n_pupils` and optionally `n_schools` and `lost_for` (what those lack who
+        did not reach the stage); stages in order of appearance.
     ax : Axes
         Where to draw.
     """
     stages, arms = list(dict.fromkeys(frame["stage"])), list(dict.fromkeys(frame["arm"]))
+    counts = frame.set_index(["stage", "arm"])["n_pupils"]
     for row in frame.to_dict("records"):
         across, down = arms.index(row["arm"]), stages.index(row["stage"])
         lines = [row["stage"].capitalize(), f"{_count(row['n_pupils'])} pupils"]
         if "n_schools" in row:
             lines.append(f"{_count(row['n_schools'])} schools")
-        ax.text(
-            across,
-            -down,
-            "\n".join(lines),
-            ha="center",
-            va="center",
-            bbox={"boxstyle": "square,pad=0.6", "facecolor": "white", "edgecolor": INK},
-        )
+        ax.barh(-down, 0.6, 0.56, left=across - 0.3, color="white", edgecolor=INK, linewidth=1)
+        write(ax, (across, -down), lines)
         if down:
             ax.annotate(
                 "",
-                (across, -down + 0.34),
-                (across, -down + 0.66),
-                arrowprops={"arrowstyle": "-|>", "color": INK},
+                (across, -down + 0.3),
+                (across, -down + 0.7),
+                arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0},
             )
+            lost = counts[stages[down - 1], row["arm"]] - row["n_pupils"]
+            if lost > 0 and row.get("lost_for"):
+                gone = [f"{lost:,.0f} lost: no record of", *textwrap.wrap(row["lost_for"], 24)]
+                write(ax, (across, -down + 0.5), gone, ha="left", shift=7, fontsize=9)
     for across, arm in enumerate(arms):
-        ax.text(across, 0.55, arm, ha="center", weight="bold")
-    ax.set_xlim(-0.6, len(arms) - 0.4)
-    ax.set_ylim(-len(stages) + 0.5, 0.8)
+        write(ax, (across, 0.5), textwrap.wrap(capital(arm), 22), weight="bold")
+    ax.set_xlim(-0.4, len(arms) - 0.4)
+    ax.set_ylim(-len(stages) + 0.6, 0.75)
     ax.set_axis_off()
+    return ax
+
+
+def draw_curve(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw how the effect changes with what is assumed of those who were not measured.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `delta`, `estimate`, `ci_lower`, `ci_upper`, in standard deviations.
+    ax : Axes
+        Where to draw.
+    """
+    shown = frame[frame["estimate"].notna()].sort_values("delta")
+    ax.axhline(0, color=INK, linewidth=1, zorder=2)
+    ax.axvline(0, color=RULE, linewidth=1, zorder=1)
+    ends = (shown["ci_lower"], shown["ci_upper"])
+    ax.fill_between(shown["delta"], *ends, color="#D0DAE2", linewidth=0, zorder=0)
+    ax.plot(shown["delta"], shown["estimate"], color=COLOURS[""], linewidth=2.5, zorder=3)
+    ax.set_xlabel("How much better or worse those not measured did than expected (SD)")
+    ax.set_ylabel("Effect size (SD)")
     return ax
 
 

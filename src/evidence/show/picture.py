@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.show import figures
-from evidence.show.words import MINUS
+from evidence.show import figures, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +40,7 @@ _DRAW: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {
     "event_study": figures.draw_event_study,
     "balance": figures.draw_balance,
     "flow": figures.draw_flow,
+    "curve": figures.draw_curve,
     "overlap": figures.draw_overlap,
 }
 
@@ -53,7 +53,7 @@ class Picture:
     ----------
     name : str
         File stem, such as ``effect``: lower-case letters, digits and hyphens.
-    kind : {"intervals", "event_study", "balance", "flow", "overlap"}
+    kind : {"intervals", "event_study", "balance", "flow", "curve", "overlap"}
         How to draw it.
     title : str
         What it shows, said as a finding.
@@ -120,11 +120,12 @@ class Picture:
     def _height(self) -> float:
         rows = len(self.table)
         return {
-            "intervals": 1.7 + 0.45 * rows,
-            "balance": 1.2 + 0.4 * rows,
-            "flow": 0.8 + 1.2 * self.table["stage"].nunique() if self.kind == "flow" else 0,
+            "intervals": 1.95 + 0.45 * rows,
+            "balance": 1.45 + 0.4 * rows,
+            "flow": 0.8 + 1.35 * self.table["stage"].nunique() if self.kind == "flow" else 0,
             "overlap": 1.8 + 0.36 * rows,
             "event_study": 3.6,
+            "curve": 3.4,
         }[self.kind]
 
     def svg(self) -> str:
@@ -156,7 +157,7 @@ class Picture:
         return (
             f"<figure><figcaption><strong>{html.escape(self.title)}</strong></figcaption>"
             f'<img alt="{html.escape(self.alt)}" src="data:image/svg+xml;base64,{source}">'
-            f"<details><summary>Table</summary>{html_table(self.table)}</details></figure>"
+            f"<details><summary>Table</summary>{plain.table(self.table)}</details></figure>"
         )
 
     def to_json(self) -> str:
@@ -174,12 +175,3 @@ class Picture:
         table = pd.DataFrame(**parts.pop("table")).astype(types)
         parts = {key: tuple(v) if isinstance(v, list) else v for key, v in parts.items()}
         return cls(table=table, **parts)
-
-
-def html_table(frame: pd.DataFrame) -> str:
-    """Return `frame` as a plain, escaped HTML table; missing cells are empty."""
-    return (
-        frame.rename(columns=lambda name: str(name).replace("_", " "))
-        .to_html(index=False, border=0, na_rep="", float_format=lambda x: f"{x:.3g}", escape=True)
-        .replace(">-", f">{MINUS}")
-    )

@@ -117,8 +117,9 @@ class Scale:
         )
 
     def _months(self) -> list[tuple[float, str]]:
+        # The first month begins elsewhere in each table; from the second on they agree.
         starts = MONTHS["toolkit"]
-        for step in (1, 2, 3, 4, 6):
+        for step in (2, 3, 4, 6):
             sizes = [(starts[m - 1], m) for m in range(step, len(starts) + 1, step)]
             marks = self._kept([(0.0, 0), *sizes, *((-size, -m) for size, m in sizes)])
             if marks:

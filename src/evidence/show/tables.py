@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.show.scale import Interval, Scale
-from evidence.show.words import months_range, number
+from evidence.show.words import months_range, months_table, number
 
 CLASSES = {
     "better than similar": "better",
@@ -202,7 +202,7 @@ def result(row: Mapping[str, Any]) -> tuple[str, str]:
         return "not shown", "too few pupils"
     if not _missing(row["months"]):
         size = number(row["months"], 0, sign=True)
-        return size, months_range(row["es_lower"], row["es_upper"])
+        return size, months_range(row["es_lower"], row["es_upper"], months_table(row["estimand"]))
     digits = 2 if row["unit"] == "sd" else 1
     size, low, high = (
         number(row[key], digits, sign=True) for key in ("estimate", "ci_lower", "ci_upper")
@@ -322,7 +322,7 @@ def _cell(value: Any, plain: bool) -> str:
     if _missing(value):
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return {True: "yes", False: "no"}.get(value, str(value))
     if plain:
         return f"{value:g}"
     if value == round(value) and abs(value) >= 1:

@@ -69,13 +69,18 @@ def school_year(ends: int) -> str:
     return f"{ends - 1}/{ends % 100:02d}"
 
 
-def months_range(lower: float, upper: float) -> str:
-    """Write an interval of effect sizes as months: ``−1 to +5``.
+def months_table(estimand: str) -> str:
+    """Return which table of months tells an estimand: that of trial reports for trials."""
+    return "toolkit" if estimand == "att" else "trial"
+
+
+def months_range(lower: float, upper: float, table: str = "toolkit") -> str:
+    """Write an interval of effect sizes as months of `table`: ``−1 to +5``.
 
     An end that rounds to nought though the interval lies on one side of it says so: the verdict
     hangs on it.
     """
-    low, high = (number(months(x), 0, sign=True) for x in (lower, upper))
+    low, high = (number(months(x, table), 0, sign=True) for x in (lower, upper))
     if lower > 0 and low == "0":
         low = "just above 0"
     if upper < 0 and high == "0":
@@ -138,6 +143,7 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
         return f"{outcome}: too few pupils to show a result."
     whose, others = _WHO[row["estimand"]]
     level = f"{100 * row['level']:.0f}% interval"
+    table = months_table(row["estimand"])
     if row["months"] == row["months"]:
         size = abs(round(row["months"]))
         whole = "month’s" if size == 1 else "months’"
@@ -149,7 +155,7 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
         )
         sentence = (
             f"{whose} made {found} ({_lower(outcome)}; {level} "
-            f"{months_range(row['es_lower'], row['es_upper'])})."
+            f"{months_range(row['es_lower'], row['es_upper'], table)})."
         )
     else:
         unit = _UNITS[row["unit"]]
@@ -173,11 +179,11 @@ def _ending(row: Mapping[str, Any]) -> str:
     schools = row["n_schools"]
     study = f"With about {schools:.0f} schools this study" if schools == schools else "This study"
     size = detectable(row)
-    if row["months"] == row["months"]:
-        least = months(size)
-        found = "more than 12 months" if least > 11 else f"{least:.0f} months or more"
-    else:
-        found = f"an effect of {size:.2f} SD or more"
+    found = f"an effect of {size:.2f} SD or more"
+    least = months(size, months_table(row["estimand"])) if row["months"] == row["months"] else 0
+    if least:
+        found = f"{least:.0f} month{'s' if least > 1 else ''} or more"
+        found = "more than 12 months" if least > 11 else found
     return f"{study} could only have detected {found}: too little data."
 
 
@@ -189,6 +195,11 @@ def relabel(text: str, labels: Mapping[str, str]) -> str:
     return re.sub(rf"(?<!\w)({names})(?!\w)", lambda match: labels[match[1]], text)
 
 
+def capital(text: str) -> str:
+    """Start a text with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
 def _lower(title: str) -> str:
     """Start a title in lower case inside a sentence, but leave acronyms as they are."""
     return title if title[:2].isupper() else title[:1].lower() + title[1:]
@@ -196,10 +207,10 @@ def _lower(title: str) -> str:
 
 def headline(row: Mapping[str, Any], *, outcome: str = "") -> str:
     """Give a picture its title: the finding in at most about ten words."""
-    outcome = _lower(outcome or str(row["outcome"]))
-    return {
-        "better than similar": f"Better than similar pupils in {outcome}",
-        "worse than similar": f"Worse than similar pupils in {outcome}",
-        "no worthwhile difference": f"No worthwhile difference in {outcome}",
-        "too little data": f"Too little data to tell in {outcome}",
+    found = {
+        "better than similar": "better than similar pupils",
+        "worse than similar": "worse than similar pupils",
+        "no worthwhile difference": "no worthwhile difference",
+        "too little data": "too little data to tell",
     }[row["verdict"]]
+    return f"{outcome or row['outcome']}: {found}"
