@@ -4,6 +4,7 @@ import importlib.util
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 
@@ -47,3 +48,12 @@ def test_default_bootstrap_covers_whatever_was_drawn_by_lot(simulation, place):
     low, high = simulation.BAND
     slack = 3 * 100 * np.sqrt(0.95 * 0.05 / 200)
     assert low - slack < found["bootstrap"] <= high + slack
+
+
+def test_broken_names_a_default_that_covers_too_little_or_too_much_and_nothing_else(simulation):
+    table = pd.DataFrame(
+        [("itt", 94.0), ("bootstrap", 85.0), ("randomisation", 99.0), ("cr1", 60.0)],
+        columns=["method", "coverage"],
+    ).assign(n=4000)  # three standard errors: 1.03 points
+    assert simulation.broken(table)["method"].tolist() == ["bootstrap", "randomisation"]
+    assert simulation.broken(table.assign(n=40))["method"].empty

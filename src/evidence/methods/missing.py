@@ -107,6 +107,7 @@ def missingness(
     logistic model it has small-sample inference for clusters and stands whole schools that are
     missing. Pupils without a covariate keep their place with its mean.
     """
+    inference.check_level(level)
     known = (*columns.listed(baseline), *columns.listed(covariates))
     columns.require(data, (outcome, treatment, *known, cluster, *columns.listed(strata)))
     lost = np.isnan(columns.numbers(data, outcome))
