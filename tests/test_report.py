@@ -108,7 +108,7 @@ def test_flow_puts_the_arms_compared_first_and_says_who_was_lost_for_what(pupils
     three.loc[:4, "post"] = np.nan
     given = {"treatment": "arm", "outcome": "post", "covariates": ["fsm"], "cluster": "urn"}
     flow = trials.flow(three, reference="ctl", arm="new", **given)
-    assert list(flow.table["arm"][:3]) == ["new", "ctl", "Another"]
+    assert list(flow.table["arm"][:3]) == ["ctl", "new", "Another"]
     assert list(flow.table["lost_for"].unique()) == ["", "post", "fsm"]
     compared = three[three["arm"] != "Another"]
     assert flow.totals()["assigned"] == len(compared)

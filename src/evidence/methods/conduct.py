@@ -130,13 +130,13 @@ def flow(
     assigned : DataFrame
         One row a pupil assigned, whether or not measured.
     treatment, outcome, baseline, covariates, cluster, reference, arm
-        As in :func:`evidence.methods.trials.itt`; without `reference` and `arm` no arm comes first.
+        As in :func:`evidence.methods.trials.itt`.
 
     Returns
     -------
     Flow
-        Stages "assigned", "outcome known" and, with a baseline or covariates, "analysed"; the arm
-        asked about, the reference, then the others.
+        Stages "assigned", "outcome known" and, with a baseline or covariates, "analysed". Where
+        the reference or the arm is named those two come first, the reference before the arm.
 
     Raises
     ------
@@ -148,11 +148,11 @@ def flow(
     if missing := int(assigned[treatment].isna().sum()):
         raise EvidenceError(f"column {treatment!r}: {missing} rows have no arm")
     codes, labels = columns.factor(assigned, treatment)
-    further: tuple[str, ...] = ()
-    order = labels
+    order, further = list(range(len(labels))), ()
     if reference is not None or arm is not None:
         arms = columns.arms(assigned, treatment, reference, arm)
-        further, order = arms.further, [arms.arm, arms.reference, *arms.further]
+        further = arms.further
+        order = [labels.index(name) for name in (arms.reference, arms.arm, *further)]
     known = ~np.isnan(columns.numbers(assigned, outcome))
     stages = {"assigned": ("", np.ones(len(assigned), bool)), "outcome known": (outcome, known)}
     if covariates:
@@ -161,9 +161,9 @@ def flow(
     schools = None if cluster is None else columns.factor(assigned, cluster)[0]
     rows = []
     for stage, (lacking, reached) in stages.items():
-        for label in order:
-            here = reached & (codes == labels.index(label))
-            row = {"stage": stage, "arm": label, "n_pupils": int(here.sum())}
+        for code in order:
+            here = reached & (codes == code)
+            row = {"stage": stage, "arm": labels[code], "n_pupils": int(here.sum())}
             if schools is not None:
                 row["n_schools"] = len(np.setdiff1d(schools[here], [-1]))
             rows.append(row | {"lost_for": lacking})
