@@ -75,7 +75,7 @@ def test_a_label_is_one_label_whatever_its_type_and_spaces(trial):
     blank.loc[[3, 50], "school"] = ["", "  "]
     found = trials.itt(blank, **GIVEN)
     assert found.n_clusters == 12
-    assert found.caveats == ("2 of 120 pupils have no school and are left out",)
+    assert found.caveats == ("2 of 120 pupils have no record of school and are left out",)
     codes, labels = columns.factor(pd.DataFrame({"x": ["b", "", None, "a", "b "]}), "x")
     assert (codes.tolist(), labels) == ([1, -1, -1, 0, 1], ["a", "b"])
     refused(

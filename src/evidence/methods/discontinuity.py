@@ -107,7 +107,7 @@ def discontinuity(
         if (weight < 0).any():
             raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
-    keep, notes = columns.complete(have, len(data), "rows")
+    keep, notes = columns.complete(have, np.ones(len(data), bool), "rows")
     y, x, weight, others = y[keep], x[keep] - cutoff, weight[keep], others[keep]
     group = None if group is None else group[keep]
     offered = x < 0 if treated == "below" else x >= 0
