@@ -7,7 +7,7 @@ from run_folders import BETTER, effect, make, pictures, write_run
 
 from evidence.data.schema import INDICATORS
 from evidence.errors import EvidenceError
-from evidence.release import base, candidates, publish
+from evidence.release import base, candidates, downloads, log, publish, shelf, site
 from evidence.release.disclosure import protect
 
 
@@ -60,14 +60,18 @@ def test_release_every_number_names_its_run(released):
         assert run["inputs"] == {"ks2_2018.csv": "ab" * 32, "sample/pupils.csv": "cd" * 32}
 
 
-def test_release_holds_no_path_host_or_notebook(released):
+def test_release_holds_no_path_host_or_output(released):
     root, *_ = released
     for path in (root / "published/0001").rglob("*"):
-        assert path.suffix != ".ipynb"
         if path.is_file():
             content = path.read_bytes()
             assert str(root).encode() not in content
             assert b"secret-host" not in content
+            assert b"/secret/place" not in content
+            assert b"A123456789012" not in content
+        if path.suffix == ".ipynb":
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            assert not any(cell.get("outputs") for cell in cells)
 
 
 def test_release_takes_the_right_to_write_away(released):
@@ -80,14 +84,16 @@ def test_release_nothing_new_makes_none(released):
     again = publish.release(runs, cards, root / "published", reviewer="A. Checker")
     assert (again.number, again.new) == (1, False)
     assert again.summary().startswith("nothing new: still release 1: 16 estimates, 12 figures\n")
-    assert sorted(p.name for p in (root / "published").iterdir()) == [".lock", "0001", "current"]
+    assert sorted(p.name for p in (root / "published").iterdir()) == [
+        ".lock", "0001", "current", "log.jsonl",
+    ]  # fmt: skip
 
 
 def small(tmp_path, key="a1", **changes):
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20) | changes
     card = {
         "name": "lamp", "title": "LAMP", "design": "matched", "simulated": True,
-        "cohorts": [{"name": "2018", "title": "2017/18"}], "outcomes": [],
+        "automatic": True, "cohorts": [{"name": "2018", "title": "2017/18"}], "outcomes": [],
     }  # fmt: skip
     return write_run(tmp_path / "runs/lamp/2018" / key, [row]), card
 
@@ -106,23 +112,23 @@ def candidates_of(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-@pytest.mark.parametrize("at", ["_finish", "_seal", "_switch"])
+@pytest.mark.parametrize("at", ["build", "place", "_seal", "append", "switch"])
 def test_release_killed_midway_leaves_the_old_one_current(tmp_path, monkeypatch, at):
     first, card = small(tmp_path)
     publish.release([first], [card], tmp_path / "published")
     second, _ = small(tmp_path, "a2", n_pupils=900)
 
-    def killed(*_):
+    def killed(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish, at, killed)
+        patch.setattr({"build": site, "append": log}.get(at, shelf), at, killed)
         with pytest.raises(KeyboardInterrupt):
             publish.release([second], [card], tmp_path / "published")
     assert (tmp_path / "published/current").readlink().name == "0001"
     assert publish.release([second], [card], tmp_path / "published").number == 2
     assert sorted(p.name for p in (tmp_path / "published").iterdir()) == [
-        ".lock", "0001", "0002", "current",
+        ".lock", "0001", "0002", "current", "log.jsonl",
     ]  # fmt: skip
 
 
@@ -159,7 +165,7 @@ def test_release_unlabelled_picture_stays_behind(tmp_path):
     assert report.figures == 0
     assert report.refused == (
         "lamp/2018, picture effect: column 'worthwhile' is numeric and has no role; name it in "
-        "counts, percentages, statistics, schools or axes",
+        "counts, percentages, means, totals, statistics, schools or axes",
     )
 
 
@@ -213,7 +219,7 @@ def test_publish_anything_but_safe_is_refused(tmp_path):
 
 def test_spreadsheet_formula_is_made_inert():
     raw = pd.DataFrame({"area": ["=1+1", "@x", "+4", "plain"], "n": [50, 60, 70, 80]})
-    text = candidates.spreadsheet(protect(raw, counts="n").table)
+    text = downloads.csv(protect(raw, counts="n").table)
     assert text == "area,n,n_symbol\n'=1+1,50,\n'@x,60,\n'+4,70,\nplain,80,\n"
 
 
@@ -279,4 +285,5 @@ def test_base_figure_not_in_the_list_is_refused(released, name):
 
 def test_release_record_is_plain_json(released):
     text = (released[0] / "published/current/release.json").read_text(encoding="utf-8")
-    assert json.loads(text)["rules"] == {"threshold": 10, "base": 5}
+    rules = json.loads(text)["rules"]
+    assert (rules["threshold"], rules["base"]) == (10, 5)

@@ -94,3 +94,16 @@ def test_load_missing_file_and_bad_toml_are_one_line(tmp_path):
         load(write(tmp_path, "[programme"))
     with pytest.raises(EvidenceError, match=r"no programme; add one as \[programme.NAME\]$"):
         load(write(tmp_path, ""))
+
+
+def test_load_automatic_is_for_simulated_or_public_data_only(tmp_path):
+    line = "simulated = true\n"
+    for given in ("simulated = true\nautomatic = true\n", "public = true\nautomatic = true\n"):
+        (programme,) = load(write(tmp_path, GOOD.replace(line, given)))
+        assert programme.automatic
+    with pytest.raises(EvidenceError) as error:
+        load(write(tmp_path, GOOD.replace(line, "automatic = true\n")))
+    assert str(error.value) == (
+        f"{tmp_path / 'programmes.toml'}, line 9: automatic is for data that are simulated or "
+        "public; remove it, and release with --reviewer NAME"
+    )
