@@ -139,7 +139,7 @@ def test_protect_row_level_data_is_refused():
             "a number",
         ),
         (
-            {"n": [None], "n_symbol": ["SUPP"]},
+            {"n": [float("nan")], "n_symbol": ["SUPP"]},
             {},
             "column 'n_symbol' holds a symbol that is not one of z, x, c, low, u, k",
         ),
