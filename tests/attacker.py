@@ -1,9 +1,9 @@
 """Releases of made-up pupils, and somebody who tries to work out what they hide.
 
 The attacker starts from the pupils: one unknown number for each combination of all labels. Every
-cell of a table is a sum of such numbers, known to within its rounding where it is shown. A linear
-programme for each hidden cell finds the least and the most that it can be. Of the code that is
-tested only `protect` and `complete` are used.
+cell of a table is a sum of such numbers, known to within its rounding where it is shown, and
+exactly where a mean stands beside it. A linear programme for each hidden cell finds the least and
+the most that it can be. Of the code that is tested only `protect` and `complete` are used.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,12 @@ BASE = 5
 
 @dataclass
 class Table:
-    """A table to publish: its columns' roles, and which pupils each cell counts."""
+    """A table to publish: its columns' roles, which pupils each cell counts, has it sums?"""
 
     frame: pd.DataFrame
     roles: dict
     counted: dict[str, list[np.ndarray]]
+    margins: bool = False
 
 
 @dataclass
@@ -48,8 +49,8 @@ def pupils(rng) -> np.ndarray:
     return rng.poisson(size * (rng.random(shape) > 0.1))
 
 
-def table(rng, count: np.ndarray, dims: tuple[int, ...]) -> Table:
-    """Count by some labels: with or without sums, percentages, one label across the columns."""
+def table(rng, count: np.ndarray, dims: tuple[int, ...], means: bool) -> Table:
+    """Count by some labels: with or without sums, shares, means, one label across the columns."""
     unit = np.arange(count.size).reshape(count.shape)
 
     def of(at: dict, met=slice(None)) -> np.ndarray:
@@ -58,7 +59,10 @@ def table(rng, count: np.ndarray, dims: tuple[int, ...]) -> Table:
         line[np.ravel(unit[(*index, met)])] = 1
         return line
 
-    margins, kind = rng.random() < 0.75, rng.choice(["long", "long", "percentages", "wide"])
+    margins, kind = (
+        rng.random() < 0.75,
+        rng.choice(["long", "means" if means else "long", "percentages", "wide"]),
+    )
     wide = dims[-1] if kind == "wide" and len(dims) > 1 else None
     labels = [[*range(count.shape[d]), *([None] if margins else [])] for d in dims if d != wide]
     rows, counted = [], {}
@@ -77,15 +81,17 @@ def table(rng, count: np.ndarray, dims: tuple[int, ...]) -> Table:
     frame = pd.DataFrame(rows)
     if kind == "percentages":
         frame["pct"], roles["percentages"] = 0.0, {"pct": ("met", "n")}
-    return Table(frame, roles, counted)
+    if kind == "means":
+        frame["mean"], roles["statistics"] = 7.3, "mean"
+    return Table(frame, roles, counted, margins)
 
 
-def draw(rng, count: np.ndarray) -> dict[str, Table]:
+def draw(rng, count: np.ndarray, means: bool) -> dict[str, Table]:
     """Choose the tables of a release."""
     axes = range(count.ndim - 1)
     every = [d for k in range(1, count.ndim) for d in combinations(axes, k)]
     chosen = rng.choice(len(every), size=min(len(every), rng.integers(1, 4)), replace=False)
-    found = {f"table {i}": table(rng, count, every[i]) for i in sorted(chosen)}
+    found = {f"table {i}": table(rng, count, every[i], means) for i in sorted(chosen)}
     if rng.random() < 0.5:
         whole = pd.DataFrame({"n": [int(count.sum())]})
         found["whole"] = Table(whole, {"counts": "n"}, {"n": [np.ones(count.size)]})
@@ -113,6 +119,7 @@ def narrow(releases) -> list[tuple]:
     """
     known: dict[tuple, list[float]] = {}
     hidden: dict[tuple, tuple] = {}
+    nought: set[tuple] = set()  # hidden, but not nought, which would be shown
     for number, release in enumerate(releases):
         threshold = release.rules.threshold
         least = BASE * -(-threshold // BASE)  # what the smallest counts are shown as
@@ -122,11 +129,15 @@ def narrow(releases) -> list[tuple]:
                 for row, (value, line) in enumerate(zip(frame[column], lines, strict=True)):
                     place = (number, name, row, column, threshold)
                     if value == value:
-                        low = threshold if value == least else value - 2
+                        low, high = threshold if value == least else value - 2, value + 2
+                        if value == 0 or ("mean" in frame and frame["mean"][row] > 0):
+                            low = high = release.tables[name].frame[column][row]
                         before = known.get(tuple(line), [0, np.inf])
-                        known[tuple(line)] = [max(low, before[0]), min(value + 2, before[1])]
+                        known[tuple(line)] = [max(low, before[0]), min(high, before[1])]
                         continue
                     hidden[tuple(line)] = place
+                    if not release.rules.zeros_disclosive and column != "met":
+                        nought.add(tuple(line))
                     if column == "met" and frame["n"][row] == frame["n"][row]:
                         hidden[tuple(counted["n"][row] - line)] = place  # those who did not
     # What another release shows is no secret: it is not below the threshold.
@@ -135,6 +146,7 @@ def narrow(releases) -> list[tuple]:
         return []
     lines, copies = np.array(list(hidden)), 2 * len(hidden)
     rules = []
+    known |= {line: [1, np.inf] for line in nought - known.keys()}
     if known:
         low, high = np.array(list(known.values())).T
         sums = sparse.csr_array(np.array(list(known)))
@@ -151,18 +163,22 @@ def narrow(releases) -> list[tuple]:
     ]
 
 
-def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int]:
-    """Make a release, or two of the same pupils; return what can be worked out, cells, hidden."""
+def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int, list[Release]]:
+    """Make a release, or two of the same pupils; return what can be worked out of them.
+
+    Then the number of cells, of hidden ones, and the releases.
+    """
     rng = np.random.default_rng(seed)
-    rules = Rules(threshold=int(rng.choice([5, 7, 10])))
+    rules = Rules(threshold=int(rng.choice([5, 7, 10])), zeros_disclosive=bool(rng.random() < 0.8))
     count = pupils(rng)
     releases: list[Release] = []
-    for _ in range(rng.integers(1, 3)):
-        releases.append(publish(draw(rng, count), rules, releases, finish))
+    pair = rng.random() < 0.5
+    for _ in range(1 + pair):
+        releases.append(publish(draw(rng, count, not pair), rules, releases, finish))
     cells = [
         frame[column]
         for release in releases
         for name, frame in release.shown.items()
         for column in release.tables[name].counted
     ]
-    return narrow(releases), sum(map(len, cells)), int(sum(c.isna().sum() for c in cells))
+    return narrow(releases), sum(map(len, cells)), int(sum(c.isna().sum() for c in cells)), releases

@@ -65,7 +65,8 @@ class Safe:
     picture : Picture or None
         The picture, holding the protected table.
     suppressed : tuple of str
-        What was hidden and why, one line a column; never a value.
+        What was hidden and why, one line a column; never a value. For whoever reviews: it tells
+        small counts from those hidden for their sake.
     """
 
     __slots__ = ("_again", "_cells", "_table", "picture", "suppressed")
@@ -91,6 +92,12 @@ class Safe:
     def table(self) -> pd.DataFrame:
         """A copy of the protected table."""
         return self._table.copy()
+
+    @property
+    def hidden(self) -> dict[str, int]:
+        """How many cells of each count are hidden, for whatever reason; it may be published."""
+        counts = {name: self._table[f"{name}_symbol"] == "c" for name in self._cells.exact}
+        return {name: int(flags.sum()) for name, flags in counts.items() if flags.any()}
 
     def hiding(self, also: Mapping[str, np.ndarray], gone: frozenset[float] = frozenset()) -> Safe:
         """Return the same table with more cells hidden.
@@ -141,7 +148,8 @@ def protect(
         ``{"hours": ("largest", "second")}``: amounts, with the columns of their largest
         contributions, which do not leave. Hidden where a few contributors dominate; else rounded.
     statistics : iterable of str, optional
-        Estimates and means: made missing in rows where any count is hidden or missing.
+        Estimates and means: shown with as many significant digits as the rules allow, and made
+        missing in rows where any count is hidden or missing.
     schools : iterable of str, optional
         Columns that count schools, which are public: rounded, "low" where that is 0.
     axes : iterable of str, optional
@@ -264,9 +272,10 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
     if roles.residual_df:
         free = table[roles.residual_df].astype("float64")
         unsure |= free < rules.residual_df
+    for name in roles.statistics:
+        out[name] = significant(out[name].astype("float64"), rules.digits).mask(unsure)
     if unsure.any() and roles.statistics:
         shown = list(roles.statistics)
-        out[shown] = out[shown].astype("float64").mask(unsure)
         report.append(f"{', '.join(shown)}: hidden in {unsure.sum()} of {len(out)} rows")
     if words:
         made = words(out.copy())
@@ -299,7 +308,7 @@ def _primary(table: pd.DataFrame, roles: Roles, rules: Rules) -> tuple[pd.DataFr
             raise EvidenceError(
                 f"row {(over < 0).idxmax() + 1}, column {part!r}: the part is larger than {whole!r}"
             )
-        all_have_it = (over == 0) & rules.full_disclosive
+        all_have_it = (over == 0) & (exact[whole] > 0) & rules.full_disclosive
         hidden[part] |= all_have_it | ((over > 0) & (over < rules.threshold))
     for name, contributors in roles.totals.items():
         amount = table[name].astype("float64")
@@ -325,6 +334,11 @@ def _whole(column: pd.Series, name: str) -> pd.Series:
 
 def _round(values: pd.Series, base: int) -> pd.Series:
     return np.floor(values / base + 0.5) * base  # half up: numpy's own rounding is half to even
+
+
+def significant(values: pd.Series, digits: int) -> pd.Series:
+    """Return values with so many significant digits; what is not nought never becomes nought."""
+    return values.map(lambda value: float(f"{value:.{digits - 1}e}"))
 
 
 def _put(out, name, rounded, exact, hidden, code) -> None:

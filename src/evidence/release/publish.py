@@ -61,7 +61,8 @@ def release(
     rules, root = rules or Rules(), Path(published)
     cards = [candidates.card(programme) for programme in programmes]
     choice = review.choose([Path(run) for run in runs], cards, root, plain(reviewer))
-    if same := _unchanged(choice, cards, rules, root):
+    same = _unchanged(choice, cards, rules, root)
+    if same and not look:
         return same
     before = shelf.current(root)
     found, refused = _read(choice, cards, rules)
@@ -70,7 +71,6 @@ def release(
         raise EvidenceError(f"nothing may be released: {reason}")
     results, told = _complete(_gather(found), root, rules)
     refused += [f"{line}; roll back or withdraw that release" for line in told]
-    suppressed = {key: list(safe.suppressed) for key, safe in results.items() if safe.suppressed}
     record = {
         "schema": 1,
         "rules": asdict(rules),
@@ -80,7 +80,7 @@ def release(
             for one in found.values()
             for key in [one.record["run_id"]]
         },
-        "suppressed": suppressed,
+        "hidden": {key: safe.hidden for key, safe in results.items() if safe.hidden},
         "refused": refused,
         "hubs": before[1].get("hubs", {}) if before else {},
     }
@@ -98,13 +98,14 @@ def release(
             reviewer=plain(reviewer),
             author=", ".join(sorted(authors)),
         )
+    number = int(folder.name) if not look else same.number if same else shelf.next_number(root)
     return ReleaseReport(
-        number=shelf.next_number(root) if look else int(folder.name),
+        number=number,
         folder=folder,
         new=made,
         estimates=len(effects),
         figures=sum(safe.picture is not None for safe in results.values()),
-        suppressed=_lines(suppressed),
+        suppressed=tuple(f"{k}: {line}" for k, s in results.items() for line in s.suppressed),
         refused=tuple(refused),
         changes=tuple(review.differences(last, effects)),
         held=tuple(choice.held),
@@ -271,14 +272,14 @@ def _unchanged(
         new=False,
         estimates=len(pd.read_parquet(folder / "effects.parquet", columns=["run_id"])),
         figures=len(record["figures"]),
-        suppressed=_lines(record["suppressed"]),
+        suppressed=tuple(
+            f"{key}: {name}: hidden in {count} rows"
+            for key, counts in record["hidden"].items()
+            for name, count in counts.items()
+        ),
         refused=tuple(record["refused"]),
         held=tuple(choice.held),
     )
-
-
-def _lines(suppressed: Mapping[str, list[str]]) -> tuple[str, ...]:
-    return tuple(f"{key}: {line}" for key, lines in suppressed.items() for line in lines)
 
 
 def _read(

@@ -62,7 +62,7 @@ class ReleaseReport:
             f"{state}release {self.number}: {self.estimates} estimates, {self.figures} figures"
         ]
         if self.suppressed:
-            lines.append(f"hidden in {len(self.suppressed)} places; release.json says where")
+            lines.append("some counts are hidden; evidence release --look says where and why")
         lines += [f"refused: {reason}" for reason in self.refused]
         lines += self.held
         if not self.looked:

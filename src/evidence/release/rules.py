@@ -30,6 +30,8 @@ class Rules:
     dominance_p : float
         A total is hidden where all but its two largest contributions are less than the share p of
         the largest.
+    digits : int
+        Significant digits of the statistics that are shown; 2 to 6.
     residual_df : int
         Fewest residual degrees of freedom of a model whose output is shown.
     figure_count : int
@@ -50,6 +52,7 @@ class Rules:
     dominance_n: int = 2
     dominance_k: float = 0.9
     dominance_p: float = 0.1
+    digits: int = 4
     residual_df: int = 10
     figure_count: int = 10
     extremes: bool = False
@@ -73,6 +76,9 @@ def _fault(key: str, value: Any) -> str:
     if key in _LOWEST:
         good = isinstance(value, int) and not isinstance(value, bool) and value >= _LOWEST[key]
         return "" if good else f"a whole number, {_LOWEST[key]} or more, is needed"
+    if key == "digits":
+        good = isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= 6
+        return "" if good else "a whole number from 2 to 6 is needed"
     if key in ("dominance_k", "dominance_p"):
         good = isinstance(value, float) and 0 < value <= 1
         return "" if good else "a share above 0, at most 1.0, is needed"

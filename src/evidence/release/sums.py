@@ -37,18 +37,20 @@ class Book:
         self.tables: list[tuple] = []
         self.alike: dict[tuple, list[tuple[int, int, frozenset]]] = {}
         self.sums: dict[tuple[int, ...], bool] = {}  # total and parts; False: only likely
-        self.known_as: dict[str, set[tuple[str, str]]] = {}  # label: its column and what is counted
+        self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
 
     # Numbers --------------------------------------------------------------------------------
 
     def learn(self, tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]]) -> None:
         """Note what the labels of each table count: elsewhere they may head columns.
 
-        Of several counts it is the largest, of which the others are parts.
+        Of several counts it is the largest, of which the others are parts; where they are no parts
+        of it, `_across` puts it right. A table with one count is sure, and goes first.
         """
         tables = [
             (labels.drop(columns=[*PLACE], errors="ignore"), counts) for labels, counts in tables
         ]
+        tables.sort(key=lambda pair: len(pair[1].columns))
         texts = {text for labels, _ in tables for c in labels for text in labels[c].unique()}
         for labels, counts in tables:
             if counts.columns.empty or len(texts & set(counts.columns)) > 1:
@@ -56,14 +58,13 @@ class Book:
             what = counts.sum().idxmax()
             for column in labels:
                 for text in labels[column].unique():
-                    self.known_as.setdefault(text, set()).add((column, what))
+                    self.known_as.setdefault(text, {}).setdefault(column, what)
 
     def _heads(self, columns: Collection[str]) -> dict[str, tuple[str, frozenset]]:
         """Return what each column counts, and the label that it is the column of."""
         found = {column: (column, frozenset()) for column in columns}
-        headed = {
-            c: next(iter(self.known_as[c])) for c in columns if len(self.known_as.get(c, ())) == 1
-        }
+        known = {c: [*self.known_as.get(c, {}).items()] for c in columns}
+        headed = {c: found[0] for c, found in known.items() if len(found) == 1}
         if len(columns) > 1 and len({what for _, what in headed.values()}) == 1:
             for column, (dimension, what) in headed.items():
                 found[column] = (what, frozenset({(dimension, column)}))
@@ -77,11 +78,15 @@ class Book:
         cells, table = safe._cells, safe._table
         places, labels = tell_apart(name, cells.labels, cells.roles.margins)
         self.places[name], self.scopes[name] = {}, set(places)
+        # A mean of 4.4118 is that of 34 pupils, not of 33 or 35: its count is as good as told.
+        shares = {part for part, _ in cells.roles.percentages.values()}
+        shows_nought = not cells.rules.zeros_disclosive
+        betrayed = table[list(cells.roles.statistics)].notna().any(axis=1)
         for column, (what, label) in self._heads(cells.exact.columns).items():
             amount = column in cells.roles.totals
             ids = np.full(len(table), -1)
-            values = (cells.exact[column], cells.hidden[column], table[column])
-            for row, (exact, hidden, rounded) in enumerate(zip(*values, strict=True)):
+            values = (cells.exact[column], cells.hidden[column], table[column], betrayed)
+            for row, (exact, hidden, rounded, told) in enumerate(zip(*values, strict=True)):
                 if exact != exact:
                     continue
                 at = (places[row], what, labels[row] | label)
@@ -90,9 +95,10 @@ class Book:
                 ids[row] = i = twin[0] if twin else self._new(at, exact, width)
                 if hidden:
                     self.secret[i] = True
-                    self.least[i] = float(not (cells.rules.zeros_disclosive or amount))
+                    self.least[i] = float(shows_nought and not amount and column not in shares)
                 elif rounded == rounded:
-                    self._know(i, *_interval(rounded, cells.rules, amount=amount))
+                    bounds = _interval(rounded, cells.rules, amount=amount)
+                    self._know(i, *((exact, exact) if told and not amount else bounds))
                     self.current[i], self.shown[i] = True, rounded
             self.places[name][column] = ids
         heads = self._heads(cells.exact.columns)
@@ -203,11 +209,12 @@ class Book:
 
     def _across(self, rows: list[tuple], columns: Collection[str]) -> None:
         """Find a count elsewhere that is the sum of a table's columns in all rows they share."""
-        for what in sorted({what for blocks, *_ in self.tables for what in blocks} - {*columns}):
+        for what in sorted({what for blocks, *_ in self.tables for what in blocks}):
             found = [
                 (total, parts)
                 for place, labels, parts in rows
-                for total in self.index.get((place, what, labels), ())[:1]
+                for total in self.index.get((place, what, labels), ())
+                if total not in parts
             ]
             if len(found) > 1 and all(self._adds_up(*sum_) for sum_ in found):
                 for total, parts in found:
@@ -245,7 +252,8 @@ class Book:
         over = self.exact[total] - sum(self.exact[i] for i in parts)
         at = (self.scope[total], f"{self.title[total]} less {len(list(parts))}", labels)
         i = self._new(at, over, self.width[total])
-        self.secret[i] = 0 < over < self.width[total] or (nought and over == 0)
+        nobody = nought and over == 0 and self.exact[total] > 0
+        self.secret[i] = nobody or 0 < over < self.width[total]
         self.before[i] = over != over  # an earlier release's: it may be small
         self.sums[(total, *parts, i)] = over == over
 

@@ -13,7 +13,8 @@ at least as wide as the threshold:
   found to be the sum of all others; a part and its remainder add up to the whole of a percentage.
   Where the parts leave somebody over, that remainder is a hidden number too.
 - *Rounding.* A published count is known to lie in the interval that rounds to it and not below the
-  threshold; a hidden one is known to be 0 or more.
+  threshold; a hidden one is known to be 0 or more. A count beside a statistic, which may betray it,
+  is taken as known exactly.
 - *Earlier releases.* What they showed stays known, and what they hid stays hidden: a number keeps
   its identity as long as its value fits what was shown. A cell shown before is never a candidate.
 
@@ -106,7 +107,7 @@ def _solve(
         np.where(known, book.lower, book.least),
         np.where(known, book.upper, np.inf),
         np.where((secret | before) & ~known, width, 0.0),
-        np.where(current & known & ~past, price, np.inf),
+        np.where(current & known & ~past & (exact != 0), price, np.inf),  # a nought shown stays
         width,
     )
     hidden = set(np.flatnonzero(secret & current & ~past).tolist())

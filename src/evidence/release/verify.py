@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.release import base, log
+from evidence.release import base, candidates, log
+from evidence.release.rules import Rules
+from evidence.show.picture import Picture
 
 
 def trace(folder: Path, record: Mapping[str, Any], runs: Path | None = None) -> list[str]:
@@ -49,29 +51,56 @@ def trace(folder: Path, record: Mapping[str, Any], runs: Path | None = None) -> 
         for entry in record["figures"]
         if (entry["programme"], entry["cohort"]) not in places
     ]
-    return found + (_in_runs(folder, record, effects, runs) if runs else [])
+    return found + (_in_runs(folder, record, runs) if runs else [])
 
 
-def _in_runs(folder: Path, record: Mapping, effects: Any, runs: Path) -> list[str]:
-    keys = ["outcome", "subgroup", "estimand", "method"]
+def _in_runs(folder: Path, record: Mapping[str, Any], runs: Path) -> list[str]:
+    """Protect what the runs hold once more: every number shown has to be what comes out."""
+    shown = {"effects": base.effects(folder), "indicators": base.indicators(folder)}
     found = []
     for key, run in record["runs"].items():
-        source = runs / run["programme"] / run["cohort"] / key
+        place = f"{run['programme']}/{run['cohort']}"
+        source = runs / place / key
         if not (source / "run.json").is_file():
             continue
         own = json.loads((source / "run.json").read_text(encoding="utf-8"))
         for name in ("notebook_sha256", "lock_sha256", "commit", "finished", "key"):
             if own.get(name) != run.get(name):
                 found.append(f"{folder.name}: run {key}: {name} is not what the run recorded")
-        raw = pd.read_parquet(source / "effects.parquet").set_index(keys)["estimate"]
-        for row in effects[effects["run_id"] == key].to_dict("records"):
-            shown, place = row["estimate"], tuple(row[name] for name in keys)
-            if shown == shown and not (raw.index.isin([place]) & (raw == shown)).any():
-                found.append(
-                    f"{folder.name}: {run['programme']}/{run['cohort']}, {row['outcome']}: the "
-                    "estimate is not in its run"
+        try:
+            again = candidates.read(source, {}, Rules(**record["rules"]))
+        except EvidenceError as error:
+            found.append(f"{folder.name}: run {key}: {error}")
+            continue
+        pairs = {
+            kind: (table[table["run_id"] == key], getattr(again, kind).table)
+            for kind, table in shown.items()
+        }
+        for entry in record["figures"]:
+            if (entry["programme"], entry["cohort"]) == (run["programme"], run["cohort"]):
+                text = (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
+                made = again.pictures.get(entry["name"])
+                pairs[f"figure {entry['name']}"] = (
+                    Picture.from_json(text).table,
+                    made.table if made else pd.DataFrame(),
                 )
+        found += [
+            f"{folder.name}: {place}, {what}, {fault}: is not what its run gives"
+            for what, (published, made) in pairs.items()
+            if (fault := _other(published, made))
+        ]
     return found
+
+
+def _other(published: pd.DataFrame, made: pd.DataFrame) -> str:
+    """Return the first number shown that differs from what was made again; hidden ones may."""
+    if list(published.columns) != list(made.columns) or len(published) != len(made):
+        return "rows or columns"
+    for name in published.select_dtypes("number"):
+        one, other = published[name].reset_index(drop=True), made[name].reset_index(drop=True)
+        if (wrong := one.notna() & (one != other)).any():
+            return f"row {wrong.idxmax() + 1}, column {name}"
+    return ""
 
 
 def verify(published: str | Path, runs: str | Path | None = None, head: str = "") -> list[str]:
