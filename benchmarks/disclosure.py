@@ -36,7 +36,8 @@ def attacked(tables: int, finish=complete, first: int = 10_000) -> Counter:
         names = [one for release in releases for one in release.tables.values()]
         seen.update(
             trials=1, pairs=len(releases) == 2, tables=len(names), cells=cells, hidden=hidden,
-            margins=sum(one.margins for one in names), recovered=len(found), caught=int(bool(found)),
+            margins=sum(one.margins for one in names), recovered=len(found),
+            caught=int(bool(found)),
         )  # fmt: skip
     return seen
 

@@ -135,9 +135,12 @@ def narrow(releases) -> list[tuple]:
                         before = known.get(tuple(line), [0, np.inf])
                         known[tuple(line)] = [max(low, before[0]), min(high, before[1])]
                         continue
+                    if not release.rules.zeros_disclosive:
+                        if release.tables[name].frame[column][row] == 0:
+                            continue  # hidden for another's sake: a nought is no secret here
+                        if column != "met":
+                            nought.add(tuple(line))
                     hidden[tuple(line)] = place
-                    if not release.rules.zeros_disclosive and column != "met":
-                        nought.add(tuple(line))
                     if column == "met" and frame["n"][row] == frame["n"][row]:
                         hidden[tuple(counted["n"][row] - line)] = place  # those who did not
     # What another release shows is no secret: it is not below the threshold.

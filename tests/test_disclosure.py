@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.errors import EvidenceError
-from evidence.release.disclosure import Safe, protect, protect_picture, round_words
+from evidence.release.disclosure import Safe, protect, protect_picture
+from evidence.release.rounding import round_words
 from evidence.release.rules import Rules, load
 from evidence.show.picture import Picture
 
@@ -80,7 +81,7 @@ def test_protect_row_level_data_is_refused():
         (
             {"who": ["A123456789012"], "n": [50]},
             {},
-            "column 'who': a cell looks like a pupil number (UPN); remove it",
+            "column 'who': holds what looks like a pupil number (UPN); remove it",
         ),
         (
             {"score": ["101.5"], "n": [50]},

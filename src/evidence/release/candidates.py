@@ -20,10 +20,12 @@ from evidence.data.schema import (
     validate_indicators,
 )
 from evidence.errors import EvidenceError
-from evidence.release.disclosure import Safe, protect, protect_picture, round_words
+from evidence.release.disclosure import Safe, protect, protect_picture
 from evidence.release.downloads import plain, plain_table
+from evidence.release.roles import refuse_upn
+from evidence.release.rounding import round_words
 from evidence.release.rules import Rules
-from evidence.release.source import clean, refuse_pupils
+from evidence.release.source import clean
 from evidence.show.picture import Picture
 from evidence.show.words import effect_sentence
 
@@ -37,6 +39,11 @@ _SHOWN = (
     "automatic", "ask_next", "claim",
 )  # fmt: skip
 _OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
+# What the register or the runner hands to a notebook by itself.
+GIVEN = {
+    "programme", "cohort", "title", "cohort_title", "design", "simulated", "outcomes",
+    "subgroups", "data", "out", "run_id",
+}  # fmt: skip
 _RESERVED = ("indicators", "hubs")  # folders of the site
 _ESTIMATES = (
     "estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value", "effect_size", "es_lower",
@@ -119,7 +126,8 @@ def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) ->
     pictures = dict(sorted(pictures.items(), key=lambda item: item[1].picture.place))
     shown = {name: titled[name] for name in (*pictures, *(titled.keys() - pictures.keys()))}
     try:
-        source = clean(folder / "notebook.ipynb", record.get("notebook_sha256", ""), shown)
+        sha256 = record.get("notebook_sha256", "")
+        source = clean(folder / "notebook.ipynb", sha256, shown, rules)
     except EvidenceError as error:
         refused.append(f"the report: {error}")
     return Candidate(
@@ -210,7 +218,7 @@ def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
             raise EvidenceError(
                 f"run.json: {key} is missing or is not letters, digits, - and _ only"
             )
-    refuse_pupils(json.dumps(kept, ensure_ascii=False), "run.json")
+    refuse_upn([json.dumps(kept, ensure_ascii=False)], "run.json")
     return kept
 
 
@@ -229,15 +237,19 @@ def _placeless(value: Any) -> Any:
     return value
 
 
-def card(programme: Mapping[str, Any]) -> dict[str, Any]:
+def card(programme: Mapping[str, Any], rules: Rules | None = None) -> dict[str, Any]:
     """Return what may be shown of a programme, with names that are safe as file names.
+
+    Counts of pupils in what it says of itself are rounded; `claim` is quoted from a public report.
 
     Raises
     ------
     EvidenceError
-        A name is not plain, or the site uses it itself.
+        A name is not plain, or the site uses it itself; a text holds a pupil number.
     """
     shown = {key: plain(programme.get(key)) for key in _SHOWN}
+    for key in ("about", "ask_next"):
+        shown[key] = _rounded(rules or Rules(), shown[key] or "")
     shown["cohorts"] = [
         {"name": c["name"], "title": plain(c.get("title") or c["name"])}
         for c in programme["cohorts"]
@@ -249,6 +261,7 @@ def card(programme: Mapping[str, Any]) -> dict[str, Any]:
     for name in (programme["name"], *(c["name"] for c in shown["cohorts"])):
         if not NAME.fullmatch(name):
             raise EvidenceError(f"programme {name!r}: use letters, digits, - and _ only")
+    refuse_upn([json.dumps(shown, ensure_ascii=False)], f"programme {shown['name']}")
     if shown["name"].lower() in _RESERVED:
         raise EvidenceError(f"programme {shown['name']!r}: the site uses that name; take another")
     return shown

@@ -17,8 +17,8 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.release.roles import Roles, is_text, refuse_upn
+from evidence.release.rounding import half_up, round_words, significant
 from evidence.release.rules import Rules
-from evidence.release.wording import round_words
 from evidence.show.picture import Picture
 
 __all__ = ["BASE", "THRESHOLD", "Cells", "Safe", "protect", "protect_picture", "round_words"]
@@ -250,7 +250,7 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
     for name in (*counts, *roles.totals):
         if name in roles.totals:
             hidden[name] |= unsure
-        rounded = _round(exact[name], rules.base)
+        rounded = half_up(exact[name], rules.base)
         if name not in roles.totals:  # 7 of threshold 7 must not become 5; a true 0 stays 0
             rounded = rounded.clip(lower=rules.least).where(exact[name] != 0, 0)
         _put(out, name, rounded.mask(hidden[name]), exact[name], hidden[name], "c")
@@ -263,7 +263,7 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
             )
     for name in roles.schools:
         values = _whole(out[name], name)
-        rounded = _round(values, rules.base)
+        rounded = half_up(values, rules.base)
         _put(out, name, rounded.mask(rounded == 0), values, rounded == 0, "low")
     for name, (part, whole) in roles.percentages.items():
         out[name] = 100 * out[part] / out[whole].where(out[whole] != 0)
@@ -330,15 +330,6 @@ def _whole(column: pd.Series, name: str) -> pd.Series:
             f"row {bad.idxmax() + 1}, column {name!r}: a count is a whole number, 0 or more"
         )
     return values
-
-
-def _round(values: pd.Series, base: int) -> pd.Series:
-    return np.floor(values / base + 0.5) * base  # half up: numpy's own rounding is half to even
-
-
-def significant(values: pd.Series, digits: int) -> pd.Series:
-    """Return values with so many significant digits; what is not nought never becomes nought."""
-    return values.map(lambda value: float(f"{value:.{digits - 1}e}"))
 
 
 def _put(out, name, rounded, exact, hidden, code) -> None:

@@ -21,9 +21,10 @@ from evidence.data.schema import (
     validate_indicators,
 )
 from evidence.errors import EvidenceError
-from evidence.release import bundle, log, publish, shelf, source
+from evidence.release import bundle, log, publish, shelf
 from evidence.release.candidates import NAME, provenance
 from evidence.release.downloads import plain, plain_table
+from evidence.release.roles import refuse_upn
 from evidence.show.words import effect_sentence
 
 _LONGEST, _MOST = 4_000, 50_000  # characters of a text, rows of a table
@@ -170,7 +171,7 @@ def _card(path: Path, card: Any) -> dict[str, Any]:
 def _text(value: Any, path: Path, where: str, longest: int = _LONGEST) -> str:
     if not isinstance(value, str) or len(value) > longest:
         raise EvidenceError(f"{path}: {where}: not a text, or over {longest:,} characters")
-    source.refuse_pupils(value, f"{path}: {where}")
+    refuse_upn([value], f"{path}: {where}")
     return plain(value)
 
 
@@ -237,7 +238,7 @@ def _frame(
             if not _fits(value, kinds[name]):
                 raise EvidenceError(f"{where}, row {number}, column {name}: not a {kinds[name]}")
             if isinstance(value, str):
-                source.refuse_pupils(value, f"{where}, row {number}, column {name}")
+                refuse_upn([value], f"{where}, row {number}, column {name}")
         if kinds[name] == "number":
             values = [math.nan if value is None else float(value) for value in values]
         data[name] = values

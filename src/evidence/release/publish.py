@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def release(
         No run may leave, two runs speak for one programme and cohort, or the log is broken.
     """
     rules, root = rules or Rules(), Path(published)
-    cards = [candidates.card(programme) for programme in programmes]
+    cards = [candidates.card(programme, rules) for programme in programmes]
     choice = review.choose([Path(run) for run in runs], cards, root, plain(reviewer))
     same = _unchanged(choice, cards, rules, root)
     if same and not look:
@@ -69,7 +69,11 @@ def release(
     if not found:
         reason = [*refused, *choice.held, "no runs"][0]
         raise EvidenceError(f"nothing may be released: {reason}")
-    results, told = _complete(_gather(found), root, rules)
+    results = {}
+    for place, one in found.items():
+        results |= {f"effects/{place}": one.effects, f"indicators/{place}": one.indicators}
+        results |= {f"figures/{place}/{name}": safe for name, safe in one.pictures.items()}
+    results, told = complete(results, earlier=_earlier(root, found))
     refused += [f"{line}; roll back or withdraw that release" for line in told]
     record = {
         "schema": 1,
@@ -107,7 +111,10 @@ def release(
         figures=sum(safe.picture is not None for safe in results.values()),
         suppressed=tuple(f"{k}: {line}" for k, s in results.items() for line in s.suppressed),
         refused=tuple(refused),
-        changes=tuple(review.differences(last, effects)),
+        changes=(
+            *review.differences(last, effects),
+            *review.texts(before[1] if before else {}, record),
+        ),
         held=tuple(choice.held),
         looked=look,
     )
@@ -303,48 +310,30 @@ def _read(
     return found, refused
 
 
-def _gather(found: Mapping[str, candidates.Candidate]) -> dict[str, Safe]:
-    results: dict[str, Safe] = {}
-    for place, one in found.items():
-        results[f"effects/{place}"] = one.effects
-        results[f"indicators/{place}"] = one.indicators
-        for name, safe in one.pictures.items():
-            results[f"figures/{place}/{name}"] = safe
-    return results
-
-
-def _complete(
-    results: dict[str, Safe], root: Path, rules: Rules
-) -> tuple[dict[str, Safe], tuple[str, ...]]:
-    """Hide what could be worked out from all tables together: the one place where it is done."""
-    return complete(results, earlier=_earlier(root, results))
-
-
 def _earlier(
-    root: Path, results: Mapping[str, Safe]
+    root: Path, places: Collection[str]
 ) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
     """Return what earlier releases told of the same programmes and cohorts, each table once."""
     seen: set[str] = set()
     for folder in shelf.numbered(root):
-        record = base.release(folder)
+        record, effects, watched = (
+            base.release(folder),
+            base.effects(folder),
+            base.indicators(folder),
+        )
         tables = {}
         for entry in record["figures"]:
-            name = f"figures/{entry['path']}"
-            if name in results and entry["sha256"] not in seen:
-                seen.add(entry["sha256"])
-                text = (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
-                tables[name] = Picture.from_json(text).table
-        effects = base.effects(folder)
-        for place, own in effects.groupby(["programme", "cohort"], sort=False):
-            tables[f"effects/{'/'.join(place)}"] = own.reset_index(drop=True)
-        watched = base.indicators(folder)
+            text = (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
+            tables[f"figures/{entry['path']}"] = Picture.from_json(text).table
         for key, run in record["runs"].items():
-            name = f"indicators/{run['programme']}/{run['cohort']}"
-            tables[name] = watched[watched["run_id"] == key].reset_index(drop=True)
-        for name in [name for name in tables if not name.startswith("figures/")]:
-            told = f"{name} {pd.util.hash_pandas_object(tables[name]).sum()}"
-            if name not in results or told in seen or tables[name].empty:
-                del tables[name]
+            place = f"{run['programme']}/{run['cohort']}"
+            for kind, whole in (("effects", effects), ("indicators", watched)):
+                tables[f"{kind}/{place}"] = whole[whole["run_id"] == key].reset_index(drop=True)
+        found = {}
+        for name, table in tables.items():
+            told = f"{name} {pd.util.hash_pandas_object(table).sum()}"
+            if "/".join(name.split("/")[1:3]) in places and len(table) and told not in seen:
+                found[name] = table
             seen.add(told)
-        if tables:
-            yield Rules(**record["rules"]), tables
+        if found:
+            yield Rules(**record["rules"]), found

@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from evidence.release.disclosure import round_words
 from evidence.release.markdown import code, render
 
 
@@ -37,7 +36,7 @@ def body(
     parts, shown = [], set()
     for number, cell in enumerate(notebook["cells"], start=1):
         if cell["cell_type"] == "markdown":
-            parts.append(render(round_words(cell["source"])))
+            parts.append(render(cell["source"]))
             continue
         meta = cell["metadata"]
         if "parameters" in meta.get("tags", ()):

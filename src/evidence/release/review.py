@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.release import log, shelf
+from evidence.release.candidates import GIVEN
 from evidence.show.words import number
 
 _ROW = ["programme", "cohort", "outcome", "subgroup", "estimand"]
@@ -212,6 +213,38 @@ def differences(before: pd.DataFrame | None, after: pd.DataFrame) -> list[str]:
             lines.append(f"changed  {_place(row)}: {was} → {now}")
     lines += [f"gone     {_place(row)}: {_said(row)}" for key, row in old.items() if key not in new]
     return lines
+
+
+def texts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Say what a release would tell in words that no rule can judge: somebody has to read them.
+
+    Parameters
+    ----------
+    before, after : mapping
+        Records of the last release (empty if there is none) and of the next.
+    """
+    known = set(_texts(before))
+    return [line for line in _texts(after) if line not in known]
+
+
+def _texts(record: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"text     {card['name']}, {name}: {card[name]}"
+        for card in record.get("programmes", ())
+        for name in ("title", "phase", "lead", "about", "ask_next", "claim")
+        if card.get(name)
+    ]
+    for run in record.get("runs", {}).values():
+        lines += [
+            f"text     {run['programme']}, {name}: {json.dumps(value, ensure_ascii=False)}"
+            for name, value in run.get("parameters", {}).items()
+            if name not in GIVEN and isinstance(value, str | Mapping) and value
+        ]
+        lines.append(
+            f"text     {run['programme']}, the text and code of {run['notebook']} "
+            f"({run.get('notebook_sha256', '')[:12]})"
+        )
+    return list(dict.fromkeys(lines))
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, ...]:

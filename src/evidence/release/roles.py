@@ -195,7 +195,7 @@ def is_text(column: pd.Series) -> bool:
 
 
 def refuse_upn(cells: Iterable, where: str) -> None:
-    """Refuse cells that look like a pupil number.
+    """Refuse texts that hold what looks like a pupil number.
 
     Raises
     ------
@@ -203,4 +203,4 @@ def refuse_upn(cells: Iterable, where: str) -> None:
         One does; the message does not repeat it.
     """
     if any(isinstance(cell, str) and _UPN.search(cell) for cell in cells):
-        raise EvidenceError(f"{where}: a cell looks like a pupil number (UPN); remove it")
+        raise EvidenceError(f"{where}: holds what looks like a pupil number (UPN); remove it")

@@ -19,15 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import EvidenceError
+from evidence.release.roles import refuse_upn
+from evidence.release.rounding import round_words
+from evidence.release.rules import Rules
 
 LARGEST = 2_000_000  # characters of source in one notebook
 _PROPOSAL = "<h3>What would leave</h3>"  # how a proposal's output begins
-_UPN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]\d{11}[0-9A-Za-z](?![A-Za-z0-9])")
 _HOME = re.compile(r"(?<![\w.:/}])(?:~/|/(?:home|Users|root|mnt|srv|tmp)/|[A-Za-z]:\\)\w")
 
 
-def clean(path: Path, sha256: str, titles: Mapping[str, str]) -> dict[str, Any]:
+def clean(
+    path: Path, sha256: str, titles: Mapping[str, str], rules: Rules | None = None
+) -> dict[str, Any]:
     """Return the source of an executed notebook, marked with what was shown where.
+
+    Counts of pupils in its text are rounded.
 
     Parameters
     ----------
@@ -37,6 +43,8 @@ def clean(path: Path, sha256: str, titles: Mapping[str, str]) -> dict[str, Any]:
         Hash of the notebook's source, as the run recorded it.
     titles : mapping
         Name of each proposed picture to its title, by which its place is found.
+    rules : Rules, optional
+        What may leave.
 
     Returns
     -------
@@ -58,10 +66,11 @@ def clean(path: Path, sha256: str, titles: Mapping[str, str]) -> dict[str, Any]:
     sources = [[cell["cell_type"], source] for cell, source, _ in cells]
     if hashlib.sha256(json.dumps(sources).encode()).hexdigest() != sha256:
         raise EvidenceError("the executed notebook is not the one that the run recorded")
-    left, kept = dict(titles), []
+    left, kept, rules = dict(titles), [], rules or Rules()
     for cell, source, tags in cells:
         if cell["cell_type"] == "markdown":
-            kept.append(as_cell(len(kept), "markdown", source))
+            text = round_words(source, rules.threshold, rules.base)
+            kept.append(as_cell(len(kept), "markdown", text))
         elif cell["cell_type"] == "code":
             first = "parameters" in tags
             source = emptied(source) if first else source
@@ -154,21 +163,9 @@ def parameters(source: str) -> dict[str, tuple[Any, str]]:
         raise EvidenceError("the parameters cell is not plain literals") from None
 
 
-def refuse_pupils(text: str, where: str) -> None:
-    """Refuse text that holds what looks like a pupil's number.
-
-    Raises
-    ------
-    EvidenceError
-        It does; the message says where, never what.
-    """
-    if _UPN.search(text):
-        raise EvidenceError(f"{where}: looks like a pupil number (UPN); remove it")
-
-
 def _refuse(cells: list[dict[str, Any]]) -> None:
     for number, cell in enumerate(cells, start=1):
-        refuse_pupils(cell["source"], f"notebook, cell {number}")
+        refuse_upn([cell["source"]], f"notebook, cell {number}")
         if _HOME.search(cell["source"]):
             raise EvidenceError(f"notebook, cell {number}: names a folder of this machine")
     if sum(len(cell["source"]) for cell in cells) > LARGEST:

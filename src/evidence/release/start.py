@@ -10,15 +10,9 @@ from typing import Any
 from evidence.data.register import load
 from evidence.errors import EvidenceError, nearest
 from evidence.release import bundle, source
-from evidence.release.candidates import provenance
+from evidence.release.candidates import GIVEN, provenance
 from evidence.release.downloads import plain
 from evidence.release.hubs import listed, told
-
-# What the register or the runner hands to a notebook by itself.
-_GIVEN = {
-    "programme", "cohort", "title", "cohort_title", "design", "simulated", "outcomes",
-    "subgroups", "data", "out", "run_id",
-}  # fmt: skip
 
 
 def start(
@@ -105,7 +99,7 @@ def _stub(
         values = value if isinstance(value, list) else [value]
         return bool(value) and all(isinstance(v, str) and v in inputs for v in values)
 
-    own = {name: spec for name, spec in declared.items() if name not in _GIVEN}
+    own = {name: spec for name, spec in declared.items() if name not in GIVEN}
     at = f"programme.{card['name']}"
     lines = [
         "# Begun from another hub's bundle. Fill in what is empty and check every setting, then:",

@@ -92,6 +92,7 @@ class Book:
                 at = (places[row], what, labels[row] | label)
                 twin = [i for i in self.index.get(at, ()) if self.exact[i] == exact]
                 width = max(cells.rules.threshold, cells.rules.dominance_p * exact * amount)
+                width *= not (shows_nought and exact == 0)  # a nought may be told
                 ids[row] = i = twin[0] if twin else self._new(at, exact, width)
                 if hidden:
                     self.secret[i] = True

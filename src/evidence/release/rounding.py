@@ -1,9 +1,12 @@
-"""Counts of pupils inside sentences: rounded and hidden as those in tables are."""
+"""Rounding of counts, of statistics and of the counts of pupils that stand inside sentences."""
 
 from __future__ import annotations
 
 import math
 import re
+
+import numpy as np
+import pandas as pd
 
 _PUPILS = re.compile(
     r"(?<![\d.,/])(?<!Year )(?<!year )(?<!Stage )(?<!stage )(?<!KS)(?<!Grade )(?<!aged )"
@@ -12,6 +15,16 @@ _PUPILS = re.compile(
     r"(?:pupils?|children|child|rows?)\b)"
 )
 _DECIMAL_SHARE = re.compile(r"\d+\.\d+(?=%)")
+
+
+def half_up(values: pd.Series, base: int) -> pd.Series:
+    """Return values as multiples of `base`; halves go up: numpy's own rounding is half to even."""
+    return np.floor(values / base + 0.5) * base
+
+
+def significant(values: pd.Series, digits: int) -> pd.Series:
+    """Return values with so many significant digits; what is not nought never becomes nought."""
+    return values.map(lambda value: float(f"{value:.{digits - 1}e}"))
 
 
 def round_words(
