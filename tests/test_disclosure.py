@@ -361,17 +361,30 @@ def test_protect_picture_redraws_from_the_protected_table():
     assert "fewer than 10 pupils" in drawn
 
 
-def test_protect_picture_refused_names_the_picture():
+@pytest.mark.parametrize(
+    ("counts", "fault"),
+    [
+        ((), "no counts stand behind it; name the columns of pupils or schools"),
+        (("n",), "column 'effect_size' is numeric and has no role; name it in counts, percentages, "
+                 "means, totals, statistics, schools or axes"),
+    ],
+)  # fmt: skip
+def test_protect_picture_refused_names_the_picture(counts, fault):
     picture = Picture(
-        name="dots", kind="balance", title="t", alt="a",
-        table=pd.DataFrame({"covariate": ["x"], "effect_size": [0.123]}),
+        name="dots", kind="balance", title="t", alt="a", counts=counts,
+        table=pd.DataFrame({"covariate": ["x"], "effect_size": [0.123], "n": [50]}),
     )  # fmt: skip
     with pytest.raises(EvidenceError) as error:
         protect_picture(picture)
-    assert str(error.value) == (
-        "picture dots: column 'effect_size' is numeric and has no role; name it in counts, "
-        "percentages, means, totals, statistics, schools or axes"
-    )
+    assert str(error.value) == f"picture dots: {fault}"
+
+
+def test_protect_statistics_leave_with_few_digits_and_never_as_nought():
+    raw = pd.DataFrame({"n": [50] * 4, "mean": [104.28571, -0.000123456, 0.0, 98765.4]})
+    table = protect(raw, counts="n", statistics="mean").table
+    assert table["mean"].tolist() == [104.3, -0.0001235, 0.0, 98770.0]
+    two = protect(raw, counts="n", statistics="mean", rules=Rules(digits=2)).table
+    assert two["mean"].tolist() == [100.0, -0.00012, 0.0, 99000.0]
 
 
 @pytest.mark.parametrize(
@@ -415,6 +428,7 @@ def test_load_reads_what_the_owner_wrote(tmp_path):
         ("\nthreshold = 4", "line 2: threshold is 4: a whole number, 5 or more, is needed"),
         ("threshold = true", "line 1: threshold is True: a whole number, 5 or more, is needed"),
         ("base = '5'", "line 1: base is '5': a whole number, 5 or more, is needed"),
+        ("digits = 9", "line 1: digits is 9: a whole number from 2 to 6 is needed"),
         ("dominance_k = 90", "line 1: dominance_k is 90: a share above 0, at most 1.0, is needed"),
         ("extremes = 'no'", "line 1: extremes is 'no': true or false is needed"),
     ],

@@ -219,7 +219,7 @@ def test_verify_number_that_is_not_in_its_run_is_found(copy):
     _again(published / "0002", published)
     assert verify.verify(published) == []
     assert verify.verify(published, copy / "runs") == [
-        "0002: lamp/2018, PTMAT_EXP: the estimate is not in its run"
+        "0002: lamp/2018, effects, row 1, column estimate: is not what its run gives"
     ]
 
 

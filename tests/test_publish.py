@@ -32,7 +32,7 @@ def test_release_first_is_current_and_complete(released):
     assert base.figure("lamp", "2018", "effect", root / "published").startswith("<svg")
     assert report.summary() == (
         "release 1: 16 estimates, 12 figures\n"
-        "hidden in 2 places; release.json says where\n"
+        "some counts are hidden; evidence release --look says where and why\n"
         f"open {root / 'published/current/index.html'}"
     )
 

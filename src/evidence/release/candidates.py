@@ -143,7 +143,11 @@ def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) ->
 def protect_effects(
     effects: pd.DataFrame, titles: Mapping[str, str] | None = None, rules: Rules | None = None
 ) -> Safe:
-    """Protect a table of effects; verdict and sentence are made again from the protected row."""
+    """Protect a table of effects; verdict and sentence are made again from the protected row.
+
+    A row does not say how many parameters its model has: ten are reckoned, which leaves the rest of
+    its pupils as residual degrees of freedom.
+    """
     titles, rules = titles or {}, rules or Rules()
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
@@ -160,9 +164,10 @@ def protect_effects(
         )
 
     return protect(
-        effects,
+        effects.assign(free=effects["n_pupils"] - 10),
         rules=rules,
         words=reworded,
+        residual_df="free",
         counts=("n_pupils",),
         schools=("n_schools",),
         statistics=_ESTIMATES,

@@ -8,7 +8,7 @@ hidden count can be worked out from all tables of a release and of those before 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -16,40 +16,14 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.release.roles import Roles, is_text, refuse_upn
+from evidence.release.roles import Cells, Roles, is_text, refuse_upn
 from evidence.release.rounding import half_up, round_words, significant
 from evidence.release.rules import Rules
 from evidence.show.picture import Picture
 
-__all__ = ["BASE", "THRESHOLD", "Cells", "Safe", "protect", "protect_picture", "round_words"]
+__all__ = ["Safe", "protect", "protect_picture"]
 
-THRESHOLD, BASE = Rules().threshold, Rules().base
 _MAKER = object()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cells:
-    """What the search for complementary cells must know of a table; never leaves the process.
-
-    Parameters
-    ----------
-    exact : DataFrame
-        True counts and totals, a row for each row of the table.
-    hidden : DataFrame
-        Where they are hidden; the same shape.
-    labels : DataFrame
-        The columns that say which group a row is, as text.
-    roles : Roles
-        The columns' roles.
-    rules : Rules
-        The rules applied.
-    """
-
-    exact: pd.DataFrame
-    hidden: pd.DataFrame
-    labels: pd.DataFrame
-    roles: Roles
-    rules: Rules
 
 
 class Safe:
@@ -202,6 +176,8 @@ def protect_picture(
     named = ("counts", "statistics", "schools", "axes")
     roles = Roles.of({name: getattr(picture, name) for name in named})
     try:
+        if not (roles.counts or roles.schools):
+            raise EvidenceError("no counts stand behind it; name the columns of pupils or schools")
         safe = _protect(picture.table, roles, rules, None, also, gone)
         if roles.statistics:
             few = (safe._cells.exact < rules.figure_count).any(axis=1)

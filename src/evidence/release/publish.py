@@ -316,18 +316,14 @@ def _earlier(
     """Return what earlier releases told of the same programmes and cohorts, each table once."""
     seen: set[str] = set()
     for folder in shelf.numbered(root):
-        record, effects, watched = (
-            base.release(folder),
-            base.effects(folder),
-            base.indicators(folder),
-        )
-        tables = {}
+        record, tables = base.release(folder), {}
+        contracts = {"effects": base.effects(folder), "indicators": base.indicators(folder)}
         for entry in record["figures"]:
             text = (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
             tables[f"figures/{entry['path']}"] = Picture.from_json(text).table
         for key, run in record["runs"].items():
             place = f"{run['programme']}/{run['cohort']}"
-            for kind, whole in (("effects", effects), ("indicators", watched)):
+            for kind, whole in contracts.items():
                 tables[f"{kind}/{place}"] = whole[whole["run_id"] == key].reset_index(drop=True)
         found = {}
         for name, table in tables.items():

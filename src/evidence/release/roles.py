@@ -185,6 +185,31 @@ class Roles:
                 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """What the search for complementary cells must know of a table; never leaves the process.
+
+    Parameters
+    ----------
+    exact : DataFrame
+        True counts and totals, a row for each row of the table.
+    hidden : DataFrame
+        Where they are hidden; the same shape.
+    labels : DataFrame
+        The columns that say which group a row is, as text.
+    roles : Roles
+        The columns' roles.
+    rules : Rules
+        The rules applied.
+    """
+
+    exact: pd.DataFrame
+    hidden: pd.DataFrame
+    labels: pd.DataFrame
+    roles: Roles
+    rules: Rules
+
+
 def is_text(column: pd.Series) -> bool:
     """Return whether every cell is text or missing."""
     if isinstance(column.dtype, pd.CategoricalDtype):

@@ -8,9 +8,9 @@ from itertools import combinations, permutations
 import numpy as np
 import pandas as pd
 
-from evidence.release.disclosure import Cells, Safe
+from evidence.release.disclosure import Safe
 from evidence.release.labels import PLACE, margins_of, stack, tell_apart, used
-from evidence.release.roles import TOTALS, WORDS, Roles, is_text
+from evidence.release.roles import TOTALS, WORDS, Cells, Roles, is_text
 from evidence.release.rules import Rules
 
 
