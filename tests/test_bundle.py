@@ -21,6 +21,8 @@ from evidence.release.downloads import archive
 from evidence.run import jobs
 from evidence.show.tables import summary
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def county(tmp_path_factory):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 rows = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400)), min_size=1, max_size=12)
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=100, deadline=None)
 @given(rows=rows, threshold=st.sampled_from([5, 7, 10]))
 def test_protect_any_table_hides_rounds_and_recomputes(rows, threshold):
     raw = pd.DataFrame(

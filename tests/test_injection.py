@@ -197,12 +197,12 @@ def test_workbook_same_bytes_every_time_and_text_as_text():
     assert {cell.data_type for cell in sheet["A"]} == {"s"}
 
 
-@pytest.mark.parametrize("harm", PAYLOADS)
-def test_markdown_of_a_payload_is_inert(harm):
-    page = Page(render(f"{harm}\n\n# {harm}\n\n- {harm}\n\n**{harm}** `{harm}` [{harm}]({harm})"))
-    assert set(page.tags) <= ALLOWED - {"script", "style", "link", "meta", "svg", "input"}
-    assert page.runs == []
-    assert all(way.startswith("https://a.example") for way in page.ways)
+def test_markdown_of_a_payload_is_inert():
+    for h in PAYLOADS:
+        page = Page(render(f"{h}\n\n# {h}\n\n- {h}\n\n**{h}** `{h}` [{h}]({h})"))
+        assert set(page.tags) <= ALLOWED - {"script", "style", "link", "meta", "svg", "input"}, h
+        assert page.runs == [], h
+        assert all(way.startswith("https://a.example") for way in page.ways), h
 
 
 @pytest.mark.slow

@@ -10,6 +10,8 @@ from evidence.errors import EvidenceError
 from evidence.release import base, log, provenance, publish, review, verify
 from evidence.run import runner
 
+pytestmark = pytest.mark.slow
+
 
 def run_of(root, key, programme="lamp", author="Ann Author", **changes):
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20) | {"programme": programme}

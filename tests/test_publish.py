@@ -7,7 +7,17 @@ from run_folders import BETTER, effect, make, pictures, write_run
 
 from evidence.data.schema import INDICATORS
 from evidence.errors import EvidenceError
-from evidence.release import base, candidates, downloads, log, publish, shelf, site
+from evidence.release import (
+    base,
+    bundle,
+    candidates,
+    downloads,
+    log,
+    publish,
+    shelf,
+    site,
+    verify,
+)
 from evidence.release.disclosure import protect
 
 
@@ -108,10 +118,24 @@ def test_release_something_new_leaves_the_old_one_alone(tmp_path):
     assert (tmp_path / "published/current").readlink().name == "0002"
 
 
+def test_release_is_logged_verified_and_bundled(tmp_path):
+    run, card = small(tmp_path)
+    published = tmp_path / "published"
+    with pytest.raises(EvidenceError, match="needs a reviewer other than its author, Ann Author"):
+        publish.release([run], [card | {"automatic": False}], published)
+    publish.release([run], [card | {"automatic": False}], published, reviewer="Bea Reviewer")
+    assert [entry["reviewer"] for entry in log.lines(published)] == ["Bea Reviewer"]
+    assert verify.verify(published, tmp_path / "runs") == []
+    index, parts, _ = bundle.read(bundle.make(published, tmp_path / "sent.zip"))
+    assert index["release"]["number"] == 1
+    assert {"effects.json", "notebooks/lamp/2018.ipynb", "reports/lamp/2018.html"} <= parts.keys()
+
+
 def candidates_of(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["build", "place", "_seal", "append", "switch"])
 def test_release_killed_midway_leaves_the_old_one_current(tmp_path, monkeypatch, at):
     first, card = small(tmp_path)

@@ -155,21 +155,23 @@ def forgetful(safes, earlier=()):
     return complete(safes)
 
 
-def test_attacker_works_nothing_out():
-    """Short form of `benchmarks/disclosure.py`, which makes more than 10,000 tables."""
-    found = [trial(seed) for seed in range(40)]
-    assert [narrower for narrower, *_ in found if narrower] == []
-    assert sum(hidden for _, _, hidden, _ in found) > 100  # there was something to work out
-
-
-@pytest.mark.parametrize("weakened", [alone, forgetful])
-def test_attacker_catches_a_weakened_build(weakened):
-    assert sum(bool(trial(seed, weakened)[0]) for seed in range(40)) > 2
+def test_attacker_works_nothing_out_where_a_weakened_build_tells():
+    """Shortest form of `benchmarks/disclosure.py`, which makes more than 10,000 tables."""
+    assert [bool(trial(seed)[0]) for seed in range(6)] == [False] * 6
+    assert any(trial(seed, alone)[0] for seed in range(6))
 
 
 @pytest.mark.slow
-def test_attacker_works_nothing_out_of_many_releases():
-    assert [seed for seed in range(1_000, 1_400) if trial(seed)[0]] == []
+def test_attacker_works_nothing_out():
+    found = [trial(seed) for seed in range(200)]
+    assert [narrower for narrower, *_ in found if narrower] == []
+    assert sum(hidden for _, _, hidden, _ in found) > 500  # there was something to work out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weakened", [alone, forgetful])
+def test_attacker_catches_a_weakened_build(weakened):
+    assert sum(bool(trial(seed, weakened)[0]) for seed in range(40)) > 2
 
 
 def test_attacker_knows_how_to_subtract():
