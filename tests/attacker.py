@@ -172,10 +172,12 @@ def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int, list[Relea
     Then the number of cells, of hidden ones, and the releases.
     """
     rng = np.random.default_rng(seed)
-    rules = Rules(threshold=int(rng.choice([5, 7, 10])), zeros_disclosive=bool(rng.random() < 0.8))
+    pair = rng.random() < 0.5
+    # Where noughts are shown, a sum told before may tell its parts; the release says so.
+    noughts = bool(pair or rng.random() < 0.7)
+    rules = Rules(threshold=int(rng.choice([5, 7, 10])), zeros_disclosive=noughts)
     count = pupils(rng)
     releases: list[Release] = []
-    pair = rng.random() < 0.5
     for _ in range(1 + pair):
         releases.append(publish(draw(rng, count, not pair), rules, releases, finish))
     cells = [

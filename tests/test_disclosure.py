@@ -379,6 +379,19 @@ def test_protect_picture_refused_names_the_picture(counts, fault):
     assert str(error.value) == f"picture dots: {fault}"
 
 
+def test_protect_picture_hidden_estimate_takes_its_verdict_along():
+    picture = Picture(
+        name="groups", kind="intervals", title="t", alt="a", counts=("n",),
+        statistics=("estimate", "ci_lower", "ci_upper"),
+        table=pd.DataFrame(
+            {"label": ["all", "few"], "estimate": [0.5, 0.9], "ci_lower": [0.4, 0.8],
+             "ci_upper": [0.6, 1.0], "verdict": "better than similar", "n": [500, None]}
+        ),
+    )  # fmt: skip
+    table = protect_picture(picture).table
+    assert table["verdict"].tolist() == ["better than similar", ""]
+
+
 def test_protect_statistics_leave_with_few_digits_and_never_as_nought():
     raw = pd.DataFrame({"n": [50] * 4, "mean": [104.28571, -0.000123456, 0.0, 98765.4]})
     table = protect(raw, counts="n", statistics="mean").table

@@ -212,7 +212,7 @@ def test_release_indicators_hidden_value_keeps_a_symbol(tmp_path):
     rows = [
         {"run_id": "", "indicator": "Absence", "area": "North", "group": "all", "period": "2018",
          "value": 5.1, "ci_lower": 4.0, "ci_upper": 6.2, "unit": "%", "n": count,
-         "comparator": "England", "comparator_value": 4.8, "rank": 3.0, "band": "B", "symbol": "",
+         "comparator": "England", "comparator_value": 4.8, "rank": 3.0, "band": "low", "symbol": "",
          "sentence": f"{count} pupils were counted."}
         for count in (263, 4)
     ]  # fmt: skip
@@ -226,9 +226,10 @@ def test_release_indicators_hidden_value_keeps_a_symbol(tmp_path):
     assert found["n"].iloc[0] == 265
     assert found["symbol"].tolist() == ["", "c"]
     assert found["value"].isna().tolist() == [False, True]
+    assert found["band"].tolist() == ["low", ""]
     assert found["sentence"].tolist() == [
         "265 pupils were counted.",
-        "Absence, North: confidential: suppressed.",
+        "Absence, North: hidden to protect pupils.",
     ]
 
 

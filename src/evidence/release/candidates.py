@@ -151,8 +151,7 @@ def protect_effects(
     titles, rules = titles or {}, rules or Rules()
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
-        hidden = table["estimate"].isna() & effects["estimate"].notna().to_numpy()
-        verdict = table["verdict"].mask(hidden, "too little data")
+        verdict = table["verdict"].replace("", "too little data")
         sentences = [
             effect_sentence(row, outcome=titles.get(row["outcome"], ""))
             for row in table.assign(verdict=verdict).to_dict("records")

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.release.roles import Cells, Roles, is_text, refuse_upn
+from evidence.release.roles import SAID, Cells, Roles, is_text, refuse_upn
 from evidence.release.rounding import half_up, round_words, significant
 from evidence.release.rules import Rules
 from evidence.show.picture import Picture
@@ -253,6 +253,8 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
     if unsure.any() and roles.statistics:
         shown = list(roles.statistics)
         report.append(f"{', '.join(shown)}: hidden in {unsure.sum()} of {len(out)} rows")
+    for name in SAID & set(out.columns) if roles.statistics else ():
+        out[name] = out[name].astype("str").mask(unsure, "")
     if words:
         made = words(out.copy())
         for name in out.columns:

@@ -9,17 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.data.schema import SYMBOLS
 from evidence.release.page import esc, page, wide
 from evidence.show.reasons import band
 from evidence.show.words import number
 
-_SYMBOLS = {
-    "z": "not applicable",
-    "x": "not available",
-    "c": "hidden to protect pupils",
-    "low": "rounds to nought",
-    "u": "of low reliability",
-}
 _UP = {"../index.html": "All programmes"}
 
 
@@ -72,8 +66,8 @@ def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
         f'<table class="plain"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table>"
     )
-    used = [symbol for symbol in _SYMBOLS if (rows["symbol"] == symbol).any()]
-    legend = "; ".join(f"<b>{symbol}</b> {_SYMBOLS[symbol]}" for symbol in used)
+    used = [symbol for symbol in SYMBOLS if (rows["symbol"] == symbol).any()]
+    legend = "; ".join(f"<b>{symbol}</b> {SYMBOLS[symbol]}" for symbol in used)
     words = "".join(f"<li>{esc(text)}</li>" for text in said)
     parts = [
         f"<h2>In words</h2><ul>{words}</ul>" if words else "",

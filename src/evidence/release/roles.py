@@ -22,6 +22,7 @@ WORDS = frozenset(
         "symbol", "estimand", "level", "worthwhile", "title",
     }
 )  # fmt: skip
+SAID = frozenset({"verdict", "band"})  # words that a statistic was turned into: hidden with it
 _UPN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]\d{11}[0-9A-Za-z](?![A-Za-z0-9])")
 # A decimal or a percentage kept as text would pass as a label.
 _HIDDEN_NUMBER = re.compile(r"\s*[-+−]?(\d[\d,]*\.\d+\s*%?|\d[\d,]*\s*%)\s*")
