@@ -1,6 +1,12 @@
 """What somebody may call a school, a programme, a column or a parameter to do harm."""
 
+import json
 from itertools import product
+
+import pandas as pd
+from run_folders import BETTER, effect, notebook_cells, pictures, write_run
+
+from evidence.data.schema import INDICATORS
 
 _RUN = ("window.harmed=1", "top.harmed=1")
 _TAGS = (
@@ -113,3 +119,52 @@ PAYLOADS = (
     *_ALONE,
     *FORMULAE,
 )
+
+
+def harmful(root, payloads=PAYLOADS):
+    """Write a run and a card for each payload, which stands wherever a text may stand."""
+    runs, made = [], []
+    for place, harm in enumerate(payloads):
+        name = f"p{place}"
+        row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20) | {
+            "programme": name, "outcome": harm, "method": harm, "caveats": harm,
+        }  # fmt: skip
+        other = row | {"subgroup": harm, "primary": False}
+        drawn = []
+        if place % 10 == 0:  # drawing takes long: ten payloads a picture
+            (one,) = pictures(effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20))
+            ten = payloads[place : place + 10]
+            table = pd.concat([one.table.assign(label=h, note=h) for h in ten], ignore_index=True)
+            table = table.rename(columns={"note": harm})
+            kept = ("name", "kind", "counts", "statistics", "axes")
+            drawn.append(
+                type(one)(**{k: getattr(one, k) for k in kept}, title=harm, alt=harm, table=table)
+            )
+        watched = pd.DataFrame(
+            [
+                {"run_id": "x", "indicator": harm, "area": harm, "group": harm, "period": harm,
+                 "value": 1.5, "ci_lower": 1.0, "ci_upper": 2.0, "unit": harm, "n": 250.0,
+                 "comparator": harm, "comparator_value": 1.4, "rank": 3.0, "band": harm,
+                 "symbol": "", "sentence": harm}
+            ]
+        )[list(INDICATORS)]  # fmt: skip
+        cells = notebook_cells(drawn)
+        cells[0]["source"] += f"\n\n{harm}\n\n## {harm}\n\n- {harm}\n\n{harm}"
+        cells[3]["source"] = f"school = {json.dumps(harm)}\n# {harm}"
+        runs.append(
+            write_run(
+                root / f"runs/{name}/2018/{place:016x}", [row, other], drawn, watched, cells=cells,
+                notebook=harm, commit=harm, parameters={harm: harm, "list": [harm]}, author=harm,
+                inputs={harm: harm}, versions={harm: harm}, lock_sha256=harm, finished=harm,
+            )
+        )  # fmt: skip
+        texts = ("title", "phase", "lead", "about", "ask_next", "claim")
+        made.append(
+            dict.fromkeys(texts, harm) | {
+                "name": name, "design": "matched", "simulated": True, "automatic": True, "cost": 3,
+                "cohorts": [{"name": "2018", "title": harm}],
+                "outcomes": [{"name": harm, "title": harm, "unit": "pp",
+                              "smallest_worthwhile": 1.0, "primary": True}],
+            }
+        )  # fmt: skip
+    return runs, made

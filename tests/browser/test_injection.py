@@ -1,7 +1,6 @@
 """The harmful names of `payloads` in a real browser, with every policy switched off."""
 
 import pytest
-from test_injection import harmed  # noqa: F401
 
 from .test_board import ROWS, served
 
@@ -24,7 +23,7 @@ def watched(chromium):
     return context, page, seen
 
 
-def test_pages_and_figures_run_nothing_without_a_policy(harmed, chromium):  # noqa: F811
+def test_pages_and_figures_run_nothing_without_a_policy(harmed, chromium):
     folder, _ = harmed
     files = [*folder.rglob("*.html"), *folder.rglob("*.svg")]
     assert len(files) > 900
@@ -39,7 +38,7 @@ def test_pages_and_figures_run_nothing_without_a_policy(harmed, chromium):  # no
     context.close()
 
 
-def test_search_and_filters_run_nothing(harmed, chromium):  # noqa: F811
+def test_search_and_filters_run_nothing(harmed, chromium):
     context, page, seen = watched(chromium)
     page.goto((harmed[0] / "index.html").as_uri())
     for number in range(1, 30):
@@ -51,7 +50,7 @@ def test_search_and_filters_run_nothing(harmed, chromium):  # noqa: F811
     context.close()
 
 
-def test_dashboard_runs_nothing(harmed, visit):  # noqa: F811
+def test_dashboard_runs_nothing(harmed, visit):
     with served(harmed[0].parent) as address:
         seen = visit(1280)
         seen.page.goto(address)
