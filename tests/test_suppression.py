@@ -98,6 +98,20 @@ def test_complete_small_count_that_an_earlier_release_told_is_named_without_its_
     assert symbols(done["t"])[1] == "c"
 
 
+def test_complete_total_that_an_earlier_release_called_otherwise_is_remembered():
+    wide = pd.DataFrame(
+        {"area": ["a", "b", "all"], "girls": [73, 26, 99], "boys": [5, 12, 17],
+         "total": [78, 38, 116]}
+    )  # fmt: skip
+    roles = {"counts": ("girls", "boys", "total"), "margins": {"total": ("girls", "boys")}}
+    earlier = [(Rules(), {"whole": protect(pd.DataFrame({"n": [116]}), counts="n").table})]
+    done, notes = complete({"t": protect(wide, **roles)}, earlier=earlier)
+    table = done["t"].table
+    assert notes == ()
+    # 115 was shown before: were all girls shown too, they would tell the boys, and so the five
+    assert table["girls"].isna().any() or table["boys"].isna().sum() == 3
+
+
 def test_complete_two_years_of_one_table_are_two_numbers():
     years = [
         long("sex", {"girls": girls, "boys": 30}).assign(year=year)

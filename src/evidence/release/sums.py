@@ -186,6 +186,7 @@ class Book:
 
     def add_up(self) -> None:
         """Write down every sum, within and across tables."""
+        self._renamed()
         for number, (blocks, columns, places, labels, column_sums, now) in enumerate(self.tables):
             dims: dict[tuple, frozenset] = {}
             for what, block in blocks.items():
@@ -207,6 +208,24 @@ class Book:
                 self._across(whole, columns)
                 for place, _, parts in whole if now else ():
                     self._match(number, place, parts, dims[place])
+
+    def _renamed(self) -> None:
+        """Take counts of two names for one where they agree on every group that both count."""
+        named: dict[tuple, dict[str, dict[frozenset, list[int]]]] = {}
+        for (place, what, labels), ids in self.index.items():
+            shown = [i for i in ids if self.exact[i] == self.exact[i] or self.past[i]]
+            if shown:
+                named.setdefault(place, {}).setdefault(what, {})[labels] = shown
+        for counts in named.values():
+            for one, other in combinations(counts.values(), 2):
+                pairs = [
+                    [(i, j) for i in one[labels] for j in other[labels] if self._adds_up(i, [j])]
+                    for labels in one.keys() & other.keys()
+                ]
+                if all(pairs):
+                    for i, j in (pair for found in pairs for pair in found):
+                        known = self.exact[i] + self.exact[j]
+                        self.sums[(i, j)] = known == known
 
     def _across(self, rows: list[tuple], columns: Collection[str]) -> None:
         """Find a count elsewhere that is the sum of a table's columns in all rows they share."""
