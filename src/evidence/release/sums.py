@@ -210,19 +210,25 @@ class Book:
                     self._match(number, place, parts, dims[place])
 
     def _renamed(self) -> None:
-        """Take counts of two names for one where they agree on every group that both count."""
+        """Take counts of two names for one where they agree on every group that both count.
+
+        Names that stand side by side in a table count different things.
+        """
+        beside = {pair for blocks, *_ in self.tables for pair in combinations(sorted(blocks), 2)}
+        written = {what for blocks, *_ in self.tables for what in blocks}
         named: dict[tuple, dict[str, dict[frozenset, list[int]]]] = {}
         for (place, what, labels), ids in self.index.items():
             shown = [i for i in ids if self.exact[i] == self.exact[i] or self.past[i]]
-            if shown:
+            if shown and what in written:
                 named.setdefault(place, {}).setdefault(what, {})[labels] = shown
         for counts in named.values():
-            for one, other in combinations(counts.values(), 2):
+            for names in combinations(sorted(counts), 2):
+                one, other = (counts[name] for name in names)
                 pairs = [
                     [(i, j) for i in one[labels] for j in other[labels] if self._adds_up(i, [j])]
                     for labels in one.keys() & other.keys()
                 ]
-                if all(pairs):
+                if all(pairs) and names not in beside:
                     for i, j in (pair for found in pairs for pair in found):
                         known = self.exact[i] + self.exact[j]
                         self.sums[(i, j)] = known == known
