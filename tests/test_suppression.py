@@ -112,6 +112,19 @@ def test_complete_total_that_an_earlier_release_called_otherwise_is_remembered()
     assert table["girls"].isna().any() or table["boys"].isna().sum() == 3
 
 
+def test_complete_two_tables_without_totals_share_the_ones_nobody_shows():
+    def two(name, counts):
+        rows = [(sex, label, n) for sex, row in counts.items() for label, n in row.items()]
+        return protect(pd.DataFrame(rows, columns=["sex", name, "n"]), counts="n")
+
+    safes = {
+        "areas": two("area", {"girls": {"a": 36, "b": 47}, "boys": {"a": 79, "b": 53}}),
+        "years": two("year", {"girls": {"y": 3, "z": 80}, "boys": {"y": 67, "z": 65}}),
+    }
+    done, _ = complete(safes)  # 35 and 45 girls in two areas, less 80: 0 to 6 in year y
+    assert sum(symbols(safe).count("c") for safe in done.values()) > 1
+
+
 def test_complete_two_years_of_one_table_are_two_numbers():
     years = [
         long("sex", {"girls": girls, "boys": 30}).assign(year=year)

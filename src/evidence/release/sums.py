@@ -187,6 +187,7 @@ class Book:
     def add_up(self) -> None:
         """Write down every sum, within and across tables."""
         self._renamed()
+        unseen: dict[tuple, dict[tuple, None]] = {}  # sums that no table shows, to their parts
         for number, (blocks, columns, places, labels, column_sums, now) in enumerate(self.tables):
             dims: dict[tuple, frozenset] = {}
             for what, block in blocks.items():
@@ -195,6 +196,8 @@ class Book:
                     totals = self.index.get((place, what, rest), ())
                     for total in totals:
                         self._sum(total, parts, inside=total in block[2])
+                    if not totals:
+                        unseen.setdefault((place, what, rest), {})[tuple(sorted(parts))] = None
                     if now and not totals and len(over) == 1 and len(parts) > 1:
                         self._match(number, place, parts, dims[place])
             for total, parts in column_sums:
@@ -208,6 +211,13 @@ class Book:
                 self._across(whole, columns)
                 for place, _, parts in whole if now else ():
                     self._match(number, place, parts, dims[place])
+        for at, ways in unseen.items():  # two tables without totals add up to the same all the same
+            known = [total for parts in ways if (total := sum(self.exact[i] for i in parts)) >= 0]
+            for exact in dict.fromkeys(known or [np.nan]) if len(ways) > 1 else ():
+                total = self._new(at, exact, 0)
+                for parts in ways:
+                    if self._adds_up(total, parts):
+                        self._sum(total, parts, inside=False)
 
     def _renamed(self) -> None:
         """Take counts of two names for one where they agree on every group that both count.
