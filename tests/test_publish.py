@@ -14,6 +14,7 @@ from evidence.release import (
     downloads,
     log,
     publish,
+    review,
     shelf,
     site,
     verify,
@@ -198,6 +199,47 @@ def test_release_two_runs_of_one_cohort_are_refused(tmp_path):
     second, _ = small(tmp_path, "a2")
     with pytest.raises(EvidenceError, match=r"^two runs of lamp/2018: release one of them$"):
         publish.release([first, second], [card], tmp_path / "published")
+
+
+def test_card_rounds_its_pupils_but_not_what_it_quotes():
+    card = {"name": "lamp", "cohorts": [], "about": "Of 1,263 pupils 4 pupils left.",
+            "claim": "2.1% of 1,263 pupils"}  # fmt: skip
+    shown = candidates.card(card)
+    assert shown["about"] == "Of 1,265 pupils fewer than 10 pupils left."
+    assert shown["claim"] == "2.1% of 1,263 pupils"
+
+
+@pytest.mark.parametrize("field", ["title", "about", "claim", "lead", "ask_next"])
+def test_card_with_a_pupil_number_is_refused_without_it(field):
+    with pytest.raises(EvidenceError) as error:
+        candidates.card({"name": "lamp", "cohorts": [], field: "see A123456789012"})
+    assert str(error.value) == (
+        "programme lamp: holds what looks like a pupil number (UPN); remove it"
+    )
+
+
+def test_texts_that_no_rule_can_judge_are_shown_once():
+    run = {
+        "programme": "lamp", "notebook": "impact.ipynb", "notebook_sha256": "ab" * 32,
+        "parameters": {"where": {"class": "6B"}, "labels": {}, "years": [2018], "out": "x"},
+    }  # fmt: skip
+    card = {"name": "lamp", "title": "LAMP", "about": "Maths."}
+    record = {"programmes": [card], "runs": {"a": run, "b": run}}
+    assert review.texts({}, record) == [
+        "text     lamp, title: LAMP",
+        "text     lamp, about: Maths.",
+        'text     lamp, where: {"class": "6B"}',
+        "text     lamp, the text and code of impact.ipynb (abababababab)",
+    ]
+    assert review.texts(record, record) == []
+
+
+def test_propose_effect_on_too_few_pupils_for_its_model_shows_no_figure():
+    row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
+    table = candidates.protect_effects(pd.DataFrame([row, row | {"n_pupils": 19}])).table
+    assert table["estimate"].isna().tolist() == [False, True]
+    assert table["verdict"].tolist() == [BETTER, "too little data"]
+    assert table["n_pupils"].tolist() == [1265, 20]
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden"])
