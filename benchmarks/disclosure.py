@@ -37,7 +37,7 @@ def attacked(tables: int, finish=complete, first: int = 10_000) -> Counter:
         seen.update(
             trials=1, pairs=len(releases) == 2, tables=len(names), cells=cells, hidden=hidden,
             margins=sum(one.margins for one in names), recovered=len(found),
-            caught=int(bool(found)),
+            caught=int(bool(found)), named=sum(bool(release.notes) for release in releases),
         )  # fmt: skip
     return seen
 
@@ -88,7 +88,8 @@ def main(tables: int) -> None:
             f"{name}: {seen['tables']:,} tables ({seen['margins']:,} with margins) in "
             f"{seen['trials']:,} releases or pairs ({seen['pairs']:,} pairs), {seen['cells']:,} "
             f"cells, {seen['hidden']:,} hidden; worked out: {seen['recovered']} in "
-            f"{seen['caught']} releases ({time.perf_counter() - start:.0f} s)",
+            f"{seen['caught']} releases, named to "
+            f"the reviewer as told before: {seen['named']} ({time.perf_counter() - start:.0f} s)",
             flush=True,
         )
     print("200 x 50 with margins: {:.1f} s, {:,} cells, {:,} hidden".format(*large()))

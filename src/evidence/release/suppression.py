@@ -75,13 +75,10 @@ def complete(
         for name, frame in tables.items():
             book.remember(name, frame, rules, safes.get(name))
     book.add_up()
-    sure = {numbers: flag for numbers, flag in book.sums.items() if flag}
     try:
         hidden, told = _solve(book, book.sums, seconds)
-        if told and len(sure) < len(book.sums):  # say only what is surely told
-            more, told = _solve(book, sure, seconds)
-            hidden = np.union1d(hidden, more)
     except ArithmeticError:  # an earlier release was of other data: keep what is surely true
+        sure = {numbers: flag for numbers, flag in book.sums.items() if flag}
         hidden, told = _solve(book, sure, seconds)
     found = dict(safes)
     for name, safe in safes.items():
