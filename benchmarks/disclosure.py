@@ -79,8 +79,8 @@ def county() -> tuple[float, int]:
 def main(tables: int) -> None:
     for name, finish, many in (
         ("as it is", complete, tables),
-        ("weakened: each table by itself", alone, max(300, tables // 20)),
-        ("weakened: earlier releases forgotten", forgetful, max(300, tables // 20)),
+        ("weakened: each table by itself", alone, max(800, tables // 20)),
+        ("weakened: earlier releases forgotten", forgetful, max(800, tables // 20)),
     ):
         start = time.perf_counter()
         seen = attacked(many, finish)
