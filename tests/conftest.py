@@ -21,3 +21,15 @@ def shared() -> Path:
     if not (folder / "reference").is_dir():
         pytest.skip("needs ../shared (public files and reference numbers), which is not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def harmed(tmp_path_factory):
+    """Return a release in which every text is a harmful one, and the report of it."""
+    from payloads import PAYLOADS, harmful
+
+    from evidence.release import publish
+
+    root = tmp_path_factory.mktemp("harm")
+    report = publish.release(*harmful(root), root / "published", reviewer=PAYLOADS[0])
+    return root / "published/current", report

@@ -3,6 +3,8 @@
 The figures are made up by hand; nothing is estimated.
 """
 
+import hashlib
+import html
 import json
 from pathlib import Path
 
@@ -118,7 +120,8 @@ def write_run(folder: Path, rows, drawn=(), indicators=None, **meta) -> Path:
     )
     for picture in drawn:
         (folder / f"figures/{picture.name}.json").write_text(picture.to_json(), encoding="utf-8")
-    (folder / "notebook.ipynb").write_text("{}", encoding="utf-8")
+    cells = meta.pop("cells", None) or notebook_cells(drawn)
+    (folder / "notebook.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
     programme, cohort, key = folder.parts[-3:]
     record = {
         "run_id": key, "programme": programme, "cohort": cohort,
@@ -129,12 +132,68 @@ def write_run(folder: Path, rows, drawn=(), indicators=None, **meta) -> Path:
         "inputs": {str(folder.parent / "ks2_2018.csv"): "ab" * 32, "sample/pupils.csv": "cd" * 32},
         "versions": {"python": "3.11.9", "evidence": "0.1.0", "pandas": "3.1.1"},
         "commit": "0123456789abcdef0123456789abcdef01234567", "lock_sha256": "ef" * 32,
-        "notebook_sha256": "12" * 32, "started": "2026-11-22T06:00:00+00:00",
-        "finished": "2026-11-22T06:00:09+00:00", "seconds": 9.1, "peak_mb": 311.0,
+        "notebook_sha256": source_hash(cells), "author": "Ann Author",
+        "started": "2026-11-22T06:00:00+00:00", "finished": "2026-11-22T06:00:09+00:00",
+        "seconds": 9.1, "peak_mb": 311.0,
         "host": "secret-host",
     } | meta  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
     return folder
+
+
+def watched():
+    """Return an indicator of four areas: two shown, one too small, one not applicable."""
+    nan = float("nan")
+    rows = [
+        ("North", 5.1, 2630, 3, "middle", "", "Absence in North was 5%, of 2,630 pupils."),
+        ("South", 4.2, 1980, 1, "best", "", "Absence in South was 4%, of 1,980 pupils."),
+        ("East", 6.0, 9, 2, "worst", "", "Absence in East was 6%, of 9 pupils."),
+        ("West", nan, 400, nan, "", "z", "Absence in West does not apply."),
+    ]
+    found = [
+        {
+            "run_id": "interactive", "indicator": "Absence", "area": area, "group": "all",
+            "period": "2018/19", "value": value, "ci_lower": value - 0.5, "ci_upper": value + 0.5,
+            "unit": "%", "n": float(n), "comparator": "England", "comparator_value": 4.7,
+            "rank": float(rank), "band": band, "symbol": symbol, "sentence": sentence,
+        }
+        for area, value, n, rank, band, symbol, sentence in rows
+    ]  # fmt: skip
+    return pd.DataFrame(found)[list(INDICATORS)]
+
+
+def notebook_cells(drawn=()):
+    """Return the cells of an executed notebook, as papermill leaves them."""
+
+    def code(source, tags=(), shown=""):
+        outputs = [{"output_type": "execute_result", "data": {"text/html": shown}}] if shown else []
+        return {
+            "cell_type": "code", "metadata": {"tags": list(tags)}, "source": source,
+            "outputs": outputs, "execution_count": 1,
+        }  # fmt: skip
+
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": "# What changed?\n\nAs *planned*."},
+        code('start = 2017  # default: first year\nks2 = "mine.csv"  # required: file',
+             ["parameters"]),
+        code('start = 2018\ndata = "/secret/place"', ["injected-parameters"]),
+        code("import evidence as ev"),
+        code("pupils.head()", shown="<table><tr><td>A123456789012</td></tr></table>"),
+    ]  # fmt: skip
+    for picture in drawn:
+        title = f"<figure><figcaption><strong>{html.escape(picture.title)}</strong></figcaption>"
+        cells.append(code(f"{picture.name.replace('-', '_')}_picture", shown=title))
+    return [*cells, code("ev.propose(out)", shown="<h3>What would leave</h3><p>12 pupils</p>")]
+
+
+def source_hash(cells):
+    """Return the hash of a notebook's source, as `run.jobs` makes it."""
+    sources = [
+        [cell["cell_type"], cell["source"]]
+        for cell in cells
+        if "injected-parameters" not in cell["metadata"].get("tags", [])
+    ]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
 def make(runs: Path):
@@ -164,7 +223,8 @@ def programmes(cohorts):
                 "name": name, "title": title, "phase": phase,
                 "lead": "Tennessee" if name == "star" else "Lincolnshire",
                 "about": f"{title} in one plain sentence.", "cost": cost, "design": design,
-                "simulated": name != "star", "ask_next": ask,
+                "simulated": name != "star", "public": name == "star", "automatic": True,
+                "ask_next": ask,
                 "claim": "closing the relative gap by 4.2%" if name == "lamp" else "",
                 "cohorts": cohorts[name],
                 "outcomes": [

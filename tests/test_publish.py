@@ -7,7 +7,18 @@ from run_folders import BETTER, effect, make, pictures, write_run
 
 from evidence.data.schema import INDICATORS
 from evidence.errors import EvidenceError
-from evidence.release import base, candidates, publish
+from evidence.release import (
+    base,
+    bundle,
+    candidates,
+    downloads,
+    log,
+    publish,
+    review,
+    shelf,
+    site,
+    verify,
+)
 from evidence.release.disclosure import protect
 
 
@@ -32,7 +43,7 @@ def test_release_first_is_current_and_complete(released):
     assert base.figure("lamp", "2018", "effect", root / "published").startswith("<svg")
     assert report.summary() == (
         "release 1: 16 estimates, 12 figures\n"
-        "hidden in 2 places; release.json says where\n"
+        "some counts are hidden; evidence release --look says where and why\n"
         f"open {root / 'published/current/index.html'}"
     )
 
@@ -60,14 +71,18 @@ def test_release_every_number_names_its_run(released):
         assert run["inputs"] == {"ks2_2018.csv": "ab" * 32, "sample/pupils.csv": "cd" * 32}
 
 
-def test_release_holds_no_path_host_or_notebook(released):
+def test_release_holds_no_path_host_or_output(released):
     root, *_ = released
     for path in (root / "published/0001").rglob("*"):
-        assert path.suffix != ".ipynb"
         if path.is_file():
             content = path.read_bytes()
             assert str(root).encode() not in content
             assert b"secret-host" not in content
+            assert b"/secret/place" not in content
+            assert b"A123456789012" not in content
+        if path.suffix == ".ipynb":
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            assert not any(cell.get("outputs") for cell in cells)
 
 
 def test_release_takes_the_right_to_write_away(released):
@@ -80,14 +95,16 @@ def test_release_nothing_new_makes_none(released):
     again = publish.release(runs, cards, root / "published", reviewer="A. Checker")
     assert (again.number, again.new) == (1, False)
     assert again.summary().startswith("nothing new: still release 1: 16 estimates, 12 figures\n")
-    assert sorted(p.name for p in (root / "published").iterdir()) == [".lock", "0001", "current"]
+    assert sorted(p.name for p in (root / "published").iterdir()) == [
+        ".lock", "0001", "current", "log.jsonl",
+    ]  # fmt: skip
 
 
 def small(tmp_path, key="a1", **changes):
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20) | changes
     card = {
         "name": "lamp", "title": "LAMP", "design": "matched", "simulated": True,
-        "cohorts": [{"name": "2018", "title": "2017/18"}], "outcomes": [],
+        "automatic": True, "cohorts": [{"name": "2018", "title": "2017/18"}], "outcomes": [],
     }  # fmt: skip
     return write_run(tmp_path / "runs/lamp/2018" / key, [row]), card
 
@@ -102,27 +119,41 @@ def test_release_something_new_leaves_the_old_one_alone(tmp_path):
     assert (tmp_path / "published/current").readlink().name == "0002"
 
 
+def test_release_is_logged_verified_and_bundled(tmp_path):
+    run, card = small(tmp_path)
+    published = tmp_path / "published"
+    with pytest.raises(EvidenceError, match="needs a reviewer other than its author, Ann Author"):
+        publish.release([run], [card | {"automatic": False}], published)
+    publish.release([run], [card | {"automatic": False}], published, reviewer="Bea Reviewer")
+    assert [entry["reviewer"] for entry in log.lines(published)] == ["Bea Reviewer"]
+    assert verify.verify(published, tmp_path / "runs") == []
+    index, parts, _ = bundle.read(bundle.make(published, tmp_path / "sent.zip"))
+    assert index["release"]["number"] == 1
+    assert {"effects.json", "notebooks/lamp/2018.ipynb", "reports/lamp/2018.html"} <= parts.keys()
+
+
 def candidates_of(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-@pytest.mark.parametrize("at", ["_finish", "_seal", "_switch"])
+@pytest.mark.slow
+@pytest.mark.parametrize("at", ["build", "place", "_seal", "append", "switch"])
 def test_release_killed_midway_leaves_the_old_one_current(tmp_path, monkeypatch, at):
     first, card = small(tmp_path)
     publish.release([first], [card], tmp_path / "published")
     second, _ = small(tmp_path, "a2", n_pupils=900)
 
-    def killed(*_):
+    def killed(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish, at, killed)
+        patch.setattr({"build": site, "append": log}.get(at, shelf), at, killed)
         with pytest.raises(KeyboardInterrupt):
             publish.release([second], [card], tmp_path / "published")
     assert (tmp_path / "published/current").readlink().name == "0001"
     assert publish.release([second], [card], tmp_path / "published").number == 2
     assert sorted(p.name for p in (tmp_path / "published").iterdir()) == [
-        ".lock", "0001", "0002", "current",
+        ".lock", "0001", "0002", "current", "log.jsonl",
     ]  # fmt: skip
 
 
@@ -159,7 +190,7 @@ def test_release_unlabelled_picture_stays_behind(tmp_path):
     assert report.figures == 0
     assert report.refused == (
         "lamp/2018, picture effect: column 'worthwhile' is numeric and has no role; name it in "
-        "counts, percentages, statistics, schools or axes",
+        "counts, percentages, means, totals, statistics, schools or axes",
     )
 
 
@@ -168,6 +199,47 @@ def test_release_two_runs_of_one_cohort_are_refused(tmp_path):
     second, _ = small(tmp_path, "a2")
     with pytest.raises(EvidenceError, match=r"^two runs of lamp/2018: release one of them$"):
         publish.release([first, second], [card], tmp_path / "published")
+
+
+def test_card_rounds_its_pupils_but_not_what_it_quotes():
+    card = {"name": "lamp", "cohorts": [], "about": "Of 1,263 pupils 4 pupils left.",
+            "claim": "2.1% of 1,263 pupils"}  # fmt: skip
+    shown = candidates.card(card)
+    assert shown["about"] == "Of 1,265 pupils fewer than 10 pupils left."
+    assert shown["claim"] == "2.1% of 1,263 pupils"
+
+
+@pytest.mark.parametrize("field", ["title", "about", "claim", "lead", "ask_next"])
+def test_card_with_a_pupil_number_is_refused_without_it(field):
+    with pytest.raises(EvidenceError) as error:
+        candidates.card({"name": "lamp", "cohorts": [], field: "see A123456789012"})
+    assert str(error.value) == (
+        "programme lamp: holds what looks like a pupil number (UPN); remove it"
+    )
+
+
+def test_texts_that_no_rule_can_judge_are_shown_once():
+    run = {
+        "programme": "lamp", "notebook": "impact.ipynb", "notebook_sha256": "ab" * 32,
+        "parameters": {"where": {"class": "6B"}, "labels": {}, "years": [2018], "out": "x"},
+    }  # fmt: skip
+    card = {"name": "lamp", "title": "LAMP", "about": "Maths."}
+    record = {"programmes": [card], "runs": {"a": run, "b": run}}
+    assert review.texts({}, record) == [
+        "text     lamp, title: LAMP",
+        "text     lamp, about: Maths.",
+        'text     lamp, where: {"class": "6B"}',
+        "text     lamp, the text and code of impact.ipynb (abababababab)",
+    ]
+    assert review.texts(record, record) == []
+
+
+def test_propose_effect_on_too_few_pupils_for_its_model_shows_no_figure():
+    row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
+    table = candidates.protect_effects(pd.DataFrame([row, row | {"n_pupils": 19}])).table
+    assert table["estimate"].isna().tolist() == [False, True]
+    assert table["verdict"].tolist() == [BETTER, "too little data"]
+    assert table["n_pupils"].tolist() == [1265, 20]
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden"])
@@ -182,7 +254,7 @@ def test_release_indicators_hidden_value_keeps_a_symbol(tmp_path):
     rows = [
         {"run_id": "", "indicator": "Absence", "area": "North", "group": "all", "period": "2018",
          "value": 5.1, "ci_lower": 4.0, "ci_upper": 6.2, "unit": "%", "n": count,
-         "comparator": "England", "comparator_value": 4.8, "rank": 3.0, "band": "B", "symbol": "",
+         "comparator": "England", "comparator_value": 4.8, "rank": 3.0, "band": "low", "symbol": "",
          "sentence": f"{count} pupils were counted."}
         for count in (263, 4)
     ]  # fmt: skip
@@ -196,9 +268,10 @@ def test_release_indicators_hidden_value_keeps_a_symbol(tmp_path):
     assert found["n"].iloc[0] == 265
     assert found["symbol"].tolist() == ["", "c"]
     assert found["value"].isna().tolist() == [False, True]
+    assert found["band"].tolist() == ["low", ""]
     assert found["sentence"].tolist() == [
         "265 pupils were counted.",
-        "Absence, North: confidential: suppressed.",
+        "Absence, North: hidden to protect pupils.",
     ]
 
 
@@ -213,7 +286,7 @@ def test_publish_anything_but_safe_is_refused(tmp_path):
 
 def test_spreadsheet_formula_is_made_inert():
     raw = pd.DataFrame({"area": ["=1+1", "@x", "+4", "plain"], "n": [50, 60, 70, 80]})
-    text = candidates.spreadsheet(protect(raw, counts="n").table)
+    text = downloads.csv(protect(raw, counts="n").table)
     assert text == "area,n,n_symbol\n'=1+1,50,\n'@x,60,\n'+4,70,\nplain,80,\n"
 
 
@@ -283,4 +356,5 @@ def test_base_figure_not_in_the_list_is_refused(released, name):
 
 def test_release_record_is_plain_json(released):
     text = (released[0] / "published/current/release.json").read_text(encoding="utf-8")
-    assert json.loads(text)["rules"] == {"threshold": 10, "base": 5}
+    rules = json.loads(text)["rules"]
+    assert (rules["threshold"], rules["base"]) == (10, 5)

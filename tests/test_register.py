@@ -102,3 +102,16 @@ def test_star_is_clustered_by_what_was_taught_together():
     star = next(p for p in load(ROOT / "data" / "programmes.toml") if p.name == "star")
     found = {c.name: (star.parameters | c.parameters)["cluster"] for c in star.cohorts}
     assert found == {"K": "class", "1": "school", "2": "school", "3": "school"}
+
+
+def test_load_automatic_is_for_simulated_or_public_data_only(tmp_path):
+    line = "simulated = true\n"
+    for given in ("simulated = true\nautomatic = true\n", "public = true\nautomatic = true\n"):
+        (programme,) = load(write(tmp_path, GOOD.replace(line, given)))
+        assert programme.automatic
+    with pytest.raises(EvidenceError) as error:
+        load(write(tmp_path, GOOD.replace(line, "automatic = true\n")))
+    assert str(error.value) == (
+        f"{tmp_path / 'programmes.toml'}, line 9: automatic is for data that are simulated or "
+        "public; remove it, and release with --reviewer NAME"
+    )

@@ -3,8 +3,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from run_folders import BETTER, effect, make, pictures, write_run
+from run_folders import BETTER, effect, make, pictures, watched, write_run
 
+from evidence.errors import EvidenceError
 from evidence.release import publish
 
 HARM = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
@@ -13,7 +14,9 @@ HARM = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("site")
-    publish.release(*make(root / "runs"), root / "published")
+    runs, cards = make(root / "runs")
+    watched().to_parquet(runs[0] / "indicators.parquet")
+    publish.release(runs, cards, root / "published", reviewer="Bea Reviewer")
     return root / "published/current"
 
 
@@ -40,12 +43,16 @@ def pages(site):
     }
 
 
-def test_build_has_index_glossary_and_a_page_a_programme_and_cohort(site):
-    assert sorted(pages(site)) == [
-        "booster/2019.html", "feedback/2019.html", "index.html", "lamp/2018.html",
-        "leap/2018.html", "small-schools/2018.html", "star/1.html", "star/K.html", "sure.html",
-        "ta-training/2019.html",
-    ]  # fmt: skip
+def test_build_has_a_page_a_programme_and_two_a_cohort(site):
+    programmes = {
+        "booster": ["2019"], "feedback": ["2019"], "lamp": ["2018"], "leap": ["2018"],
+        "small-schools": ["2018"], "star": ["1", "K"], "ta-training": ["2019"],
+    }  # fmt: skip
+    expected = {"index.html", "sure.html", "glossary.html", "indicators/absence.html"}
+    for name, cohorts in programmes.items():
+        expected |= {f"{name}/index.html"}
+        expected |= {f"{name}/{c}{end}.html" for c in cohorts for end in ("", "-report")}
+    assert set(pages(site)) == expected
 
 
 def test_build_every_link_leads_to_a_file_of_the_release(site):
@@ -118,7 +125,7 @@ def test_build_text_of_every_origin_is_escaped(tmp_path):
         versions={HARM: HARM}, finished=HARM, lock_sha256=HARM,
     )  # fmt: skip
     card = dict.fromkeys(("title", "phase", "lead", "about", "ask_next", "claim"), HARM) | {
-        "name": "lamp", "design": "matched", "simulated": True, "cost": 3,
+        "name": "lamp", "design": "matched", "simulated": True, "automatic": True, "cost": 3,
         "cohorts": [{"name": "2018", "title": HARM}],
         "outcomes": [{"name": HARM, "title": HARM, "unit": "pp", "smallest_worthwhile": 1.0}],
     }  # fmt: skip
@@ -130,3 +137,60 @@ def test_build_text_of_every_origin_is_escaped(tmp_path):
         assert page.handlers == []
     svg = Path(tmp_path / "published/current/lamp/2018/effect.svg").read_text(encoding="utf-8")
     assert not {"img", "script"} & set(Page(svg).tags)
+
+
+def test_report_keeps_text_code_and_released_results_only(site):
+    report = pages(site)["feedback/2019-report.html"]
+    assert "<h2>What changed?</h2><p>As <i>planned</i>.</p>" in report
+    assert "<code>import evidence as ev</code>" in report
+    assert report.count("An output stays with the hub: it was not proposed for release.") == 1
+    assert report.count('<svg role="img" aria-labelledby="') == 2
+    assert report.index("effect_picture") < report.index('id="effect-t"')
+    assert report.index("flow_picture") < report.index('id="flow-t"')
+    assert report.index("ev.propose(out)") < report.index('<section class="results">')
+    assert "<tr><td>start</td><td><code>2018</code></td></tr>" in report
+    assert "mine.csv" not in report
+    assert "12 pupils" not in report
+
+
+def test_programme_page_lists_its_cohorts(site):
+    page = pages(site)["star/index.html"]
+    assert '<a href="K.html">Kindergarten, 1985/86</a>' in page
+    assert '<a href="1.html">Grade 1, 1986/87</a>' in page
+    assert "<dt>Who ran it</dt><dd>Tennessee</dd>" in page
+
+
+def test_indicator_page_shows_symbols_never_as_numbers(site):
+    page = pages(site)["indicators/absence.html"]
+    assert "<h1>Absence</h1>" in page
+    assert '<th scope="row">North</th><td>2018/19</td><td class="n">5.1</td>' in page
+    assert '<th scope="row">East</th><td>2018/19</td><td class="n">c</td>' in page
+    assert '<th scope="row">West</th><td>2018/19</td><td class="n">z</td>' in page
+    assert "<b>z</b> not applicable; <b>c</b> hidden to protect pupils." in page
+    assert "Simulated data." in page
+    assert '<a href="../lamp/2018.html#source">LAMP, 2018</a>' in page
+
+
+def test_source_says_author_reviewer_and_leads_to_the_crate(site):
+    page = pages(site)["lamp/2018.html"]
+    assert "<dt>Author</dt><dd>Ann Author</dd>" in page
+    assert "<dt>Checked by</dt><dd>Bea Reviewer</dd>" in page
+    assert 'href="../ro-crate-metadata.json"' in page
+    assert 'href="2018-report.html"' in page
+
+
+def test_build_two_pages_of_one_name_are_refused(tmp_path):
+    rows = [effect("lamp", c, 1.5, 1.2, 0.08, BETTER, 3, 1263, 20) for c in ("a", "a-report")]
+    runs = [
+        write_run(tmp_path / f"runs/lamp/{row['cohort']}/{n:016x}", [row])
+        for n, row in enumerate(rows)
+    ]
+    card = {
+        "name": "lamp", "title": "LAMP", "design": "matched", "simulated": True, "automatic": True,
+        "cohorts": [{"name": "a", "title": "a"}, {"name": "a-report", "title": "b"}],
+    }  # fmt: skip
+    with pytest.raises(EvidenceError) as error:
+        publish.release(runs, [card], tmp_path / "published")
+    assert str(error.value) == (
+        "two pages would be lamp/a-report.html: rename a programme, cohort or indicator"
+    )

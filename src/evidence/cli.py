@@ -117,10 +117,12 @@ def release(
     notebooks: Notebooks = NOTEBOOKS,
     runs: Runs = RUNS,
     published: Published = PUBLISHED,
-    reviewer: Annotated[str, typer.Option(help="Who checked the results.")] = "",
+    reviewer: Annotated[str, typer.Option(help="Who checked the results; not their author.")] = "",
+    look: Annotated[bool, typer.Option("--look", help="Only say what would be released.")] = False,
 ) -> None:
-    """Protect the results of the runs, publish them and build the site."""
+    """Show what is new and what is hidden; publish what may leave and build the site."""
     from evidence.data.register import load
+    from evidence.release import rules
     from evidence.release.publish import release as make_release
 
     project = _project(register, data, notebooks, runs)
@@ -132,7 +134,93 @@ def release(
         if job.folder(runs) not in done:
             typer.echo(f"left out, not run yet: {job.label}", err=True)
     cards = [programme.card() for programme in load(register)]
-    typer.echo(make_release(done, cards, published, reviewer=reviewer).summary())
+    allowed = rules.load(data / "disclosure.toml")
+    report = make_release(done, cards, published, reviewer=reviewer, rules=allowed, look=look)
+    typer.echo(report.review() if look or reviewer else report.summary())
+
+
+@app.command()
+def verify(
+    published: Published = PUBLISHED,
+    runs: Runs = RUNS,
+    head: Annotated[str, typer.Option(help="Last line's hash, as noted elsewhere.")] = "",
+) -> None:
+    """Find tampering, missing files, and numbers that do not come from their run."""
+    from evidence.release import log
+    from evidence.release.verify import verify as find_faults
+
+    if faults := find_faults(published, runs if runs.is_dir() else None, head):
+        typer.echo("\n".join(faults), err=True)
+        raise typer.Exit(1)
+    lines = log.lines(published)
+    typer.echo(f"{published}: {len(lines)} lines in the log, all as they should be")
+    typer.echo(f"head {log.head(published)}")
+
+
+@app.command()
+def rollback(
+    to: Annotated[int | None, typer.Argument(help="Default: the release before.")] = None,
+    published: Published = PUBLISHED,
+    reviewer: Annotated[str, typer.Option(help="Who decided it.")] = "",
+) -> None:
+    """Make an earlier release current again; the log says so."""
+    from evidence.release import publish
+
+    number = publish.rollback(published, to, reviewer=reviewer)
+    typer.echo(f"release {number} is current; what was taken away needs --reviewer to come back")
+
+
+@app.command()
+def where(
+    place: Annotated[str, typer.Argument(help="PROGRAMME or PROGRAMME/COHORT.")],
+    published: Published = PUBLISHED,
+) -> None:
+    """Say where released numbers come from: run, files, code, author, reviewer."""
+    from evidence.release import provenance
+
+    typer.echo(provenance.where(place, published))
+
+
+@app.command()
+def bundle(
+    out: Annotated[Path | None, typer.Option(help="Default: evidence-NNNN.zip here.")] = None,
+    published: Published = PUBLISHED,
+) -> None:
+    """Make one file of the current release for other hubs; it never holds a pupil."""
+    from evidence.release import bundle as bundles
+
+    path = bundles.make(published, out)
+    *_, sha256 = bundles.read(path)
+    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256}")
+
+
+@app.command()
+def merge(
+    bundle: Annotated[Path, typer.Argument(help="Another hub's bundle.")],
+    hub: Annotated[str, typer.Option("--as", help="What to call that hub.")],
+    published: Published = PUBLISHED,
+) -> None:
+    """Check another hub's bundle and show its results beside one's own."""
+    from evidence.release.hubs import merge as take_in
+
+    number, new, sha256 = take_in(bundle, hub, published)
+    typer.echo(f"{'' if new else 'nothing new: still '}release {number}, with {hub}")
+    typer.echo(f"SHA-256 {sha256}: compare it with what {hub} says")
+
+
+@app.command()
+def new(
+    bundle: Annotated[Path, typer.Option("--from", help="Another hub's bundle.")],
+    programme: Annotated[str, typer.Option(help="Whose notebook is wanted.")] = "",
+    register: Register = REGISTER,
+    notebooks: Notebooks = NOTEBOOKS,
+) -> None:
+    """Begin with another hub's notebook, to run on one's own data."""
+    from evidence.release.start import start
+
+    notebook, stub = start(bundle, programme, notebooks, register)
+    typer.echo(f"{notebook}: somebody else's code; read it before you run it")
+    typer.echo(f"{stub}: fill it in, then evidence check --register {stub}")
 
 
 @app.command()

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
-from run_folders import make
+from run_folders import make, watched
 
-from evidence.release import publish
+from evidence.release import bundle, hubs, publish
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -29,7 +29,10 @@ def chromium():
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
     root = tmp_path_factory.mktemp("county")
-    publish.release(*make(root / "runs"), root / "published")
+    runs, cards = make(root / "runs")
+    watched().to_parquet(runs[0] / "indicators.parquet")
+    publish.release(runs, cards, root / "published", reviewer="Bea Reviewer")
+    hubs.merge(bundle.make(root / "published", root / "b.zip"), "Rathfern", root / "published")
     return root / "published"
 
 

@@ -18,12 +18,17 @@ ROWS = ".board table.rows tbody tr"
 HEAVY = ("linearmodels", "statsmodels", "matplotlib", "seaborn", "scipy", "pandera", "papermill")
 
 
+def free_port():
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextmanager
 def served(published, token=""):
     """Serve the board on a free port and end the server, whatever happens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         server.command(port, token, DASHBOARDS),
         env=server.environment(published, DASHBOARDS),
@@ -31,14 +36,15 @@ def served(published, token=""):
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait(process, port)
+        wait_for(process, port)
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _wait(process, port):
+def wait_for(process, port):
+    """Wait until a server answers."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         try:

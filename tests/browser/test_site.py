@@ -1,7 +1,11 @@
 import pytest
 
 pytestmark = pytest.mark.slow
-PAGES = ("index.html", "lamp/2018.html", "star/K.html", "sure.html")
+PAGES = (
+    "index.html", "lamp/2018.html", "star/K.html", "lamp/index.html", "star/index.html",
+    "lamp/2018-report.html", "feedback/2019-report.html", "indicators/absence.html", "hubs.html",
+    "sure.html", "glossary.html",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -39,7 +43,35 @@ def test_index_without_script_shows_every_row_and_no_dead_control(published, vis
     seen = visit(1280, java_script_enabled=False)
     seen.page.goto((published / "current/index.html").resolve().as_uri())
     assert seen.page.locator("tr[data-verdict]:visible").count() == 8
-    assert seen.page.locator("select:visible").count() == 0
+    assert seen.page.locator("select:visible, input:visible").count() == 0
+
+
+def test_index_search_leaves_the_rows_with_every_word(published, visit):
+    seen = visit(390)
+    page = seen.page
+    page.goto((published / "current/index.html").resolve().as_uri())
+    shown = page.locator("tr[data-verdict]:visible")
+    page.get_by_label("Search").fill("mobilise TRAIN")
+    assert shown.count() == 1
+    assert "Mobilise: TA training" in shown.first.inner_text()
+    page.get_by_label("Search").fill("no such thing")
+    assert page.get_by_role("status").inner_text() == "No result matches these choices."
+    assert seen.violations() == []
+    page.get_by_label("Search").fill("")
+    assert shown.count() == 8
+
+
+def test_cohort_page_leads_to_its_report_and_sources(published, visit):
+    seen = visit(1280)
+    page = seen.page
+    page.goto((published / "current/lamp/2018.html").resolve().as_uri())
+    page.get_by_role("link", name="The report: text, code and results").click()
+    page.wait_for_url("**/lamp/2018-report.html")
+    page.get_by_text("Code of cell 3").click()
+    assert page.get_by_text("import evidence as ev").is_visible()
+    page.get_by_role("link", name="LAMP", exact=True).click()
+    page.wait_for_url("**/lamp/index.html")
+    assert seen.faults == []
 
 
 def test_index_by_keyboard_reaches_a_programme(published, visit):

@@ -23,10 +23,10 @@ ESTIMANDS = ("itt", "cace", "att")
 EFFECT_UNITS = ("sd", "pp", "points", "score")
 SYMBOLS = {
     "z": "not applicable",
-    "x": "unavailable",
-    "c": "confidential: suppressed",
+    "x": "not available",
+    "c": "hidden to protect pupils",
     "low": "rounds to nought",
-    "u": "low reliability",
+    "u": "of low reliability",
 }
 
 # column -> (kind, may it be missing?)

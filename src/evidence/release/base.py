@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, nearest
 
 
 def folder(published: str | Path | None = None) -> Path:
@@ -41,14 +41,47 @@ def programmes(published: str | Path | None = None) -> list[dict[str, Any]]:
     return release(published)["programmes"]
 
 
-def effects(published: str | Path | None = None) -> pd.DataFrame:
-    """Return the released `effects`: one row an estimate, counts rounded."""
-    return pd.read_parquet(folder(published) / "effects.parquet")
+def effects(published: str | Path | None = None, *, hubs: bool = False) -> pd.DataFrame:
+    """Return the released `effects`: one row an estimate, counts rounded.
+
+    With `hubs` the results merged from other hubs too, and a column `hub` ("" for this one's own).
+    """
+    own = pd.read_parquet(folder(published) / "effects.parquet")
+    if not hubs:
+        return own
+    others = [
+        hub_effects(name, published).assign(hub=name) for name in release(published).get("hubs", {})
+    ]
+    return pd.concat([own.assign(hub=""), *others], ignore_index=True)
 
 
-def indicators(published: str | Path | None = None) -> pd.DataFrame:
-    """Return the released `indicators`: one row a monitored figure, symbols kept."""
-    return pd.read_parquet(folder(published) / "indicators.parquet")
+def indicators(published: str | Path | None = None, *, hubs: bool = False) -> pd.DataFrame:
+    """Return the released `indicators`: one row a monitored figure, symbols kept.
+
+    With `hubs` those merged from other hubs too, and a column `hub` ("" for this one's own).
+    """
+    own = pd.read_parquet(folder(published) / "indicators.parquet")
+    if not hubs:
+        return own
+    others = [
+        pd.read_parquet(folder(published) / f"hubs/{name}/indicators.parquet").assign(hub=name)
+        for name in release(published).get("hubs", {})
+    ]
+    return pd.concat([own.assign(hub=""), *others], ignore_index=True)
+
+
+def hub_effects(hub: str, published: str | Path | None = None) -> pd.DataFrame:
+    """Return the effects that another hub released, as merged.
+
+    Raises
+    ------
+    EvidenceError
+        No such hub was merged.
+    """
+    known = release(published).get("hubs", {})
+    if hub not in known:
+        raise EvidenceError(f"no hub {hub!r} in this release; {nearest(hub, known)}")
+    return pd.read_parquet(folder(published) / f"hubs/{hub}/effects.parquet")
 
 
 def figure(programme: str, cohort: str, name: str, published: str | Path | None = None) -> str:

@@ -4,25 +4,47 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from evidence.data.schema import SYMBOLS, validate_effects, validate_indicators
+from evidence.data.schema import (
+    INDICATORS,
+    SYMBOLS,
+    empty,
+    validate_effects,
+    validate_indicators,
+)
 from evidence.errors import EvidenceError
-from evidence.release.disclosure import Safe, protect, protect_picture, round_words
+from evidence.release.disclosure import Safe, protect, protect_picture
+from evidence.release.downloads import plain, plain_table
+from evidence.release.roles import refuse_upn
+from evidence.release.rounding import round_words
+from evidence.release.rules import Rules
+from evidence.release.source import clean
 from evidence.show.picture import Picture
 from evidence.show.words import effect_sentence
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _KEPT = (
-    "run_id", "programme", "cohort", "notebook", "parameters", "inputs", "versions", "commit",
-    "lock_sha256", "notebook_sha256", "started", "finished", "seconds", "peak_mb",
+    "run_id", "key", "programme", "cohort", "notebook", "parameters", "inputs", "versions",
+    "commit", "lock_sha256", "notebook_sha256", "started", "finished", "seconds", "peak_mb",
 )  # fmt: skip
+_SHOWN = (
+    "name", "title", "phase", "lead", "about", "cost", "design", "simulated", "public",
+    "automatic", "ask_next", "claim",
+)  # fmt: skip
+_OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
+# What the register or the runner hands to a notebook by itself.
+GIVEN = {
+    "programme", "cohort", "title", "cohort_title", "design", "simulated", "outcomes",
+    "subgroups", "data", "out", "run_id",
+}  # fmt: skip
+_RESERVED = ("indicators", "hubs")  # folders of the site
 _ESTIMATES = (
     "estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value", "effect_size", "es_lower",
     "es_upper", "months", "strength",
@@ -41,26 +63,32 @@ class Candidate:
         The protected tables.
     pictures : dict
         Name to protected picture.
+    source : dict or None
+        The notebook without outputs (see `source.clean`).
     refused : tuple of str
-        Pictures that may not leave, with the reason.
+        Pictures and notebooks that may not leave, with the reason.
     """
 
     record: dict[str, Any]
     effects: Safe
     indicators: Safe
     pictures: dict[str, Safe] = field(default_factory=dict)
+    source: dict[str, Any] | None = None
     refused: tuple[str, ...] = ()
 
 
-def read(folder: Path, titles: Mapping[str, str]) -> Candidate:
+def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) -> Candidate:
     """Read and protect what a run folder holds.
 
     Parameters
     ----------
     folder : Path
-        A finished run: `run.json`, `effects.parquet`, `indicators.parquet`, `figures/*.json`.
+        A finished run: `run.json`, `effects.parquet`, `indicators.parquet`, `figures/*.json` and
+        `notebook.ipynb`.
     titles : mapping
         Outcome to what people call it, for the sentences.
+    rules : Rules, optional
+        What may leave.
 
     Raises
     ------
@@ -73,7 +101,7 @@ def read(folder: Path, titles: Mapping[str, str]) -> Candidate:
                 f"no {name} in the run folder: the notebook's last cell must call ev.propose"
             )
     record = provenance(json.loads((folder / "run.json").read_text(encoding="utf-8")))
-    effects = validate_effects(pd.read_parquet(folder / "effects.parquet"))
+    effects = plain_table(validate_effects(pd.read_parquet(folder / "effects.parquet")))
     own = (effects["programme"] == record["programme"]) & (effects["cohort"] == record["cohort"])
     if not own.all():
         raise EvidenceError(
@@ -81,44 +109,64 @@ def read(folder: Path, titles: Mapping[str, str]) -> Candidate:
             f"run, {record['programme']}/{record['cohort']}"
         )
     effects["run_id"] = record["run_id"]
-    indicators = validate_indicators(pd.read_parquet(folder / "indicators.parquet"))
-    indicators["run_id"] = record["run_id"]
-    pictures, refused = {}, []
+    watched = pd.read_parquet(folder / "indicators.parquet")
+    indicators = nothing_watched(rules or Rules())
+    if len(watched):
+        watched = plain_table(validate_indicators(watched)).assign(run_id=record["run_id"])
+        indicators = protect_indicators(watched, rules)
+    pictures, titled, refused, source = {}, {}, [], None
     for path in sorted(folder.glob("figures/*.json")):
         try:
-            picture = Picture.from_json(path.read_text(encoding="utf-8"))
-            pictures[picture.name] = protect_picture(picture)
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            picture = Picture.from_json(json.dumps(plain(raw)))
+            titled[picture.name] = raw["title"]
+            pictures[picture.name] = protect_picture(picture, rules=rules)
         except EvidenceError as error:
             refused.append(str(error))
+    pictures = dict(sorted(pictures.items(), key=lambda item: item[1].picture.place))
+    shown = {name: titled[name] for name in (*pictures, *(titled.keys() - pictures.keys()))}
+    try:
+        sha256 = record.get("notebook_sha256", "")
+        source = clean(folder / "notebook.ipynb", sha256, shown, rules)
+    except EvidenceError as error:
+        refused.append(f"the report: {error}")
     return Candidate(
         record=record,
-        effects=protect_effects(effects, titles),
-        indicators=protect_indicators(indicators),
-        pictures=dict(sorted(pictures.items(), key=lambda item: item[1].picture.place)),
+        effects=protect_effects(effects, titles, rules),
+        indicators=indicators,
+        pictures=pictures,
+        source=source,
         refused=tuple(refused),
     )
 
 
-def protect_effects(effects: pd.DataFrame, titles: Mapping[str, str] | None = None) -> Safe:
-    """Protect a table of effects; verdict and sentence are made again from the protected row."""
-    titles = titles or {}
+def protect_effects(
+    effects: pd.DataFrame, titles: Mapping[str, str] | None = None, rules: Rules | None = None
+) -> Safe:
+    """Protect a table of effects; verdict and sentence are made again from the protected row.
+
+    A row does not say how many parameters its model has: ten are reckoned, which leaves the rest of
+    its pupils as residual degrees of freedom.
+    """
+    titles, rules = titles or {}, rules or Rules()
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
-        hidden = table["estimate"].isna() & effects["estimate"].notna().to_numpy()
-        verdict = table["verdict"].mask(hidden, "too little data")
+        verdict = table["verdict"].replace("", "too little data")
         sentences = [
             effect_sentence(row, outcome=titles.get(row["outcome"], ""))
             for row in table.assign(verdict=verdict).to_dict("records")
         ]
         return table.assign(
             verdict=verdict,
-            caveats=table["caveats"].map(round_words),
+            caveats=table["caveats"].map(partial(_rounded, rules)),
             sentence=pd.Series(sentences, index=table.index, dtype="str"),
         )
 
-    return _twice(
-        effects,
-        reworded,
+    return protect(
+        effects.assign(free=effects["n_pupils"] - 10),
+        rules=rules,
+        words=reworded,
+        residual_df="free",
         counts=("n_pupils",),
         schools=("n_schools",),
         statistics=_ESTIMATES,
@@ -126,8 +174,9 @@ def protect_effects(effects: pd.DataFrame, titles: Mapping[str, str] | None = No
     )
 
 
-def protect_indicators(indicators: pd.DataFrame) -> Safe:
+def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> Safe:
     """Protect a table of indicators; what is hidden says so in its symbol and its sentence."""
+    rules = rules or Rules()
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
         hidden = table["value"].isna() & (table["symbol"] == "")
@@ -136,23 +185,27 @@ def protect_indicators(indicators: pd.DataFrame) -> Safe:
         return table.assign(
             symbol=symbol,
             sentence=table["sentence"]
-            .map(round_words)
+            .map(partial(_rounded, rules))
             .mask(hidden, table["indicator"] + ", " + table["area"] + ": " + words + "."),
         )
 
-    return _twice(
+    return protect(
         indicators,
-        reworded,
+        rules=rules,
+        words=reworded,
         counts=("n",),
         statistics=("value", "ci_lower", "ci_upper", "comparator_value", "rank"),
     )
 
 
-def _twice(
-    table: pd.DataFrame, reworded: Callable[[pd.DataFrame], pd.DataFrame], **roles: Any
-) -> Safe:
-    """Protect, make the words again from what is left, and protect those too."""
-    return protect(reworded(protect(table, **roles).table), **roles)
+@cache
+def nothing_watched(rules: Rules) -> Safe:
+    """Return the protected table of no indicators; most runs have none."""
+    return protect_indicators(empty(INDICATORS), rules)
+
+
+def _rounded(rules: Rules, text: str) -> str:
+    return round_words(text, rules.threshold, rules.base)
 
 
 def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,12 +216,13 @@ def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
     EvidenceError
         A field needed to place the run is missing or is not a plain name.
     """
-    kept = {key: _placeless(record[key]) for key in _KEPT if key in record}
+    kept = {key: _placeless(plain(record[key])) for key in _KEPT if key in record}
     for key in ("run_id", "programme", "cohort"):
         if not NAME.fullmatch(str(kept.get(key, ""))):
             raise EvidenceError(
                 f"run.json: {key} is missing or is not letters, digits, - and _ only"
             )
+    refuse_upn([json.dumps(kept, ensure_ascii=False)], "run.json")
     return kept
 
 
@@ -187,16 +241,31 @@ def _placeless(value: Any) -> Any:
     return value
 
 
-def spreadsheet(table: pd.DataFrame) -> str:
-    """Return a protected table as CSV whose text cells no spreadsheet takes for a formula."""
-    text = table.select_dtypes(include=["str", "object"]).columns
-    safe = table.assign(
-        **{name: table[name].map(_inert, na_action="ignore").astype("str") for name in text}
-    )
-    numbers = safe.select_dtypes(include="number").columns
-    safe[numbers] = safe[numbers].mask(np.isinf(safe[numbers]))
-    return safe.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+def card(programme: Mapping[str, Any], rules: Rules | None = None) -> dict[str, Any]:
+    """Return what may be shown of a programme, with names that are safe as file names.
 
+    Counts of pupils in what it says of itself are rounded; `claim` is quoted from a public report.
 
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    Raises
+    ------
+    EvidenceError
+        A name is not plain, or the site uses it itself; a text holds a pupil number.
+    """
+    shown = {key: plain(programme.get(key)) for key in _SHOWN}
+    for key in ("about", "ask_next"):
+        shown[key] = _rounded(rules or Rules(), shown[key] or "")
+    shown["cohorts"] = [
+        {"name": c["name"], "title": plain(c.get("title") or c["name"])}
+        for c in programme["cohorts"]
+    ]
+    shown["outcomes"] = [
+        {key: plain(outcome.get(key)) for key in _OUTCOME}
+        for outcome in programme.get("outcomes", ())
+    ]
+    for name in (programme["name"], *(c["name"] for c in shown["cohorts"])):
+        if not NAME.fullmatch(name):
+            raise EvidenceError(f"programme {name!r}: use letters, digits, - and _ only")
+    refuse_upn([json.dumps(shown, ensure_ascii=False)], f"programme {shown['name']}")
+    if shown["name"].lower() in _RESERVED:
+        raise EvidenceError(f"programme {shown['name']!r}: the site uses that name; take another")
+    return shown

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evidence.errors import EvidenceError
+from evidence.release.log import person
 from evidence.run.jobs import Job, Project, sha256
 from evidence.run.worker import serve
 
@@ -234,6 +235,7 @@ class _Lane:
             "inputs": job.inputs,
             "lock_sha256": sha256(self.project.lock) if self.project.lock.exists() else "",
             "commit": _commit(self.project.notebooks),
+            "author": person(self.project.notebooks),
             "versions": {"python": platform.python_version()}
             | {name: metadata.version(name) for name in _VERSIONS},
             "started": self.started,

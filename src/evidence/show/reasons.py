@@ -44,7 +44,8 @@ def why(row: Mapping[str, Any], *, sure: str = "", source: str = "") -> str:
         words = tables.STRENGTH[round(points)]
         parts.append(f"Strength of the evidence: <b>{points:.0f} of 5, {words}</b>.{link}")
     if row["caveats"]:
-        parts.append(f"To bear in mind: {_esc(row['caveats'])}")
+        notes = "".join(f"<li>{_esc(note)}</li>" for note in row["caveats"].split("; "))
+        parts += ["To bear in mind:", f"<ul>{notes}</ul>"]
     if row["claim"]:
         size, span = tables.result(row)
         said = "What was reported"
@@ -64,7 +65,7 @@ def why(row: Mapping[str, Any], *, sure: str = "", source: str = "") -> str:
     parts.append(f"How it was estimated: {_esc(row['method'])}, {row['estimand'].upper()}.")
     if source:
         parts.append(f'<a href="{_esc(source)}">Where these numbers come from</a>')
-    body = "".join(f"<p>{part}</p>" for part in parts)
+    body = "".join(part if part.startswith("<ul>") else f"<p>{part}</p>" for part in parts)
     heading = f"{_esc(row['title'])}: why should I believe this?"
     return f'<section class="why ev"><h2>{heading}</h2>{body}</section>'
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.show.rows import records
 from evidence.show.scale import Interval, Scale
 from evidence.show.words import months_range, months_table, number
 
@@ -84,7 +85,7 @@ def summary(
             if primary:
                 chosen = rows["primary"] & (rows["subgroup"] == "all")
                 rows = rows[chosen & (rows["estimand"] != "cace")][:1]
-            for row in rows.to_dict("records"):
+            for row in records(rows):
                 outcome = outcomes.get(row["outcome"], {})
                 about = {
                     "cohort_title": cohort.get("title") or cohort["name"],
@@ -166,8 +167,7 @@ def frame(table: pd.DataFrame, *, caption: str = "", axes: Sequence[str] = ()) -
     axes : sequence of str
         Ordinal columns such as years, written as they are.
     """
-    symbols = {name for name in table if f"{name}".removesuffix("_symbol") in table}
-    symbols = {name for name in symbols if str(name).endswith("_symbol")}
+    symbols = {n for n in table if str(n).endswith("_symbol") and str(n)[:-7] in table}
     shown = [name for name in table if name not in symbols]
     numeric = {
         name
@@ -178,7 +178,7 @@ def frame(table: pd.DataFrame, *, caption: str = "", axes: Sequence[str] = ()) -
         f'<th scope="col"{_right(name in numeric)}>{_esc(_heading(name))}</th>' for name in shown
     )
     body = []
-    for row in table.to_dict("records"):
+    for row in records(table):
         cells = []
         for name in shown:
             text = row.get(f"{name}_symbol") or _cell(row[name], name in axes)
@@ -212,7 +212,7 @@ def result(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _tables(rows: pd.DataFrame, columns: _Columns, caption: str) -> str:
-    kinds = [_kind(row) for row in rows.to_dict("records")]
+    kinds = [_kind(row) for row in records(rows)]
     parts = []
     for kind in sorted(set(kinds), key=lambda kind: (kind != "months", kind)):
         words = "months of progress" if kind == "months" else UNITS[kind]
@@ -224,7 +224,7 @@ def _tables(rows: pd.DataFrame, columns: _Columns, caption: str) -> str:
 
 
 def _table(rows: pd.DataFrame, columns: _Columns, kind: str, words: str, caption: str) -> str:
-    drawn = [Interval.of(row, kind) for row in rows.to_dict("records")]
+    drawn = [Interval.of(row, kind) for row in records(rows)]
     scale = Scale([d for d in drawn if d], kind)
     (first, _, name), *rest = columns
     level = rows["level"].dropna()
@@ -237,7 +237,7 @@ def _table(rows: pd.DataFrame, columns: _Columns, kind: str, words: str, caption
         *(f'<th scope="col" class="{css}">{title}</th>' for title, css, _ in rest),
     ]
     body = []
-    for row, interval in zip(rows.to_dict("records"), drawn, strict=True):
+    for row, interval in zip(records(rows), drawn, strict=True):
         size, span = result(row)
         unit = _labelled("Months" if kind == "months" else "Result", f'<b class="big">{size}</b>')
         alt = f"{size}, {span}" + (" months" if kind == "months" else "")
@@ -250,10 +250,8 @@ def _table(rows: pd.DataFrame, columns: _Columns, kind: str, words: str, caption
         ]
         data = "".join(
             f' data-{key}="{_esc(row[column])}"'
-            for key, column in (
-                ("phase", "phase"),
-                ("year", "cohort_title"),
-                ("verdict", "verdict"),
+            for key, column in zip(
+                ("phase", "year", "verdict"), ("phase", "cohort_title", "verdict"), strict=True
             )
         )
         body.append(f"<tr{data}>{''.join(cells)}</tr>")

@@ -1,0 +1,101 @@
+"""How well hidden counts are hidden, and how long hiding them takes.
+
+Promises: in more than 10,000 generated tables, most with margins, half of them in pairs of
+releases, the attacker of `tests/attacker.py` works nothing out, and catches builds that were
+weakened on purpose; a table of 200 x 50 with margins is protected in under 5 seconds, and what the
+runs in `runs/` propose in under 20.
+Run: python benchmarks/disclosure.py [TABLES]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evidence.data.register import load
+from evidence.release import candidates, rules
+from evidence.release.disclosure import protect
+from evidence.release.suppression import complete
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+import attacker  # noqa: E402
+from test_suppression import alone, forgetful  # noqa: E402
+
+
+def attacked(tables: int, finish=complete, first: int = 10_000) -> Counter:
+    """Make releases until there are so many tables; count what there was and what was found."""
+    seen: Counter = Counter()
+    while seen["tables"] < tables:
+        found, cells, hidden, releases = attacker.trial(first + seen["trials"], finish)
+        names = [one for release in releases for one in release.tables.values()]
+        seen.update(
+            trials=1, pairs=len(releases) == 2, tables=len(names), cells=cells, hidden=hidden,
+            margins=sum(one.margins for one in names), recovered=len(found),
+            caught=int(bool(found)), named=sum(bool(release.notes) for release in releases),
+        )  # fmt: skip
+    return seen
+
+
+def large(rows: int = 200, columns: int = 50) -> tuple[float, int, int]:
+    """Protect a table of counts with both margins; return seconds, cells and those hidden."""
+    counts = np.random.default_rng(0).poisson(
+        np.random.default_rng(1).lognormal(3.5, 1, (rows, columns))
+    )
+    areas, groups = [f"area {i}" for i in range(rows)], [f"group {i}" for i in range(columns)]
+    wide = pd.DataFrame(counts, index=areas, columns=groups)
+    wide["all"] = wide.sum(axis=1)
+    wide.loc["all"] = wide.sum()
+    frame = wide.rename_axis("area").reset_index().melt("area", var_name="group", value_name="n")
+    start = time.perf_counter()
+    done, _ = complete({"table": protect(frame, counts="n")})
+    return time.perf_counter() - start, len(frame), int(done["table"].table["n"].isna().sum())
+
+
+def county() -> tuple[float, int]:
+    """Protect everything that the finished runs propose; return seconds and tables."""
+    titles = {
+        card["name"]: {one["name"]: one["title"] for one in card["outcomes"]}
+        for card in (programme.card() for programme in load(ROOT / "data/programmes.toml"))
+    }
+    allowed = rules.load(ROOT / "data/disclosure.toml")
+    folders = sorted(path.parent for path in ROOT.glob("runs/*/*/*/run.json"))
+    start = time.perf_counter()
+    safes = {}
+    for folder in folders:
+        one = candidates.read(folder, titles[folder.parts[-3]], allowed)
+        place = "/".join(folder.parts[-3:-1])
+        safes[f"effects/{place}"], safes[f"indicators/{place}"] = one.effects, one.indicators
+        safes |= {f"figures/{place}/{name}": safe for name, safe in one.pictures.items()}
+    complete(safes)
+    return time.perf_counter() - start, len(safes)
+
+
+def main(tables: int) -> None:
+    for name, finish, many in (
+        ("as it is", complete, tables),
+        ("weakened: each table by itself", alone, max(800, tables // 20)),
+        ("weakened: earlier releases forgotten", forgetful, max(800, tables // 20)),
+    ):
+        start = time.perf_counter()
+        seen = attacked(many, finish)
+        print(
+            f"{name}: {seen['tables']:,} tables ({seen['margins']:,} with margins) in "
+            f"{seen['trials']:,} releases or pairs ({seen['pairs']:,} pairs), {seen['cells']:,} "
+            f"cells, {seen['hidden']:,} hidden; worked out: {seen['recovered']} in "
+            f"{seen['caught']} releases, named to "
+            f"the reviewer as told before: {seen['named']} ({time.perf_counter() - start:.0f} s)",
+            flush=True,
+        )
+    print("200 x 50 with margins: {:.1f} s, {:,} cells, {:,} hidden".format(*large()))
+    if any(ROOT.glob("runs/*/*/*/run.json")):
+        print("all that the runs propose: {:.1f} s, {} tables".format(*county()))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)

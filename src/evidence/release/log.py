@@ -1,0 +1,133 @@
+"""The log of releases: append-only, every line bound to the one before it by a hash.
+
+A line says what was done (released, merged, rolled back), when, by whom, to which release, and the
+hash of that release's `manifest.json`, which holds the hash of each of its files. A chain cannot
+show that its own last lines were cut off together with their releases: keep `head` elsewhere, such
+as in the minutes of the board, and give it to `evidence verify --head`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from evidence.errors import EvidenceError
+
+NAME, MANIFEST = "log.jsonl", "manifest.json"
+START = "0" * 64  # what the first line has before it
+ACTIONS = ("released", "merged", "rolled back")
+_KEYS = {
+    "number", "time", "action", "release", "reviewer", "author", "content", "previous", "hash",
+}  # fmt: skip
+
+
+def now() -> str:
+    """Return the time in UTC to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def person(folder: str | Path = ".") -> str:
+    """Return who is at work: git's user.name, else the name of the account."""
+    try:
+        command = ["git", "-C", str(folder), "config", "user.name"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+        return done.stdout.strip() or getpass.getuser()
+    except (OSError, KeyError, subprocess.SubprocessError):
+        return ""
+
+
+def lines(root: Path) -> list[dict[str, Any]]:
+    """Return the log of the releases in `root`, oldest line first.
+
+    Raises
+    ------
+    EvidenceError
+        A line is not one of a log.
+    """
+    path = root / NAME
+    found = []
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
+        try:
+            entry = json.loads(line)
+            well = entry.keys() == _KEYS and entry["action"] in ACTIONS
+        except (ValueError, AttributeError, TypeError):
+            well = False
+        if not well:
+            raise EvidenceError(f"{path}, line {number}: cut off or not a line of the log")
+        found.append(entry)
+    return found
+
+
+def faults(root: Path) -> list[str]:
+    """Return what is wrong with the chain itself, a line each."""
+    try:
+        entries = lines(root)
+    except EvidenceError as error:
+        return [str(error)]
+    found, previous = [], START
+    for number, entry in enumerate(entries, start=1):
+        where = f"{root / NAME}, line {number}"
+        if entry["number"] != number:
+            found.append(f"{where}: calls itself number {entry['number']}: a line is missing")
+        if entry["previous"] != previous:
+            found.append(f"{where}: does not follow the line before it: the chain is broken")
+        if entry["hash"] != _hash(entry):
+            found.append(f"{where}: was changed after it was written")
+        previous = entry["hash"]
+    return found
+
+
+def head(root: Path) -> str:
+    """Return the hash of the last line, which stands for the whole history."""
+    entries = lines(root)
+    return entries[-1]["hash"] if entries else START
+
+
+def append(root: Path, **facts: str) -> None:
+    """Add a line: `action`, `release`, `reviewer`, `author` and `content`.
+
+    Raises
+    ------
+    EvidenceError
+        The chain is broken already.
+    """
+    if broken := faults(root):
+        raise EvidenceError(f"{broken[0]}; evidence verify says more")
+    entry = {"number": len(lines(root)) + 1, "time": now(), **facts, "previous": head(root)}
+    entry["hash"] = _hash(entry)
+    text = json.dumps(entry, ensure_ascii=False) + "\n"
+    descriptor = os.open(root / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, text.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def manifest(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below `folder` but the manifest itself."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / MANIFEST
+    }
+
+
+def content(folder: Path) -> str:
+    """Return the one hash that stands for a release: that of its manifest; "" without one."""
+    path = folder / MANIFEST
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _hash(entry: Mapping[str, Any]) -> str:
+    facts = {key: value for key, value in entry.items() if key != "hash"}
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

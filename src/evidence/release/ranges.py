@@ -1,0 +1,337 @@
+"""What can be worked out from sums: the range of each hidden number, and what to hide against it.
+
+A `System` holds numbers that are whole or hidden and the sums between them. Somebody who knows the
+rules knows, of each published number, the interval that rounds to it, of each hidden one that it is
+not below nought, and every sum: the range of a hidden number is the difference between the largest
+and the smallest value that a linear programme finds for it. `close` hides further numbers until
+each range is as wide as needed. Solver: HiGHS, through `scipy.optimize.milp`.
+
+References
+----------
+M. Fischetti and J.J. Salazar (2001), Solving the cell suppression problem on tabular data with
+linear constraints, Management Science 47(7): the model of `_choose`, here with the attacker's own
+intervals in place of external bounds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+SLACK = 1e-4  # solvers are exact to about 1e-6; counts to 1
+_EXACT = 6_000  # variables of one linear programme that asks for many ranges at once
+_TURNS = 40
+_MIXED = 3_000  # variables up to which the fewest numbers are sought, not merely few
+
+
+@dataclass(slots=True, eq=False)
+class System:
+    """Numbers, what is known of each, and their sums.
+
+    Parameters
+    ----------
+    sums : csr_array, shape (m, n)
+        Each row times the numbers is nought.
+    lower, upper : ndarray, shape (n,)
+        What is known of each number; upper is infinite where it is hidden.
+    need : ndarray, shape (n,)
+        Width that its range must keep; 0 where it does not matter.
+    price : ndarray, shape (n,)
+        What hiding it costs; infinite where it cannot be hidden, or is.
+    width : ndarray, shape (n,)
+        `need` of the number once it is hidden.
+    """
+
+    sums: sparse.csr_array
+    lower: np.ndarray
+    upper: np.ndarray
+    need: np.ndarray
+    price: np.ndarray
+    width: np.ndarray
+    low: np.ndarray = field(init=False)  # smallest and largest seen in any solution: both stay
+    high: np.ndarray = field(init=False)  # possible when more is hidden
+    cap: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.low = np.full(len(self.need), np.inf)
+        self.high = np.full(len(self.need), -np.inf)
+        known = self.upper[np.isfinite(self.upper)]
+        # A bound where there is none keeps solvers exact; ranges can only seem narrower by it.
+        self.cap = 4 * (known.max(initial=0) + self.lower.max(initial=0)) + 20 * self.width.max(
+            initial=0
+        )
+
+    def hide(self, cells: np.ndarray) -> None:
+        """Forget what was published of some numbers."""
+        self.lower[cells], self.upper[cells], self.price[cells] = 0, np.inf, np.inf
+        self.need[cells] = self.width[cells]
+
+    def parts(self) -> list[np.ndarray]:
+        """Return the numbers that hang together by sums, where some range matters."""
+        n = self.sums.shape[1]
+        links = sparse.block_array([[None, self.sums.T], [self.sums, None]])
+        if not self.sums.nnz:
+            return []
+        _, label = sparse.csgraph.connected_components(links, directed=False)
+        order = np.argsort(label[:n], kind="stable")
+        groups = np.split(order, np.flatnonzero(np.diff(label[:n][order])) + 1)
+        return [group for group in groups if len(group) > 1 and (self.need[group] > 0).any()]
+
+    def part(self, cells: np.ndarray) -> System:
+        """Return the system of some numbers that hang together."""
+        sums = self.sums[:, cells]
+        sums = sums[np.diff(sums.indptr) > 0]
+        values = (self.lower, self.upper, self.need, self.price, self.width)
+        return System(sums, *(value[cells].copy() for value in values))
+
+    def weak(self) -> np.ndarray:
+        """Return the numbers whose range is too narrow."""
+        matters = np.flatnonzero(self.need > 0)
+        left = self._open(matters)
+        if len(left) > 2:
+            left = self._shake(left)
+        sure = left[self._reach()[left] < self.need[left] - SLACK]
+        if len(sure):
+            return sure
+        for block in np.array_split(left, max(1, len(left) * 2 * len(self.need) // _EXACT)):
+            if len(block):
+                self._ask(block)
+        return self._open(matters)
+
+    def _reach(self) -> np.ndarray:
+        """Return widths that no range exceeds: the bounds that each sum by itself sets."""
+        low, high = self.lower.copy(), np.minimum(self.upper, np.maximum(self.cap, self.lower))
+        times = self.sums.tocoo()
+        row, cell, sign = times.row, times.col, times.data
+        for _ in range(_TURNS):
+            ends = sign * low[cell], sign * high[cell]
+            ends = np.minimum(*ends), np.maximum(*ends)
+            least, most = (np.bincount(row, end, minlength=self.sums.shape[0]) for end in ends)
+            # What the others of the sum leave for this one: the sum is nought.
+            left = (ends[0] - least[row]) / sign, (ends[1] - most[row]) / sign
+            before = (high - low).sum()
+            np.minimum.at(high, cell, np.maximum(*left))
+            np.maximum.at(low, cell, np.minimum(*left))
+            if before - (high - low).sum() < 1:
+                break
+        return high - low
+
+    def _open(self, cells: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return cells[~(self.high - self.low >= self.need - SLACK)[cells]]
+
+    def _shake(self, left: np.ndarray) -> np.ndarray:
+        """Widen many ranges by few solutions; return those that are still too narrow."""
+        for turn in range(_TURNS):
+            before, down = len(left), turn % 8 == 0
+            aim, upper = np.zeros(len(self.need)), self.upper.copy()
+            aim[left] = 1 if down else -1
+            if not down:  # no further up than needed, so that the slack serves many
+                upper[left] = np.minimum(upper, np.maximum(self.low + self.need, self.lower))[left]
+            self._solve(aim, upper, needed=down)
+            left = self._open(left)
+            if len(left) < 3 or (not down and len(left) == before):
+                break
+        return left
+
+    def _ask(self, cells: np.ndarray) -> None:
+        """Find the exact ranges of some numbers by one programme: a copy for each end of each."""
+        aim = np.zeros((2 * len(cells), len(self.need)))
+        aim[np.arange(len(aim)), np.repeat(cells, 2)] = np.tile([1.0, -1.0], len(cells))
+        self._solve(aim, self.upper)
+
+    def _solve(self, aim: np.ndarray, upper: np.ndarray, *, needed: bool = True) -> None:
+        """Make each row of `aim` times the numbers least; remember what was seen."""
+        aim = np.atleast_2d(aim)
+        upper = np.minimum(upper, np.maximum(self.cap, self.lower))
+        found = milp(
+            aim.ravel(),
+            constraints=LinearConstraint(sparse.kron(sparse.eye_array(len(aim)), self.sums), 0, 0),
+            bounds=Bounds(np.tile(self.lower, len(aim)), np.tile(upper, len(aim))),
+        ).x
+        if found is None:
+            if needed:
+                raise ArithmeticError("no numbers fit the sums")
+            return
+        found = found.reshape(aim.shape)
+        self.low = np.minimum(self.low, found.min(axis=0))
+        self.high = np.maximum(self.high, found.max(axis=0))
+
+
+def close(system: System, seconds: float = 30.0) -> tuple[np.ndarray, np.ndarray]:
+    """Hide numbers until every range that matters is wide enough.
+
+    Parameters
+    ----------
+    system : System
+        It is changed: what is hidden is hidden in it.
+    seconds : float
+        Time for seeking the fewest; after it, few cells are taken as they come. It always ends,
+        since each step hides at least one number more.
+
+    Returns
+    -------
+    hidden : ndarray
+        The numbers hidden, beyond those that were.
+    open_ : ndarray
+        Numbers whose range stays too narrow whatever is hidden: earlier releases told them.
+
+    Raises
+    ------
+    ArithmeticError
+        No numbers fit the sums.
+    """
+    until = time.monotonic() + seconds
+    hidden, open_ = [], []
+    for cells in system.parts():
+        more, left = _close_part(system.part(cells), until)
+        hidden.append(cells[more])
+        open_.append(cells[left])
+    done = np.concatenate([np.empty(0, dtype=int), *hidden])
+    system.hide(done)
+    return done, np.concatenate([np.empty(0, dtype=int), *open_])
+
+
+def _close_part(part: System, until: float) -> tuple[list[int], list[int]]:
+    published = part.lower.copy(), part.upper.copy(), part.price.copy()
+    hidden: list[int] = []
+    lost: list[int] = []
+    while True:
+        weak = part.weak()
+        if not len(weak):
+            break
+        more = _choose(part, weak, until)
+        for some in (weak, weak[:1]):
+            more = more if len(more) else _few(part, some)
+        if not len(more):  # nothing helps; what cannot be small is told, but tells nothing
+            first = int(weak[0])
+            part.need[first] = 0
+            if first not in hidden and part.low[first] < part.width[first]:
+                lost.append(first)
+            continue
+        part.hide(more)
+        hidden += [int(cell) for cell in more]
+    return _spare(part, hidden, published, until), lost
+
+
+def _choose(part: System, weak: np.ndarray, until: float) -> np.ndarray:
+    """Find the fewest numbers to hide so that `weak`, or the first of them, keep their range.
+
+    For each of them two solutions, p and q, lie the range apart; a published number may leave its
+    interval in either only where it is hidden (z = 1).
+    """
+    n, free = len(part.need), np.flatnonzero(np.isfinite(part.price))
+    weak = weak[: _MIXED // (2 * n)]
+    if not len(weak) or not len(free) or time.monotonic() > until:
+        return free[:0]
+    points, h, reach = 2 * len(weak), len(free), 4 * part.width.max()
+    least, most = part.lower / reach, np.minimum(part.upper, part.cap) / reach  # so that z counts
+    fall = np.minimum(least[free], 1)
+    copy, one = sparse.eye_array(points), np.ones((points, 1))
+    pick = sparse.csr_array((np.ones(h), (np.arange(h), free)), shape=(h, n))
+    sums, picks = sparse.kron(copy, part.sums), sparse.kron(copy, pick)
+    up, down = (sparse.kron(one, sparse.diags_array(v)) for v in (-np.ones(h), fall))
+    ends = np.arange(points) * n + np.repeat(weak, 2)
+    apart = sparse.csr_array(
+        (np.tile([1.0, -1.0], len(weak)), (np.arange(points) // 2, ends)),
+        shape=(len(weak), points * n),
+    )
+    rules = [
+        (sums, sparse.csr_array((sums.shape[0], h)), 0, 0),
+        (apart, sparse.csr_array((len(weak), h)), part.need[weak] / reach, np.inf),
+        (picks, up, -np.inf, np.tile(most[free], points)),
+        (picks, down, np.tile(least[free], points), np.inf),
+    ]
+    lower, upper = least.copy(), np.maximum(most, least)
+    lower[free], upper[free] = least[free] - fall, most[free] + 1
+    with _quiet():
+        found = milp(
+            np.concatenate([np.zeros(points * n), part.price[free]]),
+            constraints=[LinearConstraint(sparse.hstack([x, z]), a, b) for x, z, a, b in rules],
+            integrality=np.concatenate([np.zeros(points * n), np.ones(h)]),
+            bounds=Bounds(
+                np.concatenate([np.tile(lower, points), np.zeros(h)]),
+                np.concatenate([np.tile(upper, points), np.ones(h)]),
+            ),
+            options={"presolve": False, "time_limit": min(3.0, until - time.monotonic() + 0.1)},
+        ).x
+    return free[:0] if found is None else free[found[points * n :] > 0.5]
+
+
+def _few(part: System, weak: np.ndarray) -> np.ndarray:
+    """Find few numbers to hide, by one programme however large the part.
+
+    Those of `weak` that share no sum rise together to where their range is wide enough; each
+    published number is its interval and what it must leave it by, above (u) or below (v).
+    """
+    n, free = len(part.need), np.flatnonzero(np.isfinite(part.price))
+    weak = _apart(part.sums, weak)
+    part._solve(np.bincount(weak, minlength=n), part.upper)  # the least that they may be
+    lower, upper = part.lower.copy(), np.minimum(part.upper, np.maximum(part.cap, part.lower))
+    lower[weak] = (part.low + part.need)[weak]
+    upper[weak] = np.maximum(upper, lower)[weak]
+    leave = part.sums[:, free]
+    found = milp(
+        np.concatenate([np.zeros(n), part.price[free], part.price[free]]),
+        constraints=LinearConstraint(sparse.hstack([part.sums, leave, -leave]), 0, 0),
+        bounds=Bounds(
+            np.concatenate([lower, np.zeros(2 * len(free))]),
+            np.concatenate([upper, np.full(len(free), part.cap), part.lower[free]]),
+        ),
+    ).x
+    if found is None:
+        return free[:0]
+    up, down = np.split(found[n:], 2)
+    return free[np.maximum(up, down) > SLACK]
+
+
+def _apart(sums: sparse.csr_array, cells: np.ndarray) -> np.ndarray:
+    """Return some of the numbers, no two of them in one sum."""
+    taken = np.zeros(sums.shape[0], dtype=bool)
+    columns, kept = sums.tocsc(), []
+    for cell in cells:
+        rows = columns.indices[columns.indptr[cell] : columns.indptr[cell + 1]]
+        if not taken[rows].any():
+            taken[rows] = True
+            kept.append(cell)
+    return np.array(kept)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what HiGHS 1.12 prints by mistake ("transformNewIntegerFeasibleSolution ...")."""
+    flush = ctypes.CDLL(None).fflush  # it prints from C, past sys.stdout
+    flush(None)
+    kept = os.dup(1)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _spare(part: System, hidden: list[int], published: tuple, until: float) -> list[int]:
+    """Show again what need not be hidden, dearest first."""
+    lower, upper, price = published
+    for cell in sorted(hidden, key=lambda i: -price[i]):
+        if len(hidden) < 2 or len(part.need) > 500 or time.monotonic() > until:
+            break
+        trial = System(part.sums, *(v.copy() for v in (
+            part.lower, part.upper, part.need, part.price, part.width)))  # fmt: skip
+        trial.lower[cell], trial.upper[cell] = lower[cell], upper[cell]
+        trial.need[cell], trial.price[cell] = 0, price[cell]
+        if not len(trial.weak()):
+            part, hidden = trial, [i for i in hidden if i != cell]
+    return hidden

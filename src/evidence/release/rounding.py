@@ -1,0 +1,56 @@
+"""Rounding of counts, of statistics and of the counts of pupils that stand inside sentences."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pandas as pd
+
+_PUPILS = re.compile(
+    r"(?<![\d.,/])(?<!Year )(?<!year )(?<!Stage )(?<!stage )(?<!KS)(?<!Grade )(?<!aged )"
+    r"(\d{1,3}(?:,\d{3})+|\d+)"
+    r"(?=(?:\s+of\s+[\d,]+)?\s+(?:(?!schools?\b|months?\b|points?\b|years?\b|classes\b)[A-Za-z-]+\s+)?"
+    r"(?:pupils?|children|child|rows?)\b)"
+)
+_DECIMAL_SHARE = re.compile(r"\d+\.\d+(?=%)")
+
+
+def half_up(values: pd.Series, base: int) -> pd.Series:
+    """Return values as multiples of `base`; halves go up: numpy's own rounding is half to even."""
+    return np.floor(values / base + 0.5) * base
+
+
+def significant(values: pd.Series, digits: int) -> pd.Series:
+    """Return values with so many significant digits; what is not nought never becomes nought."""
+    return values.map(lambda value: float(f"{value:.{digits - 1}e}"))
+
+
+def round_words(
+    text: str, threshold: int = 10, base: int = 5, gone: frozenset[float] = frozenset()
+) -> str:
+    """Round every "N pupils" in a text as `protect` would; small ones become "fewer than …".
+
+    So are both numbers of "N of M pupils", and rows, which are pupils in a trial. Percentages are
+    told without decimals, from which exact counts could be worked out.
+
+    Parameters
+    ----------
+    text : str
+        A sentence.
+    threshold, base : int
+        As in the rules.
+    gone : frozenset of float
+        Rounded counts that the tables no longer show: they become "some".
+    """
+
+    def rounded(match: re.Match[str]) -> str:
+        count = int(match[1].replace(",", ""))
+        if count < threshold:
+            return f"fewer than {threshold}"
+        nearest = max(math.floor(count / base + 0.5), math.ceil(threshold / base)) * base
+        return "some" if nearest in gone else f"{nearest:,}"
+
+    whole = _DECIMAL_SHARE.sub(lambda share: f"{float(share[0]):.0f}", text)
+    return _PUPILS.sub(rounded, whole)

@@ -1,0 +1,133 @@
+"""Complementary suppression over all tables of a release, and against earlier releases.
+
+A hidden count must not be worked out from what is shown. `complete` writes down what anybody may
+put together, and `ranges.close` hides the fewest further cells that keep each hidden count's range
+at least as wide as the threshold:
+
+- *The same number in several places.* Cells of one programme and cohort with the same column and
+  the same labels are one number; a label that means everybody ("all") counts as no label. Tables
+  that have no label column in common (participant flow, balance, effects) are compared by value:
+  equal counts are taken for the same number.
+- *Sums.* Over each label column, rows that agree in the other labels add up to the cell without
+  that label, in whichever table it stands; a column adds up to the one named in ``margins`` or
+  found to be the sum of all others; a part and its remainder add up to the whole of a percentage.
+  Where the parts leave somebody over, that remainder is a hidden number too.
+- *Rounding.* A published count is known to lie in the interval that rounds to it and not below the
+  threshold; a hidden one is known to be 0 or more. A count beside a statistic, which may betray it,
+  is taken as known exactly.
+- *Earlier releases.* What they showed stays known, and what they hid stays hidden: a number keeps
+  its identity as long as its value fits what was shown. A cell shown before is never a candidate.
+
+Sums are believed only where the true counts bear them out, so that the truth always fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from evidence.release.disclosure import Safe
+from evidence.release.ranges import System, close
+from evidence.release.rules import Rules
+from evidence.release.sums import Book, described
+
+
+def complete(
+    safes: Mapping[str, Safe],
+    *,
+    earlier: Iterable[tuple[Rules, Mapping[str, pd.DataFrame]]] = (),
+    seconds: float = 30.0,
+) -> tuple[dict[str, Safe], tuple[str, ...]]:
+    """Hide what is needed so that no hidden count of a release can be worked out.
+
+    Parameters
+    ----------
+    safes : mapping
+        Every table of the release: ``"<kind>/<programme>/<cohort>[/<name>]"``, or any name for a
+        table whose columns say its programme and cohort, to what `protect` made.
+    earlier : iterable of (Rules, mapping), optional
+        Earlier releases: the rules of each and its tables as they were published. A column with a
+        companion ``<column>_symbol`` is a count.
+    seconds : float
+        Time for seeking the fewest cells; see `ranges.close`.
+
+    Returns
+    -------
+    safes : dict
+        The same names; tables in which nothing more had to be hidden are the same objects.
+    notes : tuple of str
+        Counts that earlier releases already told; nothing can be done in this one.
+    """
+    book, earlier = Book(), list(earlier)
+    book.learn(
+        [
+            *((safe._cells.labels, safe._cells.exact) for safe in safes.values()),
+            *(described(f, safes.get(n)) for _, tables in earlier for n, f in tables.items()),
+        ]
+    )
+    for name, safe in safes.items():
+        book.enter(name, safe)
+    book.compare()
+    for rules, tables in earlier:
+        for name, frame in tables.items():
+            book.remember(name, frame, rules, safes.get(name))
+    book.add_up()
+    try:
+        hidden, told = _solve(book, book.sums, seconds)
+    except ArithmeticError:  # an earlier release was of other data: keep what is surely true
+        sure = {numbers: flag for numbers, flag in book.sums.items() if flag}
+        hidden, told = _solve(book, sure, seconds)
+    found = dict(safes)
+    for name, safe in safes.items():
+        columns = {c: np.isin(ids, hidden) for c, ids in book.places[name].items()}
+        if any(flags.any() for flags in columns.values()):
+            near = [i for i in hidden if book.scope[i] in book.scopes[name]]
+            gone = frozenset(book.shown[i] for i in near if i in book.shown)
+            found[name] = safe.hiding(columns, gone)
+    notes = [f"{book.title[i]}: an earlier release tells it too closely" for i in told]
+    return found, tuple(dict.fromkeys(notes))
+
+
+def _solve(
+    book: Book, sums: Mapping[tuple[int, ...], bool], seconds: float
+) -> tuple[np.ndarray, list[int]]:
+    """Return the numbers to hide wherever they stand, and those that are told already."""
+    n = len(book.lower)
+    flags = (book.secret, book.before, book.current, book.past)
+    secret, before, current, past = (np.array(flag, dtype=bool) for flag in flags)
+    known = past | (current & ~secret)
+    exact, width = np.array(book.exact), np.array(book.width, dtype=float)
+    # The fewest cells; of equally many the smaller counts.
+    price = 1 + 0.2 * exact.argsort().argsort() / max(n, 1)
+    system = System(
+        _matrix(sums, n),
+        np.where(known, book.lower, book.least),
+        np.where(known, book.upper, np.inf),
+        np.where((secret | before) & ~known, width, 0.0),
+        np.where(current & known & ~past & (exact != 0), price, np.inf),  # a nought shown stays
+        width,
+    )
+    hidden = set(np.flatnonzero(secret & current & ~past).tolist())
+    told: set[int] = set(np.flatnonzero(secret & past).tolist())
+    while True:
+        found, open_ = close(system, seconds)
+        told |= set(open_.tolist())
+        hidden |= set(found.tolist())
+        paired = {j for i in hidden for j in book.twins.get(i, ()) if np.isfinite(system.price[j])}
+        if not paired:
+            break
+        system.hide(np.array(sorted(paired)))
+        hidden |= paired
+    # What is hidden for another's sake is not small itself.
+    told = {i for i in told if not exact[i] >= width[i]}
+    return np.array(sorted(hidden), dtype=int), sorted(told)
+
+
+def _matrix(sums: Mapping[tuple[int, ...], bool], n: int) -> sparse.csr_array:
+    rows = np.repeat(np.arange(len(sums)), [len(numbers) for numbers in sums])
+    cells = np.array([i for numbers in sums for i in numbers], dtype=int)
+    signs = np.array([-1.0 if at else 1.0 for numbers in sums for at in range(len(numbers))])
+    return sparse.coo_array((signs, (rows, cells)), shape=(len(sums), n)).tocsr()

@@ -1,0 +1,192 @@
+"""Releases of made-up pupils, and somebody who tries to work out what they hide.
+
+The attacker starts from the pupils: one unknown number for each combination of all labels. Every
+cell of a table is a sum of such numbers, known to within its rounding where it is shown, and
+exactly where a mean stands beside it. A linear programme for each hidden cell finds the least and
+the most that it can be. Of the code that is tested only `protect` and `complete` are used.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from evidence.errors import EvidenceError
+from evidence.release.disclosure import protect
+from evidence.release.rules import Rules
+from evidence.release.suppression import complete
+
+DIMS = ("area", "sex", "year_group")
+BASE = 5
+
+
+@dataclass
+class Table:
+    """A table to publish: its columns' roles, which pupils each cell counts, has it sums?"""
+
+    frame: pd.DataFrame
+    roles: dict
+    counted: dict[str, list[np.ndarray]]
+    margins: bool = False
+
+
+@dataclass
+class Release:
+    """A release as published: name to frame; and the tables it was made from."""
+
+    rules: Rules
+    shown: dict[str, pd.DataFrame]
+    tables: dict[str, Table]
+    notes: tuple[str, ...] = ()  # what it says that earlier releases told
+
+
+def pupils(rng) -> np.ndarray:
+    """Draw how many pupils there are of each area, sex and year group met a standard or did not."""
+    shape = (*rng.integers(2, 5, size=rng.integers(1, 4)), 2)
+    size = np.exp(rng.normal(rng.uniform(1, 4), rng.uniform(0.3, 1.5), shape))
+    return rng.poisson(size * (rng.random(shape) > 0.1))
+
+
+def table(rng, count: np.ndarray, dims: tuple[int, ...], means: bool) -> Table:
+    """Count by some labels: with or without sums, shares, means, one label across the columns."""
+    unit = np.arange(count.size).reshape(count.shape)
+
+    def of(at: dict, met=slice(None)) -> np.ndarray:
+        index = [slice(None) if at.get(d) is None else at[d] for d in range(count.ndim - 1)]
+        line = np.zeros(count.size)
+        line[np.ravel(unit[(*index, met)])] = 1
+        return line
+
+    margins, kind = (
+        rng.random() < 0.75,
+        rng.choice(["long", "means" if means else "long", "percentages", "wide"]),
+    )
+    wide = dims[-1] if kind == "wide" and len(dims) > 1 else None
+    labels = [[*range(count.shape[d]), *([None] if margins else [])] for d in dims if d != wide]
+    rows, counted = [], {}
+    for cell in product(*labels):
+        at = dict(zip([d for d in dims if d != wide], cell, strict=True))
+        row = {DIMS[d]: "all" if v is None else f"{DIMS[d]} {v}" for d, v in at.items()}
+        if wide is not None:
+            lines = {f"{DIMS[wide]} {v}": of(at | {wide: v}) for v in range(count.shape[wide])}
+            lines |= {"total": of(at)} if margins else {}
+        else:
+            lines = {"n": of(at)} | ({"met": of(at, 0)} if kind == "percentages" else {})
+        rows.append(row | {name: int(line @ count.ravel()) for name, line in lines.items()})
+        for name, line in lines.items():
+            counted.setdefault(name, []).append(line)
+    roles = {"counts": tuple(counted)}
+    frame = pd.DataFrame(rows)
+    if kind == "percentages":
+        frame["pct"], roles["percentages"] = 0.0, {"pct": ("met", "n")}
+    if kind == "means":
+        frame["mean"], roles["statistics"] = 7.3, "mean"
+    return Table(frame, roles, counted, margins)
+
+
+def draw(rng, count: np.ndarray, means: bool) -> dict[str, Table]:
+    """Choose the tables of a release."""
+    axes = range(count.ndim - 1)
+    every = [d for k in range(1, count.ndim) for d in combinations(axes, k)]
+    chosen = rng.choice(len(every), size=min(len(every), rng.integers(1, 4)), replace=False)
+    found = {f"table {i}": table(rng, count, every[i], means) for i in sorted(chosen)}
+    if rng.random() < 0.5:
+        whole = pd.DataFrame({"n": [int(count.sum())]})
+        found["whole"] = Table(whole, {"counts": "n"}, {"n": [np.ones(count.size)]})
+    return found
+
+
+def publish(tables, rules, earlier=(), finish=complete) -> Release:
+    """Protect and complete the tables; those that `protect` refuses stay behind."""
+    safes = {}
+    for name, one in tables.items():
+        try:
+            safes[name] = protect(one.frame, **one.roles, rules=rules)
+        except EvidenceError:  # every count is small
+            continue
+    done, notes = finish(safes, earlier=[(e.rules, e.shown) for e in earlier])
+    assert earlier or not notes, notes
+    return Release(rules, {name: safe.table for name, safe in done.items()}, tables, notes)
+
+
+def narrow(releases) -> list[tuple]:
+    """Find the range of every hidden number; return those narrower than the threshold.
+
+    What was hidden for another's sake may, through an earlier release, be known to within less; it
+    is no secret as long as it is known not to be small.
+    """
+    known: dict[tuple, list[float]] = {}
+    hidden: dict[tuple, tuple] = {}
+    nought: set[tuple] = set()  # hidden, but not nought, which would be shown
+    for number, release in enumerate(releases):
+        threshold = release.rules.threshold
+        least = BASE * -(-threshold // BASE)  # what the smallest counts are shown as
+        for name, frame in release.shown.items():
+            counted = release.tables[name].counted
+            for column, lines in counted.items():
+                for row, (value, line) in enumerate(zip(frame[column], lines, strict=True)):
+                    place = (number, name, row, column, threshold)
+                    if value == value:
+                        low, high = threshold if value == least else value - 2, value + 2
+                        if value == 0 or ("mean" in frame and frame["mean"][row] > 0):
+                            low = high = release.tables[name].frame[column][row]
+                        before = known.get(tuple(line), [0, np.inf])
+                        known[tuple(line)] = [max(low, before[0]), min(high, before[1])]
+                        continue
+                    if not release.rules.zeros_disclosive:
+                        if release.tables[name].frame[column][row] == 0:
+                            continue  # hidden for another's sake: a nought is no secret here
+                        if column != "met":
+                            nought.add(tuple(line))
+                    hidden[tuple(line)] = place
+                    if column == "met" and frame["n"][row] == frame["n"][row]:
+                        hidden[tuple(counted["n"][row] - line)] = place  # those who did not
+    # What another release shows is no secret: it is not below the threshold.
+    hidden = {line: place for line, place in hidden.items() if line not in known}
+    if not hidden:
+        return []
+    lines, copies = np.array(list(hidden)), 2 * len(hidden)
+    rules = []
+    known |= {line: [1, np.inf] for line in nought - known.keys()}
+    if known:
+        low, high = np.array(list(known.values())).T
+        sums = sparse.csr_array(np.array(list(known)))
+        rules = LinearConstraint(
+            sparse.kron(sparse.eye_array(copies), sums), np.tile(low, copies), np.tile(high, copies)
+        )
+    aim = np.repeat(lines, 2, axis=0) * np.tile([[1.0], [-1.0]], (len(lines), 1))
+    found = milp(aim.ravel(), constraints=rules, bounds=Bounds(0, 1e4)).x.reshape(aim.shape)
+    ends = (found * np.repeat(lines, 2, axis=0)).sum(axis=1)
+    return [
+        (*place, low, high)
+        for place, low, high in zip(hidden.values(), ends[::2], ends[1::2], strict=True)
+        if high - low < place[-1] - 1e-3 and (len(releases) < 2 or low < place[-1])
+    ]
+
+
+def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int, list[Release]]:
+    """Make a release, or two of the same pupils; return what can be worked out of them.
+
+    Then the number of cells, of hidden ones, and the releases. What a release itself names as told
+    by an earlier one, for a reviewer to decide, is not counted as worked out.
+    """
+    rng = np.random.default_rng(seed)
+    pair = rng.random() < 0.5
+    # Where noughts are shown, a sum told before may tell its parts; the release says so.
+    noughts = bool(pair or rng.random() < 0.7)
+    rules = Rules(threshold=int(rng.choice([5, 7, 10])), zeros_disclosive=noughts)
+    count = pupils(rng)
+    releases: list[Release] = []
+    for _ in range(1 + pair):
+        releases.append(publish(draw(rng, count, not pair), rules, releases, finish))
+    cells = [
+        frame[column]
+        for release in releases
+        for name, frame in release.shown.items()
+        for column in release.tables[name].counted
+    ]
+    found = [] if any(release.notes for release in releases) else narrow(releases)
+    return found, sum(map(len, cells)), int(sum(c.isna().sum() for c in cells)), releases
