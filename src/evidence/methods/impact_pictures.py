@@ -63,7 +63,7 @@ def event_study(
     )
 
 
-def overlap(found: pd.DataFrame, most: int = 12) -> Picture:
+def overlap(found: pd.DataFrame, most: int = 8) -> Picture:
     """Picture in how many other programmes the schools of one programme are.
 
     Parameters

@@ -328,9 +328,11 @@ def draw_overlap(frame: pd.DataFrame, ax: Axes) -> Axes:
         inside = [names.index(name) for name in row]
         ax.plot(range(len(names)), [place] * len(names), "o", color="#D9DCDE", markersize=9)
         ax.plot(inside, [place] * len(inside), "o-", color=COLOURS[""], markersize=9, linewidth=2)
-        width = 0.0 if count != count else longest * count / counts.max()
+        unknown = count != count
+        width = 0.0 if unknown else longest * count / counts.max()
         ax.barh(place, width, left=left, height=0.55, color=COLOURS[""])
-        ax.text(left + width + 0.15, place, _count(count), va="center")
+        said = "very few" if unknown else f"{count:,.0f}"
+        ax.text(left + width + 0.15, place, said, va="center")
     ax.set_xticks(range(len(names)), names, rotation=40, ha="left")
     ax.xaxis.tick_top()
     ax.set_yticks([])

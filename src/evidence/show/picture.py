@@ -123,7 +123,7 @@ class Picture:
             "intervals": 1.95 + 0.45 * rows,
             "balance": 1.45 + 0.4 * rows,
             "flow": 0.8 + 1.35 * self.table["stage"].nunique() if self.kind == "flow" else 0,
-            "overlap": 1.8 + 0.36 * rows,
+            "overlap": 2.6 + 0.36 * rows,
             "event_study": 3.6,
             "curve": 3.4,
         }[self.kind]

@@ -16,11 +16,12 @@ LEAD = (
 DESIGNS = {
     "randomised": "Who got the programme was drawn by lot, so the groups compared differed only by "
     "chance when it began.",
-    "matched": "Schools were not drawn by lot. The change in schools that took part is compared "
-    "with the change in schools that did not, so what always set them apart and what changed for "
-    "everybody is taken out; other reasons for a change may remain.",
-    "staggered": "Schools began in different years. Each is compared with schools that had not "
-    "begun, over the same years; other reasons for a change may remain.",
+    "matched": "Schools were not drawn by lot. Each is compared with what schools with the same "
+    "earlier results, like pupils and the same other programmes reached, so that a low year that "
+    "would have passed by itself is not counted as gain; other reasons for a change may remain.",
+    "staggered": "Schools began in different years. Each is compared with what schools with the "
+    "same earlier results, like pupils and the same other programmes reached over the same years; "
+    "other reasons for a change may remain.",
     "survey": "This rests on what people said, not on a comparison.",
     "monitoring": "This is a count over time without a comparison: it cannot say what the "
     "programme caused.",
