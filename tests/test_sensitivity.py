@@ -188,13 +188,21 @@ def test_pictures_of_claim_and_checks_say_the_finding(panel, checks):
     model = {**MODEL, "overlap": ["leap"]}
     found, answer = ev.impact.rebound(panel, **model), ev.impact.given_past(panel, **model)
     claim = ev.pictures.claim(
-        found, answer, title="Maths", unit="pp", n_pupils=400.0, n_schools=16.0
+        found,
+        answer,
+        title="Maths",
+        unit="pp",
+        verdict="better than similar",
+        n_pupils=400.0,
+        n_schools=16.0,
     )
     gain, anyway = (ev.words.number(x, 1, sign=True) for x in (found.gain, found.expected))
     assert claim.title == f"Maths: of {gain}, {anyway} was to be expected anyway"
     assert claim.table["estimate"].tolist() == [found.gain, found.expected, answer.estimate]
     shown = ev.pictures.checks(checks, n_pupils=400.0, worthwhile=3.0)
-    assert shown.title == checks.headline()
+    answers = shown.table[~shown.table["label"].str.startswith("Placebo")]
+    same = (answers["verdict"] == "better than similar").sum()
+    assert shown.title == f"Better than similar in {same} of {len(answers)} analyses"
     assert shown.table["verdict"].iloc[0] == "better than similar"
     assert shown.table["label"].iloc[-1] == "Placebo: an outcome it cannot change"
     for picture in (claim, shown):

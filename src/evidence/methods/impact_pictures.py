@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from evidence.methods.effects import verdict
+from evidence.methods import effects
 from evidence.methods.past import Rebound
 from evidence.methods.results import Estimate, EventStudy
 from evidence.methods.sensitivity import Checks
@@ -93,7 +93,14 @@ def overlap(found: pd.DataFrame, most: int = 8) -> Picture:
 
 
 def claim(
-    found: Rebound, answer: Estimate, *, title: str, unit: str, n_pupils: float, n_schools: float
+    found: Rebound,
+    answer: Estimate,
+    *,
+    title: str,
+    unit: str,
+    verdict: str,
+    n_pupils: float,
+    n_schools: float,
 ) -> Picture:
     """Picture what a report would claim, what would have come anyway, and the answer.
 
@@ -104,6 +111,8 @@ def claim(
         Of the same outcome.
     title, unit : str
         The outcome in words and the unit of its estimates.
+    verdict : str
+        On the answer: how it is drawn.
     n_pupils, n_schools : float
         Of the schools that took part, since the start.
     """
@@ -117,6 +126,7 @@ def claim(
             "estimate": [found.gain, found.expected, answer.estimate],
             "ci_lower": [math.nan, math.nan, answer.ci_lower],
             "ci_upper": [math.nan, math.nan, answer.ci_upper],
+            "verdict": ["", "", verdict],
             "unit": unit,
             "n_pupils": n_pupils,
             "n_schools": n_schools,
@@ -157,7 +167,8 @@ def checks(found: Checks, *, n_pupils: float, worthwhile: float) -> Picture:
             "label": shown["label"].where(~placebo, "Placebo: " + shown["label"].str.lower()),
             **{name: shown[name] for name in _INTERVAL},
             "verdict": [
-                verdict(row.ci_lower, row.ci_upper, worthwhile) for row in shown.itertuples()
+                effects.verdict(row.ci_lower, row.ci_upper, worthwhile)
+                for row in shown.itertuples()
             ],
             "unit": found.unit,
             "worthwhile": worthwhile,
@@ -169,10 +180,12 @@ def checks(found: Checks, *, n_pupils: float, worthwhile: float) -> Picture:
         f"{words.number(row.ci_lower, 1, sign=True)} to {words.number(row.ci_upper, 1, sign=True)}"
         for row in table.itertuples()
     )
+    answers = table.loc[~placebo, "verdict"]
+    same = int((answers == answers.iloc[0]).sum())
     return Picture(
         name="checks",
         kind="intervals",
-        title=found.headline(),
+        title=f"{words.capital(answers.iloc[0])} in {same} of {len(answers)} analyses",
         alt=f"The effect by analysis; placebos, where there can be none, last. {said}.",
         table=table,
         counts=("n_pupils",),
