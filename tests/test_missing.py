@@ -222,7 +222,7 @@ def test_delta_sensitivity_finds_the_tipping_point(rng):
         "than expected"
     )
     pd.testing.assert_frame_equal(picture.table, found.table)
-    with pytest.raises(EvidenceError, match=r"statistics estimate.* no counts of pupils behind"):
+    with pytest.raises(EvidenceError, match=r"picture not-measured: no counts stand behind it"):
         protect_picture(picture)
     np.testing.assert_allclose(found.plot().lines[-1].get_ydata(), found.table["estimate"])
     near = trials.delta_sensitivity(data, imputations=5, deltas=[-0.1, 0.1], **GIVEN)

@@ -133,7 +133,7 @@ def test_robustness_of_sites_says_whom_the_interval_speaks_for(rng):
         "site, or an effect that varies by site, speak for others like them"
     )
     assert found.caveats == (said,)
-    assert f"<li>{said}</li>" in found._repr_html_()
+    assert f"<li>{said[0].upper()}{said[1:]}.</li>" in found._repr_html_()
     width = found.table.set_index("label").eval("ci_upper - ci_lower")
     clustered = trials.effect_size(data, cluster="site", **given)
     assert width["Errors by site (CR2)"] == clustered.ci_upper - clustered.ci_lower

@@ -221,7 +221,7 @@ def test_romano_wolf_lies_between_plain_and_holm(trial):
     assert found["p_romano_wolf"].iloc[0] == pytest.approx(alone["p_romano_wolf"].iloc[0], abs=0.01)
     with pytest.raises(EvidenceError) as error:
         trials.romano_wolf(trial, outcomes=["post"], treatment="arm", draws=10)
-    assert str(error.value) == "draws is 10; at least 99 are needed"
+    assert str(error.value) == "draws is 10; a whole number from 99 on is needed"
 
 
 @pytest.mark.slow

@@ -99,7 +99,8 @@ class Checks:
         )
 
     def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table, (*self.notes, *self.skipped))
+        notes = (note.removesuffix(".") for note in (*self.notes, *self.skipped))
+        return page(self.sentence(), self.table, tuple(notes))
 
 
 def sensitivity(
