@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from linearmodels.panel import PanelOLS
 
 from evidence.errors import EvidenceError
 from evidence.methods import impact, inference, regression
@@ -58,6 +59,20 @@ def test_did_equals_regression_with_all_dummies(panel, weights, cluster, kind):
         rtol=1e-9,
     )
     assert "held fixed: taking part in leap" in found.caveats
+
+
+@pytest.mark.parametrize("weights", [None, "n"])
+def test_did_equals_panelols(panel, weights):
+    found = impact.did(panel, weights=weights, overlap=["leap"], **GIVEN)
+    rows = panel.set_index(["urn", "year"])
+    oracle = PanelOLS(
+        rows["pct"],
+        rows[["lamp", "leap"]].astype(float),
+        entity_effects=True,
+        time_effects=True,
+        weights=None if weights is None else rows[weights],
+    ).fit()
+    assert found.estimate == pytest.approx(oracle.params["lamp"], rel=1e-9)
 
 
 @pytest.mark.parametrize(

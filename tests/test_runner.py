@@ -1,6 +1,10 @@
+"""What may go wrong with a report, and that it is told, and that nothing else suffers."""
+
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,35 +14,62 @@ from test_jobs import notebook
 from test_register import GOOD
 
 from evidence.errors import EvidenceError
+from evidence.run import forkserver, ledger
 from evidence.run.jobs import Project, plan
 from evidence.run.runner import run
 
+pytestmark = pytest.mark.slow
+
 PROPOSE = "open('effects.parquet', 'w').close()"
 COHORT = '[[programme.lamp.cohorts]]\nname = "{0}"\ntitle = "{0}"\nfiles = {{}}\n'
+FAULTS = {
+    "one": "",
+    "two": "",
+    "fails": "raise RuntimeError('the second cell\\nwent wrong')",
+    "dies": "os.kill(os.getpid(), signal.SIGKILL)",
+    "sleeps": "time.sleep(60)",
+    "ends": "sys.exit(0)",
+    "leaves": "sys.exit('gone')",
+    "quits": "os._exit(0)",
+    "floods": "while True: print('x' * 1000)",
+    "shouts": "print('x' * 200_000_000)",
+    "eats": "raise MemoryError",
+    "removes": "import shutil; shutil.rmtree(os.getcwd())",
+    "fills": "raise OSError(28, 'No space left on device')",
+    "silent": "",
+}
 
 
 class Silent:
     def __init__(self):
-        self.cells, self.ends = [], []
+        self.cells, self.ends, self.notes = [], [], []
 
-    def cell(self, worker, job, k, n):
+    def cell(self, job, k, n):
         self.cells.append((job.label, k, n))
 
-    def ended(self, worker, outcome):
+    def ended(self, outcome):
         self.ends.append(outcome.job.label)
+
+    def note(self, line):
+        self.notes.append(line)
+
+    def reached(self, label, k, seconds=60):
+        until = time.monotonic() + seconds
+        while (label, k, 5) not in self.cells:
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
 
 @pytest.fixture
 def project(tmp_path):
-    """Four cohorts of one notebook whose second cell does what its cohort is called."""
+    """Cohorts of one notebook whose second cell does what its cohort is called."""
+    faults = "".join(f"if cohort == '{k}':\n    {v or 'pass'}\n" for k, v in FAULTS.items())
     cells = [
         "import os, signal, sys, time\nassert run_id and data",
-        "if cohort == 'fails':\n    raise RuntimeError('the second cell\\nwent wrong')\n"
-        "if cohort == 'dies':\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "if cohort == 'sleeps':\n    time.sleep(60)",
+        faults,
         f"if cohort != 'silent':\n    {PROPOSE}",
     ]
-    source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\n'
+    source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\nkey = ""\n'
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "impact.ipynb").write_text(json.dumps(notebook(source, more=cells)))
     return Project(
@@ -49,37 +80,83 @@ def project(tmp_path):
     )
 
 
-def jobs_of(project, *cohorts):
+def jobs_of(project, *cohorts, more=""):
     head = GOOD.split("[[programme.lamp.cohorts]]")[0].replace("start = 2018", "")
-    project.register.write_text(head + "".join(COHORT.format(c) for c in cohorts))
+    project.register.write_text(head + "".join(COHORT.format(c) + more for c in cohorts))
     return plan(project)
 
 
-@pytest.mark.slow
+def processes(*words):
+    """Return the processes whose command has all these words."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes()
+        except OSError:
+            continue
+        if all(word.encode() in command for word in words):
+            found.append(int(path.parent.name))
+    return found
+
+
+def nothing_half_written(runs):
+    assert not [p for p in runs.glob("*/*/.*") if p.is_dir()]
+    for path in runs.glob("[!.]*/*/*"):
+        assert json.loads((path / "run.json").read_text())["run_id"] == path.name
+
+
 def test_run_failures_are_named_and_do_not_stop_the_others(project):
-    jobs = jobs_of(project, "one", "fails", "dies", "silent", "two")
+    jobs = jobs_of(project, "one", *(c for c in FAULTS if c not in ("one", "two")), "two")
     report = Silent()
-    outcomes = {o.job.cohort: o for o in run(jobs, project, report, workers=2)}
-    assert {c: o.state for c, o in outcomes.items()} == {
-        "one": "done", "fails": "failed", "dies": "failed", "silent": "failed", "two": "done",
-    }  # fmt: skip
-    assert outcomes["fails"].error == "RuntimeError, told in the notebook"
-    assert outcomes["fails"].cell == 4
-    assert outcomes["dies"].error == "the kernel ran out of memory or was killed"
-    assert outcomes["dies"].seconds < 15
-    assert outcomes["silent"].error.startswith("every cell ran but nothing was proposed")
-    assert outcomes["fails"].notebook.is_file()
+    ends = {o.job.cohort: o for o in run(jobs, project, report, workers=2, timeout=20)}
+    assert {c for c, o in ends.items() if o.state == "done"} == {"one", "two"}
+    assert {c: o.error for c, o in ends.items() if o.error} == {
+        "fails": "RuntimeError, told in the notebook",
+        "dies": "the kernel ran out of memory or was killed",
+        "quits": "the kernel ran out of memory or was killed",
+        "sleeps": "took longer than 20 s",
+        "ends": "ended itself (sys.exit); a report runs to its last cell",
+        "leaves": "ended itself (sys.exit); a report runs to its last cell",
+        "floods": "wrote more than 32 MB of output",
+        "shouts": "wrote more than 32 MB of output",
+        "eats": "ran out of memory",
+        "removes": "its run folder was deleted while it ran",
+        "fills": "no space left on the disk",
+        "silent": "every cell ran but nothing was proposed: end with ev.propose(out, …)",
+    }
+    assert ends["fails"].cell == ends["dies"].cell == 4
+    nothing_half_written(project.runs)
     folders = {p.parent.name for p in project.runs.glob("lamp/*/*/run.json")}
     assert folders == {j.run_id for j in jobs if j.cohort in ("one", "two")}
-    assert not list(project.runs.glob("lamp/*/.*"))
     record = json.loads((jobs[0].folder(project.runs) / "run.json").read_text())
     assert record["key"] == jobs[0].key
     assert record["peak_mb"] > 10
     assert str(project.data) not in json.dumps(record)
     assert report.cells[0][2] == 5
+    for cohort in ("fails", "dies", "sleeps", "floods"):  # papermill says all were completed
+        told = json.loads(ends[cohort].notebook.read_text())
+        told["cells"] = [cell for cell in told["cells"] if cell["cell_type"] == "code"]
+        states = [cell["metadata"]["papermill"]["status"] for cell in told["cells"]]
+        assert states == ["completed"] * 3 + ["failed", "pending"]
+        assert told["metadata"]["papermill"]["exception"]
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["dies", "quits", "floods", "removes", "ends"])
+def test_run_tells_a_fault_within_five_seconds(project, fault):
+    jobs = jobs_of(project, fault)
+    run(jobs_of(project, "one"), project, Silent())  # the fork server is there
+    jobs = jobs_of(project, fault)
+    report = Silent()
+    done = []
+    thread = threading.Thread(target=lambda: done.extend(run(jobs, project, report)))
+    thread.start()
+    report.reached(f"lamp/{fault}", 4)
+    began = time.monotonic()
+    thread.join()
+    assert done[0].state == "failed"
+    assert time.monotonic() - began < 5
+
+
 def test_run_again_executes_nothing_and_fresh_executes_all(project):
     jobs = jobs_of(project, "one")
     assert [o.state for o in run(jobs, project, Silent())] == ["done"]
@@ -87,37 +164,80 @@ def test_run_again_executes_nothing_and_fresh_executes_all(project):
     assert [o.state for o in run(jobs, project, report)] == ["kept"]
     assert report.cells == []
     assert [o.state for o in run(jobs, project, Silent(), fresh=True)] == ["done"]
+    nothing_half_written(project.runs)
 
 
-@pytest.mark.slow
-def test_run_cell_over_its_time_is_reported(project):
-    (outcome,) = run(jobs_of(project, "sleeps"), project, Silent(), timeout=1)
-    assert (outcome.state, outcome.error) == ("failed", "took longer than 1 s")
+def test_run_again_after_a_change_executes_its_dependants_only(project):
+    for name in ("a", "b"):
+        (project.data / f"{name}.csv").write_text("1")
+    source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\nks2 = "x"  # required\n'
+    path = project.notebooks / "impact.ipynb"
+    path.write_text(json.dumps(notebook(source, more=[PROPOSE])))
+
+    def jobs():
+        plain = GOOD.split("[[programme.lamp.cohorts]]")[0].replace("start = 2018", "")
+        files = (COHORT.replace("{{}}", f'{{{{ ks2 = "{name}.csv" }}}}') for name in ("a", "b"))
+        rows = "".join(f.format(n) for f, n in zip(files, ("a", "b"), strict=True))
+        project.register.write_text(plain + rows)
+        return plan(project)
+
+    assert [o.state for o in run(jobs(), project, Silent())] == ["done", "done"]
+    (project.data / "a.csv").write_text("2")
+    assert [o.state for o in run(jobs(), project, Silent())] == ["done", "kept"]
 
 
-@pytest.mark.slow
-def test_run_killed_worker_fails_its_job_only(project):
+def test_run_timeout_of_the_register_goes_before_that_of_the_command(project):
+    jobs = jobs_of(project, "sleeps", more="timeout = 1.5\n")
+    (outcome,) = run(jobs, project, Silent(), timeout=100)
+    assert (outcome.state, outcome.error) == ("failed", "took longer than 1.5 s")
+
+
+def test_run_killed_process_fails_its_job_only(project):
     jobs = jobs_of(project, "sleeps", "one")
-    report = Silent()
+    report, ends = Silent(), []
+    thread = threading.Thread(target=lambda: ends.extend(run(jobs, project, report, workers=1)))
+    thread.start()
+    report.reached("lamp/sleeps", 4)
+    os.kill(min(children_of(server_of(os.getpid()))), signal.SIGKILL)  # the first fork: the job
+    thread.join()
+    assert [o.state for o in ends] == ["failed", "done"]
+    assert ends[0].error == "its process ran out of memory or was killed"
 
-    def kill_sleeper():
-        until = time.monotonic() + 30
-        while ("lamp/sleeps", 4, 5) not in report.cells and time.monotonic() < until:
-            time.sleep(0.05)
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            pid = int(stat.parent.name)
-            command = (stat.parent / "cmdline").read_bytes()
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"spawn_main" in command:
-                os.kill(pid, signal.SIGKILL)
-                return
 
-    killer = threading.Thread(target=kill_sleeper)
-    killer.start()
-    outcomes = run(jobs, project, report, workers=1)
-    killer.join()
-    assert [o.state for o in outcomes] == ["failed", "done"]
-    assert outcomes[0].error == "the worker process ran out of memory or was killed"
+def server_of(pid):
+    return next(p for p in children_of(pid) if p in processes("evidence.run.forkserver"))
+
+
+def children_of(pid):
+    path = Path(f"/proc/{pid}/task")
+    return [int(c) for task in path.iterdir() for c in (task / "children").read_text().split()]
+
+
+def alive(pids):
+    found = []
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        found += [pid] if state != "Z" else []
+    return found
+
+
+def test_run_killed_fork_server_costs_no_job(project):
+    jobs = jobs_of(project, "sleeps", "one", more="timeout = 8\n")
+    report, ends = Silent(), []
+    thread = threading.Thread(target=lambda: ends.extend(run(jobs, project, report, workers=1)))
+    thread.start()
+    report.reached("lamp/sleeps", 4)
+    server = server_of(os.getpid())
+    forked = children_of(server)
+    assert len(forked) == 2  # the job and its kernel
+    os.kill(server, signal.SIGKILL)
+    thread.join()
+    assert [o.error for o in ends] == ["took longer than 8 s", ""]  # tried again, in a new server
+    assert report.cells.count(("lamp/sleeps", 4, 5)) == 2
+    assert not alive(forked)
 
 
 def test_run_unwritable_folder_is_one_line(project, tmp_path):
@@ -128,3 +248,149 @@ def test_run_unwritable_folder_is_one_line(project, tmp_path):
     )
     with pytest.raises(EvidenceError, match=r"runs: cannot write there \(.*\); free it or name"):
         run(jobs_of(project, "one"), there, Silent())
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    place = tmp_path / "small"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "none", place], capture_output=True
+    )
+    if made.returncode:
+        pytest.skip("needs the right to mount a small disk")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_run_on_a_full_disk_is_one_line_and_keeps_earlier_results(project, small_disk):
+    there = Project(
+        register=project.register, data=project.data, notebooks=project.notebooks, runs=small_disk
+    )
+    assert [o.state for o in run(jobs_of(project, "one"), there, Silent())] == ["done"]
+    rest = os.statvfs(small_disk)
+    (small_disk / "fill").write_bytes(bytes(rest.f_bavail * rest.f_frsize - 4096))
+    two = jobs_of(project, "one", "two")
+    ends = run(two, there, Silent())
+    assert [o.state for o in ends] == ["kept", "failed"]
+    assert ends[1].error == "its run folder could not be written (No space left on device)"
+    nothing_half_written(small_disk)
+    (small_disk / "fill").unlink()
+    assert [o.state for o in run(two, there, Silent())] == ["kept", "done"]
+
+
+def test_run_damaged_record_is_one_line_and_fresh_mends_it(project):
+    jobs = jobs_of(project, "one", "two")
+    run(jobs, project, Silent())
+    record = jobs[0].folder(project.runs) / "run.json"
+    record.write_text(record.read_text()[:40])
+    ends = run(jobs, project, Silent())
+    assert [o.state for o in ends] == ["failed", "kept"]
+    assert ends[0].error == f"{record} is damaged; evidence run --fresh makes it again"
+    run(jobs[:1], project, Silent(), fresh=True)
+    assert [o.state for o in run(jobs, project, Silent())] == ["kept", "kept"]
+
+
+def test_two_runners_publish_one_result_and_say_so(project):
+    jobs = jobs_of(project, "one")
+    ends, notes = [], Silent()
+    with ledger.open_ledger(project.runs):
+        ends += run(jobs, project, notes)
+    assert notes.notes == [
+        f"another runner is at work in {project.runs}; what it finishes first is kept"
+    ]
+    assert [o.state for o in ends] == ["done"]
+    jobs = jobs_of(project, "two")
+    threads = [
+        threading.Thread(target=lambda: ends.extend(run(jobs, project, Silent()))) for _ in "ab"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(o.state for o in ends) == ["done", "done", "kept"]
+    nothing_half_written(project.runs)
+
+
+def test_publish_second_finisher_is_discarded(tmp_path):
+    final = tmp_path / "lamp/2018/0123456789abcdef"
+    first, second = ledger.Draft(final), ledger.Draft(final)
+    (first.folder / "who").write_text("first")
+    (second.folder / "who").write_text("second")
+    assert first.publish({"run_id": final.name}, replace=False)
+    assert not second.publish({"run_id": final.name}, replace=False)
+    assert (final / "who").read_text() == "first"
+    third = ledger.Draft(final)
+    (third.folder / "who").write_text("third")
+    assert third.publish({"run_id": final.name}, replace=True)
+    assert (final / "who").read_text() == "third"
+    assert [p.name for p in final.parent.iterdir()] == [final.name]
+
+
+def test_ledger_gives_back_what_a_killed_runner_was_replacing(tmp_path):
+    final = tmp_path / "lamp/2018/0123456789abcdef"
+    ledger.Draft(final).publish({"run_id": final.name}, replace=False)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host = os.uname().nodename
+    final.rename(final.with_name(f".{final.name}-{dead.pid}-{host}-abc.old"))
+    (final.parent / f".{final.name}-{dead.pid}-{host}-abc").mkdir()
+    with ledger.open_ledger(tmp_path):
+        assert ledger.done(final)
+        assert [p.name for p in final.parent.iterdir()] == [final.name]
+
+
+def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch):
+    canary = "s3cret-c@n\u00e1ry"
+    path = project.notebooks / "impact.ipynb"
+    source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\nkey = ""\n'
+    cells = [
+        "import evidence as ev\nvalue = ev.secret(key)\nprint(len(value), value)",
+        "if cohort == 'fails': raise RuntimeError(value)",
+        PROPOSE,
+    ]
+    path.write_text(json.dumps(notebook(source, more=cells)))
+    jobs = jobs_of(project, "one", "fails", more='parameters = { key = "env:EVIDENCE_CANARY" }\n')
+    (first, _) = run(jobs, project, Silent())
+    assert first.error == "environment variable EVIDENCE_CANARY is not set; set it and run"
+    monkeypatch.setenv("EVIDENCE_CANARY", canary)
+    forkserver.close()  # as a new process would: the server has the environment of its start
+    ends = run(jobs, project, Silent())
+    assert [o.state for o in ends] == ["done", "failed"]
+    saved = (jobs[0].folder(project.runs) / "notebook.ipynb").read_text()
+    assert f"{len(canary)} [EVIDENCE_CANARY]" in saved
+    for file in project.data.rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert canary.encode() not in content, file
+            assert json.dumps(canary)[1:-1].encode() not in content, file
+
+
+def test_interrupt_finishes_tidily(project, tmp_path):
+    jobs_of(project, "one", "sleeps", "two")
+    places = [f"--{k}={getattr(project, k)}" for k in ("register", "data", "notebooks", "runs")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "evidence.cli", "run", "--workers=1", *places],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 60
+    state = []
+    while [row["state"] for row in state] != ["done", "running", "to do"]:
+        assert time.monotonic() < until
+        state = json.loads(
+            subprocess.run(
+                [sys.executable, "-m", "evidence.cli", "status", "--json", *places],
+                capture_output=True,
+                check=True,
+            ).stdout
+        )
+    forked = children_of(server_of(process.pid))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "1 done, 0 unchanged, 0 failed" in out
+    assert err.strip() == "stopped: 2 not run; evidence run goes on from here"
+    assert not alive(forked)
+    nothing_half_written(project.runs)

@@ -4,7 +4,7 @@
 
 Rooms
 -----
-readers, register : read and check what people hold
+readers, register, secret : read and check what people hold
 effects, trials, matching, impact : numbers
 pictures, report : how a notebook shows them
 disclosure : what may leave
@@ -29,6 +29,7 @@ _ROOMS = {
     "disclosure": "evidence.release.disclosure",
     "base": "evidence.release.base",
     "Picture": "evidence.show.picture:Picture",
+    "secret": "evidence.data.secrets:secret",
     "words": "evidence.show.words",
     "propose": "evidence.release.publish:propose",
     "publish": "evidence.release.publish:publish",

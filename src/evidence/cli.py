@@ -68,31 +68,60 @@ def run(
     notebooks: Notebooks = NOTEBOOKS,
     runs: Runs = RUNS,
     workers: Annotated[int | None, typer.Option(min=1, help="Default: one a core.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds that a cell may take.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds for a report whose register states none.")
+    ] = None,
     fresh: Annotated[bool, typer.Option(help="Run again what was done already.")] = False,
+    key: Annotated[str, typer.Option(help="Only the job of this key (evidence status).")] = "",
+    cluster: Annotated[
+        str, typer.Option(help="A dask scheduler, such as tcp://host:8786, to run on.")
+    ] = "",
 ) -> None:
     """Run every programme and cohort of the register that is not done yet."""
+    import signal
+    from contextlib import nullcontext
+
     from rich.console import Console
 
-    from evidence.run.progress import Live
+    from evidence.run.progress import Live, summary
     from evidence.run.runner import run as run_jobs
 
     project = _project(register, data, notebooks, runs)
-    jobs = _chosen(project, only or [])
+    jobs = _chosen(project, only or [], key)
     total = sum(fresh or not job.folder(runs).exists() for job in jobs)
     console = Console(highlight=False, soft_wrap=True)
-    with Live(console, total) as live:
-        outcomes = run_jobs(jobs, project, live, workers=workers, timeout=timeout, fresh=fresh)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidily, as Ctrl-C does
+    if cluster:
+        from evidence.run.cluster import connect
+
+        place = connect(cluster)
+    else:
+        place = nullcontext()
+    with place as executor, Live(console, total) as live:
+        outcomes = run_jobs(
+            jobs,
+            project,
+            live,
+            workers=workers,
+            timeout=timeout,
+            fresh=fresh,
+            executor=executor,
+        )
     states = [outcome.state for outcome in outcomes]
+    if total:
+        console.print(summary(outcomes))
     console.print(
         f"{states.count('done')} done, {states.count('kept')} unchanged, "
         f"{states.count('failed')} failed"
     )
     for outcome in outcomes:
         if outcome.state == "failed":
-            place = f"cell {outcome.cell}" if outcome.cell else "before the first cell"
+            where = f"cell {outcome.cell}" if outcome.cell else "before the first cell"
             look = f"; see {outcome.notebook}" if outcome.notebook else ""
-            typer.echo(f"{outcome.job.label}, {place}: {outcome.error}{look}", err=True)
+            typer.echo(f"{outcome.job.label}, {where}: {outcome.error}{look}", err=True)
+    if left := states.count("stopped"):
+        typer.echo(f"stopped: {left} not run; evidence run goes on from here", err=True)
+        raise typer.Exit(130)
     if "failed" in states:
         raise typer.Exit(1)
 
@@ -103,11 +132,34 @@ def status(
     data: Data = DATA,
     notebooks: Notebooks = NOTEBOOKS,
     runs: Runs = RUNS,
+    machine: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """Say which reports are done and which are not."""
+    """Say which reports are done, which are at work and which are not; start nothing."""
+    import json
+    import time
+
+    from evidence.run import ledger
+
+    rows = []
+    at_work = ledger.at_work(runs)
     for job in _chosen(_project(register, data, notebooks, runs), []):
-        done = job.folder(runs).exists()
-        typer.echo(f"{'done' if done else 'to do':6} {job.label}  {job.run_id if done else ''}")
+        row = {"programme": job.programme, "cohort": job.cohort, "key": job.run_id}
+        try:
+            row["state"] = "done" if ledger.done(job.folder(runs)) else "to do"
+        except EvidenceError:
+            row["state"] = "damaged"
+        if row["state"] == "to do" and (now := at_work.get(job.run_id)):
+            row |= {"state": "running", "cell": now["cell"], "of": now["of"]}
+            row["seconds"] = round(time.time() - now["began"], 1)
+        rows.append(row)
+    if machine:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        far = f"  cell {row['cell']}/{row['of']}, {row['seconds']:.0f} s" if "cell" in row else ""
+        typer.echo(f"{row['state']:8} {row['programme']}/{row['cohort']}  {row['key']}{far}")
+    states = [row["state"] for row in rows]
+    typer.echo(", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
 
 
 @app.command()
@@ -240,7 +292,7 @@ def _project(register: Path, data: Path, notebooks: Path, runs: Path = RUNS) -> 
     return Project(register=register, data=data, notebooks=notebooks, runs=runs)
 
 
-def _chosen(project: Project, only: list[str]) -> list:
+def _chosen(project: Project, only: list[str], key: str = "") -> list:
     from evidence.run.jobs import plan
 
     jobs = plan(project)
@@ -250,7 +302,13 @@ def _chosen(project: Project, only: list[str]) -> list:
             raise EvidenceError(
                 f"no programme or cohort {name!r} in {project.register}; {nearest(name, names)}"
             )
-    return [job for job in jobs if not only or {job.label, job.programme} & set(only)]
+    if key and not any(job.key.startswith(key) for job in jobs):
+        raise EvidenceError(f"no job has the key {key!r}; evidence status lists them")
+    return [
+        job
+        for job in jobs
+        if (not only or {job.label, job.programme} & set(only)) and job.key.startswith(key)
+    ]
 
 
 def main() -> None:

@@ -66,12 +66,15 @@ class Cohort:
         Notebook parameter to path, or list of paths, relative to the data folder.
     parameters : dict
         Notebook parameters of this cohort alone.
+    timeout : float
+        Seconds after which its report is given up; 0: the programme's.
     """
 
     name: str
     title: str
     files: dict[str, Any]
     parameters: dict[str, Any] = field(default_factory=dict)
+    timeout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,8 @@ class Programme:
         Columns that split the pupils.
     parameters : dict
         Notebook parameters of every cohort.
+    timeout : float
+        Seconds after which a report is given up; 0: what `evidence run --timeout` says.
     outcomes : tuple of Outcome
         One of them primary.
     cohorts : tuple of Cohort
@@ -125,10 +130,12 @@ class Programme:
     claim: str = ""
     subgroups: list[str] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
+    timeout: float = 0.0
 
     def card(self) -> dict[str, Any]:
-        """Return what may be shown of the programme: everything but files and parameters."""
-        card = {key: value for key, value in asdict(self).items() if key != "parameters"}
+        """Return what may be shown of the programme: nothing of how its reports are run."""
+        hidden = ("parameters", "timeout")
+        card = {key: value for key, value in asdict(self).items() if key not in hidden}
         card["cohorts"] = [{"name": c.name, "title": c.title} for c in self.cohorts]
         card["outcomes"] = [asdict(outcome) for outcome in self.outcomes]
         return card
@@ -246,6 +253,13 @@ class _Reader:
             )
         if not 0 <= made.cost < math.inf:
             raise self.fault(where, "cost", f"cost is {made.cost}; pounds, 0 or more, are needed")
+        for place, timed in ((where, made), *(
+            ((*where, "cohorts", str(i)), cohort) for i, cohort in enumerate(cohorts)
+        )):  # fmt: skip
+            if not 0 <= timed.timeout < math.inf:
+                raise self.fault(
+                    place, "timeout", f"timeout is {timed.timeout}; seconds, 0 or more, are needed"
+                )
         if not made.title.strip():
             raise self.fault(where, "title", "title is empty; people read it")
         for place, outcome in enumerate(outcomes):

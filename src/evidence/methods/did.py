@@ -10,11 +10,10 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods import columns, inference
-from evidence.methods.panel import Panel, read_panel
-from evidence.methods.regression import Design
+from evidence.methods.panel import read_panel
 from evidence.methods.results import Estimate, EventStudy
 from evidence.methods.twoway import caveats as caveats_of
-from evidence.methods.twoway import left_out, two_way
+from evidence.methods.twoway import two_way
 
 _COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
 
@@ -72,10 +71,10 @@ def did(
 
     Notes
     -----
-    y_it = α_i + λ_t + τ·treatment_it + covariates + ε_it. Coefficients are linearmodels'
-    `PanelOLS`; standard errors and df are those of the regression with all dummies
+    y_it = α_i + λ_t + τ·treatment_it + covariates + ε_it. The coefficients equal those of
+    linearmodels' `PanelOLS`; standard errors and df are those of the regression with all dummies
     (:func:`evidence.methods.inference.robust`), because PanelOLS's own are too large where unit
-    effects nest in clusters.
+    effects nest in clusters (docs/decisions/0011).
 
     Assumes parallel trends. Where units start at different times and effects change with time
     since the start, the estimate is a weighted mean in which some weights may be negative:
@@ -94,7 +93,8 @@ def did(
         covariates=covariates,
         overlap=overlap,
     )
-    made, estimate, residuals = _regress(read, read.dose[:, None], f"column {treatment!r}")
+    made = two_way(read, read.dose[:, None], f"column {treatment!r}")
+    estimate, residuals = made.fit(read.outcome)
     found = inference.robust(made, residuals, read.cluster, cov_type)
     statistic, p_value, lower, upper = (
         float(x[0]) for x in inference.t_test(estimate, found.std_error, found.df, level)
@@ -191,7 +191,8 @@ def event_study(
     others = times[times != reference]
     dummies = (np.where(ever, np.round(relative), np.nan)[:, None] == others).astype(float)
     name = f"column {treatment!r}, by time since the start"
-    made, estimate, residuals = _regress(read, dummies, name)
+    made = two_way(read, dummies, name)
+    estimate, residuals = made.fit(read.outcome)
     found = inference.robust(made, residuals, read.cluster, cov_type, joint=False)
     _, p_value, lower, upper = inference.t_test(estimate, found.std_error, found.df, level)
     counts = dict(zip(*np.unique(steps, return_counts=True), strict=True))
@@ -275,22 +276,3 @@ def effect_size(
         ci_lower=estimate.ci_lower / sd,
         ci_upper=estimate.ci_upper / sd,
     )
-
-
-def _regress(read: Panel, interest: np.ndarray, name: str) -> tuple[Design, np.ndarray, np.ndarray]:
-    """Return the regression with all dummies, the coefficients of interest and the residuals."""
-    from linearmodels.panel import PanelOLS
-
-    made = two_way(read, interest, name)
-    kept = np.delete(read.others, left_out(read, made), axis=1)
-    when = np.unique(read.time, return_inverse=True)[1]
-    index = pd.MultiIndex.from_arrays([read.unit, when], names=["unit", "time"])
-    fit = PanelOLS(
-        pd.Series(read.outcome, index),
-        pd.DataFrame(np.column_stack([interest, kept]), index),
-        entity_effects=True,
-        time_effects=True,
-        weights=None if read.weights is None else pd.Series(read.weights, index),
-    ).fit(cov_type="unadjusted")
-    residuals = fit.resids.reindex(index).to_numpy()
-    return made, fit.params.to_numpy()[: interest.shape[1]], residuals

@@ -88,7 +88,7 @@ def clean(
 
 def notebook(cells: list[dict[str, Any]]) -> dict[str, Any]:
     """Return `cells` as a notebook that JupyterLab opens."""
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    kernel = {"display_name": "evidence", "language": "python", "name": "evidence"}
     language = {"name": "python"}
     return {
         "cells": cells,

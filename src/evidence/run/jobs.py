@@ -10,7 +10,7 @@ import ast
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,10 @@ class Project:
     runs: Path = Path("runs")
     published: Path = Path("published")
 
+    def resolved(self) -> Project:
+        """Return the same project by absolute paths."""
+        return Project(**{spec.name: getattr(self, spec.name).resolve() for spec in fields(self)})
+
     @property
     def lock(self) -> Path:
         """The lock file beside the notebooks folder."""
@@ -69,6 +73,8 @@ class Job:
         Hash of the notebook's source cells.
     key : str
         Hash of all the above, the package's source and the lock file.
+    timeout : float or None
+        Seconds that the register gives the report.
     """
 
     programme: str
@@ -78,6 +84,7 @@ class Job:
     inputs: dict[str, str]
     notebook_sha256: str
     key: str
+    timeout: float | None = None
 
     @property
     def run_id(self) -> str:
@@ -171,6 +178,7 @@ def _job(project, programme: Programme, cohort: Cohort, hashes, surroundings) ->
         inputs=inputs,
         notebook_sha256=notebook_sha256,
         key=hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest(),
+        timeout=cohort.timeout or programme.timeout or None,
     )
 
 

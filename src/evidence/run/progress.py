@@ -1,14 +1,24 @@
-"""Progress of a batch: one live line a worker on a terminal, plain lines elsewhere."""
+"""Progress of a batch: a live line for each report at work on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
 
 from evidence.run.jobs import Job
-from evidence.run.runner import Outcome
+from evidence.run.perform import Outcome
 
 
 class Live:
@@ -28,12 +38,14 @@ class Live:
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[of]}"),
             TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
             console=console,
             disable=not console.is_terminal,
         )
-        self.whole = self.progress.add_task("reports", total=total)
-        self.lines: dict[int, int] = {}
+        self.whole = self.progress.add_task("all reports", total=total, of="reports")
+        self.lines: dict[str, TaskID] = {}
 
     def __enter__(self) -> Live:
         self.progress.start()
@@ -44,16 +56,18 @@ class Live:
     ) -> None:
         self.progress.stop()
 
-    def cell(self, worker: int, job: Job, k: int, n: int) -> None:
-        """Show that a worker has reached cell `k` of `n`."""
-        if worker not in self.lines:
-            self.lines[worker] = self.progress.add_task("", total=n)
-        self.progress.update(self.lines[worker], description=f"  {job.label}", completed=k, total=n)
+    def cell(self, job: Job, k: int, n: int) -> None:
+        """Show that a job has reached cell `k` of `n`."""
+        if job.key not in self.lines:
+            self.lines[job.key] = self.progress.add_task(f"  {job.label}", total=n, of="cells")
+        self.progress.update(self.lines[job.key], completed=k)
 
-    def ended(self, worker: int, outcome: Outcome) -> None:
+    def ended(self, outcome: Outcome) -> None:
         """Show that a job has ended."""
         self.count += 1
         self.progress.advance(self.whole)
+        if outcome.job.key in self.lines:
+            self.progress.remove_task(self.lines.pop(outcome.job.key))
         failed = outcome.state == "failed"
         self.console.print(
             f"[{self.count}/{self.total}] {outcome.job.label}: "
@@ -62,3 +76,30 @@ class Live:
             highlight=False,
             style="bold red" if failed else None,
         )
+
+    def note(self, line: str) -> None:
+        """Show what whoever runs the jobs should know."""
+        self.console.print(line, markup=False, highlight=False, style="yellow")
+
+
+def summary(outcomes: Iterable[Outcome]) -> Table:
+    """Return how a batch ended, a row a programme."""
+    programmes: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        programmes.setdefault(outcome.job.programme, []).append(outcome)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("programme")
+    for column in ("done", "unchanged", "failed", "not run", "seconds", "most MB"):
+        table.add_column(column, justify="right")
+    for name, ends in programmes.items():
+        states = [outcome.state for outcome in ends]
+        counts = (states.count(state) for state in ("done", "kept", "failed", "stopped"))
+        seconds = sum(outcome.seconds for outcome in ends)
+        peak = max((outcome.peak_mb or 0 for outcome in ends), default=0)
+        table.add_row(
+            name,
+            *(str(count) if count else "" for count in counts),
+            f"{seconds:.1f}" if seconds else "",
+            f"{peak:.0f}" if peak else "",
+        )
+    return table

@@ -1,71 +1,33 @@
-"""Runs jobs in worker processes and keeps the ledger of run folders.
-
-A run folder appears by one atomic rename, when and only when every cell ran and something was
-proposed for release. Its existence is the ledger; nothing is inferred from the saved notebook.
-"""
+"""Runs the jobs that have no run folder yet, on the cores of this machine or on a cluster."""
 
 from __future__ import annotations
 
-import datetime
-import json
-import multiprocessing
 import os
-import platform
-import shutil
 import subprocess
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from importlib import metadata
-from multiprocessing.connection import wait
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from evidence.errors import EvidenceError
 from evidence.release.log import person
+from evidence.run import forkserver, ledger
 from evidence.run.jobs import Job, Project, sha256
-from evidence.run.worker import serve
-
-_VERSIONS = ("evidence", "papermill", "pandas", "numpy", "linearmodels")
-_PROPOSALS = ("effects.parquet", "indicators.parquet")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a job ended.
-
-    Parameters
-    ----------
-    job : Job
-        The job.
-    state : {"done", "kept", "failed"}
-        `kept`: its run folder was there already.
-    seconds : float
-        Wall-clock time; nought where kept.
-    error : str
-        Why it failed, in one line.
-    cell : int
-        The cell it failed in, counted from 1.
-    notebook : Path or None
-        Where the failed notebook was put, to be opened by the research lead.
-    """
-
-    job: Job
-    state: str
-    seconds: float = 0.0
-    error: str = ""
-    cell: int = 0
-    notebook: Path | None = None
+from evidence.run.perform import Outcome, Task, perform
 
 
 class Report(Protocol):
     """What the runner tells whoever shows its progress."""
 
-    def cell(self, worker: int, job: Job, k: int, n: int) -> None:
-        """Take note that worker number `worker` has reached cell `k` of `n`."""
+    def cell(self, job: Job, k: int, n: int) -> None:
+        """Take note that a job has reached cell `k` of `n`."""
 
-    def ended(self, worker: int, outcome: Outcome) -> None:
+    def ended(self, outcome: Outcome) -> None:
         """Take note that a job has ended."""
+
+    def note(self, line: str) -> None:
+        """Take note of something that whoever runs the jobs should know."""
 
 
 def run(
@@ -76,6 +38,7 @@ def run(
     workers: int | None = None,
     timeout: float | None = None,
     fresh: bool = False,
+    executor: Executor | None = None,
 ) -> list[Outcome]:
     """Run those jobs that have no run folder yet.
 
@@ -86,208 +49,116 @@ def run(
     project : Project
         Where the runs folder and the data are.
     report : Report
-        Is told of each cell and each end.
+        Is told of each cell (of jobs on this machine) and of each end.
     workers : int, optional
-        Worker processes; as many as there are cores by default.
+        Jobs at a time on this machine; as many as there are cores by default.
     timeout : float, optional
-        Seconds that any one cell may take.
+        Seconds for a report whose register states none.
     fresh : bool
         Run again what was done already.
+    executor : Executor, optional
+        Runs the jobs elsewhere, such as `distributed.Client.get_executor` returns.
 
     Returns
     -------
     list of Outcome
-        In the order of `jobs`.
+        In the order of `jobs`. Interrupted, it kills what is running and returns with the rest
+        `stopped`.
 
     Raises
     ------
     EvidenceError
         The runs folder cannot be written.
     """
-    jobs = list(jobs)
-    _check_writable(project.runs)
+    jobs, project = list(jobs), project.resolved()
     outcomes: dict[str, Outcome] = {}
-    waiting = []
-    for job in jobs:
-        if job.folder(project.runs).exists() and not fresh:
-            outcomes[job.key] = Outcome(job=job, state="kept")
-        else:
-            waiting.append(job)
-    lanes = [
-        _Lane(number, project, timeout)
-        for number in range(min(workers or os.cpu_count() or 1, len(waiting)))
-    ]
-    waiting.reverse()
-    try:
-        busy = [lane for lane in lanes if lane.start(waiting)]
-        while busy:
-            ready = wait([lane.connection for lane in busy] + [lane.sentinel for lane in busy])
-            for lane in list(busy):
-                if lane.connection not in ready and lane.sentinel not in ready:
-                    continue
-                outcome = lane.receive(report)
-                if outcome is None:
-                    continue
-                outcomes[outcome.job.key] = outcome
-                report.ended(lane.number, outcome)
-                if not lane.start(waiting):
-                    busy.remove(lane)
-    finally:
-        for lane in lanes:
-            lane.close()
+    with ledger.open_ledger(project.runs) as shared:
+        if shared:
+            report.note(
+                f"another runner is at work in {project.runs}; what it finishes first is kept"
+            )
+        waiting = []
+        for job in jobs:
+            try:
+                kept = not fresh and ledger.done(job.folder(project.runs))
+            except EvidenceError as fault:
+                outcomes[job.key] = Outcome(job=job, state="failed", error=str(fault))
+                report.ended(outcomes[job.key])
+                continue
+            if kept:
+                outcomes[job.key] = Outcome(job=job, state="kept")
+            else:
+                waiting.append(job)
+        if waiting and not executor and not forkserver.available():
+            report.note("each report takes seconds longer to start here: only Linux can fork them")
+        provenance = _provenance(project) if waiting else {}
+        tasks = [
+            Task(
+                job=job,
+                project=project,
+                timeout=job.timeout or timeout,
+                fresh=fresh,
+                provenance=provenance,
+            )
+            for job in waiting
+        ]
+        ended = _elsewhere(tasks, executor) if executor else _here(tasks, report, workers)
+        for outcome in ended:
+            outcomes[outcome.job.key] = outcome
+            if outcome.state != "stopped":
+                report.ended(outcome)
     return [outcomes[job.key] for job in jobs]
 
 
-def _check_writable(runs: Path) -> None:
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        (runs / ".write").touch()
-        (runs / ".write").unlink()
-        for draft in runs.glob("*/*/.*-*"):  # what a killed runner left behind
-            if not _alive(int(draft.name.split("-")[1])):
-                shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
-        raise EvidenceError(
-            f"{runs}: cannot write there ({error.strerror}); free it or name another with --runs"
-        ) from None
+def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Outcome]:
+    """Do the tasks in threads, each of which watches a process; give outcomes as they come."""
+    stop = threading.Event()
 
+    def one(task: Task) -> Outcome:
+        if stop.is_set():
+            return Outcome(job=task.job, state="stopped")
+        return perform(task, lambda k, n: report.cell(task.job, k, n), stop)
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-class _Lane:
-    """One worker process and the job it has in hand; a worker that dies is replaced."""
-
-    def __init__(self, number: int, project: Project, timeout: float | None) -> None:
-        self.number, self.project, self.timeout = number, project, timeout
-        self.job: Job | None = None
-        self._spawn()
-
-    def _spawn(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs,), daemon=True)
-        self.process.start()
-        theirs.close()
-
-    @property
-    def sentinel(self) -> int:
-        return self.process.sentinel
-
-    def start(self, waiting: list[Job]) -> bool:
-        """Take the next job; say whether there was one."""
-        if not waiting:
-            return False
-        self.job = job = waiting.pop()
-        self.began, self.started = time.monotonic(), _now()
-        self.folder = job.folder(self.project.runs).with_name(f".{job.run_id}-{os.getpid()}")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        places = {"data": str(self.project.data.resolve()), "out": ".", "run_id": job.run_id}
-        self.connection.send(
-            {
-                "notebook": str(job.notebook.resolve()),
-                "output": str(self.folder.resolve() / "notebook.ipynb"),
-                "parameters": job.parameters | places,
-                "folder": str(self.folder.resolve()),
-                "timeout": self.timeout,
-            }
-        )
-        return True
-
-    def receive(self, report: Report) -> Outcome | None:
-        """Take in what the worker says; return how the job ended, if it has."""
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        futures = [pool.submit(one, task) for task in tasks]
+        left = set(futures)
         try:
-            kind, *content = self.connection.recv()
-        except (EOFError, OSError):
-            self._spawn()
-            return self._failed("the worker process ran out of memory or was killed", 0)
-        if kind == "cell":
-            report.cell(self.number, self.job, *content)
-            return None
-        (result,) = content
-        if result["error"]:
-            return self._failed(result["error"], result["cell"])
-        if not any((self.folder / name).exists() for name in _PROPOSALS):
-            return self._failed(
-                "every cell ran but nothing was proposed: end with ev.propose(out, …)",
-                result["cell"],
-            )
-        return self._keep(result)
-
-    def _keep(self, result: dict[str, Any]) -> Outcome:
-        job, seconds = self.job, time.monotonic() - self.began
-        record = {
-            "run_id": job.run_id,
-            "key": job.key,
-            "programme": job.programme,
-            "cohort": job.cohort,
-            "notebook": job.notebook.name,
-            "notebook_sha256": job.notebook_sha256,
-            "parameters": job.parameters,
-            "inputs": job.inputs,
-            "lock_sha256": sha256(self.project.lock) if self.project.lock.exists() else "",
-            "commit": _commit(self.project.notebooks),
-            "author": person(self.project.notebooks),
-            "versions": {"python": platform.python_version()}
-            | {name: metadata.version(name) for name in _VERSIONS},
-            "started": self.started,
-            "finished": _now(),
-            "seconds": round(seconds, 2),
-            "peak_mb": result["peak_mb"],
-        }
-        (self.folder / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        for path in [p for p in self.folder.rglob("*") if p.is_file()] + [self.folder]:
-            _fsync(path)
-        final = job.folder(self.project.runs)
-        old = final.with_name(f"{self.folder.name}-old")
-        if final.exists():  # run again on purpose, or a second runner was first
-            final.rename(old)
-        self.folder.rename(final)
-        shutil.rmtree(old, ignore_errors=True)
-        return Outcome(job=job, state="done", seconds=seconds)
-
-    def _failed(self, error: str, cell: int) -> Outcome:
-        """Put what there is of the notebook aside, for the research lead to open."""
-        aside = self.project.runs / ".failed" / self.job.programme / self.job.cohort
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        self.folder.rename(aside)
-        notebook = aside / "notebook.ipynb"
-        return Outcome(
-            job=self.job,
-            state="failed",
-            seconds=time.monotonic() - self.began,
-            error=error,
-            cell=cell,
-            notebook=notebook if notebook.exists() else None,
-        )
-
-    def close(self) -> None:
-        self.connection.close()
-        self.process.join(timeout=2)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+            for future in as_completed(futures):
+                left.discard(future)
+                yield future.result()
+        except BaseException as fault:
+            stop.set()
+            forkserver.close()  # which ends all that was forked
+            if not isinstance(fault, KeyboardInterrupt):
+                raise
+            for future in left:
+                yield future.result()
 
 
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _elsewhere(tasks: list[Task], executor: Executor) -> Iterator[Outcome]:
+    """Do the tasks in an executor; one that loses a task with its host fails that task only."""
+    futures = {executor.submit(perform, task): task for task in tasks}
+    left = set(futures)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        for future in as_completed(futures):
+            left.discard(future)
+            try:
+                yield future.result()
+            except Exception as error:  # whatever the engine raises, the others go on
+                line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                yield Outcome(job=futures[future].job, state="failed", error=f"cluster: {line}")
+    except KeyboardInterrupt:
+        for future in left:
+            future.cancel()
+            yield Outcome(job=futures[future].job, state="stopped")
+
+
+def _provenance(project: Project) -> dict[str, str]:
+    return {
+        "lock_sha256": sha256(project.lock) if project.lock.exists() else "",
+        "commit": _commit(project.notebooks),
+        "author": person(project.notebooks),
+    }
 
 
 def _commit(folder: Path) -> str:

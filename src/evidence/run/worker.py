@@ -1,112 +1,227 @@
-"""A worker process: executes one notebook after another and says truly how each ended."""
+"""A job's own process: executes one notebook with papermill and says truly how it ended."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
-from multiprocessing.connection import Connection
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Importing papermill compiles IRI grammars through jsonschema (0.8 s); nbformat needs none of them.
-sys.modules.setdefault("rfc3987_syntax", None)
+import nbformat
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.util import run_sync
+from papermill import execute_notebook
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from evidence.run.child import KILLED
+from evidence.run.page import write_page
+
+OUTPUT_LIMIT = 32_000_000  # bytes: more than any report can want, less than a machine has
+_ENDED = "ended itself (sys.exit); a report runs to its last cell"
+_MARK = "papermill-error-cell-tag"  # on the words that papermill puts above a cell that failed
+Say = Callable[[dict[str, Any]], None]
 
 
-def serve(connection: Connection) -> None:
-    """Execute the notebooks that arrive on `connection` until it closes.
+def become(line: socket.socket, request: dict[str, Any]) -> None:
+    """Execute a job in a process just forked; say on the line how it goes."""
 
-    Each request is a dict of `notebook`, `output`, `parameters`, `folder` and `timeout` (seconds or
-    None). Answers are ``("cell", k, n)`` as cells start and ``("end", result)``, where `result` has
-    `error` (empty when every cell ran), `cell` and `peak_mb`.
+    def say(what: dict[str, Any]) -> None:
+        line.sendall(json.dumps(what).encode() + b"\n")
+
+    execute(request, say)
+
+
+def main() -> None:
+    """Execute the job that stands on standard input, where nothing can be forked."""
+    request, out = json.loads(sys.stdin.readline()), os.dup(1)
+    os.dup2(2, 1)  # what libraries print is not part of the conversation
+
+    def end_with_runner() -> None:
+        sys.stdin.read()
+        os._exit(1)  # the kernel watches this process and ends too
+
+    threading.Thread(target=end_with_runner, daemon=True).start()
+
+    def say(what: dict[str, Any]) -> None:
+        os.write(out, json.dumps(what).encode() + b"\n")
+
+    execute(request, say)
+
+
+def execute(request: dict[str, Any], say: Say) -> None:
+    """Execute a notebook with papermill.
+
+    Parameters
+    ----------
+    request : dict
+        `notebook`, `folder` (where `notebook.ipynb` and `report.html` are written and the kernel
+        works), `title`, `parameters`, `secrets` (names in the environment) and `timeout` in seconds
+        or None.
+    say : callable
+        Is told ``{"cell": k, "of": n}`` as cells start and, last, ``{"error": …, "cell": …,
+        "peak_mb": …}``, the error empty when every cell ran.
     """
-    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MPLBACKEND="agg")
-    try:
-        while True:
-            connection.send(("end", _execute(connection, **connection.recv())))
-    except (EOFError, BrokenPipeError, KeyboardInterrupt):
-        return
-
-
-def _execute(
-    connection: Connection,
-    notebook: str,
-    output: str,
-    parameters: dict[str, Any],
-    folder: str,
-    timeout: float | None,
-) -> dict[str, Any]:
-    from jupyter_client.manager import AsyncKernelManager
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from nbclient.util import run_sync
-    from papermill import execute_notebook
-    from papermill.engines import papermill_engines
-    from papermill.exceptions import PapermillExecutionError
-
-    papermill_engines.register("evidence", _engine())
-    sockets = Path(tempfile.mkdtemp(prefix="evidence-"))
-    kernel = AsyncKernelManager(kernel_name="python3")
+    folder = Path(request["folder"])
+    output = folder / "notebook.ipynb"
+    sockets = tempfile.mkdtemp(prefix="evidence-")
+    kernel = AsyncKernelManager(kernel_name="evidence", client_class="evidence.run.kernels.Client")
     if sys.platform != "win32":  # no TCP port: none to race for, none to listen on
-        kernel.transport, kernel.ip = "ipc", str(sockets / "kernel")
-    reached = {"cell": 0}
-
-    def on_cell(k: int, n: int) -> None:
-        reached["cell"] = k
-        connection.send(("cell", k, n))
-
-    result = {"error": "", "cell": 0, "peak_mb": None}
+        kernel.transport, kernel.ip = "ipc", f"{sockets}/kernel"
+    run = _Run(say, request["timeout"])
+    papermill_engines.register("evidence", _Engine)
+    result: dict[str, Any] = {"error": "", "peak_mb": None}
     try:
-        execute_notebook(
-            notebook,
-            output,
-            parameters=parameters,
+        notebook = execute_notebook(
+            request["notebook"],
+            str(output),
+            parameters=request["parameters"],
             engine_name="evidence",
-            cwd=folder,
+            cwd=str(folder),
             progress_bar=False,
             autosave_cell_every=0,
-            execution_timeout=timeout,
             km=kernel,
-            on_cell=on_cell,
+            run=run,
         )
         result["peak_mb"] = _peak_mb(kernel)
+        if any(cell.metadata["papermill"]["exception"] for cell in notebook.cells):
+            result["error"] = _ENDED  # with status 0, which papermill takes for success
     except PapermillExecutionError as error:
-        text = str(error.evalue).strip().splitlines()
-        # Other errors may hold a pupil's value, which stays in the notebook.
-        ours = error.ename == "EvidenceError" and text
-        result["error"] = text[0] if ours else f"{error.ename}, told in the notebook"
+        result["error"] = _told(error)
     except DeadKernelError:
-        result["error"] = "the kernel ran out of memory or was killed"
+        result["error"] = run.stopped or f"the kernel {KILLED}"
     except CellTimeoutError:
-        result["error"] = f"took longer than {timeout:g} s"
+        result["error"] = f"took longer than {request['timeout']:g} s"
     except Exception as error:  # whatever it was, it is this job's failure and not the runner's
-        result["error"] = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        result["error"] = _fault(error, folder)
     finally:
         if kernel.has_kernel:
             run_sync(kernel.shutdown_kernel)(now=True)
         shutil.rmtree(sockets, ignore_errors=True)
-    result["cell"] = reached["cell"]
-    return result
+    try:
+        if output.exists():
+            _tidy(output, request["secrets"], run.cell if result["error"] else 0)
+        if not result["error"]:
+            write_page(output, request["title"])
+    except (OSError, ValueError) as error:  # ValueError: papermill could save a part only
+        output.unlink(missing_ok=True)
+        result["error"] = result["error"] or _fault(error, folder)
+    say({**result, "cell": run.cell})
 
 
-def _engine() -> type:
-    from papermill.engines import NBClientEngine
+class _Run:
+    """How far a notebook has come, and how far it may go."""
 
-    class Engine(NBClientEngine):
-        """Papermill's own engine, which also says when a cell starts."""
+    def __init__(self, say: Say, timeout: float | None) -> None:
+        self.say, self.cell, self.written, self.stopped = say, 0, 0, ""
+        self.until = time.monotonic() + timeout if timeout else None
 
-        @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, *, on_cell, **options):
-            start, total = nb_man.cell_start, len(nb_man.nb.cells)
+    def reach(self, cell: int, of: int) -> None:
+        self.cell = cell
+        self.say({"cell": cell, "of": of})
 
-            def cell_start(cell, cell_index=None, **kwargs):
-                on_cell(cell_index + 1, total)
-                start(cell, cell_index, **kwargs)
+    def left(self, _cell: object = None) -> float | None:
+        return None if self.until is None else max(self.until - time.monotonic(), 0.001)
 
-            nb_man.cell_start = cell_start
-            super().execute_managed_notebook(nb_man, kernel_name, **options)
 
-    return Engine
+class _Client(PapermillNotebookClient):
+    """Papermill's client, which counts what a notebook writes and stops it at the limit."""
+
+    run: _Run
+
+    def process_message(self, msg: dict[str, Any], *place: Any) -> Any:
+        content = msg["content"]
+        if "text" in content or "data" in content:
+            data = content.get("data") or {"text": content["text"]}
+            self.run.written += sum(len(x) for x in data.values() if isinstance(x, str))
+            if self.run.written > OUTPUT_LIMIT:
+                self.run.stopped = f"wrote more than {OUTPUT_LIMIT / 1e6:.0f} MB of output"
+                self.km.provisioner.process.kill()
+                return None
+        return super().process_message(msg, *place)
+
+
+class _Engine(NBClientEngine):
+    """Papermill's engine with that client, which also says when a cell starts."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, run: _Run, **options: Any):
+        start, total = nb_man.cell_start, len(nb_man.nb.cells)
+
+        def cell_start(cell: Any, cell_index: int, **kwargs: Any) -> None:
+            run.reach(cell_index + 1, total)
+            start(cell, cell_index, **kwargs)
+
+        nb_man.cell_start = cell_start
+        client = _Client(
+            nb_man,
+            km=options["km"],
+            kernel_name=kernel_name,
+            timeout_func=run.left,
+            startup_timeout=60,
+            shutdown_kernel="immediate",
+        )
+        client.run = run
+        save = nb_man.save
+        nb_man.save = lambda **_: None  # the draft is nobody's yet: once, at the end, is enough
+        try:
+            client.execute()
+        finally:
+            nb_man.save = save
+
+
+def _told(error: PapermillExecutionError) -> str:
+    """Say what a cell raised, without what may hold a pupil's value."""
+    text = str(error.evalue).strip().splitlines()
+    if error.ename == "EvidenceError" and text:
+        return text[0]
+    if error.ename == "MemoryError":
+        return "ran out of memory"
+    if error.ename == "OSError" and "[Errno 28]" in str(error.evalue):
+        return "no space left on the disk"
+    if error.ename == "SystemExit":
+        return _ENDED
+    return f"{error.ename}, told in the notebook"
+
+
+def _fault(error: Exception, folder: Path) -> str:
+    if not folder.exists():
+        return "its run folder was deleted while it ran"
+    if isinstance(error, OSError) and error.strerror:
+        return f"its run folder could not be written ({error.strerror})"
+    first = str(error).strip().splitlines()[:1]
+    return f"{type(error).__name__}: {first[0] if first else 'no reason given'}"
+
+
+def _tidy(output: Path, secrets: list[str], failed: int) -> None:
+    """Take secrets out of a saved notebook, and what it says of cells that never ran.
+
+    Papermill marks every cell completed, whatever happened to the kernel.
+    """
+    text = output.read_text(encoding="utf-8")
+    for name in secrets:
+        value = os.environ.get(name, "")
+        for written in (json.dumps(value, ensure_ascii=plain)[1:-1] for plain in (True, False)):
+            text = text.replace(written, f"[{name}]") if value else text
+    notebook = nbformat.reads(text, as_version=nbformat.NO_CONVERT) if failed else None
+    if notebook:
+        cells = [cell for cell in notebook.cells if _MARK not in cell.metadata.get("tags", ())]
+        for place, cell in enumerate(cells[failed - 1 :]):
+            told = cell.metadata.get("papermill", {})
+            told |= {"status": "pending" if place else "failed", "exception": not place}
+            cell.metadata["papermill"] = told
+        notebook.metadata.get("papermill", {})["exception"] = True
+        text = nbformat.writes(notebook)
+    output.write_text(text, encoding="utf-8")
 
 
 def _peak_mb(kernel: Any) -> float | None:
@@ -116,3 +231,7 @@ def _peak_mb(kernel: Any) -> float | None:
         return None
     lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
     return round(int(lines["VmHWM"].split()[0]) / 1024, 1)
+
+
+if __name__ == "__main__":
+    main()

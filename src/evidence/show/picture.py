@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _STYLE = {
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "font.size": 11,
     "axes.grid": False,
     "axes.labelcolor": figures.INK,
@@ -131,11 +133,13 @@ class Picture:
     def svg(self) -> str:
         """Return an inline SVG with title and description; the same text every time."""
         import matplotlib.style
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
 
         with matplotlib.style.context(["afcharts.afcharts", _STYLE, {"svg.hashsalt": self.name}]):
             figure = self.plot().figure
             buffer = io.StringIO()
-            figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+            # What savefig calls in the end: it would draw everything once before, for nothing.
+            FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
         body = buffer.getvalue()
         body = body[body.index("<svg") :]
         body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.S)

@@ -1,0 +1,41 @@
+"""What reports and their runner use, imported and warmed up once before the fork server forks.
+
+Much is loaded not by an import but by its first use: fonts, schemas, the insides of a kernel. What
+few reports need (seaborn, linearmodels) is left out: it would be in the memory of all.
+"""
+
+import importlib
+
+import nbformat
+import pandas as pd
+
+import evidence as ev
+from evidence.data import schema
+
+for room in ev.__all__:
+    getattr(ev, room)
+for module in (
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "evidence.run.kernels",
+    "evidence.run.worker",
+    "ipykernel.debugger",
+    "matplotlib.pyplot",
+    "pyarrow.pandas_compat",
+    "pyarrow.parquet",
+    "sqlite3",
+):
+    importlib.import_module(module)
+
+nbformat.validate(nbformat.v4.new_notebook())
+schema.validate_effects(schema.empty(schema.EFFECTS))
+ev.Picture(
+    name="warm",
+    kind="intervals",
+    title="Nobody sees this",
+    alt="Nothing",
+    table=pd.DataFrame({"label": ["a"], "estimate": 0.0, "ci_lower": -1.0, "ci_upper": 1.0}),
+).svg()
