@@ -242,7 +242,8 @@ five pupils or fewer. Schools are chosen for their results of the year before (o
 for the Booster), as people saw them; 250 of the 280 are in some programme, most in several.
 
 **The methods.** *Default*: `impact.given_past` with context (prior attainment, free school meals,
-SEN, English as an additional language) and every other programme held fixed, CR2 by school.
+SEN, English as an additional language) and every other programme held fixed, the larger of the
+model's error and CR2 by school.
 *Difference in differences*: `impact.did`, two-way fixed effects, other programmes held fixed, CR2.
 *Naive*: the change since the year before the start, less the change of all other schools, with a
 t interval: the usual claim of a report.

@@ -67,7 +67,8 @@ def criterion(panel, **parts):
 
 def test_given_past_is_generalised_least_squares_with_cr2_errors(rng):
     panel = simulate(rng, schools=24).drop(index=[3, 50, 51]).reset_index(drop=True)
-    found = ev.impact.given_past(panel, weights="n", covariates=["fsm"], **GIVEN)
+    asked = {"weights": "n", "covariates": ["fsm"], **GIVEN}
+    found = ev.impact.given_past(panel, cov_type="CR2", **asked)
     parts = parts_of(panel)
     v, x, y = dense(panel, parts)
     inverse = np.linalg.inv(v)
@@ -91,6 +92,38 @@ def test_given_past_is_generalised_least_squares_with_cr2_errors(rng):
     assert found.std_error == pytest.approx(meat**0.5, rel=1e-8)
     p = np.array(pieces) @ np.array(pieces).T
     assert found.df == pytest.approx(np.trace(p) ** 2 / (p * p).sum(), rel=1e-8)
+    own = ev.impact.given_past(panel, cov_type="classical", **asked)
+    # rel: the scale of V is where a search over the other components stopped
+    assert own.std_error == pytest.approx(bread[-1, -1] ** 0.5, rel=1e-6)
+    assert own.df == len(y) - x.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("gain", "larger", "method"),
+    [
+        (lambda y: (100 - y) / 2, "classical", "errors of the model"),
+        (lambda y: 3 * (y - 65), "CR2", "CR2 by urn (Satterthwaite df)"),
+    ],
+)
+def test_given_past_takes_the_larger_error_with_its_own_df(rng, gain, larger, method):
+    panel = simulate(rng)
+    panel["pct"] += panel["lamp"] * gain(panel["pct"])
+    found = ev.impact.given_past(panel, weights="n", **GIVEN)
+    other = ev.impact.given_past(panel, weights="n", cov_type=larger, **GIVEN)
+    assert found.to_frame().equals(other.to_frame())
+    assert found.method == f"given earlier results (random effects of urn), {method}"
+    for kind in ("classical", "CR2"):
+        asked = ev.impact.given_past(panel, weights="n", cov_type=kind, **GIVEN)
+        assert found.std_error >= asked.std_error
+
+
+def test_given_past_of_one_treated_unit_is_as_unsure_as_the_model(rng):
+    panel = simulate(rng, chosen=1)
+    found = ev.impact.given_past(panel, weights="n", **GIVEN)
+    alone = panel[(panel["lamp"] == 1)]["n"].item()
+    # what passes and chance make of one result; CR2 says a tenth of it, for want of a second school
+    assert found.std_error > (16 + 45**2 / alone) ** 0.5
+    assert found.caveats == ("only 1 treated clusters: read the interval with great caution",)
 
 
 def test_components_make_the_restricted_likelihood_largest(rng):
@@ -168,7 +201,7 @@ def test_given_past_scales_with_outcome_and_dose(rng):
 def test_given_past_names_method_and_caveats(rng):
     panel = simulate(rng)
     panel["leap"] = (panel["urn"].isin(["s001", "s040"]) & (panel["year"] >= 2018)).astype(int)
-    found = ev.impact.given_past(panel, weights="n", overlap=["leap"], **GIVEN)
+    found = ev.impact.given_past(panel, weights="n", overlap=["leap"], cov_type="CR2", **GIVEN)
     assert found.method == (
         "given earlier results (random effects of urn), CR2 by urn (Satterthwaite df)"
     )
@@ -217,3 +250,19 @@ def test_schools_chosen_for_low_results_cover_nought_and_did_does_not(rng):
     # Binomial(150, .95) lies within 133 to 149 with probability .998.
     assert 133 <= held["given_past"] <= 149
     assert held["did"] < 133
+
+
+@pytest.mark.slow
+def test_intervals_hold_what_changed_for_those_treated_where_the_worst_gain_most(rng):
+    held = {"larger": 0, "CR2": 0}
+    for _ in range(150):
+        panel = simulate(rng, schools=80, years=4)
+        gain = panel["lamp"] * (100 - panel["pct"]) / 2
+        panel["pct"] += gain
+        true = gain[panel["lamp"] == 1].mean()
+        for kind in held:
+            found = ev.impact.given_past(panel, cov_type=kind, **GIVEN)
+            held[kind] += found.ci_lower <= true <= found.ci_upper
+    # Binomial(150, .95) lies within 133 to 149 with probability .998.
+    assert 133 <= held["larger"] <= 149
+    assert held["CR2"] < 133

@@ -16,7 +16,7 @@ from evidence.methods.results import Estimate, page
 from evidence.methods.twoway import caveats
 from evidence.show import words
 
-_COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
+_COV_TYPES = ("larger", "classical", "CR0", "CR1", "CR1S", "CR2", "CR3")
 _UNITS = {"pp": "percentage points", "sd": "SD"}
 
 
@@ -89,7 +89,7 @@ def given_past(
     weights: str | None = None,
     covariates: Sequence[str] = (),
     overlap: Sequence[str] = (),
-    cov_type: str = "CR2",
+    cov_type: str = "larger",
     level: float = 0.95,
 ) -> Estimate:
     """Estimate the effect on the treated, given the results that units had before.
@@ -101,6 +101,9 @@ def given_past(
     weights : str, optional
         Column of how many stand behind a result, such as pupils tested: its chance error has
         variance inverse to it. The logarithm of a unit's mean is held fixed too.
+    cov_type : {"larger", "classical", "CR2", "CR0", "CR1", "CR1S", "CR3"}
+        "classical" is the standard error of the model, "larger" that or CR2's, whichever it is,
+        with its own degrees of freedom.
 
     Returns
     -------
@@ -117,8 +120,18 @@ def given_past(
     -----
     y_it = λ_t + τ·treatment_it + x_it'β + a_i + u_it + e_it, with a_i the lasting difference of a
     unit, u_it a passing one and e_it the luck of who was measured; variances by
-    :func:`evidence.methods.components.fit`, coefficients by generalised least squares, errors CR2
-    by cluster with Satterthwaite df, the working covariance being that of the model.
+    :func:`evidence.methods.components.fit`, coefficients by generalised least squares. Errors by
+    the model are (X'V⁻¹X)⁻¹ with n − k df; those by cluster have the model's covariance for their
+    working one, and Satterthwaite df.
+
+    The estimate misses what the programme changed for those in it by what they would have come to
+    without it, so its error hangs on how untreated results vary; the model learns that from all
+    rows (Sekhon and Shem-Tov, arXiv:1708.02140). CR2 takes it from treated results as they came
+    out, and is the error of the effect on others like these. Where those who would have done worst
+    gain most, as below the ceiling of a percentage, treated results vary less and CR2 is the
+    smaller (Yiu, arXiv:2402.05844); nor does it see anything where one unit alone is treated. Where
+    the treated vary more than the model knows, its own is. Hence the larger, as Angrist and Pischke
+    (2009), Mostly Harmless Econometrics, section 8.1, advise.
 
     Units chosen because their results were low were partly unlucky, and rise whatever is done.
     Two-way fixed effects take their mean before the start, bad luck and all, for what they are. A
@@ -143,7 +156,11 @@ def given_past(
         overlap=overlap,
     )
     fit = _fit(read)
-    found = inference.robust(fit.made, fit.residuals, read.cluster, cov_type)
+    kinds = ("CR2", "classical") if cov_type == "larger" else (cov_type,)
+    tried = {k: inference.robust(fit.made, fit.residuals, read.cluster, k) for k in kinds}
+    kind = max(kinds, key=lambda k: tried[k].std_error[0])
+    found, least = tried[kind], min(each.df[0] for each in tried.values())
+    said = "errors of the model" if kind == "classical" else f"{kind} {read.errors}"
     statistic, p_value, lower, upper = (
         float(x[0]) for x in inference.t_test(fit.estimate, found.std_error, found.df, level)
     )
@@ -154,7 +171,7 @@ def given_past(
         estimand="att",
         outcome=outcome,
         treatment=f"{treatment} against no {treatment}",
-        method=f"given earlier results (random effects of {unit}), {cov_type} {read.errors}",
+        method=f"given earlier results (random effects of {unit}), {said}",
         unit="score",
         estimate=float(fit.estimate[0]),
         std_error=float(found.std_error[0]),
@@ -168,7 +185,7 @@ def given_past(
         n_clusters=found.n_clusters,
         n_treated=int(ever.sum()),
         n_control=int((~ever).sum()),
-        caveats=tuple(caveats(read, fit.made, found.df[0], fixed=False)),
+        caveats=tuple(caveats(read, fit.made, least, fixed=False)),
         variance_between=parts.lasting,
         variance_within=parts.passing + parts.chance,
         icc=parts.lasting / total,
