@@ -16,11 +16,11 @@ from jupyter_client.provisioning import LocalProvisioner
 from test_runner import alive, children_of, server_of
 
 from evidence.errors import EvidenceError
-from evidence.run import forkserver, kernels
+from evidence.run import forks
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not forkserver.available(), reason="kernels are forked on Linux only"),
+    pytest.mark.skipif(not forks.available(), reason="kernels are forked on Linux only"),
 ]
 PROBES = [
     "import sys, os, pandas as pd, numpy as np, matplotlib, matplotlib.pyplot as plt",
@@ -125,7 +125,7 @@ def test_forked_kernel_opens_no_port(tmp_path):
         kernel = manager("evidence", tmp_path)
         await kernel.start_kernel()
         pid = kernel.provisioner.pid
-        assert isinstance(kernel.provisioner.process, forkserver.Child)
+        assert isinstance(kernel.provisioner.process, forks.Child)
         links = [str(p.readlink()) for p in Path(f"/proc/{pid}/fd").iterdir()]
         await kernel.shutdown_kernel(now=True)
         return links
@@ -214,11 +214,11 @@ def test_server_that_runs_a_thread_refuses_to_fork(tmp_path):
     path = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{path}"
     try:
-        server = forkserver.Server("threaded")
+        server = forks.Server("threaded")
     finally:
         os.environ["PYTHONPATH"] = path
     with pytest.raises(EvidenceError, match="the fork server runs 2 threads and must not fork"):
-        forkserver.Child(server.place, "job", {})
+        forks.Child(server.place, "job", {})
     server.process.kill()
     server.close()
 
@@ -227,25 +227,25 @@ def test_kernel_is_ordinary_where_it_cannot_be_forked_and_says_so_once(tmp_path,
     async def started():
         kernel = manager("evidence", tmp_path)
         await kernel.start_kernel()
-        ordinary = not isinstance(kernel.provisioner.process, forkserver.Child)
+        ordinary = not isinstance(kernel.provisioner.process, forks.Child)
         assert isinstance(kernel.provisioner, LocalProvisioner)
         await kernel.shutdown_kernel(now=True)
         return ordinary
 
-    monkeypatch.setattr(forkserver, "available", lambda: False)
-    monkeypatch.setattr(kernels, "_said", set())
+    monkeypatch.setattr(forks, "available", lambda: False)
+    monkeypatch.setattr(forks, "_said", set())
     with pytest.warns(UserWarning, match="kernels are not forked"):
         assert asyncio.run(started())
     assert asyncio.run(started())  # a second warning would be an error here
 
 
 def test_only_its_owner_can_ask_a_server():
-    server = forkserver.Server("evidence.errors")
+    server = forks.Server("evidence.errors")
     assert Path(server.place).parent.stat().st_mode & 0o077 == 0
     with socket.socket(socket.AF_UNIX) as line:  # nonsense neither hurts it nor stops it
         line.connect(server.place)
         line.sendall(b"not json\n")
         assert line.recv(1) == b""
-    assert forkserver.Child(server.place, "nothing", {}).wait() == 1
+    assert forks.Child(server.place, "nothing", {}).wait() == 1
     server.close()
     assert not Path(server.place).parent.exists()

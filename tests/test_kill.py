@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from evidence.run import forkserver
+from evidence.run import forks
 
 SCRIPT = Path(__file__).resolve().parent.parent / "benchmarks" / "kill.py"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not forkserver.available(), reason="finds its victims in /proc")
+@pytest.mark.skipif(not forks.available(), reason="finds its victims in /proc")
 def test_nothing_is_lost_doubled_or_half_written_whatever_is_killed():
     done = subprocess.run(
         [sys.executable, SCRIPT, "--jobs=12", "--kills=8"], capture_output=True, text=True

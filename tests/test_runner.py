@@ -14,7 +14,7 @@ from test_jobs import notebook
 from test_register import GOOD
 
 from evidence.errors import EvidenceError
-from evidence.run import forkserver, ledger
+from evidence.run import forks, ledger
 from evidence.run.jobs import Project, plan
 from evidence.run.runner import run
 
@@ -354,7 +354,7 @@ def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch):
     (first, _) = run(jobs, project, Silent())
     assert first.error == "environment variable EVIDENCE_CANARY is not set; set it and run"
     monkeypatch.setenv("EVIDENCE_CANARY", canary)
-    forkserver.close()  # as a new process would: the server has the environment of its start
+    forks.close()  # as a new process would: the server has the environment of its start
     ends = run(jobs, project, Silent())
     assert [o.state for o in ends] == ["done", "failed"]
     saved = (jobs[0].folder(project.runs) / "notebook.ipynb").read_text()

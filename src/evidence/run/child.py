@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from evidence.errors import EvidenceError
-from evidence.run import forkserver
+from evidence.run import forks
 
 KILLED = "ran out of memory or was killed"
 
 
 class Spawned:
-    """A job in a new interpreter; speaks as `forkserver.Child` does."""
+    """A job in a new interpreter; speaks as `forks.Child` does."""
 
     orphaned = False
 
@@ -53,10 +53,13 @@ class Spawned:
             self._process.wait()
 
 
-def start(request: dict[str, Any]) -> forkserver.Child | Spawned:
+def start(request: dict[str, Any]) -> forks.Child | Spawned:
     """Start a process that executes a job."""
-    if forkserver.available():
-        for _ in range(2):  # a server that was just killed is replaced
-            with contextlib.suppress(EvidenceError):
-                return forkserver.Child(forkserver.place(), "job", request)
+    if forks.available():
+        for last in (False, True):  # a server that was just killed is replaced
+            try:
+                return forks.Child(forks.place(), "job", request)
+            except EvidenceError as error:
+                if last:
+                    forks.say_once(f"reports start slowly: {error}")
     return Spawned(request)

@@ -15,7 +15,6 @@ Linux only: elsewhere forking a process that has imported numerical libraries is
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import contextlib
 import ctypes
@@ -28,205 +27,15 @@ import selectors
 import shutil
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
-import threading
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from evidence.errors import EvidenceError
+from evidence.run.forks import PLACE
 
-PRELOAD = "evidence.run.preload"  # imports what reports use
-PLACE = "EVIDENCE_FORK_SERVER"  # where a server listens that children of it can ask
-_ONE_THREAD = {  # a thread that runs at the time of the fork would be missing in the child
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-}
 _TARGETS = {"kernel": "evidence.run.kernels:become", "job": "evidence.run.worker:become"}
-
-
-class Server:
-    """The owner's side: starts a fork server and, with `close`, ends it and all its children.
-
-    Parameters
-    ----------
-    preload : str
-        Module to import before the first fork.
-    """
-
-    def __init__(self, preload: str = PRELOAD) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="evidence-"))
-        self.place = str(self.folder / "fork")
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(self.place)  # from here on requests queue, and need not wait to be made
-            listener.listen(128)
-            # -P: the folder of the person's own files is not where modules come from
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-Xfrozen_modules=off",
-                    "-m",
-                    __name__,
-                    str(listener.fileno()),
-                    preload,
-                ],
-                stdin=subprocess.PIPE,  # never written to: it ends when the owner does
-                stdout=subprocess.DEVNULL,
-                pass_fds=[listener.fileno()],
-                env={**os.environ, **_ONE_THREAD, PLACE: self.place},
-                start_new_session=True,  # Ctrl-C is the owner's to deal with
-            )
-
-    def close(self) -> None:
-        """End the server and every process it forked."""
-        self.process.stdin.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-class Child:
-    """A forked process as whoever asked for it sees it, with the parts of `Popen` it needs.
-
-    Parameters
-    ----------
-    place : str
-        Where the server listens.
-    target : {"kernel", "job"}
-        What to become.
-    request : dict
-        What it needs, in JSON; `env` and `cwd` among it.
-
-    Raises
-    ------
-    EvidenceError
-        The server is gone, or must not fork.
-    """
-
-    stdin = stdout = stderr = None
-    orphaned = False
-
-    def __init__(self, place: str, target: str, request: dict[str, Any]) -> None:
-        self.returncode: int | None = None
-        self._line = socket.socket(socket.AF_UNIX)
-        self._lines = self._line.makefile("r", encoding="utf-8")
-        try:
-            self._line.connect(place)
-            self._line.sendall(json.dumps({"target": target, **request}).encode() + b"\n")
-            said = json.loads(self._lines.readline() or "{}")
-        except OSError:
-            said = {}
-        if "pid" not in said:
-            self.close()
-            raise EvidenceError(said.get("refused", "the fork server is not there"))
-        self.pid = said["pid"]
-
-    def says(self) -> Iterator[dict[str, Any]]:
-        """Give what the process says until it ends."""
-        for line in self._lines:
-            said = json.loads(line)
-            if "exit" in said:
-                self._ended(said["exit"])
-                return
-            yield said
-        self.orphaned = True  # the server died, and with it all it had forked
-        self._ended(-signal.SIGKILL)
-
-    def poll(self) -> int | None:
-        """Return the exit status, or nothing while the process runs (one that says nothing)."""
-        if self.returncode is None:
-            with selectors.DefaultSelector() as ready:
-                ready.register(self._line, selectors.EVENT_READ)
-                if ready.select(0):
-                    self.wait()
-        return self.returncode
-
-    def wait(self) -> int:
-        """Wait for the end and return the exit status."""
-        if self.returncode is None:
-            for _ in self.says():
-                pass
-        return self.returncode
-
-    def send_signal(self, number: int) -> None:
-        """Send a signal, if the process is still there."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """Kill the process and its children."""
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Ask the process to end."""
-        self.send_signal(signal.SIGTERM)
-
-    def close(self) -> None:
-        """Hang up: the server kills the process if it is still there."""
-        self._lines.close()
-        self._line.close()
-
-    def __enter__(self) -> Child:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _ended(self, status: int) -> None:
-        self.returncode = status
-        self.close()
-
-
-def available() -> bool:
-    """Whether this system can fork safely and tell of a child's end."""
-    return sys.platform == "linux" and hasattr(os, "pidfd_open")
-
-
-_own: dict[str, Server] = {}
-_lock = threading.Lock()
-
-
-def place(preload: str = "") -> str:
-    """Return where a fork server listens: the one above this process, else its own, made now.
-
-    Parameters
-    ----------
-    preload : str
-        Module to import; another than that of the server above makes a server of its own.
-    """
-    if not preload and PLACE in os.environ:
-        return os.environ[PLACE]
-    with _lock:
-        if not _own:
-            atexit.register(close)
-        server = _own.get(preload)
-        if server and server.process.poll() is not None:
-            server.close()
-            server = None
-        if server is None:
-            server = _own[preload] = Server(preload or PRELOAD)
-    return server.place
-
-
-def close() -> None:
-    """End the servers of this process, and all that they forked."""
-    with _lock:
-        while _own:
-            _own.popitem()[1].close()
-
-
-# --- the server's side ---------------------------------------------------------------------------
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ import queue
 import socket
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Unicode
 
 from evidence.errors import EvidenceError
-from evidence.run import forkserver
+from evidence.run import forks
 
 
 class ForkProvisioner(LocalProvisioner):
@@ -37,33 +36,33 @@ class ForkProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Fork a kernel; start an ordinary one where that cannot be done."""
-        if not forkserver.available():
-            _say_once(f"kernels are not forked on {sys.platform}: each takes seconds to start")
+        if not forks.available():
+            forks.say_once(f"kernels are not forked on {sys.platform}: each takes seconds to start")
             return await super().launch_kernel(cmd, **kwargs)
         request = {"argv": cmd, "env": kwargs["env"], "cwd": kwargs.get("cwd") or str(Path.cwd())}
         try:
             self.process = await asyncio.to_thread(self._fork, request)
         except EvidenceError as error:
-            _say_once(f"kernels are not forked: {error}")
+            forks.say_once(f"kernels are not forked: {error}")
             return await super().launch_kernel(cmd, **kwargs)
         self.pid = self.pgid = self.process.pid
         self.cwd = kwargs.get("cwd")
         return self.connection_info
 
-    def _fork(self, request: dict[str, Any]) -> forkserver.Child:
-        kernel = forkserver.Child(forkserver.place(self.preload), "kernel", request)
+    def _fork(self, request: dict[str, Any]) -> forks.Child:
+        kernel = forks.Child(forks.place(self.preload), "kernel", request)
         next(kernel.says(), None)  # it listens: a client that came earlier would have to come again
         return kernel
 
     async def kill(self, restart: bool = False) -> None:
         """Kill the kernel; return when it is gone, so that nobody need look again."""
         await super().kill(restart=restart)
-        if isinstance(self.process, forkserver.Child):
+        if isinstance(self.process, forks.Child):
             await asyncio.to_thread(self.process.wait)
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end, noticed as it happens."""
-        if isinstance(self.process, forkserver.Child):
+        if isinstance(self.process, forks.Child):
             status = await asyncio.to_thread(self.process.wait)
             self.process = None
             return status
@@ -109,12 +108,3 @@ def become(line: socket.socket, request: dict[str, Any]) -> None:
     app.initialize(sys.argv[1:])
     line.sendall(b'{"ready": true}\n')
     app.start()
-
-
-_said: set[str] = set()
-
-
-def _say_once(what: str) -> None:
-    if what not in _said:
-        _said.add(what)
-        warnings.warn(what, stacklevel=3)

@@ -165,6 +165,8 @@ def open_ledger(runs: Path) -> Iterator[bool]:
             except OSError:
                 alone = False
         yield not alone
+    with contextlib.suppress(OSError):
+        _sweep(runs)  # what workers of a cluster left that were killed meanwhile
 
 
 def _sweep(runs: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from evidence.errors import EvidenceError
 from evidence.release.log import person
-from evidence.run import forkserver, ledger
+from evidence.run import forks, ledger
 from evidence.run.jobs import Job, Project, sha256
 from evidence.run.perform import Outcome, Task, perform
 
@@ -89,7 +89,7 @@ def run(
                 outcomes[job.key] = Outcome(job=job, state="kept")
             else:
                 waiting.append(job)
-        if waiting and not executor and not forkserver.available():
+        if waiting and not executor and not forks.available():
             report.note("each report takes seconds longer to start here: only Linux can fork them")
         provenance = _provenance(project) if waiting else {}
         tasks = [
@@ -128,7 +128,7 @@ def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Ou
                 yield future.result()
         except BaseException as fault:
             stop.set()
-            forkserver.close()  # which ends all that was forked
+            forks.close()  # which ends all that was forked
             if not isinstance(fault, KeyboardInterrupt):
                 raise
             for future in left:
