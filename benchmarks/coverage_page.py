@@ -45,7 +45,7 @@ def draw(table: pd.DataFrame) -> str:
     marks = {10: ("o", "#12436D"), 20: ("s", "#28A197"), 40: ("^", "#801650")}
     own = {"svg.hashsalt": "coverage", "svg.fonttype": "none", "axes.grid": False}
     with matplotlib.style.context(["afcharts.afcharts", own]):
-        figure = Figure(figsize=(8, 4.6), layout="constrained")
+        figure = Figure(figsize=(8, 4.9), layout="constrained")
         ax = figure.subplots()
         ax.axvspan(*BAND, color=figures.BAND, zorder=0)
         ax.axvline(95, color="#B1B4B6", linewidth=1, zorder=1)
@@ -68,6 +68,7 @@ def draw(table: pd.DataFrame) -> str:
         ax.set_xticks([40, 60, 80, 95])
         ax.set_xlabel("Per cent of 95% intervals that hold the truth")
         ax.legend(loc="upper left", frameon=False)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     parts = (

@@ -109,7 +109,7 @@ def test_merge_adds_a_hub_beside_ones_own(county, own):
     meta = base.release(own)["hubs"]["Rathfern"]
     assert (meta["bundle"], meta["reviewer"], meta["number"]) == (sha256, "Bea Reviewer", 1)
     page = (own / "current/hubs.html").read_text(encoding="utf-8")
-    assert "<h2>Rathfern</h2>" in page
+    assert "<h2>Rathfern: " in page
     assert "Release 1 of" in page
     assert "checked by Bea Reviewer" in page
     assert len(summary(base.hub_effects("Rathfern", own), meta["programmes"])) == 3

@@ -59,6 +59,14 @@ def test_svg_is_accessible_repeatable_and_self_contained(kind):
     assert addresses == {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 
 
+def test_balance_of_long_names_leaves_room_for_the_drawing():
+    name = "Reading, writing and maths, expected standard, pupils on SEN Support, expected"
+    table = pd.DataFrame({"covariate": [name, "Girls"], "effect_size": [0.1, -0.1]})
+    text = picture("balance", table=table).svg()  # a warning is an error
+    assert name not in text  # it stands in lines
+    assert ">standard, pupils on SEN Support,<" in text
+
+
 def test_svg_ids_of_two_pictures_differ_and_references_resolve():
     one, two = (picture("event_study", name=n).svg() for n in ("one", "two"))
     ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in (one, two)]

@@ -20,6 +20,7 @@ from evidence.release import (
     verify,
 )
 from evidence.release.disclosure import protect
+from evidence.release.rules import Rules
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,23 @@ def test_release_something_new_leaves_the_old_one_alone(tmp_path):
     assert publish.release([second], [card], tmp_path / "published").number == 2
     assert candidates_of(tmp_path / "published/0001") == before
     assert (tmp_path / "published/current").readlink().name == "0002"
+
+
+def test_release_small_count_told_before_is_named_to_the_reviewer_and_in_no_file(tmp_path):
+    published = tmp_path / "published"
+    row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
+    rows = [row, row | {"subgroup": "FSM", "primary": False, "n_pupils": 7}]
+    _, card = small(tmp_path)
+    run = write_run(tmp_path / "runs/lamp/2018/a2", rows)
+    first = publish.release([run], [card], published, rules=Rules(threshold=5))
+    assert first.told == ()
+    report = publish.release([run], [card], published, rules=Rules(threshold=10))
+    (told,) = report.told
+    assert told.endswith("an earlier release tells it too closely")
+    assert f"told before: {told}" in report.review()
+    assert "docs/release.md" in report.review()
+    assert base.effects(report.folder)["n_pupils"].isna().sum() == 1
+    assert "too closely" not in (report.folder / "release.json").read_text(encoding="utf-8")
 
 
 def test_release_is_logged_verified_and_bundled(tmp_path):

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -20,6 +22,18 @@ def test_page_from_a_folder_is_quiet_fits_and_is_accessible(published, visit, na
     assert seen.violations() == []
     assert seen.outside("file://") == []
     assert seen.faults == []
+
+
+@pytest.mark.parametrize(("name", "most"), [("index.html", 2), ("star/K.html", 3)])
+def test_page_prints_upright_on_few_sheets(published, visit, name, most):
+    seen = visit(1280)
+    seen.page.goto((published / "current" / name).resolve().as_uri())
+    sheets = seen.page.pdf(prefer_css_page_size=True)
+    sizes = re.findall(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)\]", sheets)
+    assert 1 <= len(sizes) <= most
+    assert {(round(float(wide)), round(float(high))) for wide, high in sizes} == {(595, 842)}
+    seen.page.emulate_media(media="print")
+    assert seen.page.locator("nav:visible, summary:visible, select:visible").count() == 0
 
 
 def test_index_filters_leave_the_rows_that_agree(published, visit):

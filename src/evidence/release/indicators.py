@@ -45,9 +45,11 @@ def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
     every["group"] = len(set(rows["group"])) > 1 or set(rows["group"]) - {"all", ""}
     unit = _unit(shown[0]["unit"])
     heads = ["Area", *["Group"] * bool(every["group"]), "When", f"Value{unit}"]
-    heads += ["95% range"] * every["ci_lower"] + ["Pupils"] + ["Set beside"] * every["comparator"]
+    others = {row["comparator"] for row in shown if _there(row["comparator_value"])}
+    beside = f"Set beside: {others.pop()}" if len(others) == 1 and all(others) else "Set beside"
+    heads += ["95% range"] * every["ci_lower"] + ["Pupils"] + [beside] * every["comparator"]
     heads += ["Rank"] * every["rank"] + ["Band"] * every["band"]
-    right = {f"Value{unit}", "95% range", "Pupils", "Rank"}
+    right = {f"Value{unit}", "95% range", "Pupils", "Rank", beside}
     body = []
     for row in shown:
         cells = [row["area"], *[row["group"]] * bool(every["group"]), row["period"], _value(row)]
@@ -55,7 +57,7 @@ def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
             cells.append(_range(row))
         cells.append(row.get("n_symbol") or _count(row["n"]))
         if every["comparator"]:
-            cells.append(_beside(row))
+            cells.append(_beside(row, named=beside == "Set beside"))
         cells += [_count(row["rank"])] * every["rank"]
         cells += [row["band"] if _there(row["band"]) else ""] * every["band"]
         body.append("".join(_cell(h, c, h in right) for h, c in zip(heads, cells, strict=True)))
@@ -71,11 +73,11 @@ def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
     words = "".join(f"<li>{esc(text)}</li>" for text in said)
     parts = [
         f"<h2>In words</h2><ul>{words}</ul>" if words else "",
-        f"<h2>The figures</h2>{wide(table, 'Figures')}",
+        f"<h2>The figures</h2>{wide(table, 'Figures', slide=True)}",
         f"<p>{legend}.</p>" if legend else "",
         "<p>A figure over time says what happened, not what caused it.</p>"
         f"<p>{_came_from(record, rows)}</p>"
-        '<p>Download: <a href="../indicators.csv">indicators.csv</a> · '
+        '<p class="screen">Download: <a href="../indicators.csv">indicators.csv</a> · '
         '<a href="../results.xlsx">results.xlsx</a></p>',
     ]
     whose = {r["programme"] for k in set(rows["run_id"]) if (r := record["runs"].get(k))}
@@ -112,10 +114,10 @@ def _range(row: Mapping[str, Any]) -> str:
     return f"{_figure(row['ci_lower'])} to {_figure(row['ci_upper'])}"
 
 
-def _beside(row: Mapping[str, Any]) -> str:
+def _beside(row: Mapping[str, Any], *, named: bool) -> str:
     if not _there(row["comparator_value"]):
         return ""
-    name = f"{row['comparator']}: " if _there(row["comparator"]) else ""
+    name = f"{row['comparator']}: " if named and _there(row["comparator"]) else ""
     return f"{name}{_figure(row['comparator_value'])}"
 
 

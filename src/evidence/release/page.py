@@ -70,16 +70,23 @@ def page(
         + f'</header><main id="main"><h1>{esc(title)}</h1>{body}</main>'
         f'<footer><p class="foot">Counts are rounded to the nearest {rules["base"]} and groups of '
         f"fewer than {rules['threshold']} pupils are hidden. Five squares: a large randomised "
-        f'trial with few losses. <a href="{up}sure.html">How sure are we?</a> · '
-        f'<a href="{up}glossary.html">What the words mean</a></p></footer>'
+        'trial with few losses. <span class="screen">'
+        f'<a href="{up}sure.html">How sure are we?</a> · '
+        f'<a href="{up}glossary.html">What the words mean</a></span></p></footer>'
         + (f"<script>{SCRIPT}</script>" if script else "")
         + "</body></html>\n"
     )
 
 
-def wide(content: str, label: str) -> str:
-    """Return content that scrolls by itself where the window is narrow."""
-    return f'<div class="wide" tabindex="0" role="group" aria-label="{esc(label)}">{content}</div>'
+def wide(content: str, label: str, *, slide: bool = False) -> str:
+    """Return content that scrolls by itself where the window is narrow.
+
+    Of a table with many columns (`slide`) a narrow window says so and keeps the first in view.
+    """
+    kind = "wide slide" if slide else "wide"
+    return (
+        f'<div class="{kind}" tabindex="0" role="group" aria-label="{esc(label)}">{content}</div>'
+    )
 
 
 def day(iso: str) -> str:

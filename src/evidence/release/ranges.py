@@ -214,6 +214,7 @@ def _close_part(part: System, until: float) -> tuple[list[int], list[int]]:
             more = more if len(more) else _few(part, some)
         if not len(more):  # nothing helps; what cannot be small is told, but tells nothing
             first = int(weak[0])
+            part._ask(weak[:1])
             part.need[first] = 0
             if first not in hidden and part.low[first] < part.width[first]:
                 lost.append(first)
@@ -270,28 +271,32 @@ def _choose(part: System, weak: np.ndarray, until: float) -> np.ndarray:
 def _few(part: System, weak: np.ndarray) -> np.ndarray:
     """Find few numbers to hide, by one programme however large the part.
 
-    Those of `weak` that share no sum rise together to where their range is wide enough; each
-    published number is its interval and what it must leave it by, above (u) or below (v).
+    Those of `weak` that share no sum lie, in two solutions, the range apart; in each a published
+    number is its interval and what it must leave it by, above or below. For one number alone there
+    is no solution only where nothing helps, whatever is hidden.
     """
     n, free = len(part.need), np.flatnonzero(np.isfinite(part.price))
-    weak = _apart(part.sums, weak)
-    part._solve(np.bincount(weak, minlength=n), part.upper)  # the least that they may be
-    lower, upper = part.lower.copy(), np.minimum(part.upper, np.maximum(part.cap, part.lower))
-    lower[weak] = (part.low + part.need)[weak]
-    upper[weak] = np.maximum(upper, lower)[weak]
+    weak, h = _apart(part.sums, weak), len(free)
     leave = part.sums[:, free]
+    sums = sparse.kron(sparse.eye_array(2), sparse.hstack([part.sums, leave, -leave]))
+    ends = np.concatenate([weak, n + 2 * h + weak])
+    signs = np.repeat([-1.0, 1.0], len(weak))
+    apart = sparse.csr_array(
+        (signs, (np.tile(np.arange(len(weak)), 2), ends)), shape=(len(weak), sums.shape[1])
+    )
+    upper = np.minimum(part.upper, np.maximum(part.cap, part.lower))
+    most = np.concatenate([upper, np.full(h, part.cap), part.lower[free]])
     found = milp(
-        np.concatenate([np.zeros(n), part.price[free], part.price[free]]),
-        constraints=LinearConstraint(sparse.hstack([part.sums, leave, -leave]), 0, 0),
-        bounds=Bounds(
-            np.concatenate([lower, np.zeros(2 * len(free))]),
-            np.concatenate([upper, np.full(len(free), part.cap), part.lower[free]]),
-        ),
+        np.tile(np.concatenate([np.zeros(n), part.price[free], part.price[free]]), 2),
+        constraints=[
+            LinearConstraint(sums, 0, 0),
+            LinearConstraint(apart, part.need[weak], np.inf),
+        ],
+        bounds=Bounds(np.tile(np.concatenate([part.lower, np.zeros(2 * h)]), 2), np.tile(most, 2)),
     ).x
     if found is None:
         return free[:0]
-    up, down = np.split(found[n:], 2)
-    return free[np.maximum(up, down) > SLACK]
+    return free[found.reshape(2, -1)[:, n:].reshape(4, h).max(axis=0, initial=0) > SLACK]
 
 
 def _apart(sums: sparse.csr_array, cells: np.ndarray) -> np.ndarray:

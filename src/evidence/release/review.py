@@ -18,6 +18,11 @@ from evidence.release import log, shelf
 from evidence.release.candidates import GIVEN
 from evidence.show.words import number
 
+_TOLD = (
+    "what was told before is hidden in this release, but no release can unsay an earlier one: tell "
+    "the data owner, stop serving that release and ask for copies back (docs/release.md, Told "
+    "before)"
+)
 _ROW = ["programme", "cohort", "outcome", "subgroup", "estimand"]
 
 
@@ -37,6 +42,8 @@ class ReleaseReport:
         How many it holds.
     suppressed, refused : tuple of str
         What was hidden, and what was left out altogether, with the reason.
+    told : tuple of str
+        Small counts that earlier releases tell whatever this one hides.
     changes : tuple of str
         What differs from the release before.
     held : tuple of str
@@ -52,6 +59,7 @@ class ReleaseReport:
     figures: int
     suppressed: tuple[str, ...]
     refused: tuple[str, ...]
+    told: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     looked: bool = False
@@ -65,6 +73,8 @@ class ReleaseReport:
         if self.suppressed:
             lines.append("some counts are hidden; evidence release --look says where and why")
         lines += [f"refused: {reason}" for reason in self.refused]
+        lines += [f"told before: {line}" for line in self.told]
+        lines += [_TOLD] if self.told else []
         lines += self.held
         if not self.looked:
             lines.append(f"open {self.folder.parent / 'current' / 'index.html'}")

@@ -23,6 +23,7 @@ from evidence.show.words import MONTHS, number
 _HERE = Path(__file__)
 _HOME = {"index.html": "All programmes"}
 _UP = {"../index.html": "All programmes"}
+_FEW = 4  # so many columns fit on a phone
 
 
 def build(folder: str | Path) -> list[Path]:
@@ -115,14 +116,15 @@ def _index(record: Mapping[str, Any], rows: pd.DataFrame, watched: Mapping[str, 
         if len(rows)
         else "<p>Run the notebooks and release their results; they are listed here.</p>",
         f"<p>No result yet: {esc(', '.join(waiting))}.</p>" if waiting else "",
-        f'<h2>What is watched over time</h2><ul class="found">{more}</ul>' if more else "",
+        '<div class="screen">',
+        f"<h2>What is watched over time</h2><ul>{more}</ul>" if more else "",
         '<p><a href="hubs.html">What other hubs found</a></p>' if record.get("hubs") else "",
-        "<p>Choose a programme to see why you should believe its result, every outcome and where "
-        'each number comes from. <a href="sure.html">How sure are we?</a> · '
+        "<p>Choose a programme to see why you should believe its result, every outcome and "
+        'where each number comes from. <a href="sure.html">How sure are we?</a> · '
         '<a href="glossary.html">What the words mean</a></p>'
         '<p>Download all results: <a href="results.xlsx">results.xlsx</a> (Excel) · '
         '<a href="effects.csv">effects.csv</a> · <a href="indicators.csv">indicators.csv</a> · '
-        f'<a href="{provenance.CRATE}">where all of it comes from (RO-Crate)</a></p>',
+        f'<a href="{provenance.CRATE}">where all of it comes from (RO-Crate)</a></p></div>',
     ]
     above = band(record["programmes"])
     return page(record, title, "".join(parts), above=above, script=len(rows) > 0)
@@ -229,14 +231,15 @@ def _figure(folder: Path, entry: Mapping[str, Any]) -> str:
     picture = Picture.from_json((folder / f"{entry['path']}.json").read_text(encoding="utf-8"))
     drawing = (folder / f"{entry['path']}.svg").read_text(encoding="utf-8")
     table = tables.frame(picture.table, axes=picture.axes, caption=picture.title)
+    table = wide(table, "Table", slide=len(picture.table.columns) > _FEW)
     path = entry["path"].split("/", 1)[1]  # the page stands in the programme's folder
     return (
         f"<figure><h3>{esc(picture.title)}</h3>"
         f"{wide(_inline(drawing), f'Figure: {picture.title}')}"
         f"<figcaption><details><summary>In words</summary><p>{esc(picture.alt)}</p></details>"
-        f"<details><summary>The numbers behind the figure</summary>{wide(table, 'Table')}</details>"
-        f'<a href="{esc(path)}.csv">Table (CSV)</a> · <a href="{esc(path)}.svg">Figure (SVG)</a>'
-        "</figcaption></figure>"
+        f"<details><summary>The numbers behind the figure</summary>{table}</details>"
+        f'<p class="screen"><a href="{esc(path)}.csv">Table (CSV)</a> · '
+        f'<a href="{esc(path)}.svg">Figure (SVG)</a></p></figcaption></figure>'
     )
 
 
@@ -268,8 +271,9 @@ def _source(
         also = {} if here else {f"{cohort}-report.html": "The report: text, code and results"}
         links = also | {f"{cohort}.ipynb": "The notebook’s source"} | links
     ways = " · ".join(f'<a href="{esc(to)}">{esc(name)}</a>' for to, name in links.items())
-    heading = '<h2 id="source">Where these numbers come from</h2>'
-    return f'<section class="source">{heading}<p>{ways}</p><dl>{"".join(items)}</dl></section>'
+    head = '<h2 id="source">Where these numbers come from</h2>'
+    head += f'<p class="screen">{ways}</p>'
+    return f'<section class="source">{head}<dl>{"".join(items)}</dl></section>'
 
 
 def _hubs(folder: Path, record: Mapping[str, Any]) -> str:
@@ -280,13 +284,15 @@ def _hubs(folder: Path, record: Mapping[str, Any]) -> str:
     ]
     for hub, meta in record["hubs"].items():
         rows = tables.summary(base.hub_effects(hub, folder), meta["programmes"])
+        found = tables.finding(rows)
+        found = esc(f"{hub}: {found[0].lower()}{found[1:]}")
         told = (
             f"Release {meta['number']} of {day(meta['date'])}, checked by "
-            f"{esc(meta['reviewer'] or 'nobody named')}. Bundle <code>{meta['bundle']}</code>."
+            f"{esc(meta['reviewer'] or 'no reviewer')}. Bundle <code>{meta['bundle']}</code>."
         )
         none = "<p>It has no result to compare.</p>"
         parts.append(
-            f"<h2>{esc(hub)}</h2>{band(meta['programmes'])}<p>{told}</p>"
+            f"<h2>{found}</h2>{band(meta['programmes'])}<p>{told}</p>"
             + (tables.board(rows) if len(rows) else none)
         )
     return page(record, "What other hubs found", "".join(parts), trail=_HOME)

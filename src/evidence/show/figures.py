@@ -25,6 +25,7 @@ COLOURS = {
 INK = "#0B0C0C"
 BAND = "#F1F2F3"
 RULE = "#B1B4B6"
+LINE = 40  # letters of a covariate's name in a line
 LEADING = 13.5  # points from line to line
 _APART = 0.07  # share of the axis that two marks need between them
 
@@ -236,9 +237,11 @@ def draw_balance(frame: pd.DataFrame, ax: Axes) -> Axes:
     if "before" in shown:
         ax.hlines(shown.index, shown["before"], shown["effect_size"], color="#B1B4B6", zorder=1)
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
-    ax.set_yticks(range(len(shown)), shown["covariate"])
+    for place, name in enumerate(shown["covariate"]):
+        lines = textwrap.wrap(str(name), LINE)
+        write(ax, (0, place), lines, ha="right", shift=-8, across="axes")
+    ax.set_yticks([])
     ax.set_ylim(len(shown) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
     reach = max(0.3, sizes.abs().to_numpy().max() * 1.1 if len(shown) else 0.3)
     ax.set_xlim(-reach, reach)
     ax.set_xlabel("Difference before the start (standard deviations)")

@@ -11,6 +11,7 @@ import html
 import io
 import json
 import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
@@ -121,6 +122,11 @@ class Picture:
 
     def _height(self) -> float:
         rows = len(self.table)
+        if self.kind == "balance":  # a name of three lines is higher than a row
+            lines = [
+                len(textwrap.wrap(str(name), figures.LINE)) for name in self.table["covariate"]
+            ]
+            rows *= max([2, *lines]) / 2
         return {
             "intervals": 1.95 + 0.45 * rows,
             "balance": 1.45 + 0.4 * rows,

@@ -37,6 +37,7 @@ _HEADINGS = {
     "delta": "Shift of those not measured (SD)",
 }
 _LEFT, _RIGHT = 'style="text-align:left"', 'style="text-align:right;white-space:nowrap"'
+_ABOVE = {_LEFT: _LEFT, _RIGHT: 'style="text-align:right"'}  # headings wrap, numbers do not
 
 
 def table(frame: pd.DataFrame, *, skip: Sequence[str] = ()) -> str:
@@ -70,7 +71,8 @@ def table(frame: pd.DataFrame, *, skip: Sequence[str] = ()) -> str:
         cells = _cells(shown[name], str(name), scale if middle else None)
         columns[_heading(name)] = (cells, side)
     head = "".join(
-        f'<th scope="col" {side}>{html.escape(name)}</th>' for name, (_, side) in columns.items()
+        f'<th scope="col" {_ABOVE[side]}>{html.escape(name)}</th>'
+        for name, (_, side) in columns.items()
     )
     rows = zip(*(cells for cells, _ in columns.values()), strict=True)
     sides = [side for _, side in columns.values()]

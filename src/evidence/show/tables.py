@@ -70,7 +70,9 @@ def summary(
         One row an estimate: the columns of `effects`, those of the register, `cohort_title`,
         `outcome_title` and `worthwhile` (the smallest worthwhile effect in the outcome's unit).
     """
-    parts = []
+    parts, found = [], {}
+    for row in sorted(records(effects), key=lambda row: not row["primary"]):
+        found.setdefault((row["programme"], row["cohort"]), []).append(row)
     for programme in programmes:
         meta = {key: programme.get(key) or "" for key in _TEXTS}
         cost = programme.get("cost")
@@ -78,14 +80,11 @@ def summary(
         meta["title"] = meta["title"] or programme["name"]
         outcomes = {o["name"]: o for o in programme.get("outcomes", ())}
         for cohort in programme.get("cohorts", ()):
-            rows = effects[
-                (effects["programme"] == programme["name"]) & (effects["cohort"] == cohort["name"])
-            ]
-            rows = rows.sort_values("primary", ascending=False, kind="stable")
+            rows = found.get((programme["name"], cohort["name"]), [])
             if primary:
-                chosen = rows["primary"] & (rows["subgroup"] == "all")
-                rows = rows[chosen & (rows["estimand"] != "cace")][:1]
-            for row in records(rows):
+                rows = [r for r in rows if r["primary"] and r["subgroup"] == "all"]
+                rows = [r for r in rows if r["estimand"] != "cace"][:1]
+            for row in rows:
                 outcome = outcomes.get(row["outcome"], {})
                 about = {
                     "cohort_title": cohort.get("title") or cohort["name"],
@@ -212,23 +211,26 @@ def result(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _tables(rows: pd.DataFrame, columns: _Columns, caption: str) -> str:
-    kinds = [_kind(row) for row in records(rows)]
+    listed = records(rows)
+    kinds = [_kind(row) for row in listed]
     parts = []
     for kind in sorted(set(kinds), key=lambda kind: (kind != "months", kind)):
         words = "months of progress" if kind == "months" else UNITS[kind]
         heading = f"<h2>Measured in {words}</h2>" if len(set(kinds)) > 1 else ""
-        group = rows[[k == kind for k in kinds]]
+        group = [row for row, k in zip(listed, kinds, strict=True) if k == kind]
         table = _table(group, columns, kind, words, f"{caption}, {words}")
         parts.append(f'<section class="group">{heading}{table}</section>')
     return f'<div class="ev">{"".join(parts)}</div>'
 
 
-def _table(rows: pd.DataFrame, columns: _Columns, kind: str, words: str, caption: str) -> str:
-    drawn = [Interval.of(row, kind) for row in records(rows)]
+def _table(
+    rows: Sequence[Mapping[str, Any]], columns: _Columns, kind: str, words: str, caption: str
+) -> str:
+    drawn = [Interval.of(row, kind) for row in rows]
     scale = Scale([d for d in drawn if d], kind)
     (first, _, name), *rest = columns
-    level = rows["level"].dropna()
-    level = f"{100 * level.iloc[0]:.0f}% interval" if len(level) else "interval"
+    levels = [row["level"] for row in rows if not _missing(row["level"])]
+    level = f"{100 * levels[0]:.0f}% interval" if levels else "interval"
     heads = [
         f'<th scope="col" class="name">{first}</th>',
         '<th scope="col" class="found">What we found</th>',
@@ -237,7 +239,7 @@ def _table(rows: pd.DataFrame, columns: _Columns, kind: str, words: str, caption
         *(f'<th scope="col" class="{css}">{title}</th>' for title, css, _ in rest),
     ]
     body = []
-    for row, interval in zip(records(rows), drawn, strict=True):
+    for row, interval in zip(rows, drawn, strict=True):
         size, span = result(row)
         unit = _labelled("Months" if kind == "months" else "Result", f'<b class="big">{size}</b>')
         alt = f"{size}, {span}" + (" months" if kind == "months" else "")
