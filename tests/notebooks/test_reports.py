@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from papermill import execute_notebook
 from registers import BARE, CRT, MST, THREE
 
 import evidence as ev
@@ -50,11 +51,14 @@ parameters = { start = 2019 }
 
 
 class Quiet:
-    def cell(self, worker, job, k, n):
+    def cell(self, job, k, n):
         pass
 
-    def ended(self, worker, outcome):
+    def ended(self, outcome):
         pass
+
+    def note(self, line):
+        raise AssertionError(line)
 
 
 def effects_of(jobs, project):
@@ -237,3 +241,26 @@ def test_trial_on_the_public_examples_gives_the_peers_numbers(shared, tmp_path):
     # METHODS 1, from eefAnalytics: mstData as a simple trial, .27 with interval 0 to .54.
     assert effects.loc["mst", "n_pupils"] == 210
     assert effects.loc["bare", "n_pupils"] == 210
+
+
+def test_report_is_the_same_from_a_forked_and_from_an_ordinary_kernel(
+    sample, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # as the fork server: sums round alike
+    job = next(job for job in plan(sample) if job.label == "lamp/2018")
+    places = {"data": str(sample.data.resolve()), "out": "", "run_id": job.run_id}
+    shown = {}
+    for kernel in ("python3", "evidence"):
+        made = execute_notebook(
+            str(job.notebook),
+            str(tmp_path / f"{kernel}.ipynb"),
+            parameters=job.parameters | places,
+            kernel_name=kernel,
+            progress_bar=False,
+        )
+        outputs = [cell.get("outputs", []) for cell in made.cells]
+        shown[kernel] = [
+            [(out["output_type"], out["data"]) for out in each] for each in outputs if each
+        ]
+    assert len(shown["evidence"]) > 5
+    assert shown["evidence"] == shown["python3"]

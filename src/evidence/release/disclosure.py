@@ -59,6 +59,9 @@ class Safe:
         self._table, self.suppressed, self.picture = table, suppressed, picture
         self._cells, self._again = cells, again
 
+    def __repr__(self) -> str:
+        return f"Safe({self.picture.name if self.picture else f'{len(self._table)} rows'})"
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Safe knows true counts and is not written down: write its table")
 
