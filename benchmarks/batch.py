@@ -95,7 +95,7 @@ def ours(count: int, place: Path) -> None:
     from evidence.run.progress import Live
     from evidence.run.runner import run
 
-    with Live(Console(file=io.StringIO()), count) as live:
+    with Live(Console(file=io.StringIO())) as live:
         ends = run(jobs(count), Project(runs=place), live, workers=2)
     assert {end.state for end in ends} <= {"done", "kept"}, [end.error for end in ends]
 

@@ -55,7 +55,8 @@ def test_progress_without_a_terminal_is_plain_lines(project):
         Outcome(job=job, state="kept"),
         Outcome(job=job, state="stopped"),
     ]
-    with Live(Console(file=out, width=100), 2) as live:
+    with Live(Console(file=out, width=100)) as live:
+        live.begin(2)
         live.note("another runner is at work")
         live.cell(job, 1, 3)
         live.ended(ends[0])

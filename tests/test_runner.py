@@ -44,6 +44,9 @@ class Silent:
     def __init__(self):
         self.cells, self.ends, self.notes = [], [], []
 
+    def begin(self, total):
+        self.total = total
+
     def cell(self, job, k, n):
         self.cells.append((job.label, k, n))
 
@@ -287,8 +290,17 @@ def test_run_damaged_record_is_one_line_and_fresh_mends_it(project):
     ends = run(jobs, project, Silent())
     assert [o.state for o in ends] == ["failed", "kept"]
     assert ends[0].error == f"{record} is damaged; evidence run --fresh makes it again"
+    record.unlink()
+    assert run(jobs, project, Silent())[0].state == "failed"  # something else stands there
     run(jobs[:1], project, Silent(), fresh=True)
     assert [o.state for o in run(jobs, project, Silent())] == ["kept", "kept"]
+
+
+def test_run_takes_an_empty_folder_for_nothing(project):
+    (job,) = jobs_of(project, "one")
+    job.folder(project.runs).mkdir(parents=True)  # as workflow engines make it before the job
+    assert [o.state for o in run([job], project, Silent())] == ["done"]
+    assert ledger.done(job.folder(project.runs))
 
 
 def test_two_runners_publish_one_result_and_say_so(project):

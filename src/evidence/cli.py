@@ -88,7 +88,6 @@ def run(
 
     project = _project(register, data, notebooks, runs)
     jobs = _chosen(project, only or [], key)
-    total = sum(fresh or not job.folder(runs).exists() for job in jobs)
     console = Console(highlight=False, soft_wrap=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidily, as Ctrl-C does
     if cluster:
@@ -97,7 +96,7 @@ def run(
         place = connect(cluster)
     else:
         place = nullcontext()
-    with place as executor, Live(console, total) as live:
+    with place as executor, Live(console) as live:
         outcomes = run_jobs(
             jobs,
             project,
@@ -108,7 +107,7 @@ def run(
             executor=executor,
         )
     states = [outcome.state for outcome in outcomes]
-    if total:
+    if live.total:
         console.print(summary(outcomes))
     console.print(
         f"{states.count('done')} done, {states.count('kept')} unchanged, "

@@ -108,7 +108,7 @@ class Draft:
 
 
 def done(final: Path) -> bool:
-    """Whether a run folder stands.
+    """Whether a run folder stands; an empty one, made ready by a workflow engine, does not.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def done(final: Path) -> bool:
     try:
         json.loads((final / "run.json").read_text(encoding="utf-8"))["run_id"]
     except FileNotFoundError:
-        if not final.exists():
+        if not final.exists() or not any(final.iterdir()):
             return False
     except (OSError, ValueError, KeyError, TypeError):
         pass

@@ -28,12 +28,10 @@ class Live:
     ----------
     console : Console
         Where to write.
-    total : int
-        Jobs that will be run.
     """
 
-    def __init__(self, console: Console, total: int) -> None:
-        self.console, self.total, self.count = console, total, 0
+    def __init__(self, console: Console) -> None:
+        self.console, self.total, self.count = console, 0, 0
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -44,7 +42,7 @@ class Live:
             console=console,
             disable=not console.is_terminal,
         )
-        self.whole = self.progress.add_task("all reports", total=total, of="reports")
+        self.whole = self.progress.add_task("all reports", total=None, of="reports")
         self.lines: dict[str, TaskID] = {}
 
     def __enter__(self) -> Live:
@@ -55,6 +53,11 @@ class Live:
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.progress.stop()
+
+    def begin(self, total: int) -> None:
+        """Show how many jobs there are to do."""
+        self.total = total
+        self.progress.update(self.whole, total=total)
 
     def cell(self, job: Job, k: int, n: int) -> None:
         """Show that a job has reached cell `k` of `n`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import threading
@@ -19,6 +20,9 @@ from evidence.run.perform import Outcome, Task, perform
 
 class Report(Protocol):
     """What the runner tells whoever shows its progress."""
+
+    def begin(self, total: int) -> None:
+        """Take note of how many jobs there are to do."""
 
     def cell(self, job: Job, k: int, n: int) -> None:
         """Take note that a job has reached cell `k` of `n`."""
@@ -77,18 +81,18 @@ def run(
             report.note(
                 f"another runner is at work in {project.runs}; what it finishes first is kept"
             )
-        waiting = []
+        waiting, damaged = [], []
         for job in jobs:
             try:
                 kept = not fresh and ledger.done(job.folder(project.runs))
             except EvidenceError as fault:
-                outcomes[job.key] = Outcome(job=job, state="failed", error=str(fault))
-                report.ended(outcomes[job.key])
+                damaged.append(Outcome(job=job, state="failed", error=str(fault)))
                 continue
             if kept:
                 outcomes[job.key] = Outcome(job=job, state="kept")
             else:
                 waiting.append(job)
+        report.begin(len(waiting) + len(damaged))
         if waiting and not executor and not forks.available():
             report.note("each report takes seconds longer to start here: only Linux can fork them")
         provenance = _provenance(project) if waiting else {}
@@ -103,7 +107,7 @@ def run(
             for job in waiting
         ]
         ended = _elsewhere(tasks, executor) if executor else _here(tasks, report, workers)
-        for outcome in ended:
+        for outcome in itertools.chain(damaged, ended):
             outcomes[outcome.job.key] = outcome
             if outcome.state != "stopped":
                 report.ended(outcome)
