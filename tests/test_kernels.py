@@ -139,6 +139,42 @@ def test_forked_kernel_opens_no_port(tmp_path):
     assert not [link for link in links if link.strip("socket:[]") in inodes]
 
 
+def test_forked_kernel_shares_no_descriptor_with_the_server(tmp_path):
+    async def open_in_both():
+        kernel = manager("evidence", tmp_path)
+        await kernel.start_kernel()
+        pid = kernel.provisioner.pid
+        server = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        links = [
+            {str(p.readlink()) for p in Path(f"/proc/{each}/fd").iterdir() if int(p.name) > 2}
+            for each in (pid, server)
+        ]
+        await kernel.shutdown_kernel(now=True)
+        return links
+
+    forked, server = asyncio.run(open_in_both())
+    shared = {link for link in forked & server if link.startswith(("socket:", "pipe:"))}
+    assert len(shared) == 1  # the line to whoever asked: the server says the end on it
+
+
+def test_forked_kernel_computes_in_one_thread(tmp_path):
+    probe = [
+        "import os, numpy as np\nbefore = len(os.listdir('/proc/self/task'))\n"
+        "x = np.ones((1500, 1500)) @ np.ones((1500, 1500))\n"
+        "len(os.listdir('/proc/self/task')) - before"
+    ]
+    ((_, said),) = asyncio.run(answers("evidence", tmp_path / "k", probe))
+    assert json.loads(said)[0][1]["data"]["text/plain"] == "0"
+
+
+def test_importing_papermill_compiles_no_grammar():
+    code = (
+        "import sys, evidence.run, papermill; assert sys.modules['rfc3987_syntax'] is None; "
+        "assert 'lark' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_kernel_interrupts_restarts_and_ends_at_once(tmp_path):
     async def journey():
         kernel = manager("evidence", tmp_path)

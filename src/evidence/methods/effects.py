@@ -215,7 +215,7 @@ def row(
     nan = math.nan
     es, low, high = (size.estimate, size.ci_lower, size.ci_upper) if size else (nan, nan, nan)
     said = verdict(shown.ci_lower, shown.ci_upper, smallest_worthwhile)
-    notes = [*estimate.caveats, *caveats]
+    notes = [note.removesuffix(".") for note in (*estimate.caveats, *caveats)]
     if isinstance(strength, Strength):
         notes += strength.reasons
     if n_pupils is None and estimate.estimand != "att":

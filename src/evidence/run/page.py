@@ -15,16 +15,26 @@ from evidence.release.markdown import code, render
 from evidence.show import tables
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-_STYLE = (
-    "body { max-width: 62rem; margin: 0 auto; padding: 1.5rem } summary { cursor: pointer } "
-    "pre, .out { overflow-x: auto }"
-)
+_STYLE = """
+body { max-width: 62rem; margin: 0 auto; padding: 1.5rem; font: 1rem/1.5 Arial, sans-serif }
+summary { cursor: pointer; color: #555; font-size: .9rem } pre, .out { overflow-x: auto }
+figure { margin: 1rem 0 } table { border-collapse: collapse } td, th { padding: .2rem .6rem }
+img { max-width: 100% }
+"""
 
 
 def write_page(notebook: Path, title: str) -> None:
     """Write `report.html` beside a notebook that ran."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    body = "".join(_cell(number, cell) for number, cell in enumerate(cells, start=1))
+    body, folded = [], []
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        shown = "".join(map(_output, cell.get("outputs", ())))
+        if cell["cell_type"] == "code":
+            folded.append(source)
+        if shown or cell["cell_type"] == "markdown":  # code that shows nothing waits for company
+            body += [_code(folded), shown or render(source, top=1)]
+            folded = []
+    body = "".join([*body, _code(folded)])
     title = html.escape(title)
     (notebook.parent / "report.html").write_text(
         f'<!DOCTYPE html>\n<html lang="en-GB"><head><meta charset="utf-8">'
@@ -37,13 +47,9 @@ def write_page(notebook: Path, title: str) -> None:
     )
 
 
-def _cell(number: int, cell: dict[str, Any]) -> str:
-    source = "".join(cell["source"])
-    if cell["cell_type"] == "markdown":
-        return render(source, top=1)
-    name = f"Code of cell {number}"
-    shown = "".join(_output(output) for output in cell.get("outputs", ()))
-    return f"<details><summary>{name}</summary>{code(source, name)}</details>{shown}"
+def _code(sources: list[str]) -> str:
+    text = "\n\n".join(sources)
+    return f"<details><summary>Code</summary>{code(text, 'Code')}</details>" if text else ""
 
 
 def _output(output: dict[str, Any]) -> str:
