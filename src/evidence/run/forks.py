@@ -26,11 +26,15 @@ from evidence.errors import EvidenceError
 
 PRELOAD = "evidence.run.preload"  # imports what reports use
 PLACE = "EVIDENCE_FORK_SERVER"  # where a server listens that children of it can ask
-_ONE_THREAD = {  # a thread that runs at the time of the fork would be missing in the child
+_ENVIRONMENT = {
+    # A thread that runs at the time of the fork would be missing in the child.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    # Reports are short-lived and many: memory given back matters more than speed of taking it.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "1",
 }
 
 
@@ -63,7 +67,7 @@ class Server:
                 stdin=subprocess.PIPE,  # never written to: it ends when the owner does
                 stdout=subprocess.DEVNULL,
                 pass_fds=[listener.fileno()],
-                env={**os.environ, **_ONE_THREAD, PLACE: self.place},
+                env={**os.environ, **_ENVIRONMENT, PLACE: self.place},
                 start_new_session=True,  # Ctrl-C is the owner's to deal with
             )
 
