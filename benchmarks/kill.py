@@ -25,6 +25,7 @@ from pathlib import Path
 CELLS = [
     ("cohort = ''\ndata = ''\nout = ''\nrun_id = ''\n", ["parameters"]),
     ("import time, numpy as np, pandas as pd\nrng = np.random.default_rng(int(cohort[1:]))", []),
+    ("import os, subprocess\nos.mkdir('once')\nsubprocess.Popen(['sleep', '9'])", []),
     ("time.sleep(0.2)\ndrawn = rng.normal(size=20_000)\nprint(drawn.tolist())", []),
     ("pd.DataFrame({'drawn': drawn}).to_parquet('effects.parquet')\ntime.sleep(0.2)", []),
     ("print(drawn.sum())", []),
@@ -67,12 +68,13 @@ def project(place: Path, jobs: int) -> list[str]:
     return [f"--{option}={place / name}" for option, name in names.items()]
 
 
-def start(options: list[str]) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "evidence.cli", "run", "--workers=2", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def start(options: list[str], log: Path) -> subprocess.Popen:
+    with log.open("ab") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "evidence.cli", "run", "--workers=2", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
 
 
 def below(pid: int) -> list[int]:
@@ -130,9 +132,9 @@ def main() -> None:
     given = parser.parse_args()
     chance = random.Random(given.seed)
     with tempfile.TemporaryDirectory(prefix="kill-") as name:
-        options = project(Path(name, "whole"), given.jobs)
+        options, log = project(Path(name, "whole"), given.jobs), Path(name, "log")
         began = time.monotonic()
-        assert start(options).wait() == 0
+        assert start(options, log).wait() == 0
         whole = hashes(Path(name, "whole/runs"))
         unkilled = time.monotonic() - began
 
@@ -147,7 +149,8 @@ def main() -> None:
                 if runner is not None and runner.returncode == 0 and not moments:
                     break
                 again = runner is not None and runner.returncode == 0  # before the last kill
-                runner, starts = start([*options, *(["--fresh"] if again else [])]), starts + 1
+                fresh = ["--fresh"] if again else []
+                runner, starts = start([*options, *fresh], log), starts + 1
             if not moments:
                 runner.wait()
                 continue
@@ -175,6 +178,7 @@ def main() -> None:
         left = [pid for pid in seen if running(pid)]
         runs = Path(name, "killed/runs")
         found = hashes(runs)
+        crashes = log.read_text().count("Traceback")
         drafts = [p for p in runs.glob("*/*/.*") if p.is_dir()]
 
     said = ", ".join(f"{count} {kind}" for kind, count in sorted(killed.items()))
@@ -186,6 +190,7 @@ def main() -> None:
         "different from the unkilled run": (sum(found[c] != whole[c] for c in found), 0),
         "half-written folders": (len(drafts), 0),
         "processes alive after 10 s": (len(left), 0),
+        "tracebacks": (crashes, 0),
         "kills": (sum(killed.values()), given.kills),
     }
     for what, (got, wanted) in promises.items():

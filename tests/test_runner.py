@@ -5,10 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
+import nbformat
 import pytest
 from test_jobs import notebook
 from test_register import GOOD
@@ -36,6 +39,11 @@ FAULTS = {
     "eats": "raise MemoryError",
     "removes": "import shutil; shutil.rmtree(os.getcwd())",
     "fills": "raise OSError(28, 'No space left on device')",
+    "raises": "raise ValueError('x' * 40_000_000)",
+    "displays": "from IPython.display import display\n"
+    "    [display({'application/json': {'a': 'x' * 2_000_000}}, raw=True) for _ in range(20)]",
+    "links": "os.symlink('/etc/hostname', 'hostname')",
+    "moves": "here, there = os.getcwd(), data + '/moved'; os.rename(here, there); os.symlink(there, here)",
     "silent": "",
 }
 
@@ -56,9 +64,9 @@ class Silent:
     def note(self, line):
         self.notes.append(line)
 
-    def reached(self, label, k, seconds=60):
-        until = time.monotonic() + seconds
-        while (label, k, 5) not in self.cells:
+    def reached(self, label, k, of=5):
+        until = time.monotonic() + 60
+        while (label, k, of) not in self.cells:
             assert time.monotonic() < until
             time.sleep(0.02)
 
@@ -122,6 +130,10 @@ def test_run_failures_are_named_and_do_not_stop_the_others(project):
         "leaves": "ended itself (sys.exit); a report runs to its last cell",
         "floods": "wrote more than 32 MB of output",
         "shouts": "wrote more than 32 MB of output",
+        "raises": "wrote more than 32 MB of output",
+        "displays": "wrote more than 32 MB of output",
+        "links": "its file hostname is a link; write the file itself",
+        "moves": "its run folder was replaced while it ran",
         "eats": "ran out of memory",
         "removes": "its run folder was deleted while it ran",
         "fills": "no space left on the disk",
@@ -243,6 +255,86 @@ def test_run_killed_fork_server_costs_no_job(project):
     assert not alive(forked)
 
 
+def test_run_tries_again_in_a_clean_folder(project):
+    path = project.notebooks / "impact.ipynb"
+    cells = ["import os, time", "os.mkdir('figures')", "time.sleep(2)", PROPOSE]
+    source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\n'
+    path.write_text(json.dumps(notebook(source, more=cells)))
+    jobs = jobs_of(project, "one")
+    report, ends = Silent(), []
+    thread = threading.Thread(target=lambda: ends.extend(run(jobs, project, report)))
+    thread.start()
+    report.reached("lamp/one", 5, of=6)
+    os.kill(server_of(os.getpid()), signal.SIGKILL)
+    thread.join()
+    assert [o.error for o in ends] == [""]
+
+
+def test_run_one_that_kills_its_server_fails_no_other(project):
+    path = project.notebooks / "impact.ipynb"
+    cells = [
+        "import os, time, signal",
+        "time.sleep(1)\nif cohort == 'evil': os.kill(os.getppid(), signal.SIGKILL)",
+        f"time.sleep(1)\n{PROPOSE}",
+    ]
+    source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\n'
+    path.write_text(json.dumps(notebook(source, more=cells)))
+    ends = run(jobs_of(project, "evil", "good"), project, Silent(), workers=2)
+    assert [o.error for o in ends] == ["its process ran out of memory or was killed", ""]
+
+
+def test_run_that_cannot_fork_stops_what_it_runs(project, monkeypatch):
+    monkeypatch.setattr(forks, "available", lambda: False)
+    jobs = jobs_of(project, "sleeps", "two")
+    report = Silent()
+
+    def interrupt(job, k, n):
+        if k == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    report.cell = interrupt
+    began = time.monotonic()
+    ends = run(jobs, project, report, workers=1)
+    assert [o.state for o in ends] == ["stopped", "stopped"]
+    assert time.monotonic() - began < 40
+    assert report.notes == [
+        "each report takes seconds longer to start here: only Linux can fork them"
+    ]
+    nothing_half_written(project.runs)
+
+
+def test_interrupt_while_progress_is_shown_stops_the_rest(project):
+    report = Silent()
+
+    def ended(outcome):
+        raise KeyboardInterrupt
+
+    report.ended = ended
+    ends = run(jobs_of(project, "one", "two", "sleeps"), project, report, workers=1)
+    assert ends[0].state == "done"
+    assert ends[1].state in ("kept", "stopped")  # it may have ended before the interrupt came
+    assert ends[2].state == "stopped"
+
+
+def test_run_leaves_nothing_in_the_folder_for_temporary_files(project, tmp_path, monkeypatch):
+    deep = tmp_path / ("a" * 60) / ("b" * 60)  # longer than the name of a socket may be
+    deep.mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(deep))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    forks.close()
+    before = {*Path("/tmp").glob("evidence-*")}
+    ends = run(jobs_of(project, "one", "dies"), project, Silent())
+    assert [o.state for o in ends] == ["done", "failed"]
+    forks.close()
+    assert not [*deep.iterdir()]
+    after = {p for p in Path("/tmp").glob("evidence-*") if not alive(owners(p))}
+    assert after <= before
+
+
+def owners(folder):
+    return processes("evidence.run.forkserver") if folder.exists() else []
+
+
 def test_run_unwritable_folder_is_one_line(project, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
@@ -290,6 +382,8 @@ def test_run_damaged_record_is_one_line_and_fresh_mends_it(project):
     ends = run(jobs, project, Silent())
     assert [o.state for o in ends] == ["failed", "kept"]
     assert ends[0].error == f"{record} is damaged; evidence run --fresh makes it again"
+    record.write_text('{"run_id": null}')
+    assert run(jobs, project, Silent())[0].state == "failed"
     record.unlink()
     assert run(jobs, project, Silent())[0].state == "failed"  # something else stands there
     run(jobs[:1], project, Silent(), fresh=True)
@@ -352,30 +446,56 @@ def test_ledger_gives_back_what_a_killed_runner_was_replacing(tmp_path):
         assert [p.name for p in final.parent.iterdir()] == [final.name]
 
 
-def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch):
-    canary = "s3cret-c@n\u00e1ry"
+SECRETS = {
+    "plain": "s3cret-c@n\u00e1ry",
+    "lines": "-----BEGIN KEY-----\nabcdefgh/ijklmnop\nqrstuvwx+yzABCDE\n-----END KEY-----",
+    "quotes": "a'b\"c&d<e>f\\g h",
+    "a word of the format": "stream_outputs_text",
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
+    canary = SECRETS[name]
     path = project.notebooks / "impact.ipynb"
     source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\nkey = ""\n'
     cells = [
-        "import evidence as ev\nvalue = ev.secret(key)\nprint(len(value), value)",
-        "if cohort == 'fails': raise RuntimeError(value)",
+        "import evidence as ev, html, urllib.parse, base64, json\nvalue = ev.secret(key)\n"
+        "other = ev.secret('env:EVIDENCE_OTHER')",
+        "print(len(value), value, other)\nprint(repr(value), html.escape(value))\n"
+        "print(json.dumps(value))",
+        "print(urllib.parse.quote(value), base64.b64encode(value.encode()))\nvalue",
+        "if cohort == 'fails': raise RuntimeError(value)\n"
+        "if cohort == 'writes': open('log.txt', 'w').write(value)",
         PROPOSE,
     ]
     path.write_text(json.dumps(notebook(source, more=cells)))
-    jobs = jobs_of(project, "one", "fails", more='parameters = { key = "env:EVIDENCE_CANARY" }\n')
-    (first, _) = run(jobs, project, Silent())
+    more = 'parameters = { key = "env:EVIDENCE_CANARY" }\n'
+    jobs = jobs_of(project, "one", "fails", "writes", more=more)
+    (first, *_) = run(jobs, project, Silent())
     assert first.error == "environment variable EVIDENCE_CANARY is not set; set it and run"
+    monkeypatch.setenv("EVIDENCE_CANARY", "short")
+    (first, *_) = run(jobs, project, Silent())
+    assert "EVIDENCE_CANARY is too short to be kept secret; 8 characters" in first.error
     monkeypatch.setenv("EVIDENCE_CANARY", canary)
+    monkeypatch.setenv("EVIDENCE_OTHER", "another secret")
     forks.close()  # as a new process would: the server has the environment of its start
     ends = run(jobs, project, Silent())
-    assert [o.state for o in ends] == ["done", "failed"]
+    assert [o.error for o in ends] == [
+        "",
+        "RuntimeError, told in the notebook",
+        "its file log.txt holds the secret EVIDENCE_CANARY; write results only",
+    ]
+    (project.runs / ".failed/lamp/writes/log.txt").unlink()  # the notebook's own doing
     saved = (jobs[0].folder(project.runs) / "notebook.ipynb").read_text()
     assert f"{len(canary)} [EVIDENCE_CANARY]" in saved
+    nbformat.validate(nbformat.reads(saved, as_version=4))
     for file in project.data.rglob("*"):
         if file.is_file():
-            content = file.read_bytes()
-            assert canary.encode() not in content, file
-            assert json.dumps(canary)[1:-1].encode() not in content, file
+            content = file.read_text()
+            for part in (*canary.splitlines(), "another secret"):
+                for written in (part, repr(part)[1:-1], json.dumps(part)[1:-1], quote(part)):
+                    assert written not in content, (file, written)
 
 
 def test_interrupt_finishes_tidily(project, tmp_path):

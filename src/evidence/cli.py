@@ -89,7 +89,17 @@ def run(
     project = _project(register, data, notebooks, runs)
     jobs = _chosen(project, only or [], key)
     console = Console(highlight=False, soft_wrap=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidily, as Ctrl-C does
+
+    def stop(*_: object) -> None:
+        for name in names:  # once is enough: the rest would only break the tidying
+            signal.signal(name, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    names = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        names.append(signal.SIGHUP)  # unless under nohup
+    for name in names:
+        signal.signal(name, stop)
     if cluster:
         from evidence.run.cluster import connect
 

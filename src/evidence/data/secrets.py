@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import os
+import re
+from urllib.parse import quote, quote_plus
 
 from evidence.errors import EvidenceError
+
+REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+IN_TEXT = re.compile(r"\benv:([A-Za-z_][A-Za-z0-9_]*)")
+SHORTEST = 8  # characters; anything shorter stands in ordinary text by chance
 
 
 def secret(reference: str) -> str:
@@ -20,9 +29,23 @@ def secret(reference: str) -> str:
     EvidenceError
         It is no such reference, or the variable is not set.
     """
-    kind, _, name = reference.partition(":")
-    if kind != "env" or not name:
+    if not REFERENCE.fullmatch(reference):
         raise EvidenceError("a secret is given as env:NAME, never as it is")
+    name = reference.removeprefix("env:")
     if name not in os.environ:
         raise EvidenceError(f"environment variable {name} is not set; set it and run again")
     return os.environ[name]
+
+
+def spellings(value: str) -> list[str]:
+    """Return how a secret may be written in a file, the longest first; its lines one by one too."""
+    found = set()
+    for part in (value, *value.splitlines()):
+        if len(part) < SHORTEST:
+            continue
+        escaped = html.escape(part)
+        found |= {part, repr(part)[1:-1], escaped, escaped.replace("&#x27;", "&#39;")}
+        found |= {json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]}
+        found |= {quote(part), quote(part, safe=""), quote_plus(part)}
+        found.add(base64.b64encode(part.encode()).decode())
+    return sorted(found, key=len, reverse=True)

@@ -6,12 +6,15 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 from evidence.errors import EvidenceError
 from evidence.run import forks
 
+TOO_LONG = "took too long"
 KILLED = "ran out of memory or was killed"
 
 
@@ -28,6 +31,7 @@ class Spawned:
             text=True,
             encoding="utf-8",
         )
+        _spawned.add(self)
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()  # and kept open: its end is ours
@@ -38,7 +42,7 @@ class Spawned:
             yield json.loads(line)
 
     def kill(self) -> None:
-        """Kill the process."""
+        """Kill the process; its kernel watches it and ends too."""
         self._process.kill()
 
     def __enter__(self) -> Spawned:
@@ -51,15 +55,46 @@ class Spawned:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process.stdout.close()
 
 
-def start(request: dict[str, Any]) -> forks.Child | Spawned:
-    """Start a process that executes a job."""
+_spawned: weakref.WeakSet[Spawned] = weakref.WeakSet()
+
+
+@contextlib.contextmanager
+def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[forks.Child | Spawned]:
+    """Start a process that executes a job; it ends with the block.
+
+    Parameters
+    ----------
+    request : dict
+        As `worker.execute` takes it.
+    alone : bool
+        Whether to fork it from a server of its own: one that kills its server kills no other.
+    """
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context(_start(request, stack, alone))
+
+
+def _start(
+    request: dict[str, Any], stack: contextlib.ExitStack, alone: bool
+) -> forks.Child | Spawned:
     if forks.available():
-        for last in (False, True):  # a server that was just killed is replaced
+        for last in (False, True):
             try:
-                return forks.Child(forks.place(), "job", request)
-            except EvidenceError as error:
+                if alone:
+                    server = forks.Server()
+                    stack.callback(server.close)
+                return forks.Child(server.place if alone else forks.place(), "job", request)
+            except (EvidenceError, OSError) as error:
                 if last:
                     forks.say_once(f"reports start slowly: {error}")
+                time.sleep(0.2)  # a server that was just killed is replaced
     return Spawned(request)
+
+
+def stop_all() -> None:
+    """Kill every job's process that this one has started."""
+    forks.close()
+    for process in list(_spawned):
+        process.kill()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import logging
 import os
 import select
 import shutil
@@ -17,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 from evidence.errors import EvidenceError
 
 PRELOAD = "evidence.run.preload"  # imports what reports use
+_PATIENCE = 60  # seconds for the server to be ready and fork
 PLACE = "EVIDENCE_FORK_SERVER"  # where a server listens that children of it can ask
 _ENVIRONMENT = {
     # A thread that runs at the time of the fork would be missing in the child.
@@ -48,7 +49,9 @@ class Server:
     """
 
     def __init__(self, preload: str = PRELOAD) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="evidence-"))
+        # The name of a Unix socket has room for 107 characters, and kernels have theirs below.
+        short = "/tmp" if len(tempfile.gettempdir()) > 40 else None
+        self.folder = Path(tempfile.mkdtemp(prefix="evidence-", dir=short))
         self.place = str(self.folder / "fork")
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.place)  # from here on requests queue, and need not wait to be made
@@ -109,9 +112,11 @@ class Child:
         self._line = socket.socket(socket.AF_UNIX)
         self._lines = self._line.makefile("r", encoding="utf-8")
         try:
+            self._line.settimeout(_PATIENCE)
             self._line.connect(place)
             self._line.sendall(json.dumps({"target": target, **request}).encode() + b"\n")
             said = json.loads(self._lines.readline() or "{}")
+            self._line.settimeout(None)
         except OSError:
             said = {}
         if "pid" not in said:
@@ -157,13 +162,13 @@ class Child:
                 pass
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, if the process is still there."""
+        """Send the process a signal, if it is still there."""
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Kill the process and its children."""
+        """Kill the process; the server kills what it started."""
         self.send_signal(signal.SIGKILL)
 
     def terminate(self) -> None:
@@ -198,7 +203,7 @@ def say_once(what: str) -> None:
     """Warn of what only costs time, the first time that it does."""
     if what not in _said:
         _said.add(what)
-        warnings.warn(what, stacklevel=3)
+        logging.getLogger("evidence").warning(what)
 
 
 _own: dict[str, Server] = {}
@@ -216,17 +221,19 @@ def place(preload: str = "") -> str:
     if not preload and PLACE in os.environ:
         return os.environ[PLACE]
     with _lock:
-        if not _own:
-            atexit.register(close)
         server = _own.get(preload)
         if server and server.process.poll() is not None:
             server.close()
             server = None
         if server is None:
-            server = _own[preload] = Server(preload or PRELOAD)
+            try:
+                server = _own[preload] = Server(preload or PRELOAD)
+            except OSError as error:
+                raise EvidenceError(f"the fork server cannot start: {error}") from None
     return server.place
 
 
+@atexit.register
 def close() -> None:
     """End the servers of this process, and all that they forked."""
     with _lock:

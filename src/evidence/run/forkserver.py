@@ -7,8 +7,9 @@ writes.
 A request is one line of JSON on a Unix socket in a folder that its owner alone can read. Until the
 process that was asked for ends, the line stays open: the server says the process's id first and its
 exit status last, and what is between the process says itself. Whoever hangs up wants it gone: the
-server kills it with all its children. When the owner dies the server goes, when the server dies
-all its children go; nothing is left behind.
+server kills it with all that it started, daemons too. When the owner dies the server goes and takes
+all with it. If the server itself is killed, all that it forked dies at once; only what a notebook
+had started on its own account then lives on.
 
 Linux only: elsewhere forking a process that has imported numerical libraries is not safe.
 """
@@ -28,13 +29,15 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 from evidence.run.forks import PLACE
 
+_PDEATHSIG, _CHILD_SUBREAPER = 1, 36  # of prctl(2)
 _TARGETS = {"kernel": "evidence.run.kernels:become", "job": "evidence.run.worker:become"}
 
 
@@ -45,6 +48,7 @@ def main() -> None:
     builtins.get_ipython = lambda: SimpleNamespace(kernel=None, config={})
     importlib.import_module(sys.argv[2])
     del builtins.get_ipython
+    ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1)  # what orphans leave becomes a child of ours
     gc.collect()
     gc.freeze()  # else the children's collector would write to, and so copy, all shared memory
     _serve(listener)
@@ -57,70 +61,84 @@ def _serve(listener: socket.socket) -> None:
     children: dict[int, tuple[int, socket.socket]] = {}  # handle of a process to its id and line
     while True:
         for key, _ in ready.select():
+            if ready.get_map().get(key.fd) is not key:
+                continue  # an earlier event of this round has dealt with it
             if key.fileobj == 0:  # the owner is gone
                 for pid, _ in children.values():
                     _kill(pid)
                     os.waitpid(pid, 0)
+                _kill_strays(set())
                 shutil.rmtree(Path(os.environ[PLACE]).parent, ignore_errors=True)
                 return
             if key.fileobj is listener:
-                line, _ = listener.accept()
-                if pid := _answer(line):
-                    handle = os.pidfd_open(pid)
-                    children[handle] = pid, line
-                    ready.register(handle, selectors.EVENT_READ)
-                    ready.register(line, selectors.EVENT_READ, pid)
-            elif key.data:  # whoever asked for it has hung up
-                _kill(key.data)
-                ready.unregister(key.fileobj)
+                _accept(listener, ready, children)
             elif key.fd in children:
                 pid, line = children.pop(key.fd)
                 ready.unregister(key.fd)
                 os.close(key.fd)
-                _kill(pid)  # and what it had started itself
+                _kill(pid)  # its group: what it had started itself
                 _, status = os.waitpid(pid, 0)
+                _kill_strays({pid for pid, _ in children.values()})
                 with contextlib.suppress(KeyError):
                     ready.unregister(line)
                 with contextlib.suppress(OSError):
                     _say(line, {"exit": os.waitstatus_to_exitcode(status)})
                 line.close()
+            else:  # whoever asked for it has hung up; its end will be an event of its own
+                _kill(key.data)
+                ready.unregister(key.fileobj)
 
 
-def _answer(line: socket.socket) -> int:
-    """Fork what is asked for and return its process id; nought where that cannot be."""
-    line.settimeout(5)
+def _accept(
+    listener: socket.socket,
+    ready: selectors.BaseSelector,
+    children: dict[int, tuple[int, socket.socket]],
+) -> None:
+    """Fork what is asked for; say why where that cannot be, and go on."""
     try:
+        line, _ = listener.accept()
+    except OSError:  # no descriptor is left: later there will be
+        time.sleep(0.05)
+        return
+    try:
+        line.settimeout(1)
         with line.makefile("r", encoding="utf-8") as lines:
             request = json.loads(lines.readline())
         running = len([*Path("/proc/self/task").iterdir()])
         if running > 1:
-            _say(line, {"refused": f"the fork server runs {running} threads and must not fork"})
-            line.close()
-            return 0
-    except (OSError, ValueError):
+            raise OSError(f"it runs {running} threads and must not fork")
+        line.settimeout(None)
+        server = os.getpid()
+        pid = os.fork()
+        if not pid:
+            _become(server, line, request)
+        handle = os.pidfd_open(pid)
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError):
+            _say(line, {"refused": f"the fork server cannot fork: {error}"})
         line.close()
-        return 0
-    line.settimeout(None)
-    server = os.getpid()
-    pid = os.fork()
-    if not pid:
-        try:
-            _leave(server, line, request)
-            module, _, name = _TARGETS[request["target"]].partition(":")
-            getattr(importlib.import_module(module), name)(line, request)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    with contextlib.suppress(OSError):
-        _say(line, {"pid": pid})
-    return pid
+        return
+    children[handle] = pid, line
+    ready.register(handle, selectors.EVENT_READ)
+    ready.register(line, selectors.EVENT_READ, pid)
+
+
+def _become(server: int, line: socket.socket, request: dict[str, Any]) -> NoReturn:
+    try:
+        _leave(server, line, request)
+        _say(line, {"pid": os.getpid()})
+        module, _, name = _TARGETS[request["target"]].partition(":")
+        getattr(importlib.import_module(module), name)(line, request)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 def _leave(server: int, line: socket.socket, request: dict[str, Any]) -> None:
     """Become a process of its own: session, signals, files, environment, randomness."""
     os.setsid()
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: die with the server
+    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)  # die with the server
     if os.getppid() != server:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -131,9 +149,29 @@ def _leave(server: int, line: socket.socket, request: dict[str, Any]) -> None:
     if "env" in request:
         os.environ.clear()
         os.environ.update(request["env"])
+    time.tzset()
     os.chdir(request.get("cwd") or ".")
+    with contextlib.suppress(OSError):  # if memory runs out, a report goes and not the server
+        Path("/proc/self/oom_score_adj").write_text("500")
     if numpy := sys.modules.get("numpy"):  # Python's own generator reseeds itself
         numpy.random.seed()
+
+
+def _kill_strays(ours: set[int]) -> None:
+    """Kill what ended processes had started and left, in whatever session: it is ours now."""
+    while strays := _children() - ours:
+        for pid in strays:
+            _kill(pid)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _children() -> set[int]:
+    with contextlib.suppress(OSError):  # a kernel that does not list them has none for us
+        return {
+            int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        }
+    return set()
 
 
 def _kill(pid: int) -> None:

@@ -269,12 +269,22 @@ def _parameters(programme: Programme, cohort: Cohort, declared: dict) -> dict[st
                 )
             if spec.mark != "default":
                 parameters[name] = type(spec.default)()
+        elif not _json(parameters[name]):
+            raise EvidenceError(f"parameter {name!r}: write dates and times as text, in quotes")
         elif not _same_type(parameters[name], spec.default):
             raise EvidenceError(
                 f"parameter {name!r} must be {type(spec.default).__name__} "
                 f"(as in {spec.default!r}), not {parameters[name]!r}"
             )
     return parameters
+
+
+def _json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:  # TOML has dates of its own
+        return False
+    return True
 
 
 def _same_type(value: Any, default: Any) -> bool:

@@ -14,12 +14,16 @@ import os
 import re
 import shutil
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from evidence.data.secrets import spellings
 from evidence.errors import EvidenceError
 
 try:
@@ -29,7 +33,7 @@ except ImportError:  # Windows
 
 _PROPOSALS = ("effects.parquet", "indicators.parquet")
 _DRAFT = re.compile(r"\.(?P<run>[^-]+)-(?P<pid>\d+)-(?P<host>.+)-\w+?(?P<old>\.old)?$")
-_PROGRESS = "progress.json"
+_PROGRESS = ".progress"  # folder of who is how far
 _DAY = 86_400
 
 
@@ -49,17 +53,33 @@ class Draft:
         self.folder = Path(tempfile.mkdtemp(prefix=prefix, dir=final.parent))
         self.folder.chmod(0o755)
         self.began = time.time()
+        self._inode = self.folder.stat().st_ino
+        # Not in the draft: that is the notebook's, which may have a file of any name.
+        self._progress = final.parent.parent.parent / _PROGRESS / f"{self.folder.name}.json"
 
     def reach(self, cell: int, of: int) -> None:
         """Note how far the notebook is, for `evidence status`."""
-        with contextlib.suppress(OSError):  # a notebook may have deleted its folder
-            (self.folder / _PROGRESS).write_text(
-                json.dumps({"cell": cell, "of": of, "began": self.began}), encoding="utf-8"
-            )
+        with contextlib.suppress(OSError):  # it is a courtesy
+            self._progress.parent.mkdir(exist_ok=True)
+            new = self._progress.with_suffix(".new")
+            new.write_text(json.dumps({"cell": cell, "of": of, "began": self.began}))
+            new.replace(self._progress)
 
     def proposes(self) -> bool:
         """Whether the notebook has proposed anything for release."""
         return any((self.folder / name).exists() for name in _PROPOSALS)
+
+    def holding(self, secrets: dict[str, str]) -> tuple[str, str] | None:
+        """Return the first file that holds one of the secrets, by name, and that name."""
+        for path in self._files() if secrets else ():
+            content = path.read_bytes()
+            for name, value in secrets.items():
+                if any(written.encode() in content for written in spellings(value)):
+                    return path.name, name
+        return None
+
+    def _files(self) -> list[Path]:
+        return [p for p in self.folder.rglob("*") if p.is_file() and not p.is_symlink()]
 
     def publish(self, record: dict[str, Any], *, replace: bool) -> bool:
         """Make the draft the run folder; say whether it was the first to finish.
@@ -71,10 +91,17 @@ class Draft:
         replace : bool
             Whether to take the place of a folder that is there (`--fresh`).
         """
-        (self.folder / _PROGRESS).unlink(missing_ok=True)
+        there = self.folder.lstat()
+        if there.st_ino != self._inode or not stat.S_ISDIR(there.st_mode):
+            raise EvidenceError("its run folder was replaced while it ran")
+        for path in self.folder.rglob("*"):
+            if path.is_symlink():  # would show what lies elsewhere, and as it is later
+                raise EvidenceError(f"its file {path.name} is a link; write the file itself")
+        (self.folder / "run.json").unlink(missing_ok=True)
         (self.folder / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        for path in (*(p for p in self.folder.rglob("*") if p.is_file()), self.folder):
+        for path in (*self._files(), self.folder):
             _fsync(path)
+        self._progress.unlink(missing_ok=True)
         old = self.folder.with_name(f"{self.folder.name}.old")
         if replace:
             with contextlib.suppress(FileNotFoundError):
@@ -82,17 +109,19 @@ class Draft:
         try:
             self.folder.rename(self.final)
         except OSError as error:
+            if old.exists() and not self.final.exists():
+                old.rename(self.final)
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             self.discard()
             return False
         _fsync(self.final.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
         return True
 
     def set_aside(self, place: Path) -> Path | None:
         """Keep what there is of a failed notebook for the research lead; return it."""
-        (self.folder / _PROGRESS).unlink(missing_ok=True)
+        self._progress.unlink(missing_ok=True)
         shutil.rmtree(place, ignore_errors=True)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +133,8 @@ class Draft:
 
     def discard(self) -> None:
         """Remove it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._progress.unlink(missing_ok=True)
+        _remove(self.folder)
 
 
 def done(final: Path) -> bool:
@@ -116,22 +146,22 @@ def done(final: Path) -> bool:
         It stands, but somebody damaged its `run.json`.
     """
     try:
-        json.loads((final / "run.json").read_text(encoding="utf-8"))["run_id"]
+        record = json.loads((final / "run.json").read_text(encoding="utf-8"))
+        if record["run_id"] == final.name:
+            return True
     except FileNotFoundError:
         if not final.exists() or not any(final.iterdir()):
             return False
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    else:
-        return True
     raise EvidenceError(f"{final / 'run.json'} is damaged; evidence run --fresh makes it again")
 
 
 def at_work(runs: Path) -> dict[str, dict[str, Any]]:
     """Return by run id how far each job is that somebody is running now: cell, of, began."""
     found = {}
-    for path in runs.glob(f"*/*/.*/{_PROGRESS}"):
-        if (draft := _DRAFT.match(path.parent.name)) and not _stale(path.parent, draft):
+    for path in (runs / _PROGRESS).glob("*.json"):
+        if (draft := _DRAFT.match(path.stem)) and not _stale(path, draft):
             with contextlib.suppress(OSError, ValueError):
                 found[draft["run"]] = json.loads(path.read_text(encoding="utf-8"))
     return found
@@ -164,9 +194,11 @@ def open_ledger(runs: Path) -> Iterator[bool]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 alone = False
-        yield not alone
-    with contextlib.suppress(OSError):
-        _sweep(runs)  # what workers of a cluster left that were killed meanwhile
+        try:
+            yield not alone
+        finally:
+            with contextlib.suppress(OSError):
+                _sweep(runs)  # what workers of a cluster left that were killed meanwhile
 
 
 def _sweep(runs: Path) -> None:
@@ -175,27 +207,42 @@ def _sweep(runs: Path) -> None:
         draft = _DRAFT.match(path.name)
         if draft and _stale(path, draft):
             final = path.with_name(draft["run"])
-            if draft["old"] and not final.exists():
+            if draft["old"] and (not final.exists() or not any(final.iterdir())):
                 path.rename(final)
             else:
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
+    for path in (runs / _PROGRESS).glob("*.json"):
+        if (draft := _DRAFT.match(path.stem)) and _stale(path, draft):
+            path.unlink(missing_ok=True)
 
 
 def _stale(path: Path, draft: re.Match[str]) -> bool:
-    if draft["host"] != socket.gethostname():  # nothing can be known of a process elsewhere
-        with contextlib.suppress(OSError):
-            return time.time() - path.stat().st_mtime > _DAY
-        return False
+    """Whether whoever made a draft is gone; a process that began later only has its number."""
     try:
-        os.kill(int(draft["pid"]), 0)
-    except ProcessLookupError:
+        made = path.stat().st_mtime
+    except OSError:
         return True
-    except PermissionError:
+    if draft["host"] != socket.gethostname():  # nothing can be known of a process elsewhere
+        return time.time() - made > _DAY
+    try:
+        process = psutil.Process(int(draft["pid"]))
+        return process.create_time() > made + 2 or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
         return False
-    return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _fsync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # which Windows neither can nor need do
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

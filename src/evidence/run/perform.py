@@ -6,7 +6,6 @@ import contextlib
 import datetime
 import os
 import platform
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +14,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from evidence.data.secrets import IN_TEXT, REFERENCE, SHORTEST
 from evidence.errors import EvidenceError
 from evidence.run import child, ledger
+from evidence.run.child import TOO_LONG
 from evidence.run.jobs import Job, Project
 
 _VERSIONS = ("evidence", "papermill", "pandas", "numpy", "linearmodels")
-_SECRET = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+_KILLED = f"its process {child.KILLED}"
 _GRACE = 10  # seconds after its time before a job that does not stop by itself is killed
 
 
@@ -103,48 +104,57 @@ def perform(
     """
     job, began, started = task.job, time.monotonic(), _now()
     final = job.folder(task.project.runs)
-    error = cell = draft = peak = None
-    secrets = sorted({name for value in _strings(job.parameters) for name in _secret(value)})
+    attempt: dict[str, Any] = {"error": "", "cell": 0, "peak_mb": None}
+    draft = None
+
+    def ended(state: str, **more: Any) -> Outcome:
+        return Outcome(job=job, state=state, seconds=time.monotonic() - began, **more)
+
     try:
         if not task.fresh and ledger.done(final):  # another was quicker since the jobs were planned
             return Outcome(job=job, state="kept")
-        if missing := [name for name in secrets if name not in os.environ]:
-            raise EvidenceError(f"environment variable {missing[0]} is not set; set it and run")
-        draft = ledger.Draft(final)
-        result = _execute(task, draft, secrets, tell, stop)
-        error, cell, peak = result["error"], result["cell"], result["peak_mb"]
+        secrets = _secrets(job)
+        for alone in (False, True):  # again where the server was killed: not by this job, perhaps
+            draft = ledger.Draft(final)
+            left = task.timeout and max(task.timeout - (time.monotonic() - began), 0.1)
+            attempt = _execute(task, draft, secrets, left, tell, alone)
+            if not attempt.get("orphaned") or alone or (stop and stop.is_set()):
+                break
+            draft.discard()
+        error = attempt["error"]
         if not error and not draft.proposes():
             error = "every cell ran but nothing was proposed: end with ev.propose(out, …)"
+        if not error and (told := draft.holding({name: os.environ[name] for name in secrets})):
+            error = "its file {} holds the secret {}; write results only".format(*told)
         if not error:
             seconds = time.monotonic() - began
-            record = _record(task, started, seconds, peak)
+            record = _record(task, started, seconds, attempt["peak_mb"])
             first = draft.publish(record, replace=task.fresh)
-            state = "done" if first else "kept"
-            return Outcome(job=job, state=state, seconds=seconds, peak_mb=peak)
+            return ended("done" if first else "kept", peak_mb=attempt["peak_mb"])
     except EvidenceError as fault:
         error = str(fault)
     except OSError as fault:
         there = draft is None or draft.folder.exists()
-        error = f"its run folder could not be written ({fault.strerror})"
+        error = f"its run folder could not be written ({fault.strerror or fault})"
         error = error if there else "its run folder was deleted while it ran"
-    notebook = None
+    except Exception as fault:  # whatever it is, the other jobs go on
+        error = f"the runner failed ({type(fault).__name__})"
     if draft and stop and stop.is_set():
         draft.discard()
-        return Outcome(job=job, state="stopped")
+        return ended("stopped")
+    notebook = None
     if draft:
         notebook = draft.set_aside(task.project.runs / ".failed" / job.programme / job.cohort)
-    seconds = time.monotonic() - began
-    return Outcome(
-        job=job, state="failed", seconds=seconds, error=error, cell=cell or 0, notebook=notebook
-    )
+    return ended("failed", error=error, cell=attempt["cell"], notebook=notebook)
 
 
 def _execute(
     task: Task,
     draft: ledger.Draft,
     secrets: list[str],
+    left: float | None,
     tell: Callable[[int, int], None] | None,
-    stop: threading.Event | None,
+    alone: bool,
 ) -> dict[str, Any]:
     """Run the notebook in a process of its own; return how it ended."""
     job = task.job
@@ -155,26 +165,54 @@ def _execute(
         "title": f"{job.parameters.get('title') or job.programme}, {job.cohort}",
         "parameters": job.parameters | places,
         "secrets": secrets,
-        "timeout": task.timeout,
+        "timeout": left,
     }
-    for _ in range(2):  # again, where the fork server was killed: that is not the job's fault
-        cell = 0
-        with contextlib.ExitStack() as stack:
-            process = stack.enter_context(child.start(request))
-            if task.timeout:
-                watch = threading.Timer(task.timeout + _GRACE, process.kill)
-                watch.start()
-                stack.callback(watch.cancel)
-            for said in process.says():
-                if "error" in said:
-                    return said
-                cell = said["cell"]
-                draft.reach(cell, said["of"])
-                if tell:
-                    tell(cell, said["of"])
-        if not process.orphaned or (stop and stop.is_set()):
-            break
-    return {"error": f"its process {child.KILLED}", "cell": cell, "peak_mb": None}
+    cell, late = 0, threading.Event()
+    with child.start(request, alone=alone) as process, contextlib.ExitStack() as stack:
+        if left:
+
+            def give_up() -> None:
+                late.set()
+                process.kill()
+
+            watch = threading.Timer(left + _GRACE, give_up)
+            watch.daemon = True
+            watch.start()
+            stack.callback(watch.cancel)
+        for said in process.says():
+            if "error" in said:
+                if said["error"] == TOO_LONG:
+                    said["error"] = f"took longer than {task.timeout:g} s"
+                return said
+            cell = said["cell"]
+            draft.reach(cell, said["of"])
+            if tell:
+                tell(cell, said["of"])
+    error = f"took longer than {task.timeout:g} s" if late.is_set() else _KILLED
+    return {"error": error, "cell": cell, "peak_mb": None, "orphaned": process.orphaned}
+
+
+def _secrets(job: Job) -> list[str]:
+    """Return the environment variables that hold secrets of a job, all of them set and long enough.
+
+    Raises
+    ------
+    EvidenceError
+        One is not set, or is too short to be told from other text and taken out of it.
+    """
+    stated = {name for value in _strings(job.parameters) for name in _named(value)}
+    source = job.notebook.read_text(encoding="utf-8")  # a default may name one too
+    for name in sorted(stated):
+        if name not in os.environ:
+            raise EvidenceError(f"environment variable {name} is not set; set it and run")
+    found = sorted(stated | {name for name in IN_TEXT.findall(source) if name in os.environ})
+    for name in found:
+        if len(os.environ[name]) < SHORTEST:
+            raise EvidenceError(
+                f"environment variable {name} is too short to be kept secret; "
+                f"{SHORTEST} characters or more can be"
+            )
+    return found
 
 
 def _record(task: Task, started: str, seconds: float, peak: float | None) -> dict[str, Any]:
@@ -206,9 +244,8 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-def _secret(value: str) -> list[str]:
-    found = _SECRET.fullmatch(value)
-    return [found[1]] if found else []
+def _named(value: str) -> list[str]:
+    return IN_TEXT.findall(value) if REFERENCE.fullmatch(value) else []
 
 
 def _now() -> str:

@@ -20,6 +20,8 @@ from rich.table import Table
 from evidence.run.jobs import Job
 from evidence.run.perform import Outcome
 
+_ENDS = {"done": "done", "kept": "done by another runner"}
+
 
 class Live:
     """Shows a batch while it runs; use it as a context manager.
@@ -74,7 +76,8 @@ class Live:
         failed = outcome.state == "failed"
         self.console.print(
             f"[{self.count}/{self.total}] {outcome.job.label}: "
-            f"{'FAILED: ' + outcome.error if failed else 'done'} ({outcome.seconds:.1f} s)",
+            f"{'FAILED: ' + outcome.error if failed else _ENDS[outcome.state]} "
+            f"({outcome.seconds:.1f} s)",
             markup=False,
             highlight=False,
             style="bold red" if failed else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import subprocess
@@ -13,7 +14,7 @@ from typing import Protocol
 
 from evidence.errors import EvidenceError
 from evidence.release.log import person
-from evidence.run import forks, ledger
+from evidence.run import child, forks, ledger
 from evidence.run.jobs import Job, Project, sha256
 from evidence.run.perform import Outcome, Task, perform
 
@@ -66,8 +67,8 @@ def run(
     Returns
     -------
     list of Outcome
-        In the order of `jobs`. Interrupted, it kills what is running and returns with the rest
-        `stopped`.
+        In the order of `jobs`. Interrupted, it kills what is running on this machine (a cluster
+        ends what it has begun) and returns with the rest `stopped`.
 
     Raises
     ------
@@ -107,10 +108,14 @@ def run(
             for job in waiting
         ]
         ended = _elsewhere(tasks, executor) if executor else _here(tasks, report, workers)
-        for outcome in itertools.chain(damaged, ended):
-            outcomes[outcome.job.key] = outcome
-            if outcome.state != "stopped":
+        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(ended):
+            for outcome in itertools.chain(damaged, ended):
+                outcomes[outcome.job.key] = outcome
                 report.ended(outcome)
+    for job in jobs:
+        if job.key not in outcomes:  # interrupted; one may have ended that was not told of
+            stands = job.folder(project.runs).exists() and not fresh
+            outcomes[job.key] = Outcome(job=job, state="kept" if stands else "stopped")
     return [outcomes[job.key] for job in jobs]
 
 
@@ -125,36 +130,29 @@ def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Ou
 
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         futures = [pool.submit(one, task) for task in tasks]
-        left = set(futures)
         try:
             for future in as_completed(futures):
-                left.discard(future)
                 yield future.result()
-        except BaseException as fault:
+        except BaseException:  # an interrupt here, or the end of whoever listens
             stop.set()
-            forks.close()  # which ends all that was forked
-            if not isinstance(fault, KeyboardInterrupt):
-                raise
-            for future in left:
-                yield future.result()
+            pool.shutdown(wait=False, cancel_futures=True)
+            child.stop_all()
+            raise
 
 
 def _elsewhere(tasks: list[Task], executor: Executor) -> Iterator[Outcome]:
     """Do the tasks in an executor; one that loses a task with its host fails that task only."""
     futures = {executor.submit(perform, task): task for task in tasks}
-    left = set(futures)
     try:
         for future in as_completed(futures):
-            left.discard(future)
             try:
                 yield future.result()
             except Exception as error:  # whatever the engine raises, the others go on
                 line = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 yield Outcome(job=futures[future].job, state="failed", error=f"cluster: {line}")
-    except KeyboardInterrupt:
-        for future in left:
+    finally:
+        for future in futures:
             future.cancel()
-            yield Outcome(job=futures[future].job, state="stopped")
 
 
 def _provenance(project: Project) -> dict[str, str]:

@@ -23,7 +23,9 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from evidence.run.child import KILLED
+from evidence.data.secrets import spellings
+from evidence.run.child import KILLED, TOO_LONG
+from evidence.run.forks import PLACE
 from evidence.run.page import write_page
 
 OUTPUT_LIMIT = 32_000_000  # bytes: more than any report can want, less than a machine has
@@ -73,11 +75,16 @@ def execute(request: dict[str, Any], say: Say) -> None:
     """
     folder = Path(request["folder"])
     output = folder / "notebook.ipynb"
-    sockets = tempfile.mkdtemp(prefix="evidence-")
-    kernel = AsyncKernelManager(kernel_name="evidence", client_class="evidence.run.kernels.Client")
+    above = Path(os.environ[PLACE]).parent if PLACE in os.environ else None
+    sockets = tempfile.mkdtemp(prefix="evidence-", dir=above)  # goes with the server at the latest
+    kernel = AsyncKernelManager(
+        kernel_name="evidence",
+        client_class="evidence.run.kernels.Client",
+        connection_file=f"{sockets}/kernel.json",
+    )
     if sys.platform != "win32":  # no TCP port: none to race for, none to listen on
         kernel.transport, kernel.ip = "ipc", f"{sockets}/kernel"
-    run = _Run(say, request["timeout"])
+    run = _Run(say, request["timeout"], request["secrets"])
     papermill_engines.register("evidence", _Engine)
     result: dict[str, Any] = {"error": "", "peak_mb": None}
     try:
@@ -86,6 +93,8 @@ def execute(request: dict[str, Any], say: Say) -> None:
             str(output),
             parameters=request["parameters"],
             engine_name="evidence",
+            kernel_name="evidence",
+            language="python",
             cwd=str(folder),
             progress_bar=False,
             autosave_cell_every=0,
@@ -100,7 +109,7 @@ def execute(request: dict[str, Any], say: Say) -> None:
     except DeadKernelError:
         result["error"] = run.stopped or f"the kernel {KILLED}"
     except CellTimeoutError:
-        result["error"] = f"took longer than {request['timeout']:g} s"
+        result["error"] = TOO_LONG
     except Exception as error:  # whatever it was, it is this job's failure and not the runner's
         result["error"] = _fault(error, folder)
     finally:
@@ -108,10 +117,10 @@ def execute(request: dict[str, Any], say: Say) -> None:
             run_sync(kernel.shutdown_kernel)(now=True)
         shutil.rmtree(sockets, ignore_errors=True)
     try:
-        if output.exists():
-            _tidy(output, request["secrets"], run.cell if result["error"] else 0)
         if not result["error"]:
             write_page(output, request["title"])
+        elif output.exists() and run.cell:
+            _tell_truly(output, run.cell)
     except (OSError, ValueError) as error:  # ValueError: papermill could save a part only
         output.unlink(missing_ok=True)
         result["error"] = result["error"] or _fault(error, folder)
@@ -121,8 +130,9 @@ def execute(request: dict[str, Any], say: Say) -> None:
 class _Run:
     """How far a notebook has come, and how far it may go."""
 
-    def __init__(self, say: Say, timeout: float | None) -> None:
-        self.say, self.cell, self.written, self.stopped = say, 0, 0, ""
+    def __init__(self, say: Say, timeout: float | None, secrets: list[str]) -> None:
+        self.say, self.secrets = say, secrets
+        self.cell, self.written, self.stopped = 0, 0, ""
         self.until = time.monotonic() + timeout if timeout else None
 
     def reach(self, cell: int, of: int) -> None:
@@ -139,15 +149,20 @@ class _Client(PapermillNotebookClient):
     run: _Run
 
     def process_message(self, msg: dict[str, Any], *place: Any) -> Any:
-        content = msg["content"]
-        if "text" in content or "data" in content:
-            data = content.get("data") or {"text": content["text"]}
-            self.run.written += sum(len(x) for x in data.values() if isinstance(x, str))
-            if self.run.written > OUTPUT_LIMIT:
-                self.run.stopped = f"wrote more than {OUTPUT_LIMIT / 1e6:.0f} MB of output"
-                self.km.provisioner.process.kill()
-                return None
+        self.run.written += _size(msg["content"]) + sum(map(len, msg.get("buffers", ())))
+        if self.run.written > OUTPUT_LIMIT:
+            self.run.stopped = f"wrote more than {OUTPUT_LIMIT / 1e6:.0f} MB of output"
+            self.km.provisioner.process.kill()
+            return None
         return super().process_message(msg, *place)
+
+
+def _size(content: Any) -> int:
+    if isinstance(content, dict):
+        return sum(map(_size, content.values()))
+    if isinstance(content, list):
+        return sum(map(_size, content))
+    return len(content) if isinstance(content, str) else 8
 
 
 class _Engine(NBClientEngine):
@@ -176,6 +191,7 @@ class _Engine(NBClientEngine):
         try:
             client.execute()
         finally:
+            _redact(nb_man.nb, run.secrets)
             nb_man.save = save
 
 
@@ -202,26 +218,42 @@ def _fault(error: Exception, folder: Path) -> str:
     return f"{type(error).__name__}: {first[0] if first else 'no reason given'}"
 
 
-def _tidy(output: Path, secrets: list[str], failed: int) -> None:
-    """Take secrets out of a saved notebook, and what it says of cells that never ran.
+def _redact(notebook: Any, secrets: list[str]) -> None:
+    """Take secrets out of what a notebook shows, before any of it is written.
 
-    Papermill marks every cell completed, whatever happened to the kernel.
+    Only the words of outputs change, never what makes the file a notebook.
     """
-    text = output.read_text(encoding="utf-8")
-    for name in secrets:
-        value = os.environ.get(name, "")
-        for written in (json.dumps(value, ensure_ascii=plain)[1:-1] for plain in (True, False)):
-            text = text.replace(written, f"[{name}]") if value else text
-    notebook = nbformat.reads(text, as_version=nbformat.NO_CONVERT) if failed else None
-    if notebook:
-        cells = [cell for cell in notebook.cells if _MARK not in cell.metadata.get("tags", ())]
-        for place, cell in enumerate(cells[failed - 1 :]):
-            told = cell.metadata.get("papermill", {})
-            told |= {"status": "pending" if place else "failed", "exception": not place}
-            cell.metadata["papermill"] = told
-        notebook.metadata.get("papermill", {})["exception"] = True
-        text = nbformat.writes(notebook)
-    output.write_text(text, encoding="utf-8")
+    values = {name: spellings(os.environ.get(name, "")) for name in secrets}
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        if isinstance(value, str):
+            for name, written in values.items():
+                for spelling in written:
+                    value = value.replace(spelling, f"[{name}]")
+        return value
+
+    if secrets:
+        for cell in notebook.cells:
+            for output in cell.get("outputs", ()):
+                for key in ("text", "data", "ename", "evalue", "traceback"):
+                    if key in output:
+                        output[key] = clean(output[key])
+
+
+def _tell_truly(output: Path, failed: int) -> None:
+    """Mend what a saved notebook says of cells that never ran; papermill says that all did."""
+    notebook = nbformat.reads(output.read_text(encoding="utf-8"), as_version=nbformat.NO_CONVERT)
+    cells = [cell for cell in notebook.cells if _MARK not in cell.metadata.get("tags", ())]
+    for place, cell in enumerate(cells[failed - 1 :]):
+        told = cell.metadata.get("papermill", {})
+        told |= {"status": "pending" if place else "failed", "exception": not place}
+        cell.metadata["papermill"] = told
+    notebook.metadata.get("papermill", {})["exception"] = True
+    output.write_text(nbformat.writes(notebook), encoding="utf-8")
 
 
 def _peak_mb(kernel: Any) -> float | None:
@@ -230,7 +262,8 @@ def _peak_mb(kernel: Any) -> float | None:
     if not status.exists():
         return None
     lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-    return round(int(lines["VmHWM"].split()[0]) / 1024, 1)
+    peak = lines.get("VmHWM", "").split()  # a process that has just ended has none
+    return round(int(peak[0]) / 1024, 1) if peak else None
 
 
 if __name__ == "__main__":
