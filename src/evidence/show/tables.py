@@ -71,6 +71,9 @@ def summary(
         `outcome_title` and `worthwhile` (the smallest worthwhile effect in the outcome's unit).
     """
     parts = []
+    places: dict[tuple[str, str], list[dict[Any, Any]]] = {}
+    for row in records(effects):
+        places.setdefault((row["programme"], row["cohort"]), []).append(row)
     for programme in programmes:
         meta = {key: programme.get(key) or "" for key in _TEXTS}
         cost = programme.get("cost")
@@ -78,14 +81,11 @@ def summary(
         meta["title"] = meta["title"] or programme["name"]
         outcomes = {o["name"]: o for o in programme.get("outcomes", ())}
         for cohort in programme.get("cohorts", ()):
-            rows = effects[
-                (effects["programme"] == programme["name"]) & (effects["cohort"] == cohort["name"])
-            ]
-            rows = rows.sort_values("primary", ascending=False, kind="stable")
+            rows = places.get((programme["name"], cohort["name"]), [])
+            rows = sorted(rows, key=lambda row: not row["primary"])
             if primary:
-                chosen = rows["primary"] & (rows["subgroup"] == "all")
-                rows = rows[chosen & (rows["estimand"] != "cace")][:1]
-            for row in records(rows):
+                rows = [row for row in rows if _main(row)][:1]
+            for row in rows:
                 outcome = outcomes.get(row["outcome"], {})
                 about = {
                     "cohort_title": cohort.get("title") or cohort["name"],
@@ -94,6 +94,10 @@ def summary(
                 }
                 parts.append(row | meta | about)
     return pd.DataFrame(parts)
+
+
+def _main(row: Mapping[str, Any]) -> bool:
+    return row["primary"] and row["subgroup"] == "all" and row["estimand"] != "cace"
 
 
 def finding(rows: pd.DataFrame) -> str:
