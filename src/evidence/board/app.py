@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -20,7 +21,6 @@ from tornado.ioloop import PeriodicCallback
 from traitlets.config import Config
 from voila.app import Voila
 from voila.notebook_renderer import NotebookRenderer
-from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.utils import get_page_config
 
 from evidence.board import handlers, sandbox
@@ -34,6 +34,7 @@ POLICY = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")  # what kernels may know of the environment
 
 
@@ -55,6 +56,7 @@ class Dashboards(Voila):
         }
         settings["cookie_options"] = {"samesite": "Lax"}
         settings["default_handler_class"] = handlers.Missing
+        settings["websocket_ping_interval"] = settings["websocket_ping_timeout"] = 30_000
         settings["log_function"] = lambda handler: None  # who looks at what is nobody's business
         return settings
 
@@ -69,6 +71,7 @@ class Dashboards(Voila):
             ready=mine["ready"],
             places=mine["places"],
         )
+        self.kernel_manager.allowed_message_types = list(MESSAGES)
         self.kernel_manager.cwd_for_path = lambda *_, **__: mine["empty"]
         desk = {"desk": self.desk}
         static = Path(self.static_paths[-1])
@@ -84,7 +87,7 @@ class Dashboards(Voila):
         pages = {path.stem: path.name for path in sorted(mine["dashboards"].glob("*.ipynb"))}
         found = [
             (rf"/api/kernels/{kernel}", handlers.Kernel),
-            (rf"/api/kernels/{kernel}/channels", VoilaKernelWebsocketHandler),
+            (rf"/api/kernels/{kernel}/channels", handlers.Channels),
             (rf"/voila/api/shutdown/{kernel}", handlers.Closed, desk),
             (rf"/alive/{kernel}", handlers.Alive, desk),
             (r"/login", handlers.Login),
@@ -192,6 +195,7 @@ def main() -> None:
     package = Path(__file__).resolve().parents[1]
     if not sandbox.shut_in([package, dashboards, published], [scratch], [package.parent]):
         print("This system cannot shut the dashboards in: see docs/dashboards.md", file=sys.stderr)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a socket closed while it was written
     app = Dashboards(config=configuration(said["port"], token, dashboards, scratch))
     app.settings_of_mine = {
         "dashboards": dashboards,

@@ -180,7 +180,7 @@ class Desk:
         except BaseException:
             await self.close(kernel)
             raise
-        if any(o.output_type == "error" for c in renderer.notebook.cells for o in c.outputs):
+        if "data-live" not in html:  # the template's mark of a widget
             await self.close(kernel)
             raise RuntimeError(f"{Path(notebook).name} did not run to its end")
         return Page(kernel=kernel, html=html, stamp=stamp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,21 @@ from jupyter_server.auth.login import LoginFormHandler
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
 from tornado.web import StaticFileHandler, authenticated
+from voila.tornado.kernel_websocket_handler import (
+    VoilaKernelWebsocketHandler,
+    read_header_from_binary_message,
+)
 
 from evidence.board.desk import Desk, FullError
 
 _YEAR = 31_536_000
+_PROTOCOL = "v1.kernel.websocket.jupyter.org"
+_HEARD = (
+    "status", "comm_open", "comm_msg", "comm_close", "comm_info_reply", "kernel_info_reply",
+)  # fmt: skip
 _HEAD = (
     '<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" '
-    'content="width=device-width, initial-scale=1">{head}<title>{title}</title><style>'
+    'content="width=device-width, initial-scale=1"><title>{title}</title><style>'
     "body{{font:19px/1.5 Arial,Helvetica,sans-serif;color:#0b0c0c;background:#fff;max-width:34em;"
     "margin:12vh auto;padding:0 24px}}h1{{font-size:30px;line-height:1.2}}label{{display:block;"
     "font-size:16px}}input,button{{font:inherit;padding:8px 12px;border:2px solid #0b0c0c;"
@@ -29,9 +38,9 @@ _HEAD = (
 )
 
 
-def plain(title: str, body: str, head: str = "") -> str:
+def plain(title: str, body: str) -> str:
     """Return a small page that needs nothing else; `body` is HTML already."""
-    return f"{_HEAD.format(title=html.escape(title), head=head)}{body}</main></body></html>"
+    return f"{_HEAD.format(title=html.escape(title))}{body}</main></body></html>"
 
 
 class Plain(JupyterHandler):
@@ -67,12 +76,10 @@ class Opened(Plain):
             self.set_status(503)
             self.set_header("Retry-After", "30")
             words = (
-                "<p>As many people are looking at the evidence base as it has room for. "
-                "This page tries again by itself in half a minute.</p>"
+                "<p>As many people are looking at the evidence base as it has room for.</p>"
+                f'<p><a href="{html.escape(self.request.path)}">Try again</a> in half a minute.</p>'
             )
-            self.finish(
-                plain("Please wait a moment", words, '<meta http-equiv="refresh" content="30">')
-            )
+            self.finish(plain("Please wait a moment", words))
             return
         self.set_header("Cache-Control", "no-store")
         self.finish(page)
@@ -124,18 +131,39 @@ class Kernel(KernelHandler):
     SUPPORTED_METHODS = ("GET",)
 
 
+class Channels(VoilaKernelWebsocketHandler):
+    """The socket between a page and its kernel, for the messages of widgets and no other.
+
+    What a fault prints is for whoever runs the server: a traceback tells paths and values.
+    """
+
+    def write_message(self, message: bytes | str | dict, binary: bool = False) -> Any:
+        """Pass on a message from the kernel if it is one that widgets need."""
+        if isinstance(message, bytes):
+            known = self.selected_subprotocol == _PROTOCOL
+            header = read_header_from_binary_message(message) if known else None
+        else:
+            header = (json.loads(message) if isinstance(message, str) else message).get("header")
+        if not header or header.get("msg_type") not in _HEARD:
+            return None
+        return super().write_message(message, binary)
+
+
 class Asset(Plain, StaticFileHandler):
     """A file of the page's own scripts; one that is outside its folder is not there."""
 
     @authenticated
     async def get(self, path: str, include_body: bool = True) -> None:
         """Send the file."""
-        await StaticFileHandler.get(self, path, include_body)
+        try:
+            await StaticFileHandler.get(self, path, include_body)
+        except (OSError, ValueError):  # a name that no file can have
+            raise tornado.web.HTTPError(404) from None
 
     @authenticated
     async def head(self, path: str) -> None:
         """Send what is known of the file."""
-        await StaticFileHandler.get(self, path, include_body=False)
+        await self.get(path, include_body=False)
 
     def set_extra_headers(self, path: str) -> None:
         """Let browsers keep it: its address holds the versions it is of."""
@@ -156,6 +184,8 @@ class Download(Plain):
     @authenticated
     async def get(self, name: str) -> None:
         """Send the file, never to be shown as a page."""
+        if name not in self.files:
+            raise tornado.web.HTTPError(404)
         path: Path = self.files[name]()
         self.set_header("Content-Type", "application/octet-stream")
         self.set_header("X-Content-Type-Options", "nosniff")

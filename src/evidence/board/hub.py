@@ -117,13 +117,12 @@ def side_by_side(rows: pd.DataFrame, total: int, chosen: Mapping[str, str]) -> s
     named = rows.assign(
         title=[f"{h}: {t}" for h, t in zip(rows["hub"], rows["title"], strict=True)]
     )
-    plain = parts.sheet(rows)
+    plain, told = parts.sheet(rows), f"{len(rows)} of {total} results shown"
     plain.insert(0, "Hub", list(rows["hub"]))
     numbers = tables.frame(plain, caption="What was tried where, in numbers")
     return (
-        f'<p role="status">{len(rows)} of {total} results shown</p>{tables.board(named)}'
+        f"{parts.actions(told, plain, 'hubs', 'hub', chosen)}{tables.board(named)}"
         f"{parts.unfolded('The same as a table of numbers', numbers)}"
-        f"{parts.actions(plain, 'hubs', 'hub', chosen)}"
     )
 
 

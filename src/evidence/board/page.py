@@ -63,7 +63,10 @@ def page(published: str | Path | None, build: Callable[[Path], Iterable[widgets.
 
 def asked(*names: str) -> dict[str, str]:
     """Return what the address of the page chose: one text a name, "" where it chose nothing."""
-    found = parse_qs(os.environ.get("QUERY_STRING", "")[:500], max_num_fields=20)
+    try:
+        found = parse_qs(os.environ.get("QUERY_STRING", "")[:500], max_num_fields=20)
+    except ValueError:
+        found = {}
     return {name: found.get(name, [""])[0] for name in names}
 
 
@@ -140,15 +143,16 @@ def foot(record: Mapping[str, Any]) -> str:
     )
 
 
-def actions(table: pd.DataFrame, name: str, here: str, chosen: Mapping[str, str]) -> str:
-    """Return what can be done with what is on screen: print it, keep it, send a link to it."""
+def actions(told: str, table: pd.DataFrame, name: str, here: str, chosen: Mapping[str, str]) -> str:
+    """Return what is on screen in words, and what can be done with it: print, keep, send a link."""
     kept = {key: value for key, value in chosen.items() if value}
     data = base64.b64encode(csv(table).encode()).decode()
     link = f"{here}?{urlencode(kept)}" if kept else here
     return (
-        '<p class="act"><button type="button" data-print>Print or save as PDF</button> '
+        f'<div class="act"><p role="status">{escape(told)}</p>'
+        '<button type="button" data-print>Print or save as PDF</button> '
         f'<a download="{escape(name)}.csv" href="data:text/csv;base64,{data}">Save the table</a> '
-        f'<a href="{escape(link)}">Link to this view</a></p>'
+        f'<a href="{escape(link)}">Link to this view</a></div>'
     )
 
 

@@ -138,7 +138,8 @@ def _answer(
     years = _primary(rows)
     drawn = questions(_figures(record, card["name"], cohort))
     chosen = {"programme": card["name"], "cohort": cohort, "chart": question}
-    found = []
+    told = f"{len(own)} outcomes and groups, {sum(map(len, drawn.values()))} charts"
+    found = [parts.actions(told, parts.sheet(rows), card["name"], "programme", chosen)]
     if not question:
         if len(first):
             row = first.iloc[0].to_dict()
@@ -155,7 +156,6 @@ def _answer(
         if question in ("", heading)
         for one in some
     ]
-    found.append(parts.actions(parts.sheet(rows), card["name"], "programme", chosen))
     found += [
         parts.unfolded("Where these numbers come from", origin(record, run))
         for run in record["runs"].values()

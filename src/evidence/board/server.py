@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,6 +91,12 @@ def serve(
     base.folder(published)
     if not (Path(dashboards) / "board.ipynb").is_file():
         raise EvidenceError(f"no board.ipynb in {dashboards}: start from the project's folder")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as fault:
+            raise EvidenceError(f"port {port} cannot be used: try --port {port + 1}") from fault
     address = f"http://127.0.0.1:{port}/"
     if password_file:
         token = (Path(password_file).read_text(encoding="utf-8").splitlines() or [""])[0].strip()

@@ -107,14 +107,17 @@ def results(rows: pd.DataFrame, total: int, chosen: Mapping[str, str] | None = N
     if rows.empty:
         return '<p role="status">No result matches these choices.</p>'
     chosen = chosen or {}
-    part = f"<h2>{parts.escape(tables.finding(rows))}</h2>" if any(chosen.values()) else ""
-    plain = parts.sheet(rows)
+    part = ""
+    if any(chosen.values()):  # rows chosen by their verdict say nothing of how many have it
+        found = chosen.get("verdict")
+        title = f"{len(rows)} with the verdict “{found}”" if found else tables.finding(rows)
+        part = f"<h2>{parts.escape(title)}</h2>"
+    plain, told = parts.sheet(rows), f"{len(rows)} of {total} results shown"
     numbers = tables.frame(plain, caption="What each programme achieved, in numbers")
     return (
-        f'<p role="status">{len(rows)} of {total} results shown</p>{part}'
+        f"{parts.actions(told, plain, 'board', 'board', chosen)}{part}"
         f"{tables.board(rows, link=_address)}"
         f"{parts.unfolded('The same as a table of numbers', numbers)}"
-        f"{parts.actions(plain, 'board', 'board', chosen)}"
     )
 
 

@@ -84,7 +84,8 @@ def summary(
             rows = places.get((programme["name"], cohort["name"]), [])
             rows = sorted(rows, key=lambda row: not row["primary"])
             if primary:
-                rows = [row for row in rows if _main(row)][:1]
+                rows = [r for r in rows if r["primary"] and r["subgroup"] == "all"]
+                rows = [r for r in rows if r["estimand"] != "cace"][:1]
             for row in rows:
                 outcome = outcomes.get(row["outcome"], {})
                 about = {
@@ -94,10 +95,6 @@ def summary(
                 }
                 parts.append(row | meta | about)
     return pd.DataFrame(parts)
-
-
-def _main(row: Mapping[str, Any]) -> bool:
-    return row["primary"] and row["subgroup"] == "all" and row["estimand"] != "cace"
 
 
 def finding(rows: pd.DataFrame) -> str:
@@ -277,8 +274,8 @@ def _name(row: Mapping[str, Any], link: Callable[[Mapping[str, Any]], str] | Non
     if link:
         title = f'<a href="{_esc(link(row))}">{title}</a>'
     about = [row["outcome_title"], row["phase"], row["cohort_title"]]
-    if not _missing(row["n_schools"]):
-        about.append(f"about {row['n_schools']:.0f} schools")
+    for count, words in (("n_schools", "about {:.0f} schools"), ("n_pupils", "{:,.0f} pupils")):
+        about += [] if _missing(row[count]) else [words.format(row[count])]
     about.append("simulated data" if row["simulated"] else "real data")
     return f"{title}<small>{_esc(' · '.join(str(part) for part in about if part))}</small>"
 

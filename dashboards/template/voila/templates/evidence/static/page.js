@@ -7,6 +7,7 @@
   const began = Date.now();
   let ready = false;
   let lost = false;
+  let missed = 0;
   window.voila_process = window.voila_finish = window.voila_heartbeat = () => {};
 
   function lose(words) {
@@ -43,8 +44,10 @@
     try {
       const answer = await fetch(`/alive/${kernel}`, { cache: "no-store", redirect: "manual" });
       if (answer.status === 410) lose("This page has lost its connection: the choices no longer change it.");
+      missed = 0;
     } catch {
-      lose("The evidence base cannot be reached: the choices no longer change this page.");
+      missed += 1;
+      if (missed > 1) lose("The evidence base cannot be reached: the choices no longer change this page.");
     }
     if (!ready && Date.now() - began > 30000) lose("The filters of this page did not load.");
   }
