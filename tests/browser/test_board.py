@@ -140,11 +140,9 @@ def test_every_chart_has_words_and_a_table(site, visit, published):
 def test_link_carries_the_choice_and_says_so(site, visit):
     page = opened(visit(1280), f"{site}?year=2018/19&verdict=worse+than+similar&phase=nonsense")
     assert page.locator(ROWS).count() == 1
-    assert (
-        page.get_by_label("Year", exact=True).evaluate("s => s.selectedOptions[0].text")
-        == "2018/19"
-    )
-    assert page.get_by_label("Phase").evaluate("s => s.selectedOptions[0].text") == "All phases"
+    chosen = page.locator("select").evaluate_all("all => all.map(s => s.selectedOptions[0].text)")
+    words = [" ".join(text.split()) for text in chosen]
+    assert words[:3] == ["All phases", "2018/19", "worse than similar"]
     page.locator(ROWS).get_by_role("link").click()
     page.wait_for_selector(READY, timeout=60_000)
     assert page.locator("h1").inner_text().startswith("Mobilise: TA training")

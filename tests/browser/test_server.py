@@ -132,8 +132,8 @@ def test_only_listed_addresses_answer(open_site):
     for path in ("api/contents", "api/kernels", "api/sessions", "api/terminals", "api/kernelspecs",
                  "voila/files/board.ipynb", "voila/files/x.svg", "voila/api/contents", "voila/tree",
                  "voila/render/board.ipynb", "board.ipynb", "static/etc/passwd", "voila/static/",
-                 "voila/templates/evidence/static/page.js", "voila/api/themes/x", "metrics", "logout",
-                 "download/release.json", "download/", f"voila/query/{NOBODY}"):  # fmt: skip
+                 "voila/templates/evidence/static/page.js", "voila/api/themes/x", "metrics",
+                 "logout", "download/release.json", "download/", "voila/query/x"):  # fmt: skip
         status, _, text = ask(open_site, path)
         assert status == 404, path
         assert "There is nothing at this address" in text
@@ -233,7 +233,6 @@ def test_forged_choices_change_nothing_and_show_no_traceback(open_site, visit):
         ("comm_msg", {"comm_id": comm, "data": {"method": "update", "state": state}})
         for comm in comms
         for state in forged
-        if "value" not in state  # the value of an HTML widget is its own visitor's to spoil
     ]
     messages += [("comm_msg", {"comm_id": comm, "data": bad}) for comm in comms
                  for bad in ({}, {"method": "custom"}, {"method": "x"}, [])]  # fmt: skip

@@ -62,7 +62,7 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
         parts.choice(label, parts.distinct(every, rows[column]), asked[name])
         for label, name, column, every in FILTERS
     ]
-    source = widgets.Dropdown(description="Where does this number come from?")
+    source = parts.Choice(description="Where does this number come from?")
     shown, told = parts.note(), parts.note()
 
     def show() -> None:

@@ -30,7 +30,32 @@ PAGES = {"board": "Board", "programme": "One programme", "hub": "All hubs"}
 FAULT = '<p role="alert">This could not be shown. Please load the page again.</p>'
 
 
-class Page(widgets.VBox):
+class _Deaf:
+    """What a page sends of it changes nothing: anybody may send anything over a socket."""
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Ignore what was sent."""
+
+
+class Note(_Deaf, widgets.HTML):
+    """Escaped HTML."""
+
+
+class Bar(_Deaf, widgets.HBox):
+    """Controls side by side."""
+
+
+class Choice(widgets.Dropdown):
+    """A dropdown that takes from a page the place of one of its options and nothing else."""
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Take the place of the option that was chosen, if there is one there."""
+        place = sync_data.get("index")
+        if isinstance(place, int) and 0 <= place < len(self.options):
+            super().set_state({"index": place})
+
+
+class Page(_Deaf, widgets.VBox):
     """Widgets in a column, which are readable as plain HTML before any script runs."""
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
@@ -73,9 +98,7 @@ def asked(*names: str) -> dict[str, str]:
 def choice(label: str, options: Sequence[tuple[str, str]], value: str = "") -> widgets.Dropdown:
     """Return a dropdown that begins at `value` if that is among its options, else at the first."""
     known = [option for _, option in options]
-    return widgets.Dropdown(
-        description=label, options=options, value=value if value in known else known[0]
-    )
+    return Choice(description=label, options=options, value=value if value in known else known[0])
 
 
 def distinct(label: str, values: Iterable[str]) -> list[tuple[str, str]]:
@@ -107,12 +130,12 @@ def watch(boxes: Iterable[widgets.Dropdown], act: Callable[[], None], place: wid
 
 def note(content: str = "") -> widgets.HTML:
     """Return a widget of escaped HTML."""
-    return widgets.HTML(content)
+    return Note(content)
 
 
 def bar(*boxes: widgets.Widget) -> widgets.HBox:
     """Return controls side by side."""
-    made = widgets.HBox(boxes)
+    made = Bar(boxes)
     made.add_class("bar")
     return made
 

@@ -51,8 +51,8 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
     which = parts.choice(
         "Programme", [(title, name) for name, title in titles.items()], asked["programme"]
     )
-    year = widgets.Dropdown(description="Year")
-    chart = widgets.Dropdown(description="Show")
+    year = parts.Choice(description="Year")
+    chart = parts.Choice(description="Show")
     top, shown = parts.note(), parts.note()
 
     def begin(cohort: str | None = None) -> None:

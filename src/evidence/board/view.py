@@ -49,7 +49,7 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
         parts.choice(label, parts.distinct(every, rows[column]), asked[name])
         for label, name, column, every in FILTERS
     ]
-    believed = widgets.Dropdown(description="Why should I believe this?")
+    believed = parts.Choice(description="Why should I believe this?")
     shown, reason, questions = parts.note(), parts.note(), parts.note()
 
     def show() -> None:
