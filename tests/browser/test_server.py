@@ -69,7 +69,7 @@ def member(closed_site):
 
 def assets(page):
     """Return the addresses of the scripts and styles of a page."""
-    return re.findall(r'(?:src|href)="/(assets/[^"]+)"', page)
+    return re.findall(r'(?:src|href|data-then)="/(assets/[^"]+)"', page)
 
 
 def test_without_the_token_every_page_file_and_socket_refuses(closed_site, member):

@@ -65,6 +65,7 @@ class Desk:
     pool: dict[str, list[Page]] = field(default_factory=dict)
     lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     filling: asyncio.Task | None = None
+    exporters: dict[str, Any] = field(default_factory=dict)
 
     @property
     def taken(self) -> int:
@@ -165,6 +166,7 @@ class Desk:
         stamp = self.stamp()
         renderer = self.renderer(notebook)
         await renderer.initialize()
+        renderer.exporter = self.exporters.setdefault(notebook, renderer.exporter)  # compiled once
         if kernel is None:
             kernel = await self.kernels.start_kernel(
                 kernel_name=renderer.notebook.metadata.kernelspec.name,

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode
 
 import ipywidgets as widgets
@@ -38,7 +38,14 @@ class _Deaf:
 
 
 class Note(_Deaf, widgets.HTML):
-    """Escaped HTML."""
+    """Escaped HTML. All of a page share one layout and style: each is a message to the browser."""
+
+    shared: ClassVar[dict[str, widgets.Widget]] = {}
+
+    def __init__(self, value: str = "") -> None:
+        if not self.shared or self.shared["layout"].comm is None:  # closed with the page before
+            self.shared.update(layout=widgets.Layout(), style=widgets.HTML.style.klass())
+        super().__init__(value, **self.shared)
 
 
 class Bar(_Deaf, widgets.HBox):
@@ -81,7 +88,7 @@ def page(published: str | Path | None, build: Callable[[Path], Iterable[widgets.
         parts = [
             note("<h1>There is no release to show yet</h1><p>Try again in a minute.</p>"),
         ]
-    made = Page([note(f"<style>{STYLE}</style>"), *parts])
+    made = Page([note(f"<style>{STYLE}</style>"), *parts], layout=Note.shared["layout"])
     made.add_class("board")
     return made
 
@@ -135,7 +142,7 @@ def note(content: str = "") -> widgets.HTML:
 
 def bar(*boxes: widgets.Widget) -> widgets.HBox:
     """Return controls side by side."""
-    made = Bar(boxes)
+    made = Bar(boxes, layout=Note.shared["layout"]) if Note.shared else Bar(boxes)
     made.add_class("bar")
     return made
 
