@@ -442,7 +442,7 @@ def test_release_that_breaks_while_it_is_served_is_a_plain_sentence(published, t
         seen.page.get_by_text("This figure is missing from the release.").wait_for()
         broken(place, "record is not JSON")
         seen.page.get_by_label("Programme").select_option("LAMP")
-        seen.page.get_by_role("heading", name="LAMP: maths").wait_for()
+        seen.page.get_by_role("heading", name="LAMP – maths").wait_for()
         status, _, text = ask(address)
         assert status == 200
         assert "There is no release to show yet" in text

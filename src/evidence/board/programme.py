@@ -115,7 +115,7 @@ def _title(card: Mapping[str, Any], rows: pd.DataFrame, cohort: str) -> str:
     if card.get("cost") is not None:
         facts_.append(f"£{card['cost']:,.0f} a pupil a year")
     return (
-        f"<h1>{parts.escape(rows['title'].iloc[0])}: {parts.escape(_small(found))}</h1>"
+        f"<h1>{parts.escape(rows['title'].iloc[0])} – {parts.escape(_small(found))}</h1>"
         f'<p class="lead">{parts.escape(card["about"])}</p>'
         f'<p class="over">{parts.escape(" · ".join(str(f) for f in facts_ if f))}</p>'
     )
