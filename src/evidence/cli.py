@@ -288,11 +288,14 @@ def new(
 def dashboard(
     published: Published = PUBLISHED,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8866,
+    password_file: Annotated[
+        Path | None, typer.Option(help="Its first line opens the dashboards; default: a new word.")
+    ] = None,
 ) -> None:
-    """Serve the board dashboard on this machine."""
+    """Serve the dashboards of the board, of one programme and of all hubs on this machine."""
     from evidence.board.server import serve
 
-    serve(published, port)
+    serve(published, port, password_file=password_file)
 
 
 def _project(register: Path, data: Path, notebooks: Path, runs: Path = RUNS) -> Project:

@@ -1,142 +1,226 @@
+"""Board members' journeys, by mouse and by keyboard, on a desk and on a telephone."""
+
+import base64
+import csv
+import io
 import json
-import socket
+import re
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
-from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from evidence.board import server
+from evidence.release import base
+from evidence.show import tables
+
+from .serving import DASHBOARDS, becomes, served
 
 pytestmark = pytest.mark.slow
-DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 ROWS = ".board table.rows tbody tr"
+READY = "body[data-ready]"
+PAGES = ("board", "programme", "hub")
 HEAVY = ("linearmodels", "statsmodels", "matplotlib", "seaborn", "scipy", "pandera", "papermill")
 
 
-def free_port():
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextmanager
-def served(published, token=""):
-    """Serve the board on a free port and end the server, whatever happens."""
-    port = free_port()
-    process = subprocess.Popen(
-        server.command(port, token, DASHBOARDS),
-        env=server.environment(published, DASHBOARDS),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(process, port)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_for(process, port):
-    """Wait until a server answers."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            return
-        except OSError:
-            assert process.poll() is None, "Voila stopped while starting"
-            time.sleep(0.1)
-    raise AssertionError("Voila did not answer within a minute")
-
-
 @pytest.fixture(scope="module")
-def board(published):
+def site(published):
     with served(published) as address:
         yield address
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_board_opens_filters_and_explains(board, visit, width):
-    seen = visit(width)
-    page = seen.page
-    page.goto(board)
-    page.wait_for_selector(ROWS)
-    assert page.locator("h1").inner_text() == "Three of seven programmes helped and one did harm"
-    assert page.locator(ROWS).count() == 8
-    assert page.get_by_label("Why should I believe this?").input_value() != ""
-    page.get_by_label("Verdict").select_option("worse than similar")
-    page.wait_for_function(f"document.querySelectorAll('{ROWS}').length === 1")
-    assert "Mobilise: TA training" in page.locator(ROWS).inner_text()
-    heading = page.get_by_role("heading", name="Mobilise: TA training: why should I believe this?")
-    heading.wait_for()
+def opened(seen, address):
+    """Open a page and wait until its controls work."""
+    seen.page.goto(address)
+    seen.page.wait_for_selector(READY, timeout=60_000)
+    return seen.page
+
+
+def harmless(seen, address):
+    """Check that a page asked nobody else, had no fault, fits and is accessible."""
     assert seen.overflow() <= 0
     assert seen.violations() == []
     assert seen.faults == []
-    assert seen.outside(board) == []
+    assert seen.outside(address) == []
 
 
-def test_board_empty_choice_is_a_plain_sentence(board, visit):
-    page = visit(1280).page
-    page.goto(board)
-    page.wait_for_selector(ROWS)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_board_opens_filters_and_explains(site, visit, width):
+    seen = visit(width)
+    page = opened(seen, site)
+    assert page.locator("h1").inner_text() == "Three of seven programmes helped and one did harm"
+    assert page.locator(ROWS).count() == 8
+    assert page.get_by_label("Why should I believe this?").input_value() != ""
+    harmless(seen, site)
     page.get_by_label("Verdict").select_option("worse than similar")
-    page.get_by_label("Year").select_option("2017/18")
+    becomes(page, f"document.querySelectorAll('{ROWS}').length === 1")
+    assert "Mobilise: TA training" in page.locator(ROWS).inner_text()
+    page.get_by_role("heading", name="Mobilise: TA training: why should I believe this?").wait_for()
+    for more in page.locator("summary").all():
+        more.click()
+    harmless(seen, site)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", ["programme", "hub"])
+def test_other_pages_open_and_are_accessible(site, visit, width, name):
+    seen = visit(width)
+    page = opened(seen, site + name)
+    harmless(seen, site)
+    for more in page.locator("summary").all():
+        more.click()
+    harmless(seen, site)
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert seen.overflow() <= 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_control_changes_the_page_by_keyboard_alone(site, visit, name):
+    page = opened(visit(1280), site + name)
+    page.keyboard.press("Tab")
+    becomes(page, "!!document.activeElement.closest('nav')")
+    done = []
+    for _ in range(60):
+        label = page.evaluate(
+            "document.activeElement.tagName === 'SELECT'"
+            " && document.activeElement.closest('.widget-dropdown').innerText.split('\\n')[0]"
+        )
+        if label:
+            assert page.evaluate(
+                "getComputedStyle(document.activeElement).outlineStyle"
+            ) == "solid", label  # fmt: skip
+            before = page.locator(".board").inner_text()
+            had = page.evaluate("document.activeElement.options.length")
+            page.keyboard.press("ArrowDown")
+            if had > 1:
+                becomes(
+                    page, "before => document.querySelector('.board').innerText !== before", before
+                )
+            assert page.evaluate("document.activeElement.tagName") == "SELECT"
+            done.append(label)
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+    assert len(done) == {"board": 4, "programme": 3, "hub": 5}[name], done
+
+
+def test_numbers_on_screen_are_those_of_the_release(site, visit, published):
+    rows = tables.summary(base.effects(published), base.programmes(published))
+    page = opened(visit(1280), site)
+    shown = page.locator(ROWS).all_inner_texts()
+    assert len(shown) == len(rows)
+    for row in rows.to_dict("records"):
+        (text,) = [t for t in shown if row["title"] in t and row["cohort_title"] in t]
+        size, span = tables.result(row)
+        assert row["verdict"] in text
+        assert re.search(rf"(^|\s){re.escape(size)}\s+{re.escape(span)}(\s|$)", text), text
+        if not pd.isna(row["n_pupils"]):
+            assert f"{row['n_pupils']:,.0f} pupils" in text
+    source = page.get_by_role("link", name="Save the table").get_attribute("href")
+    text = base64.b64decode(source.partition("base64,")[2]).decode("utf-8-sig")
+    kept = [*csv.DictReader(io.StringIO(text))]
+    assert [line["What we found"] for line in kept] == list(rows["verdict"])
+    assert [float(line["Pupils"]) for line in kept if line["Pupils"]] == list(
+        rows["n_pupils"].dropna()
+    )
+
+
+def test_every_chart_has_words_and_a_table(site, visit, published):
+    page = opened(visit(1280), f"{site}programme?programme=feedback")
+    drawn = [f for f in base.release(published)["figures"] if f["programme"] == "feedback"]
+    images = page.locator("figure img").all()
+    assert len(images) == len(drawn) == 2
+    for image, entry in zip(images, drawn, strict=True):
+        assert image.get_attribute("alt") == base.picture(entry, published)["alt"]
+        assert image.evaluate("one => one.complete && one.naturalWidth > 100")
+    assert page.get_by_text("The numbers in this chart").count() == 2
+    assert page.locator(".board svg[role=img]:not([aria-label])").count() == 0
+
+
+def test_link_carries_the_choice_and_says_so(site, visit):
+    page = opened(visit(1280), f"{site}?year=2018/19&verdict=worse+than+similar&phase=nonsense")
+    assert page.locator(ROWS).count() == 1
+    chosen = page.locator("select").evaluate_all("all => all.map(s => s.selectedOptions[0].text)")
+    words = [" ".join(text.split()) for text in chosen]
+    assert words[:3] == ["All phases", "2018/19", "worse than similar"]
+    page.locator(ROWS).get_by_role("link").click()
+    page.wait_for_selector(READY, timeout=60_000)
+    assert page.locator("h1").inner_text().startswith("Mobilise: TA training")
+    page.get_by_label("Programme").select_option("Project STAR: small classes")
+    page.get_by_role("heading", name="Every year").wait_for()
+    page.get_by_label("Year", exact=True).select_option("Grade 1, 1986/87")
+    page.get_by_label("Show").select_option("What was found?")
+    becomes(page, "document.querySelectorAll('figure').length === 1")
+    link = page.get_by_role("link", name="Link to this view")
+    link.click()
+    page.wait_for_url("**/programme?programme=star&cohort=1&chart=What+was+found%3F")
+    page.wait_for_selector(READY, timeout=60_000)
+    assert page.locator("figure").count() == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["programme=<script>1</script>", "programme=..%2F..%2Fdata&cohort=2018", "year=%00%FF",
+     "&".join(f"a{i}=1" for i in range(400)), "programme=" + "x" * 5000, "cohort=']);1/0#"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", PAGES)
+def test_nonsense_in_a_link_is_no_choice(site, visit, name, query):
+    seen = visit(1280)
+    seen.page.goto(f"{site}{name}?{query}")
+    seen.page.wait_for_selector("h1")
+    assert seen.page.locator("table.rows").count() >= 1
+    assert "<script>1" not in seen.page.content()
+
+
+def test_board_empty_choice_is_a_plain_sentence(site, visit):
+    page = opened(visit(1280), site)
+    page.get_by_label("Verdict").select_option("worse than similar")
+    page.get_by_label("Year", exact=True).select_option("2017/18")
     page.get_by_text("No result matches these choices.").wait_for()
     assert page.locator(ROWS).count() == 0
     assert page.get_by_label("Why should I believe this?").is_hidden()
 
 
-def test_board_without_release_is_a_plain_sentence(tmp_path, visit):
-    with served(tmp_path) as address:
-        page = visit(1280).page
-        page.goto(address)
-        page.get_by_role("heading", name="There is no release to show yet").wait_for()
+def test_page_is_read_before_scripts_and_without_them(site, visit):
+    seen = visit(390, java_script_enabled=False)
+    seen.page.goto(site)
+    assert seen.page.locator(ROWS).count() == 8
+    assert seen.page.locator("h1").is_visible()
+    assert seen.overflow() <= 0
 
 
-def answered(request):
-    """Return the status of an answer; 302 where it led to the login page."""
-    try:
-        with urllib.request.urlopen(request) as page:
-            return 302 if "/login" in page.url else page.status
-    except urllib.error.HTTPError as refused:
-        refused.close()
-        return refused.code
+def test_hub_shows_every_hub_and_where_numbers_come_from(site, visit, tmp_path):
+    page = opened(visit(1280), f"{site}hub")
+    assert page.locator("h1").inner_text() == "14 programmes tried in 2 hubs"
+    page.get_by_label("Hub").select_option("Rathfern")
+    becomes(page, f"document.querySelectorAll('{ROWS}').length === 8")
+    page.get_by_text("Bundle, SHA-256").wait_for()
+    assert page.get_by_role("heading", name="What is new since the last release").is_visible()
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="to merge at another hub").click()
+    taken.value.save_as(tmp_path / "b.zip")
+    from evidence.release import bundle
+
+    assert bundle.read(tmp_path / "b.zip")[0]["release"]["number"] == 2
 
 
-def test_board_without_token_refuses_page_file_and_socket(published):
-    socket_asked = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
-    with served(published, "a-long-token") as address:
-        assert answered(f"{address}?token=a-long-token") == 200
-        assert answered(address) == 302
-        for path in ("voila/files/board.ipynb", "voila/files/x.svg", "api/contents"):
-            assert answered(address + path) in (302, 403, 404)
-        channels = f"{address}api/kernels/00000000-0000-0000-0000-000000000000/channels"
-        assert answered(urllib.request.Request(channels, headers=socket_asked)) == 403
+def test_printed_page_is_whole_and_has_no_controls(site, visit):
+    page = opened(visit(1280), site)
+    page.emulate_media(media="print")
+    assert page.get_by_role("button", name="Print or save as PDF").is_hidden()
+    assert page.locator("nav").is_hidden()
+    assert page.locator(ROWS).last.is_visible()
+    made = page.pdf(format="A4", landscape=True)
+    assert len(re.findall(rb"/Type\s*/Page[^s]", made)) >= 2
 
 
-def test_board_imports_no_modelling_library(published):
-    notebook = json.loads((DASHBOARDS / "board.ipynb").read_text(encoding="utf-8"))
-    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
-    assert all(not cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code")
-    assert not any("def " in cell for cell in cells)
-    asked = f"import sys; print(*sys.modules.keys() & set({HEAVY}))"
-    found = subprocess.run(
-        [sys.executable, "-c", "\n".join([*cells, asked])],
-        env=server.environment(published, DASHBOARDS),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert found.stdout.strip() == ""
+def test_dashboards_import_no_modelling_library(published):
+    for name in PAGES:
+        notebook = json.loads((DASHBOARDS / f"{name}.ipynb").read_text(encoding="utf-8"))
+        cells = ["".join(c["source"]) for c in notebook["cells"]]
+        asked = f"import sys; print(*sys.modules.keys() & set({HEAVY}))"
+        found = subprocess.run(
+            [sys.executable, "-c", "\n".join([*cells, asked])],
+            env={"EVIDENCE_PUBLISHED": str(published)}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert found.stdout.strip() == ""

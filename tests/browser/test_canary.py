@@ -1,20 +1,18 @@
 """One pupil, planted in the raw file, is looked for in all that leaves a real run."""
 
-import subprocess
-
 import pandas as pd
 import pytest
 from conftest import ROOT
 from test_bundle import opened
 
-from evidence.board import server
 from evidence.data.register import load
 from evidence.data.sample import make
 from evidence.release import bundle, publish, verify
 from evidence.run.jobs import Project, plan
 from evidence.run.runner import run
 
-from .test_board import DASHBOARDS, ROWS, free_port, wait_for
+from .serving import served
+from .test_board import ROWS
 
 pytestmark = pytest.mark.slow
 UPN, NAME, BEFORE, AFTER = "Z987654321098", "Persephone Quillfeather", "93.918264", "97.719325"
@@ -78,29 +76,21 @@ def test_planted_pupil_is_in_the_input_and_in_no_byte_that_leaves(hub):
 
 def test_planted_pupil_is_not_in_the_dashboard_or_its_log(hub, visit):
     root, *_ = hub
-    port = free_port()
-    with (root / "voila.log").open("wb") as log:
-        process = subprocess.Popen(
-            server.command(port, "", DASHBOARDS),
-            env=server.environment(root / "published", DASHBOARDS), stdout=log, stderr=log,
-        )  # fmt: skip
-        try:
-            wait_for(process, port)
-            seen = visit(1280)
-            frames = []
-            seen.page.on(
-                "websocket", lambda s: s.on("framereceived", lambda one: frames.append(str(one)))
-            )
-            seen.page.goto(f"http://127.0.0.1:{port}/")
-            seen.page.wait_for_selector(ROWS, timeout=60_000)
-            content = seen.page.content() + "".join(frames)
-        finally:
-            process.terminate()
-            process.wait(20)
+    with (root / "server.log").open("wb") as log, served(root / "published", log=log) as address:
+        seen = visit(1280)
+        frames = []
+        seen.page.on(
+            "websocket", lambda s: s.on("framereceived", lambda one: frames.append(str(one)))
+        )
+        for name in ("board", "programme", "hub"):
+            seen.page.goto(address + name)
+            seen.page.wait_for_selector("body[data-ready]", timeout=60_000)
+            assert seen.page.locator(ROWS).count() >= 1
+        content = seen.page.content() + "".join(frames)
     assert "Mobilise trial: feedback in lessons" in content
     assert frames
     assert holds(content.encode()) == []
-    assert holds((root / "voila.log").read_bytes()) == []
+    assert holds((root / "server.log").read_bytes()) == []
 
 
 def test_planted_pupil_twice_is_refused_without_being_named(hub):

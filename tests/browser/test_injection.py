@@ -2,7 +2,12 @@
 
 import pytest
 
-from .test_board import ROWS, served
+from evidence.board.hub import hub
+from evidence.board.programme import programme
+from evidence.board.view import board
+
+from .serving import becomes, served
+from .test_board import ROWS
 
 pytestmark = pytest.mark.slow
 PROVOKE = """() => {
@@ -50,14 +55,27 @@ def test_search_and_filters_run_nothing(harmed, chromium):
     context.close()
 
 
-def test_dashboard_runs_nothing(harmed, visit):
+def test_dashboards_run_nothing(harmed, visit):
     with served(harmed[0].parent) as address:
         seen = visit(1280)
+        for name in ("board", "programme", "hub"):
+            seen.page.goto(address + name)
+            seen.page.wait_for_selector("body[data-ready]", timeout=90_000)
+            assert seen.page.evaluate(PROVOKE), name
         seen.page.goto(address)
-        seen.page.wait_for_selector(ROWS, timeout=60_000)
+        seen.page.wait_for_selector("body[data-ready]", timeout=90_000)
         assert seen.page.locator(ROWS).count() > 200
         for number in range(1, 12):
             seen.page.get_by_label("Phase").select_option(index=number)
-            seen.page.wait_for_function(f"document.querySelectorAll('{ROWS}').length < 10")
-        assert seen.page.evaluate("window.harmed === undefined")
+            becomes(seen.page, f"document.querySelectorAll('{ROWS}').length < 10")
+        assert seen.page.evaluate(PROVOKE)
         assert seen.outside(address) == []
+
+
+def test_dashboard_parts_run_nothing_without_a_policy(harmed, chromium):
+    context, page, seen = watched(chromium)
+    for build in (board, programme, hub):
+        page.set_content(build(harmed[0])._repr_mimebundle_()["text/html"])
+        assert page.evaluate(PROVOKE), build
+    assert [url for url in seen if not url.startswith(("data:", "about:"))] == []
+    context.close()

@@ -1,71 +1,110 @@
-"""Serve the board dashboard with Voila: standalone, on this machine, behind a random token."""
+"""Serve the dashboards: by themselves, on this machine, behind a word that opens them."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
+import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from evidence.errors import EvidenceError
 from evidence.release import base
 
+PLACES = 50
+READY = {"board.ipynb": 2, "programme.ipynb": 1, "hub.ipynb": 1}
 
-def command(port: int, token: str, dashboards: str | Path = "dashboards") -> list[str]:
-    """Return the command that serves `board.ipynb` on 127.0.0.1 with every safe setting.
+
+def command() -> list[str]:
+    """Return the command that serves the dashboards; `environment` says which and where."""
+    return [sys.executable, "-P", "-m", "evidence.board.app"]
+
+
+def environment(
+    published: str | Path,
+    port: int,
+    token: str,
+    dashboards: str | Path = "dashboards",
+    *,
+    places: int = PLACES,
+    ready: Mapping[str, int] = READY,
+) -> dict[str, str]:
+    """Return the environment of the server. A list of processes shows commands, never this.
 
     Parameters
     ----------
+    published : path
+        Folder of the releases.
     port : int
         Port on this machine.
     token : str
         What a visitor must bring; "" asks for nothing (tests only).
     dashboards : path
-        Folder of `board.ipynb` and of `template`.
+        Folder of the notebooks and of `template`.
+    places : int
+        How many visitors at once; the next one is asked to wait.
+    ready : mapping of str to int
+        How many pages of each notebook to keep ready.
     """
-    policy = (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
-        f"connect-src 'self' ws://127.0.0.1:{port} ws://localhost:{port}; "
-        "frame-ancestors 'none'; form-action 'self'; base-uri 'self'"
-    )
-    return [
-        sys.executable, "-m", "voila", str(Path(dashboards) / "board.ipynb"),
-        "--no-browser", "--Voila.log_level=ERROR", "--Voila.ip=127.0.0.1",
-        f"--port={port}", f"--token={token}",
-        "--template=evidence", "--show_tracebacks=False",
-        "--VoilaConfiguration.allow_template_override=NO",
-        "--VoilaConfiguration.allow_theme_override=NO",
-        "--VoilaConfiguration.file_allowlist=[]",
-        "--MappingKernelManager.cull_interval=60",
-        "--MappingKernelManager.cull_idle_timeout=900",
-        f"--Voila.tornado_settings={ {'headers': {'Content-Security-Policy': policy}} }",
-    ]  # fmt: skip
-
-
-def environment(published: str | Path, dashboards: str | Path = "dashboards") -> dict[str, str]:
-    """Return the environment of the server: where the release and the template are."""
-    paths = [str(Path(dashboards, "template").resolve()), os.environ.get("JUPYTER_PATH", "")]
+    said = {
+        "dashboards": str(Path(dashboards).resolve()),
+        "published": str(Path(published).resolve()),
+        "port": port,
+        "places": places,
+        "ready": {n: count for n, count in ready.items() if Path(dashboards, n).is_file()},
+    }
     return {
         **os.environ,
-        "PYTHONWARNINGS": "ignore",  # Voila's own, about its command line; nothing to be done
-        "JUPYTER_PATH": os.pathsep.join(filter(None, paths)),
-        "EVIDENCE_PUBLISHED": str(Path(published).resolve()),
+        "PYTHONWARNINGS": "ignore",  # Voila's own, about its settings; nothing to be done
+        "EVIDENCE_SERVE": json.dumps(said),
+        "EVIDENCE_TOKEN": token,
     }
 
 
-def serve(published: str | Path, port: int, *, dashboards: str | Path = "dashboards") -> None:
+def serve(
+    published: str | Path,
+    port: int,
+    *,
+    dashboards: str | Path = "dashboards",
+    password_file: str | Path | None = None,
+) -> None:
     """Serve until interrupted; print the address, with its token, once.
+
+    Parameters
+    ----------
+    published : path
+        Folder of the releases.
+    port : int
+        Port on this machine.
+    dashboards : path
+        Folder of the notebooks.
+    password_file : path, optional
+        File whose first line opens the dashboards, in place of a random token.
 
     Raises
     ------
     EvidenceError
-        There is no release or no dashboard to serve.
+        There is no release, no dashboard or no password to serve with.
     """
     base.folder(published)
     if not (Path(dashboards) / "board.ipynb").is_file():
         raise EvidenceError(f"no board.ipynb in {dashboards}: start from the project's folder")
-    token = secrets.token_urlsafe(16)
-    print(f"Open http://127.0.0.1:{port}/?token={token}  (Ctrl+C stops it)", flush=True)
-    arguments = command(port, token, dashboards)
-    os.execve(arguments[0], arguments, environment(published, dashboards))
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as fault:
+            raise EvidenceError(f"port {port} cannot be used: try --port {port + 1}") from fault
+    address = f"http://127.0.0.1:{port}/"
+    if password_file:
+        token = (Path(password_file).read_text(encoding="utf-8").splitlines() or [""])[0].strip()
+        if len(token) < 12:
+            raise EvidenceError(f"{password_file}: its first line needs at least 12 characters")
+    else:
+        token = secrets.token_urlsafe(16)
+        address += f"?token={token}"
+    print(f"Open {address}  (Ctrl+C stops it)", flush=True)
+    arguments = command()
+    os.execve(arguments[0], arguments, environment(published, port, token, dashboards))

@@ -1,31 +1,30 @@
-"""The board dashboard: three choices, the rows they leave, and why to believe one of them.
-
-Everything shown is released and escaped; what depends on a choice is one HTML widget.
-"""
+"""The board dashboard: what was asked, what was found, how sure, at what cost, what to ask next."""
 
 from __future__ import annotations
 
-import html
-from datetime import date
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import ipywidgets as widgets
 import pandas as pd
 
-from evidence.errors import EvidenceError
+from evidence.board import page as parts
 from evidence.release import base
 from evidence.show import tables
-from evidence.show.reasons import LEAD, band, why
+from evidence.show.reasons import LEAD, why
+from evidence.show.rows import records
 
-STYLE = tables.STYLE + Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 FILTERS = (
-    ("Phase", "phase", "All phases"),
-    ("Year", "cohort_title", "All years"),
-    ("Verdict", "verdict", "All verdicts"),
+    ("Phase", "phase", "phase", "All phases"),
+    ("Year", "year", "cohort_title", "All years"),
+    ("Verdict", "verdict", "verdict", "All verdicts"),
 )
+_COLUMNS = {name: column for _, name, column, _ in FILTERS}
 
 
-def board(published: str | Path | None = None) -> widgets.Widget:
+def board(published: str | Path | None = None) -> parts.Page:
     """Return the dashboard of the current release.
 
     Parameters
@@ -33,61 +32,59 @@ def board(published: str | Path | None = None) -> widgets.Widget:
     published : path, optional
         Where the releases are (see `evidence.release.base`).
     """
-    try:
-        record = base.release(published)
-        rows = tables.summary(base.effects(published), record["programmes"])
-    except (EvidenceError, OSError, ValueError, KeyError):
-        return _html("<h1>There is no release to show yet</h1><p>Try again in a minute.</p>")
-    if rows.empty:
-        return _html(f"<h1>{tables.finding(rows)}</h1>")
-    day = date.fromisoformat(record["date"])
-    rules = record["rules"]
-    head = (
-        f"{band(record['programmes'])}"
-        f'<p class="over">Evidence base · release {record["number"]} · {day.day} {day:%B %Y}</p>'
-        f'<h1>{html.escape(tables.finding(rows))}</h1><p class="lead">{LEAD}</p>'
-    )
-    foot = (
-        f'<p class="over small">Counts are rounded to the nearest {rules["base"]} and groups of '
-        f"fewer than {rules['threshold']} pupils are hidden. Five squares: a large randomised "
-        "trial with few losses.</p>"
-    )
-    choices = [
-        widgets.Dropdown(
-            description=label, options=[(every, ""), *((v, v) for v in dict.fromkeys(rows[column]))]
-        )
-        for label, column, every in FILTERS
-    ]
-    columns = [column for _, column, _ in FILTERS]
-    chosen = widgets.Dropdown(description="Why should I believe this?")
-    shown, reason = widgets.HTML(), widgets.HTML()
+    return parts.page(published, _build)
 
-    def show(_: object = None) -> None:
-        values = [box.value for box in choices]
-        left = matching(rows, dict(zip(columns, values, strict=True)))
-        shown.value = results(left, len(rows))
-        chosen.options = [(_label(row), place) for place, row in left.iterrows()]
-        chosen.index = None if left.empty else 0
-        chosen.layout.display = "none" if left.empty else ""
+
+def _build(folder: Path) -> Iterator[widgets.Widget]:
+    record = base.release(folder)
+    rows = tables.summary(base.effects(folder), record["programmes"])
+    top = (
+        f"{parts.head(record, 'board')}<h1>{parts.escape(tables.finding(rows))}</h1>"
+        f'<p class="lead">{LEAD}</p>'
+    )
+    if rows.empty:
+        return iter([parts.note(top)])
+    asked = parts.asked(*_COLUMNS)
+    boxes = [
+        parts.choice(label, parts.distinct(every, rows[column]), asked[name])
+        for label, name, column, every in FILTERS
+    ]
+    believed = parts.Choice(description="Why should I believe this?")
+    shown, reason, questions = parts.note(), parts.note(), parts.note()
+
+    def show() -> None:
+        chosen = dict(zip(_COLUMNS, (box.value for box in boxes), strict=True))
+        left = matching(rows, {_COLUMNS[name]: value for name, value in chosen.items()})
+        shown.value = results(left, len(rows), chosen)
+        questions.value = asked_for(left)
+        parts.reset(believed, [(_label(row), place) for place, row in left.iterrows()])
         explain()
 
-    def explain(_: object = None) -> None:
-        if chosen.value is None:
+    def explain() -> None:
+        if believed.value is None:
             reason.value = ""
             return
-        row = rows.loc[chosen.value].to_dict()
-        reason.value = f'<p class="lead">{html.escape(row["sentence"])}</p>{why(row)}'
+        row = rows.loc[believed.value].to_dict()
+        more = f'<p class="over"><a href="{_address(row)}">Every outcome, chart and check</a></p>'
+        reason.value = f'<p class="lead">{parts.escape(row["sentence"])}</p>{why(row)}{more}'
 
-    for box in choices:
-        box.observe(_guarded(show, shown), "value")
-    chosen.observe(_guarded(explain, reason), "value")
+    parts.watch(boxes, show, shown)
+    parts.watch([believed], explain, reason)
     show()
-    bar = widgets.HBox(choices)
-    bar.add_class("bar")
-    return _page([_html(head), bar, shown, chosen, reason, _html(foot)])
+    return iter(
+        [
+            parts.note(top),
+            parts.bar(*boxes),
+            shown,
+            believed,
+            reason,
+            questions,
+            parts.note(parts.foot(record)),
+        ]
+    )
 
 
-def matching(rows: pd.DataFrame, choice: dict[str, str]) -> pd.DataFrame:
+def matching(rows: pd.DataFrame, choice: Mapping[str, str]) -> pd.DataFrame:
     """Return the rows that agree with every choice made; "" is no choice."""
     for column, value in choice.items():
         if value:
@@ -95,34 +92,51 @@ def matching(rows: pd.DataFrame, choice: dict[str, str]) -> pd.DataFrame:
     return rows
 
 
-def results(rows: pd.DataFrame, total: int) -> str:
-    """Return the rows as HTML with how many of `total` they are, or a plain sentence if none."""
+def results(rows: pd.DataFrame, total: int, chosen: Mapping[str, str] | None = None) -> str:
+    """Return the rows as HTML with how many of `total` they are, or a plain sentence if none.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Those of `tables.summary` that are chosen.
+    total : int
+        How many there are.
+    chosen : mapping, optional
+        The filters by name, for a link to this view.
+    """
     if rows.empty:
         return '<p role="status">No result matches these choices.</p>'
-    return f'<p role="status">{len(rows)} of {total} results shown</p>{tables.board(rows)}'
+    chosen = chosen or {}
+    part = ""
+    if any(chosen.values()):  # rows chosen by their verdict say nothing of how many have it
+        found = chosen.get("verdict")
+        title = f"{len(rows)} with the verdict “{found}”" if found else tables.finding(rows)
+        part = f"<h2>{parts.escape(title)}</h2>"
+    plain, told = parts.sheet(rows), f"{len(rows)} of {total} results shown"
+    numbers = tables.frame(plain, caption="What each programme achieved, in numbers")
+    return (
+        f"{parts.actions(told, plain, 'board', 'board', chosen)}{part}"
+        f"{tables.board(rows, link=_address)}"
+        f"{parts.unfolded('The same as a table of numbers', numbers)}"
+    )
+
+
+def asked_for(rows: pd.DataFrame) -> str:
+    """Return what was asked of the programmes in `rows`, year by year."""
+    groups = []
+    for year, some in rows.groupby("cohort_title", sort=True):
+        lines = "".join(
+            f"<dt>{parts.escape(row['title'])}</dt><dd>{parts.escape(row['about'])} "
+            f"Did it change {parts.escape(row['outcome_title'])}?</dd>"
+            for row in records(some)
+        )
+        groups.append(f"<h3>{parts.escape(year)}</h3><dl>{lines}</dl>")
+    return parts.unfolded("What was asked, year by year", "".join(groups)) if groups else ""
+
+
+def _address(row: Mapping[str, Any]) -> str:
+    return "programme?" + urlencode({"programme": row["programme"], "cohort": row["cohort"]})
 
 
 def _label(row: pd.Series) -> str:
     return f"{row['title']}, {row['cohort_title']}"
-
-
-def _guarded(act, place: widgets.HTML):
-    """Show a plain sentence where a callback fails: the visitor would else see nothing change."""
-
-    def run(change: object) -> None:
-        try:
-            act(change)
-        except Exception:
-            place.value = '<p role="alert">This could not be shown. Please load the page again.</p>'
-
-    return run
-
-
-def _html(content: str) -> widgets.HTML:
-    return widgets.HTML(content)
-
-
-def _page(parts: list[widgets.Widget]) -> widgets.VBox:
-    page = widgets.VBox([_html(f"<style>{STYLE}</style>"), *parts])
-    page.add_class("board")
-    return page

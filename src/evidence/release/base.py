@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,44 @@ def figure(programme: str, cohort: str, name: str, published: str | Path | None 
         if wanted.items() <= entry.items():
             return (folder(published) / f"{entry['path']}.svg").read_text(encoding="utf-8")
     raise EvidenceError(f"no figure {name!r} of {programme}/{cohort} in this release")
+
+
+def picture(entry: Mapping[str, Any], published: str | Path | None = None) -> dict[str, Any]:
+    """Return what a released figure holds: `kind`, `title`, `alt`, `axes`, `svg` and its `table`.
+
+    Parameters
+    ----------
+    entry : mapping
+        One of the `figures` of the release's record.
+    published : path, optional
+        Where the releases are.
+
+    Raises
+    ------
+    EvidenceError
+        The release has no such figure, or its files are gone.
+    """
+    if entry not in release(published)["figures"]:
+        raise EvidenceError("no such figure in this release")
+    place = folder(published)
+    try:
+        found = json.loads((place / f"{entry['path']}.json").read_text(encoding="utf-8"))
+        drawn = (place / f"{entry['path']}.svg").read_text(encoding="utf-8")
+    except (OSError, ValueError) as fault:
+        raise EvidenceError(f"the figure {entry['name']!r} cannot be read") from fault
+    kept = {key: found[key] for key in ("kind", "title", "alt", "axes")}
+    return kept | {"svg": drawn, "table": pd.DataFrame(**found["table"])}
+
+
+def before(published: str | Path | None = None) -> Path | None:
+    """Return the folder of the release before the current one, if it is still there."""
+    current = folder(published).resolve()
+    number = release(published)["number"]
+    earlier = [
+        place
+        for place in current.parent.iterdir()
+        if place.name.isdecimal()
+        and int(place.name) < number
+        and (place / "release.json").is_file()
+    ]
+    return max(earlier, key=lambda place: int(place.name), default=None)

@@ -275,8 +275,8 @@ def _name(row: Mapping[str, Any], link: Callable[[Mapping[str, Any]], str] | Non
     if link:
         title = f'<a href="{_esc(link(row))}">{title}</a>'
     about = [row["outcome_title"], row["phase"], row["cohort_title"]]
-    if not _missing(row["n_schools"]):
-        about.append(f"about {row['n_schools']:.0f} schools")
+    for count, words in (("n_schools", "about {:.0f} schools"), ("n_pupils", "{:,.0f} pupils")):
+        about += [] if _missing(row[count]) else [words.format(row[count])]
     about.append("simulated data" if row["simulated"] else "real data")
     return f"{title}<small>{_esc(' · '.join(str(part) for part in about if part))}</small>"
 

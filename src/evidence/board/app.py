@@ -1,0 +1,250 @@
+"""The dashboards' server: Voila by itself, with its doors shut, over the current release.
+
+Run as ``python -m evidence.board.app``; `evidence.board.server` says with what.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.services.kernels.handlers import _kernel_id_regex
+from tornado.ioloop import PeriodicCallback
+from traitlets.config import Config
+from voila.app import Voila
+from voila.notebook_renderer import NotebookRenderer
+from voila.utils import get_page_config
+
+from evidence.board import handlers, sandbox
+from evidence.board.desk import Desk
+from evidence.release import base
+
+EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
+FILES = ("results.xlsx", "effects.csv", "indicators.csv")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")  # what kernels may know of the environment
+
+
+class Dashboards(Voila):
+    """Voila with a desk in front of it, its own assets and nothing else."""
+
+    settings_of_mine: dict[str, Any]
+
+    def init_settings(self) -> dict[str, Any]:
+        """Return Voila's settings, with the headers that every answer carries."""
+        settings = super().init_settings()
+        self.identity_provider.login_handler_class = handlers.Login
+        settings["headers"] = {
+            "Content-Security-Policy": POLICY,
+            "Referrer-Policy": "same-origin",
+            "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+        settings["cookie_options"] = {"samesite": "Lax"}
+        settings["default_handler_class"] = handlers.Missing
+        settings["websocket_ping_interval"] = settings["websocket_ping_timeout"] = 30_000
+        settings["log_function"] = lambda handler: None  # who looks at what is nobody's business
+        return settings
+
+    def init_handlers(self) -> list:
+        """Return what is answered: an address that is not listed here is not there."""
+        mine = self.settings_of_mine
+        self.desk = Desk(
+            kernels=self.kernel_manager,
+            renderer=self._renderer,
+            stamp=lambda: stamp(mine["published"]),
+            environment=mine["environment"],
+            ready=mine["ready"],
+            places=mine["places"],
+        )
+        self.kernel_manager.allowed_message_types = list(MESSAGES)
+        self.kernel_manager.cwd_for_path = lambda *_, **__: mine["empty"]
+        desk = {"desk": self.desk}
+        static = Path(self.static_paths[-1])
+        for place in map(Path, self.static_paths):
+            if (place / "voila.js").is_file():
+                static = place
+        own = next(Path(p, "static") for p in self.template_paths if Path(p).name == "evidence")
+        self.roots = {"voila": static, "page": own}
+        for name in EXTENSIONS:
+            places = (Path(path, name) for path in self.labextensions_path)
+            self.roots[f"labextensions/{name}"] = next(p for p in places if p.is_dir())
+        kernel = _kernel_id_regex
+        pages = {path.stem: path.name for path in sorted(mine["dashboards"].glob("*.ipynb"))}
+        found = [
+            (rf"/api/kernels/{kernel}", handlers.Kernel),
+            (rf"/api/kernels/{kernel}/channels", handlers.Channels),
+            (rf"/voila/api/shutdown/{kernel}", handlers.Closed, desk),
+            (rf"/alive/{kernel}", handlers.Alive, desk),
+            (r"/login", handlers.Login),
+            (r"/download/([a-z.]+)", handlers.Download, {"files": self._files()}),
+            (r"/", handlers.Opened, desk | {"notebook": pages.get("board", "board.ipynb")}),
+        ]
+        found += [
+            (f"/assets/{digest()}/{name}/(.+)", handlers.Asset, {"path": str(root)})
+            for name, root in self.roots.items()
+        ]
+        found += [
+            (f"/{name}", handlers.Opened, desk | {"notebook": notebook})
+            for name, notebook in pages.items()
+        ]
+        self.desk.fill()
+        self.sweeper = PeriodicCallback(self.desk.sweep, 5000)
+        self.sweeper.start()
+        return [*found, (r"/.*", handlers.Missing)]
+
+    def _renderer(self, notebook: str) -> NotebookRenderer:
+        shared = {
+            "base_url": self.base_url,
+            "settings": self.app.settings,
+            "log": self.log,
+            "voila_configuration": self.voila_configuration,
+        }
+        if not hasattr(self, "page_config"):
+            assets = f"/assets/{digest()}"
+            self.page_config = get_page_config(**shared) | {
+                "fullStaticUrl": f"{assets}/voila",
+                "fullLabextensionsUrl": f"{assets}/labextensions",
+                "pageUrl": f"{assets}/page",
+            }
+        return NotebookRenderer(
+            voila_configuration=self.voila_configuration,
+            traitlet_config=self.config,
+            notebook_path=notebook,
+            template_paths=self.template_paths,
+            config_manager=self.config_manager,
+            contents_manager=self.contents_manager,
+            base_url=self.base_url,
+            kernel_spec_manager=self.kernel_spec_manager,
+            page_config=self.page_config,
+        )
+
+    def _files(self) -> dict[str, Any]:
+        published = self.settings_of_mine["published"]
+
+        def bundle() -> Path:
+            from evidence.release.bundle import make
+
+            number = base.release(published)["number"]
+            out = Path(self.settings_of_mine["scratch"], f"evidence-{number:04d}.zip")
+            return out if out.is_file() else make(published, out)
+
+        return {
+            **{name: lambda name=name: base.folder(published) / name for name in FILES},
+            "bundle.zip": bundle,
+        }
+
+
+def digest() -> str:
+    """Return what the page's scripts are of: their address changes when they do."""
+    known = [version(name) for name in ("voila", "ipywidgets", "jupyterlab_widgets", "evidence")]
+    return hashlib.sha256("".join(known).encode()).hexdigest()[:12]
+
+
+def stamp(published: str | Path) -> str:
+    """Name the release that is current, or "" where there is none."""
+    try:
+        folder = base.folder(published).resolve()
+        return f"{folder}:{(folder / 'release.json').stat().st_mtime_ns}"
+    except Exception:
+        return ""
+
+
+def main() -> None:
+    """Serve until told to end."""
+    said = json.loads(os.environ.pop("EVIDENCE_SERVE"))
+    token = os.environ.pop("EVIDENCE_TOKEN", "")
+    dashboards, published = Path(said["dashboards"]), Path(said["published"])
+    scratch = Path(tempfile.mkdtemp(prefix="evidence-"))
+    empty = scratch / "empty"
+    for folder in (empty, scratch / "home"):
+        folder.mkdir()
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment |= {
+        "EVIDENCE_PUBLISHED": str(published),
+        "EVIDENCE_DASHBOARD": "1",
+        "HOME": str(scratch / "home"),
+        "IPYTHONDIR": str(scratch / "home"),
+        "JUPYTER_RUNTIME_DIR": str(scratch),
+        "TMPDIR": str(scratch),
+        "PYTHONWARNINGS": "ignore",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    os.environ.clear()
+    os.environ |= environment | {
+        "JUPYTER_PATH": str(dashboards / "template"),
+        "JUPYTER_NO_CONFIG": "1",
+        "EVIDENCE_PRELOAD": "evidence.board.preload",
+    }
+    tempfile.tempdir = str(scratch)
+    os.chdir(empty)
+    package = Path(__file__).resolve().parents[1]
+    if not sandbox.shut_in([package, dashboards, published], [scratch], [package.parent]):
+        print("This system cannot shut the dashboards in: see docs/dashboards.md", file=sys.stderr)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a socket closed while it was written
+    app = Dashboards(config=configuration(said["port"], token, dashboards, scratch))
+    app.settings_of_mine = {
+        "dashboards": dashboards,
+        "published": published,
+        "scratch": scratch,
+        "empty": str(empty),
+        "environment": environment,
+        "ready": said["ready"],
+        "places": said["places"],
+    }
+    try:
+        app.initialize([])
+        app.start()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def configuration(port: int, token: str, dashboards: Path, scratch: Path) -> Config:
+    """Return every setting of Voila that matters here; it reads none from files."""
+    return Config(
+        Voila={
+            "ip": "127.0.0.1",
+            "port": port,
+            "port_retries": 0,
+            "open_browser": False,
+            "token": token,
+            "root_dir": str(dashboards),
+            "config_file_paths": [],
+            "connection_dir_root": str(scratch),
+            "log_level": "ERROR",
+        },
+        VoilaConfiguration={
+            "template": "evidence",
+            "allow_template_override": "NO",
+            "allow_theme_override": "NO",
+            "file_allowlist": [],
+            "strip_sources": True,
+            "show_tracebacks": False,
+            "preheat_kernel": False,  # the desk does that
+            "extension_allowlist": [*EXTENSIONS],
+        },
+        KernelManager={
+            "transport": "ipc",
+            "autorestart": False,  # it would come back empty, with the page none the wiser
+            "client_class": "evidence.run.kernels.Client",
+            "shutdown_wait_time": 1.0,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""What the dashboards' server answers: pages, its own assets, three files, and who may ask."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tornado.web
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.login import LoginFormHandler
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.services.kernels.handlers import KernelHandler
+from tornado.web import StaticFileHandler, authenticated
+from voila.tornado.kernel_websocket_handler import (
+    VoilaKernelWebsocketHandler,
+    read_header_from_binary_message,
+)
+
+from evidence.board.desk import Desk, FullError
+
+_YEAR = 31_536_000
+_PROTOCOL = "v1.kernel.websocket.jupyter.org"
+_HEARD = (
+    "status", "comm_open", "comm_msg", "comm_close", "comm_info_reply", "kernel_info_reply",
+)  # fmt: skip
+_HEAD = (
+    '<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" '
+    'content="width=device-width, initial-scale=1"><title>{title}</title><style>'
+    "body{{font:19px/1.5 Arial,Helvetica,sans-serif;color:#0b0c0c;background:#fff;max-width:34em;"
+    "margin:12vh auto;padding:0 24px}}h1{{font-size:30px;line-height:1.2}}label{{display:block;"
+    "font-size:16px}}input,button{{font:inherit;padding:8px 12px;border:2px solid #0b0c0c;"
+    "background:#fff;color:#0b0c0c;margin:6px 8px 0 0;max-width:100%;box-sizing:border-box}}"
+    ":focus-visible{{outline:3px solid #0b0c0c;outline-offset:2px;background:#fd0}}a{{color:#12436d"
+    "}}</style></head><body><main><h1>{title}</h1>"
+)
+
+
+def plain(title: str, body: str) -> str:
+    """Return a small page that needs nothing else; `body` is HTML already."""
+    return f"{_HEAD.format(title=html.escape(title))}{body}</main></body></html>"
+
+
+class Plain(JupyterHandler):
+    """Says whatever goes wrong in a plain sentence."""
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Write a page that names no path, no value and no cause."""
+        title, body = {
+            403: ("You cannot open this", "Ask whoever runs the evidence base for the link."),
+            404: ("There is nothing at this address", "It may be misspelt."),
+        }.get(status_code, ("This page could not be shown", "Please try again in a minute."))
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        self.finish(plain(title, f'<p>{body}</p><p><a href="/">The evidence base</a></p>'))
+
+
+class Opened(Plain):
+    """A dashboard, or a polite request to wait."""
+
+    def initialize(self, desk: Desk, notebook: str) -> None:
+        """Keep which notebook stands at this address."""
+        self.desk, self.notebook = desk, notebook
+
+    @authenticated
+    async def get(self) -> None:
+        """Answer with the page, its kernel waiting."""
+        if "token" in self.request.query_arguments:  # do not leave it in the address
+            self.redirect(self.request.path)
+            return
+        query = self.request.query[:500]
+        try:
+            page = await self.desk.open(self.notebook, query)
+        except FullError:
+            self.set_status(503)
+            self.set_header("Retry-After", "30")
+            words = (
+                "<p>As many people are looking at the evidence base as it has room for.</p>"
+                f'<p><a href="{html.escape(self.request.path)}">Try again</a> in half a minute.</p>'
+            )
+            self.finish(plain("Please wait a moment", words))
+            return
+        self.set_header("Cache-Control", "no-store")
+        self.finish(page)
+
+
+class Alive(Plain):
+    """Whether the kernel of an open page is still there: asked by the page every few seconds."""
+
+    def initialize(self, desk: Desk) -> None:
+        """Keep the desk."""
+        self.desk = desk
+
+    @authenticated
+    async def get(self, kernel_id: str) -> None:
+        """Answer 204 if it is, 410 if it is not."""
+        self.set_header("Cache-Control", "no-store")
+        self.set_status(204 if await self.desk.alive(kernel_id) else 410)
+        self.finish()
+
+
+class Closed(Plain):
+    """The beacon of a page that is being closed.
+
+    A browser sends it without Voila's token against forged requests, which is why Voila leaves
+    kernels behind. What it can do is end the kernel whose unguessable name it knows.
+    """
+
+    def initialize(self, desk: Desk) -> None:
+        """Keep the desk."""
+        self.desk = desk
+
+    def check_xsrf_cookie(self) -> None:
+        """Ask that the request come from a page of one's own instead."""
+        if self.request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            raise tornado.web.HTTPError(403)
+
+    @authenticated
+    async def post(self, kernel_id: str) -> None:
+        """End the kernel of the page."""
+        if kernel_id in self.desk.visitors:
+            await self.desk.close(kernel_id)
+        self.set_status(204)
+        self.finish()
+
+
+class Kernel(KernelHandler):
+    """What the page may ask of its kernel: whether it is there. It may not end or restart any."""
+
+    SUPPORTED_METHODS = ("GET",)
+
+
+class Channels(VoilaKernelWebsocketHandler):
+    """The socket between a page and its kernel, for the messages of widgets and no other.
+
+    What a fault prints is for whoever runs the server: a traceback tells paths and values.
+    """
+
+    def write_message(self, message: bytes | str | dict, binary: bool = False) -> Any:
+        """Pass on a message from the kernel if it is one that widgets need."""
+        if isinstance(message, bytes):
+            known = self.selected_subprotocol == _PROTOCOL
+            header = read_header_from_binary_message(message) if known else None
+        else:
+            header = (json.loads(message) if isinstance(message, str) else message).get("header")
+        if not header or header.get("msg_type") not in _HEARD:
+            return None
+        return super().write_message(message, binary)
+
+
+class Asset(Plain, StaticFileHandler):
+    """A file of the page's own scripts; one that is outside its folder is not there."""
+
+    @authenticated
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """Send the file."""
+        try:
+            await StaticFileHandler.get(self, path, include_body)
+        except (OSError, ValueError):  # a name that no file can have
+            raise tornado.web.HTTPError(404) from None
+
+    @authenticated
+    async def head(self, path: str) -> None:
+        """Send what is known of the file."""
+        await self.get(path, include_body=False)
+
+    def set_extra_headers(self, path: str) -> None:
+        """Let browsers keep it: its address holds the versions it is of."""
+        self.set_header("Cache-Control", f"private, max-age={_YEAR}, immutable")
+
+    def compute_etag(self) -> str | None:
+        """Give none: the address says which version it is."""
+        return None
+
+
+class Download(Plain):
+    """One of the few files of the current release that may be taken away."""
+
+    def initialize(self, files: Mapping[str, Any]) -> None:
+        """Keep what there is: a name and a function that gives the path."""
+        self.files = files
+
+    @authenticated
+    async def get(self, name: str) -> None:
+        """Send the file, never to be shown as a page."""
+        if name not in self.files:
+            raise tornado.web.HTTPError(404)
+        path: Path = self.files[name]()
+        self.set_header("Content-Type", "application/octet-stream")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Disposition", f'attachment; filename="{path.name}"')
+        self.finish(path.read_bytes())
+
+
+class Login(LoginFormHandler):
+    """Asks for the word that opens the evidence base."""
+
+    def _render(self, message: Mapping[str, str] | None = None) -> None:
+        wrong = '<p role="alert">That is not it. Please try again.</p>' if message else ""
+        form = (
+            f'{wrong}<form method="post">{self.xsrf_form_html()}'
+            '<p><label for="word">The word you were given, or the end of your link after '
+            '“token=”</label><input id="word" name="password" type="password" required '
+            'autocomplete="current-password"><button>Open</button></p></form>'
+        )
+        self.set_header("Cache-Control", "no-store")
+        self.write(plain("This evidence base is not public", form))
+
+
+class Missing(Plain):
+    """Every other address."""
+
+    @allow_unauthenticated
+    def prepare(self) -> None:
+        """Say that there is nothing."""
+        raise tornado.web.HTTPError(404)
