@@ -25,10 +25,16 @@ class Told:
     def __init__(self):
         self.lines = []
 
-    def cell(self, worker, job, k, n):
+    def begin(self, total):
+        self.lines.append(f"{total} to do")
+
+    def note(self, line):
+        self.lines.append(line)
+
+    def cell(self, job, k, n):
         self.lines.append(f"{job.label} {k} {n}")
 
-    def ended(self, worker, outcome):
+    def ended(self, outcome):
         self.lines.append(f"{outcome.job.label} {outcome.state} {outcome.error}")
 
 
