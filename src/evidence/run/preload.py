@@ -6,6 +6,7 @@ few reports need (seaborn, linearmodels) is left out: it would be in the memory 
 
 import importlib
 
+import matplotlib.backends
 import nbformat
 import pandas as pd
 
@@ -22,14 +23,17 @@ for module in (
     "IPython.extensions.storemagic",
     "evidence.run.kernels",
     "evidence.run.worker",
+    "faulthandler",
     "ipykernel.debugger",
     "matplotlib.pyplot",
     "pyarrow.pandas_compat",
     "pyarrow.parquet",
     "sqlite3",
+    "tornado.platform.asyncio",
 ):
     importlib.import_module(module)
 
+matplotlib.backends.backend_registry.list_all()  # reads what every installed package offers
 nbformat.validate(nbformat.v4.new_notebook())
 schema.validate_effects(schema.empty(schema.EFFECTS))
 ev.Picture(
