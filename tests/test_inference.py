@@ -92,6 +92,19 @@ def test_robust_with_absorbed_strata_equals_full_dummies(rng, kind, nesting, wei
 
 
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("nesting", STRATA)
+def test_robust_with_many_clusters_gives_the_df_of_few(rng, monkeypatch, nesting, weighted):
+    y, interest, others, strata, weights, cluster = sample(rng, nesting, weighted)
+    made = regression.design(interest, others, strata, weights)
+    residuals = made.fit(y)[1]
+    few = inference.robust(made, residuals, cluster)
+    monkeypatch.setattr(inference, "_FEW", 0)
+    many = inference.robust(made, residuals, cluster)
+    np.testing.assert_allclose(many.df, few.df, rtol=1e-11)
+    np.testing.assert_allclose(many.joint_df, few.joint_df, rtol=1e-11)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
 def test_robust_with_hc2_equals_cr2_of_single_rows(rng, weighted):
     y, interest, others, strata, weights, _ = sample(rng, "crossed", weighted)
     full = np.column_stack([dummies(strata, len(y)), others, interest])

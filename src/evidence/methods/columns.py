@@ -71,6 +71,10 @@ def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
         column holds dates, durations or complex numbers.
     """
     values = data[column]
+    if values.dtype in (np.float64, np.int64):  # most are, and what follows takes far longer
+        found = values.to_numpy(float, copy=True)
+        if np.isfinite(found).all():
+            return found
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
     if what := _ODD.get(_kind(values)):

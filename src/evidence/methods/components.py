@@ -79,28 +79,43 @@ def fit(
     n, k = columns.shape
     basis = np.column_stack([np.linalg.qr(columns)[0], outcome - outcome.mean()])
     spread = basis[places] * there[..., None]
-    apart = np.abs(when[:, None] - when)
+    apart = np.abs(when[:, None] - when).astype(float)
     both = there[:, :, None] & there[:, None, :]
     steps = np.arange(len(when))
     chance = np.ones(len(unit)) if weights is None else weights.mean() / weights
     floor = np.where(there, chance[places], 1.0)
 
+    def shares(at: np.ndarray) -> list[np.ndarray]:
+        """Return the covariances between times of what lasts and of what passes, shape (t, t)."""
+        lasting = np.full_like(apart, np.exp(at[0]))
+        if len(at) == 1:
+            return [lasting]
+        return [lasting, np.exp(at[1]) * (at[2] ** apart if len(at) > 2 else np.eye(len(when)))]
+
     def covariances(at: np.ndarray) -> np.ndarray:
-        lasting, passing = np.exp(at[0]), np.exp(at[1]) if len(at) > 1 else 0.0
-        fading = at[2] ** apart if len(at) > 2 else np.eye(len(when))
-        made = np.where(both, lasting + passing * fading, 0.0)
+        made = np.where(both, sum(shares(at)), 0.0)
         made[:, steps, steps] += floor
         return made
 
-    def solve(at: np.ndarray) -> tuple[np.ndarray, float]:
-        lower = np.linalg.cholesky(covariances(at))
-        white = np.linalg.solve(lower, spread).reshape(-1, k + 1)
-        return np.linalg.cholesky(white.T @ white), 2 * np.log(np.einsum("mtt->mt", lower)).sum()
+    def weighted(inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return V⁻¹[X y] and the Cholesky root of [X y]'V⁻¹[X y]; its last entry is r."""
+        made = (inverse @ spread).reshape(-1, k + 1)
+        return made, np.linalg.cholesky(spread.reshape(-1, k + 1).T @ made)
 
-    def deviance(at: np.ndarray) -> float:
-        half, logs = solve(at)
-        sizes = np.log(np.diag(half))
-        return 2 * (n - k) * sizes[k] + logs + 2 * sizes[:k].sum()
+    def deviance(at: np.ndarray) -> tuple[float, list[float]]:
+        """Return −2 log L_R and its gradient, tr(∂V (V⁻¹ − ZFZ')) with Z = V⁻¹[X y]L'⁻¹."""
+        made = covariances(at)
+        inverse = np.linalg.inv(made)
+        columns, half = weighted(inverse)
+        sizes, factors = np.log(np.diag(half)), np.append(np.ones(k), n - k)
+        scores = (columns @ np.linalg.inv(half).T).reshape(spread.shape)
+        spent = np.tensordot(factors * scores, scores, ((0, 2), (0, 2)))
+        slope = (inverse * both).sum(0) - spent
+        changes = shares(at)
+        if len(at) > 2:
+            changes.append(np.exp(at[1]) * apart * at[2] ** np.maximum(apart - 1, 0.0))
+        value = 2 * factors @ sizes + np.linalg.slogdet(made)[1].sum()
+        return value, [np.vdot(change, slope) for change in changes]
 
     # Without weights chance cannot be told from what passes at once: it is the scale itself.
     start, bounds = [0.0], [_LOGS]
@@ -108,9 +123,10 @@ def fit(
         start, bounds = [*start, -1.0], [*bounds, _LOGS]
     if len(when) >= _FEW:
         start, bounds = [*start, 0.2], [*bounds, _FADE]
-    best = minimize(deviance, start, method="L-BFGS-B", bounds=bounds).x
-    scale = solve(best)[0][k, k] ** 2 / (n - k)
-    values, vectors = np.linalg.eigh(scale * covariances(best))
+    best = minimize(deviance, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    made = covariances(best)
+    scale = weighted(np.linalg.inv(made))[1][k, k] ** 2 / (n - k)
+    values, vectors = np.linalg.eigh(scale * made)
     return Components(
         lasting=float(scale * np.exp(best[0])),
         passing=float(scale * np.exp(best[1])) if len(best) > 1 else 0.0,

@@ -11,6 +11,8 @@ and never with their square.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 
@@ -24,6 +26,8 @@ from evidence.methods.regression import Design, sums
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3", "HC2", "classical")
 _NULL = 1e-10  # eigenvalues of I − H below this are nought: the cluster decides a coefficient alone
 _CHUNK = 4_000_000  # numbers held at once while the clusters are adjusted
+_FEW = 600  # clusters: to here a dense matrix of them costs less than sparse ones of columns,
+_HELD = 4_000  # and so long as there are not more clusters times coefficients than this
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +209,60 @@ def _root(columns: np.ndarray, signs: np.ndarray, right: np.ndarray, power: floa
 def _freedom(
     made: Design, rows: np.ndarray, adjusted: np.ndarray, joint: bool
 ) -> tuple[np.ndarray, float]:
-    """Return the Satterthwaite df of each coefficient and the joint η, without an n × n matrix.
+    """Return the Satterthwaite df of each coefficient and the joint η.
+
+    Both are made of tr(P_ij) and of tr(P_ii P_jj) + tr(P_ij P_ij) for coefficients i and j.
+    """
+    m, q = rows.max() + 1, adjusted.shape[1]
+    make = _few if m <= _FEW and m * q <= _HELD else _many
+    mean, variance = make(made, rows, adjusted)
+    df = np.array([2 * mean(j, j) ** 2 / variance(j, j) for j in range(q)])
+    if q == 1 or not joint:
+        return df, float(df[0]) if q == 1 else np.nan
+    lower = [[mean(i, j) if j <= i else 0.0 for j in range(q)] for i in range(q)]
+    values, vectors = np.linalg.eigh(lower)
+    _, variance = make(made, rows, adjusted @ (vectors / np.sqrt(values)) @ vectors.T)
+    total = sum((1 + (i > j)) * variance(i, j) for i in range(q) for j in range(i + 1))
+    return df, q * (q + 1) / total
+
+
+def _few(
+    made: Design, rows: np.ndarray, adjusted: np.ndarray
+) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
+    """Return both, by P itself, clusters by clusters."""
+    own, dense, own_signs, dense_signs = made.residual_maker()
+    parts = [
+        (
+            s,
+            [sparse.csr_array((column * s, (rows, made.strata))) for column in own.T],
+            sums(rows, dense * s[:, None]),
+        )
+        for s in adjusted.T
+    ]
+
+    @functools.cache
+    def between(i: int, j: int) -> np.ndarray:
+        (s, cells, few), (t, others, more) = parts[i], parts[j]
+        product = (few * dense_signs) @ more.T
+        for sign, one, other in zip(own_signs, cells, others, strict=True):
+            product += sign * (one @ other.T)
+        product[np.diag_indices_from(product)] += np.bincount(rows, s * t)
+        return product
+
+    def mean(i: int, j: int) -> float:
+        return np.trace(between(i, j))
+
+    def variance(i: int, j: int) -> float:
+        p = between(i, j)
+        return np.vdot(between(i, i), between(j, j)) + np.vdot(p, p.T)
+
+    return mean, variance
+
+
+def _many(
+    made: Design, rows: np.ndarray, adjusted: np.ndarray
+) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
+    """Return both without a matrix of clusters by clusters.
 
     With F_i = R_i's_i, P_ij = [i = j] s_i's_i + F_i C F_j', so that traces of products of P need
     only F'F, which is as sparse as clusters and strata are nested.
@@ -217,31 +274,19 @@ def _freedom(
         cells = [sparse.csr_array((column * s, (rows, made.strata))) for column in own.T]
         return sparse.hstack([*cells, sparse.csr_array(sums(rows, dense * s[:, None]))], "csr")
 
-    def diagonal(s, f, t, g) -> tuple[np.ndarray, np.ndarray]:
+    parts = [(s, linked(s)) for s in adjusted.T]
+
+    def diagonal(i: int, j: int) -> tuple[np.ndarray, np.ndarray]:
+        (s, f), (t, g) = parts[i], parts[j]
         return np.bincount(rows, s * t), f.multiply(g) @ signs
 
-    def variance(s, f, t, g) -> float:  # tr(P_ss P_tt) + tr(P_st P_st)
-        (ss, fs), (tt, ft), (st, fst) = (
-            diagonal(s, f, s, f),
-            diagonal(t, g, t, g),
-            diagonal(s, f, t, g),
-        )
-        products = f.T @ g
+    def variance(i: int, j: int) -> float:
+        (ss, fs), (tt, ft), (st, fst) = diagonal(i, i), diagonal(j, j), diagonal(i, j)
+        products = parts[i][1].T @ parts[j][1]
         squares = products.multiply(products) + products.multiply(products.T)
         return ss @ tt + ss @ ft + tt @ fs + st @ st + 2 * st @ fst + signs @ squares @ signs
 
-    def pairs(columns: np.ndarray) -> list[tuple[np.ndarray, sparse.csr_array]]:
-        return [(s, linked(s)) for s in columns.T]
+    def mean(i: int, j: int) -> float:
+        return np.sum(diagonal(i, j))
 
-    columns = pairs(adjusted)
-    mean = np.array([[np.sum(diagonal(*a, *b)) for b in columns] for a in columns])
-    df = np.array([2 * mean[j, j] ** 2 / variance(*a, *a) for j, a in enumerate(columns)])
-    q = len(df)
-    if q == 1 or not joint:
-        return df, float(df[0]) if q == 1 else np.nan
-    values, vectors = np.linalg.eigh(mean)
-    white = pairs(adjusted @ (vectors / np.sqrt(values)) @ vectors.T)
-    total = sum(
-        (1 + (i > j)) * variance(*white[i], *white[j]) for i in range(q) for j in range(i + 1)
-    )
-    return df, q * (q + 1) / total
+    return mean, variance

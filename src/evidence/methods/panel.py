@@ -80,18 +80,19 @@ def read_panel(
     columns.require(panel, (outcome, treatment, unit, time, cluster, weights, *others))
     values, names, complete = columns.covariates(panel, others)
     score, dose, when = (columns.numbers(panel, name) for name in (outcome, treatment, time))
-    codes = {name: columns.factor(panel, name)[0] for name in (unit, cluster)}
+    codes = {name: columns.factor(panel, name)[0] for name in {unit, cluster}}
     if np.isnan(dose).any():
         raise EvidenceError(
             f"column {treatment!r}, row {np.isnan(dose).argmax() + 1}: no treatment given "
             f"({np.isnan(dose).sum()} such rows); write 0 where a unit is not treated"
         )
+    absent = panel[[*others]].isna().any()
     have = {
         outcome: ~np.isnan(score),
         unit: codes[unit] >= 0,
         time: ~np.isnan(when),
         cluster: codes[cluster] >= 0,
-        ", ".join(name for name in others if panel[name].isna().any()): complete,
+        ", ".join(absent.index[absent]): complete,
     }
     weight = None
     if weights is not None:
@@ -147,8 +148,8 @@ def _check(made: Panel, outcome: str, cluster: str) -> None:
         raise EvidenceError(f"{name} is 0 in every row: nobody is treated")
     if treated.all() and np.ptp(made.dose) == 0:
         raise EvidenceError(f"{name} is the same in every row: there is nobody to compare with")
-    frame = pd.DataFrame({"unit": made.unit, "dose": made.dose}).groupby("unit")["dose"]
-    if (frame.max() == frame.min()).all():
+    _, first = np.unique(made.unit, return_index=True)
+    if (made.dose == made.dose[first][made.unit]).all():
         raise EvidenceError(
             f"{name} never changes within a unit: there is no before and after to compare"
         )

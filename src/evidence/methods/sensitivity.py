@@ -186,13 +186,16 @@ def sensitivity(
         asks["Difference in differences without the last year before"] = did(
             panel[panel[time] != before[-1]]
         )
+    names = ("outcome", "treatment", "unit", "time", "weights", "covariates")
+    known = {name: full[name] for name in names}
+    earlier = unseen.before_start(panel, **known)
     for label, match in (
         ("balanced", matching.balance_weights),
         ("nearest neighbours", matching.nearest),
         ("same cells of results", matching.coarsened),
     ):
         asks[f"Difference in differences, {label}"] = lambda match=match: _matched(
-            panel, match, first, full, level
+            panel, match, earlier, full, level
         )
     asks["Difference in differences, wild bootstrap"] = lambda: wild_bootstrap(
         panel, level=level, draws=draws, seed=seed, **full
@@ -227,8 +230,6 @@ def sensitivity(
     table = table.assign(primary=table.index == 0, holds=side == expected)
     low, high = past.leave_one_out(panel, **full)
     study = event_study(panel, level=level, **full)
-    names = ("outcome", "treatment", "unit", "time", "weights", "covariates")
-    known = {name: full[name] for name in names}
     delta = unseen.oster(panel, **known)
     notes = {
         "Drifts before the start": lambda: pre_trend(study),
@@ -254,11 +255,9 @@ _INTERVAL = ("estimate", "ci_lower", "ci_upper")
 
 
 def _matched(
-    panel: pd.DataFrame, match: Callable, first: float, full: dict, level: float
+    panel: pd.DataFrame, match: Callable, table: pd.DataFrame, full: dict, level: float
 ) -> Estimate:
     """Return the difference in differences with comparison units weighted by `match`."""
-    names = ("outcome", "treatment", "unit", "time", "weights", "covariates")
-    table = unseen.before_start(panel, **{name: full[name] for name in names})
     if table["treated"].nunique() < 2:
         raise EvidenceError("no treated unit has results in every year before the start")
     names = [*table.columns[1:]]

@@ -48,10 +48,11 @@ def before_start(
     early = panel[panel[time] < first]
     wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
     made = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
-    for name in covariates:
-        made[name] = early.groupby(unit, observed=True)[name].mean()
+    pupils = () if weights is None else (weights,)
+    means = early.groupby(unit, observed=True)[[*covariates, *pupils]].mean()
+    made[[*covariates]] = means[[*covariates]]
     if weights is not None:
-        made[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
+        made[f"log {weights}"] = np.log(means[weights])
     made.insert(0, "treated", made.index.isin(panel.loc[dose, unit]).astype(int))
     return made.dropna()
 

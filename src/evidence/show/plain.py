@@ -88,7 +88,8 @@ def table(frame: pd.DataFrame, *, skip: Sequence[str] = ()) -> str:
 
 
 def _filled(values: pd.Series) -> bool:
-    return bool((values.notna() & (values.astype("str") != "")).any())
+    there = values.dropna()
+    return len(there) > 0 and not (_is_text(there) and (there.astype("str") == "").all())
 
 
 def _is_text(values: pd.Series) -> bool:
