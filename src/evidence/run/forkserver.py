@@ -38,6 +38,18 @@ from typing import Any, NoReturn
 from evidence.run.forks import PLACE
 
 _PDEATHSIG, _CHILD_SUBREAPER = 1, 36  # of prctl(2)
+_INSIDES = (  # of a kernel, which loads them only when it first uses them
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "evidence.run.kernels",
+    "faulthandler",
+    "ipykernel.debugger",
+    "sqlite3",
+    "tornado.platform.asyncio",
+)
 _TARGETS = {"kernel": "evidence.run.kernels:become", "job": "evidence.run.worker:become"}
 
 
@@ -46,7 +58,8 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     # Libraries ask at import whether they are in a notebook; what is forked from here will be.
     builtins.get_ipython = lambda: SimpleNamespace(kernel=None, config={})
-    importlib.import_module(sys.argv[2])
+    for module in (*_INSIDES, sys.argv[2]):
+        importlib.import_module(module)
     del builtins.get_ipython
     ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1)  # what orphans leave becomes a child of ours
     gc.collect()

@@ -1,7 +1,7 @@
 """What reports and their runner use, imported and warmed up once before the fork server forks.
 
-Much is loaded not by an import but by its first use: fonts, schemas, the insides of a kernel. What
-few reports need (seaborn, linearmodels) is left out: it would be in the memory of all.
+Much is loaded not by an import but by its first use, such as fonts and schemas. What few reports
+need (seaborn, linearmodels) is left out: it would be in the memory of all.
 """
 
 import importlib
@@ -16,20 +16,10 @@ from evidence.data import schema
 for room in ev.__all__:
     getattr(ev, room)
 for module in (
-    "IPython.core.completerlib",
-    "IPython.core.debugger",
-    "IPython.core.logger",
-    "IPython.core.oinspect",
-    "IPython.extensions.storemagic",
-    "evidence.run.kernels",
     "evidence.run.worker",
-    "faulthandler",
-    "ipykernel.debugger",
     "matplotlib.pyplot",
     "pyarrow.pandas_compat",
     "pyarrow.parquet",
-    "sqlite3",
-    "tornado.platform.asyncio",
 ):
     importlib.import_module(module)
 
