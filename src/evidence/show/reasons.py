@@ -63,7 +63,7 @@ def why(row: Mapping[str, Any], *, sure: str = "", source: str = "") -> str:
         )
     if row["ask_next"]:
         parts.append(f"What to ask next: <b>{_esc(row['ask_next'])}</b>")
-    parts.append(f"How it was estimated: {_esc(row['method'])}, {row['estimand'].upper()}.")
+    parts.append(f"For statisticians: {_esc(row['method'])}, {row['estimand'].upper()}.")
     if source:
         parts.append(f'<a href="{_esc(source)}">Where these numbers come from</a>')
     body = "".join(part if part.startswith("<ul>") else f"<p>{part}</p>" for part in parts)
