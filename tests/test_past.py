@@ -132,7 +132,7 @@ def test_components_make_the_restricted_likelihood_largest(rng):
     best = {k: getattr(parts, k) for k in ("lasting", "passing", "chance", "fade")}
     least = criterion(panel, **best)
     for name, value in best.items():
-        for factor in (0.9, 1.1):
+        for factor in (0.9, 0.99, 1.01, 1.1):
             moved = best | {name: value * factor if value > 1e-3 else 0.1}
             assert criterion(panel, **moved) > least - 1e-6
 
