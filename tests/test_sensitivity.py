@@ -73,6 +73,12 @@ def test_balanced_row_weights_schools_until_means_agree(panel, checks):
     assert row["estimate"] == pytest.approx(by_hand.estimate)
 
 
+def test_before_start_takes_the_weights_as_context_too(panel):
+    names = {k: v for k, v in MODEL.items() if k != "overlap"} | {"covariates": ["fsm", "n"]}
+    before = ev.impact.before_start(panel, **names)
+    np.testing.assert_allclose(np.log(before["n"]), before["log n"])
+
+
 def test_an_answer_holds_on_the_same_side_and_a_placebo_across_nought(checks):
     answers = checks.table[checks.table["kind"] == "answer"]
     first = answers.iloc[0]

@@ -49,8 +49,10 @@ def before_start(
     wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
     made = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
     pupils = () if weights is None else (weights,)
-    means = early.groupby(unit, observed=True)[[*covariates, *pupils]].mean()
-    made[[*covariates]] = means[[*covariates]]
+    names = [*dict.fromkeys((*covariates, *pupils))]
+    means = early.groupby(unit, observed=True)[names].mean()
+    for name in covariates:
+        made[name] = means[name]
     if weights is not None:
         made[f"log {weights}"] = np.log(means[weights])
     made.insert(0, "treated", made.index.isin(panel.loc[dose, unit]).astype(int))
