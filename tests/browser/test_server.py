@@ -67,6 +67,12 @@ def member(closed_site):
     return cookie.partition(";")[0]
 
 
+def test_cookie_given_behind_https_travels_over_nothing_else(closed_site):
+    forwarded = {"X-Forwarded-Proto": "https"}
+    assert "Secure" in ask(closed_site, f"?token={TOKEN}", **forwarded)[1]["Set-Cookie"]
+    assert "Secure" not in ask(closed_site, f"?token={TOKEN}")[1]["Set-Cookie"]
+
+
 def assets(page):
     """Return the addresses of the scripts and styles of a page."""
     return re.findall(r'(?:src|href|data-then)="/(assets/[^"]+)"', page)

@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,11 @@ class Dashboards(Voila):
         settings["websocket_ping_interval"] = settings["websocket_ping_timeout"] = 30_000
         settings["log_function"] = lambda handler: None  # who looks at what is nobody's business
         return settings
+
+    def listen(self) -> None:
+        """Listen, taking a proxy's word for HTTPS: the cookie then travels over nothing else."""
+        self.app.listen = partial(self.app.listen, xheaders=True)
+        super().listen()
 
     def init_handlers(self) -> list:
         """Return what is answered: an address that is not listed here is not there."""
