@@ -178,7 +178,7 @@ def main() -> None:
         left = [pid for pid in seen if running(pid)]
         runs = Path(name, "killed/runs")
         found = hashes(runs)
-        crashes = log.read_text().count("Traceback")
+        said_wrong = log.read_text().split("Traceback")[1:]
         drafts = [p for p in runs.glob("*/*/.*") if p.is_dir()]
 
     said = ", ".join(f"{count} {kind}" for kind, count in sorted(killed.items()))
@@ -190,11 +190,13 @@ def main() -> None:
         "different from the unkilled run": (sum(found[c] != whole[c] for c in found), 0),
         "half-written folders": (len(drafts), 0),
         "processes alive after 10 s": (len(left), 0),
-        "tracebacks": (crashes, 0),
+        "tracebacks": (len(said_wrong), 0),
         "kills": (sum(killed.values()), given.kills),
     }
     for what, (got, wanted) in promises.items():
         print(f"{what}: {got}" + ("" if got == wanted else f", not {wanted}"))
+    for trace in said_wrong:
+        print(f"Traceback{trace[:3000]}", file=sys.stderr)
     sys.exit(any(got != wanted for got, wanted in promises.values()))
 
 

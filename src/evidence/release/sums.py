@@ -13,6 +13,10 @@ from evidence.release.labels import PLACE, margins_of, stack, tell_apart, used
 from evidence.release.roles import TOTALS, WORDS, Cells, Roles, is_text
 from evidence.release.rules import Rules
 
+# How sure a sum is: borne out by the true counts; by its labels, where an earlier release hid a
+# count; or only in that nothing known speaks against it.
+SURE, LIKELY, GUESSED = 2, 1, 0
+
 
 class Book:
     """Every number of the releases, what is known of it, and the sums."""
@@ -36,7 +40,7 @@ class Book:
         self.scopes: dict[str, set] = {}
         self.tables: list[tuple] = []
         self.alike: dict[tuple, list[tuple[int, int, frozenset]]] = {}
-        self.sums: dict[tuple[int, ...], bool] = {}  # total and parts; False: only likely
+        self.sums: dict[tuple[int, ...], int] = {}  # total and parts, to how sure it is
         self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
 
     # Numbers --------------------------------------------------------------------------------
@@ -241,7 +245,7 @@ class Book:
                 if all(pairs) and names not in beside:
                     for i, j in (pair for found in pairs for pair in found):
                         known = self.exact[i] + self.exact[j]
-                        self.sums[(i, j)] = known == known
+                        self.sums[(i, j)] = SURE if known == known else GUESSED
 
     def _across(self, rows: list[tuple], columns: Collection[str]) -> None:
         """Find a count elsewhere that is the sum of a table's columns in all rows they share."""
@@ -254,7 +258,7 @@ class Book:
             ]
             if len(found) > 1 and all(self._adds_up(*sum_) for sum_ in found):
                 for total, parts in found:
-                    self._sum(total, parts, inside=False)
+                    self._sum(total, parts, inside=False, unknown=GUESSED)
 
     def _adds_up(self, total: int, parts: Iterable[int]) -> bool:
         over = self.exact[total] - sum(self.exact[i] for i in parts)
@@ -269,13 +273,16 @@ class Book:
             if there != number and dims and others and not dims & others:
                 self._sum(i, parts, inside=False)
 
-    def _sum(self, total: int, parts: Iterable[int], *, inside: bool) -> None:
+    def _sum(
+        self, total: int, parts: Iterable[int], *, inside: bool, unknown: int = LIKELY
+    ) -> None:
         parts = tuple(sorted(parts))
         if total in parts or not parts:
             return
         over = self.exact[total] - sum(self.exact[i] for i in parts)
         if self._adds_up(total, parts):  # an earlier release's numbers: where they may be true
-            self.sums[(total, *parts)] = over == over
+            at = (total, *parts)
+            self.sums[at] = max(SURE if over == over else unknown, self.sums.get(at, unknown))
         elif over > 0:
             self._remainder(total, parts, False, frozenset())
         elif inside and over < 0:  # groups that overlap: each is a part of the whole by itself
@@ -291,7 +298,7 @@ class Book:
         nobody = nought and over == 0 and self.exact[total] > 0
         self.secret[i] = nobody or 0 < over < self.width[total]
         self.before[i] = over != over  # an earlier release's: it may be small
-        self.sums[(total, *parts, i)] = over == over
+        self.sums[(total, *parts, i)] = SURE if over == over else LIKELY
 
 
 def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -18,12 +18,13 @@ at least as wide as the threshold:
 - *Earlier releases.* What they showed stays known, and what they hid stays hidden: a number keeps
   its identity as long as its value fits what was shown. A cell shown before is never a candidate.
 
-Sums are believed only where the true counts bear them out, so that the truth always fits.
+Sums are believed only where the true counts bear them out. Where an earlier release hid a count,
+they are believed as long as some counts fit them all: what was only guessed is given up first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ from scipy import sparse
 from evidence.release.disclosure import Safe
 from evidence.release.ranges import System, close
 from evidence.release.rules import Rules
-from evidence.release.sums import Book, described
+from evidence.release.sums import GUESSED, LIKELY, SURE, Book, described
 
 
 def complete(
@@ -75,11 +76,15 @@ def complete(
         for name, frame in tables.items():
             book.remember(name, frame, rules, safes.get(name))
     book.add_up()
-    try:
-        hidden, told = _solve(book, book.sums, seconds)
-    except ArithmeticError:  # an earlier release was of other data: keep what is surely true
-        sure = {numbers: flag for numbers, flag in book.sums.items() if flag}
-        hidden, told = _solve(book, sure, seconds)
+    for least in (GUESSED, LIKELY, SURE):
+        try:
+            hidden, told = _solve(
+                book, [at for at, how in book.sums.items() if how >= least], seconds
+            )
+            break
+        except ArithmeticError:  # a guess was wrong, or an earlier release was of other data
+            if least == SURE:
+                raise
     found = dict(safes)
     for name, safe in safes.items():
         columns = {c: np.isin(ids, hidden) for c, ids in book.places[name].items()}
@@ -92,7 +97,7 @@ def complete(
 
 
 def _solve(
-    book: Book, sums: Mapping[tuple[int, ...], bool], seconds: float
+    book: Book, sums: Sequence[tuple[int, ...]], seconds: float
 ) -> tuple[np.ndarray, list[int]]:
     """Return the numbers to hide wherever they stand, and those that are told already."""
     n = len(book.lower)
@@ -126,7 +131,7 @@ def _solve(
     return np.array(sorted(hidden), dtype=int), sorted(told)
 
 
-def _matrix(sums: Mapping[tuple[int, ...], bool], n: int) -> sparse.csr_array:
+def _matrix(sums: Sequence[tuple[int, ...]], n: int) -> sparse.csr_array:
     rows = np.repeat(np.arange(len(sums)), [len(numbers) for numbers in sums])
     cells = np.array([i for numbers in sums for i in numbers], dtype=int)
     signs = np.array([-1.0 if at else 1.0 for numbers in sums for at in range(len(numbers))])
