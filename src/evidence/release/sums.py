@@ -13,8 +13,7 @@ from evidence.release.labels import PLACE, margins_of, stack, tell_apart, used
 from evidence.release.roles import TOTALS, WORDS, Cells, Roles, is_text
 from evidence.release.rules import Rules
 
-# How sure a sum is: borne out by the true counts; by its labels, where an earlier release hid a
-# count; or only in that nothing known speaks against it.
+# How sure a sum is: by the true counts; by labels, of hidden ones; only not ruled out.
 SURE, LIKELY, GUESSED = 2, 1, 0
 
 
