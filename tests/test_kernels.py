@@ -291,6 +291,17 @@ def test_only_its_owner_can_ask_a_server():
     assert not Path(server.place).parent.exists()
 
 
+def test_asking_and_hanging_up_leaves_no_traceback(capfd):
+    server = forks.Server("evidence.errors")
+    for _ in range(20):  # as when the runner is killed while it waits
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(server.place)
+            line.sendall(b'{"target": "job"}\n')
+    assert forks.Child(server.place, "nothing", {}).wait() == 1
+    server.close()
+    assert "Broken pipe" not in capfd.readouterr().err
+
+
 def kernel_of(server):
     argv = ["python", "-m", "ipykernel_launcher", "--IPKernelApp.transport=ipc"]
     argv.append(f"--IPKernelApp.ip={Path(server.place).parent}/{time.monotonic()}")

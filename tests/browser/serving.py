@@ -142,17 +142,17 @@ def talk(address, kernel, messages, seconds=3.0, cookie=""):
                      "channel": "control" if "debug" in kind else "shell", "buffers": []}
                 )
             )  # fmt: skip
-        heard, end = [], time.monotonic() + seconds
-        while time.monotonic() < end:
+        heard, said, end = [], b"", time.monotonic() + seconds
+        while said is not None and time.monotonic() < end:
             try:
                 said = await asyncio.wait_for(line.read_message(), end - time.monotonic())
             except TimeoutError:
                 break
-            if said is None:
-                break
-            heard.append(said if isinstance(said, str) else said.decode("utf-8", "replace"))
+            heard.append(said.decode("utf-8", "replace") if isinstance(said, bytes) else said)
         line.close()
-        return heard
+        while said is not None:  # the socket is shut once the server has agreed
+            said = await line.read_message()
+        return [one for one in heard if one is not None]
 
     with ThreadPoolExecutor(1) as other:  # a browser's loop may run in this one
         return other.submit(lambda: asyncio.run(whole())).result()

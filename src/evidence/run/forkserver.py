@@ -142,6 +142,8 @@ def _become(server: int, line: socket.socket, request: dict[str, Any]) -> NoRetu
         _say(line, {"pid": os.getpid()})
         module, _, name = _TARGETS[request["target"]].partition(":")
         getattr(importlib.import_module(module), name)(line, request)
+    except BrokenPipeError:  # whoever asked has hung up
+        os._exit(1)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
