@@ -140,6 +140,15 @@ def test_complete_two_years_of_one_table_are_two_numbers():
     assert symbols(done["t"])[:3].count("c") == 2
 
 
+def test_complete_hidden_count_is_known_not_to_be_nought_where_noughts_are_shown():
+    rules = Rules(threshold=7, zeros_disclosive=False)
+    raw = long("school", {"a": 7, "b": 1, "c": 17}).assign(mean=7.3)  # so that counts are known
+    safe = protect(raw, counts="n", statistics="mean", rules=rules)
+    done, _ = complete({"t": safe})
+    # were only a and b hidden, neither being nought, each would be 1 to 7: less than 7 wide
+    assert symbols(done["t"])[1:3] == ["c", "c"]
+
+
 def test_complete_hidden_count_leaves_the_words_too():
     raw = long("sex", {"girls": 37, "boys": 3}).assign(note="")
     safe = protect(raw, counts="n", words=lambda table: table.assign(note="35 pupils are girls"))
@@ -153,7 +162,7 @@ def test_close_small_system_agrees_with_trying_every_number(rng):
         total = int(rng.integers(12, 40))
         system = System(
             sparse.csr_array(np.array([[-1.0, 1, 1, 1]])),
-            np.array([total, 0.0, 0, 0]), np.array([total, np.inf, np.inf, 7]),
+            np.array([total, 0.0, 0, 0]), np.array([total, np.inf, np.inf, 7]), np.zeros(4),
             np.array([0, 5.0, 5, 5]), np.full(4, np.inf), np.full(4, 5.0),
         )  # fmt: skip
         assert not len(system.weak())
@@ -170,7 +179,8 @@ def test_close_small_system_agrees_with_trying_every_number(rng):
 def test_close_numbers_that_fit_no_sum_are_told():
     system = System(
         sparse.csr_array(np.array([[-1.0, 1, 1]])), np.array([10.0, 50, 0]),
-        np.array([10.0, 50, np.inf]), np.array([0.0, 0, 5]), np.full(3, np.inf), np.full(3, 5.0),
+        np.array([10.0, 50, np.inf]), np.zeros(3), np.array([0.0, 0, 5]), np.full(3, np.inf),
+        np.full(3, 5.0),
     )  # fmt: skip
     with pytest.raises(ArithmeticError, match=r"^no numbers fit the sums$"):
         close(system)

@@ -43,6 +43,8 @@ class System:
         Each row times the numbers is nought.
     lower, upper : ndarray, shape (n,)
         What is known of each number; upper is infinite where it is hidden.
+    least : ndarray, shape (n,)
+        `lower` of the number once it is hidden.
     need : ndarray, shape (n,)
         Width that its range must keep; 0 where it does not matter.
     price : ndarray, shape (n,)
@@ -54,6 +56,7 @@ class System:
     sums: sparse.csr_array
     lower: np.ndarray
     upper: np.ndarray
+    least: np.ndarray
     need: np.ndarray
     price: np.ndarray
     width: np.ndarray
@@ -72,7 +75,8 @@ class System:
 
     def hide(self, cells: np.ndarray) -> None:
         """Forget what was published of some numbers."""
-        self.lower[cells], self.upper[cells], self.price[cells] = 0, np.inf, np.inf
+        self.lower[cells], self.upper[cells] = self.least[cells], np.inf
+        self.price[cells] = np.inf
         self.need[cells] = self.width[cells]
 
     def parts(self) -> list[np.ndarray]:
@@ -90,8 +94,8 @@ class System:
         """Return the system of some numbers that hang together."""
         sums = self.sums[:, cells]
         sums = sums[np.diff(sums.indptr) > 0]
-        values = (self.lower, self.upper, self.need, self.price, self.width)
-        return System(sums, *(value[cells].copy() for value in values))
+        values = (self.lower, self.upper, self.least, self.need, self.price, self.width)
+        return System(sums, *(value[cells] for value in values))
 
     def weak(self) -> np.ndarray:
         """Return the numbers whose range is too narrow."""
@@ -236,7 +240,7 @@ def _choose(part: System, weak: np.ndarray, until: float) -> np.ndarray:
         return free[:0]
     points, h, reach = 2 * len(weak), len(free), 4 * part.width.max()
     least, most = part.lower / reach, np.minimum(part.upper, part.cap) / reach  # so that z counts
-    fall = np.minimum(least[free], 1)
+    fall = np.minimum(least[free] - part.least[free] / reach, 1)
     copy, one = sparse.eye_array(points), np.ones((points, 1))
     pick = sparse.csr_array((np.ones(h), (np.arange(h), free)), shape=(h, n))
     sums, picks = sparse.kron(copy, part.sums), sparse.kron(copy, pick)
@@ -285,7 +289,7 @@ def _few(part: System, weak: np.ndarray) -> np.ndarray:
         (signs, (np.tile(np.arange(len(weak)), 2), ends)), shape=(len(weak), sums.shape[1])
     )
     upper = np.minimum(part.upper, np.maximum(part.cap, part.lower))
-    most = np.concatenate([upper, np.full(h, part.cap), part.lower[free]])
+    most = np.concatenate([upper, np.full(h, part.cap), (part.lower - part.least)[free]])
     found = milp(
         np.tile(np.concatenate([np.zeros(n), part.price[free], part.price[free]]), 2),
         constraints=[
@@ -333,8 +337,7 @@ def _spare(part: System, hidden: list[int], published: tuple, until: float) -> l
     for cell in sorted(hidden, key=lambda i: -price[i]):
         if len(hidden) < 2 or len(part.need) > 500 or time.monotonic() > until:
             break
-        trial = System(part.sums, *(v.copy() for v in (
-            part.lower, part.upper, part.need, part.price, part.width)))  # fmt: skip
+        trial = part.part(np.arange(len(part.need)))
         trial.lower[cell], trial.upper[cell] = lower[cell], upper[cell]
         trial.need[cell], trial.price[cell] = 0, price[cell]
         if not len(trial.weak()):

@@ -25,7 +25,7 @@ class Book:
         self.upper: list[float] = []
         self.exact: list[float] = []  # NaN for what only an earlier release had
         self.width: list[float] = []
-        self.least: list[float] = []  # what is known of it where it is hidden
+        self.least: list[float] = []  # known where it is hidden: 1 where a nought is shown
         self.secret: list[bool] = []  # hidden in this release by some table
         self.before: list[bool] = []  # hidden by a release before
         self.current: list[bool] = []  # shown in this release by some table
@@ -83,10 +83,10 @@ class Book:
         self.places[name], self.scopes[name] = {}, set(places)
         # A mean of 4.4118 is that of 34 pupils, not of 33 or 35: its count is as good as told.
         shares = {part for part, _ in cells.roles.percentages.values()}
-        shows_nought = not cells.rules.zeros_disclosive
         betrayed = table[list(cells.roles.statistics)].notna().any(axis=1)
         for column, (what, label) in self._heads(cells.exact.columns).items():
             amount = column in cells.roles.totals
+            never_nought = not (cells.rules.zeros_disclosive or amount or column in shares)
             ids = np.full(len(table), -1)
             values = (cells.exact[column], cells.hidden[column], table[column], betrayed)
             for row, (exact, hidden, rounded, told) in enumerate(zip(*values, strict=True)):
@@ -95,12 +95,11 @@ class Book:
                 at = (places[row], what, labels[row] | label)
                 twin = [i for i in self.index.get(at, ()) if self.exact[i] == exact]
                 width = max(cells.rules.threshold, cells.rules.dominance_p * exact * amount)
-                width *= not (shows_nought and exact == 0)  # a nought may be told
+                width *= cells.rules.zeros_disclosive or exact != 0  # a nought may be told
                 ids[row] = i = twin[0] if twin else self._new(at, exact, width)
-                if hidden:
-                    self.secret[i] = True
-                    self.least[i] = float(shows_nought and not amount and column not in shares)
-                elif rounded == rounded:
+                self.least[i] = max(self.least[i], never_nought and exact != 0)
+                self.secret[i] |= hidden
+                if not hidden and rounded == rounded:
                     bounds = _interval(rounded, cells.rules, amount=amount)
                     self._know(i, *((exact, exact) if told and not amount else bounds))
                     self.current[i], self.shown[i] = True, rounded
@@ -121,10 +120,11 @@ class Book:
         roles = now._cells.roles if now else Roles()
         texts, counts = described(frame, now)
         places, labels = tell_apart(name, texts, roles.margins)
-        columns = {}
+        columns, shares = {}, dict.fromkeys([*_shares(frame, counts), *roles.percentages.values()])
         for column, (what, label) in self._heads(counts).items():
             ids = np.full(len(frame), -1)
             amount = column in roles.totals
+            never_nought = not (rules.zeros_disclosive or amount or column in dict(shares))
             cells = zip(frame[column], frame[f"{column}_symbol"], strict=True)
             for row, (value, symbol) in enumerate(cells):
                 at = (places[row], what, labels[row] | label)
@@ -139,8 +139,9 @@ class Book:
                     known.sort(key=lambda i: not self.secret[i])
                     ids[row] = i = known[0] if known else self._new(at, np.nan, rules.threshold)
                     self.before[i] = True
+                    self.least[i] = max(self.least[i], never_nought and self.exact[i] != 0)
             columns[column] = ids
-        for part, whole in _shares(frame, counts):
+        for part, whole in shares:
             hidden = frame[f"{part}_symbol"] == "c"
             for at in np.flatnonzero(hidden & (columns[part] >= 0) & (columns[whole] >= 0)):
                 self._remainder(columns[whole][at], [columns[part][at]], True, labels[at])
@@ -257,7 +258,7 @@ class Book:
             ]
             if len(found) > 1 and all(self._adds_up(*sum_) for sum_ in found):
                 for total, parts in found:
-                    self._sum(total, parts, inside=False, unknown=GUESSED)
+                    self._sum(total, parts, inside=False, how=GUESSED)
 
     def _adds_up(self, total: int, parts: Iterable[int]) -> bool:
         over = self.exact[total] - sum(self.exact[i] for i in parts)
@@ -272,16 +273,14 @@ class Book:
             if there != number and dims and others and not dims & others:
                 self._sum(i, parts, inside=False)
 
-    def _sum(
-        self, total: int, parts: Iterable[int], *, inside: bool, unknown: int = LIKELY
-    ) -> None:
+    def _sum(self, total: int, parts: Iterable[int], *, inside: bool, how: int = LIKELY) -> None:
         parts = tuple(sorted(parts))
         if total in parts or not parts:
             return
         over = self.exact[total] - sum(self.exact[i] for i in parts)
         if self._adds_up(total, parts):  # an earlier release's numbers: where they may be true
             at = (total, *parts)
-            self.sums[at] = max(SURE if over == over else unknown, self.sums.get(at, unknown))
+            self.sums[at] = max(SURE if over == over else how, self.sums.get(at, how))
         elif over > 0:
             self._remainder(total, parts, False, frozenset())
         elif inside and over < 0:  # groups that overlap: each is a part of the whole by itself

@@ -104,13 +104,14 @@ def _solve(
     flags = (book.secret, book.before, book.current, book.past)
     secret, before, current, past = (np.array(flag, dtype=bool) for flag in flags)
     known = past | (current & ~secret)
-    exact, width = np.array(book.exact), np.array(book.width, dtype=float)
+    exact, width, least = (np.array(v, float) for v in (book.exact, book.width, book.least))
     # The fewest cells; of equally many the smaller counts.
     price = 1 + 0.2 * exact.argsort().argsort() / max(n, 1)
     system = System(
         _matrix(sums, n),
-        np.where(known, book.lower, book.least),
+        np.where(known, book.lower, least),
         np.where(known, book.upper, np.inf),
+        least,
         np.where((secret | before) & ~known, width, 0.0),
         np.where(current & known & ~past & (exact != 0), price, np.inf),  # a nought shown stays
         width,
