@@ -175,8 +175,7 @@ def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int, list[Relea
     """
     rng = np.random.default_rng(seed)
     pair = rng.random() < 0.5
-    # Where noughts are shown, a sum told before may tell its parts; the release says so.
-    noughts = bool(pair or rng.random() < 0.7)
+    noughts = bool(seed % 3 if pair else rng.random() < 0.7)
     rules = Rules(threshold=int(rng.choice([5, 7, 10])), zeros_disclosive=noughts)
     count = pupils(rng)
     releases: list[Release] = []

@@ -171,16 +171,16 @@ class System:
         self.high = np.maximum(self.high, found.max(axis=0))
 
 
-def close(system: System, seconds: float = 30.0) -> tuple[np.ndarray, np.ndarray]:
+def close(system: System, until: float) -> tuple[np.ndarray, np.ndarray]:
     """Hide numbers until every range that matters is wide enough.
 
     Parameters
     ----------
     system : System
         It is changed: what is hidden is hidden in it.
-    seconds : float
-        Time for seeking the fewest; after it, few cells are taken as they come. It always ends,
-        since each step hides at least one number more.
+    until : float
+        Moment, by `time.monotonic`, until which the fewest are sought; after it, few cells are
+        taken as they come. It always ends, since each step hides at least one number more.
 
     Returns
     -------
@@ -194,7 +194,6 @@ def close(system: System, seconds: float = 30.0) -> tuple[np.ndarray, np.ndarray
     ArithmeticError
         No numbers fit the sums.
     """
-    until = time.monotonic() + seconds
     hidden, open_ = [], []
     for cells in system.parts():
         more, left = _close_part(system.part(cells), until)

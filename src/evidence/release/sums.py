@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from itertools import combinations, permutations
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from evidence.release.disclosure import Safe
 from evidence.release.labels import PLACE, margins_of, stack, tell_apart, used
-from evidence.release.roles import TOTALS, WORDS, Cells, Roles, is_text
+from evidence.release.reading import alike, column_sums, described, interval, shares
+from evidence.release.roles import TOTALS, Roles
 from evidence.release.rules import Rules
 
-# How sure a sum is: by the true counts; by labels, of hidden ones; only not ruled out.
-SURE, LIKELY, GUESSED = 2, 1, 0
+# How sure a sum is: by labels and true counts; by labels, of hidden counts; by true counts, which
+# may agree by chance; only not ruled out.
+SURE, LIKELY, MATCHED, GUESSED = 3, 2, 1, 0
 
 
 class Book:
@@ -82,11 +84,11 @@ class Book:
         places, labels = tell_apart(name, cells.labels, cells.roles.margins)
         self.places[name], self.scopes[name] = {}, set(places)
         # A mean of 4.4118 is that of 34 pupils, not of 33 or 35: its count is as good as told.
-        shares = {part for part, _ in cells.roles.percentages.values()}
+        parts = {part for part, _ in cells.roles.percentages.values()}
         betrayed = table[list(cells.roles.statistics)].notna().any(axis=1)
         for column, (what, label) in self._heads(cells.exact.columns).items():
             amount = column in cells.roles.totals
-            never_nought = not (cells.rules.zeros_disclosive or amount or column in shares)
+            never_nought = not (cells.rules.zeros_disclosive or amount or column in parts)
             ids = np.full(len(table), -1)
             values = (cells.exact[column], cells.hidden[column], table[column], betrayed)
             for row, (exact, hidden, rounded, told) in enumerate(zip(*values, strict=True)):
@@ -100,13 +102,13 @@ class Book:
                 self.least[i] = max(self.least[i], never_nought and exact != 0)
                 self.secret[i] |= hidden
                 if not hidden and rounded == rounded:
-                    bounds = _interval(rounded, cells.rules, amount=amount)
+                    bounds = interval(rounded, cells.rules, amount=amount)
                     self._know(i, *((exact, exact) if told and not amount else bounds))
                     self.current[i], self.shown[i] = True, rounded
             self.places[name][column] = ids
         heads = self._heads(cells.exact.columns)
         blocks = stack(places, labels, self.places[name], heads)
-        self.tables.append((blocks, self.places[name], places, labels, _column_sums(cells), True))
+        self.tables.append((blocks, self.places[name], places, labels, column_sums(cells), True))
         for part, whole in cells.roles.percentages.values():
             for at, (i, j) in enumerate(
                 zip(*(self.places[name][c] for c in (whole, part)), strict=True)
@@ -120,17 +122,18 @@ class Book:
         roles = now._cells.roles if now else Roles()
         texts, counts = described(frame, now)
         places, labels = tell_apart(name, texts, roles.margins)
-        columns, shares = {}, dict.fromkeys([*_shares(frame, counts), *roles.percentages.values()])
+        columns = {}
+        parts = dict.fromkeys([*shares(frame, counts), *roles.percentages.values()])
         for column, (what, label) in self._heads(counts).items():
             ids = np.full(len(frame), -1)
             amount = column in roles.totals
-            never_nought = not (rules.zeros_disclosive or amount or column in dict(shares))
+            never_nought = not (rules.zeros_disclosive or amount or column in dict(parts))
             cells = zip(frame[column], frame[f"{column}_symbol"], strict=True)
             for row, (value, symbol) in enumerate(cells):
                 at = (places[row], what, labels[row] | label)
                 known = list(self.index.get(at, ()))
                 if value == value:
-                    low, high = _interval(value, rules, amount=amount)
+                    low, high = interval(value, rules, amount=amount)
                     fits = [i for i in known if self._fits(i, low, high)]
                     ids[row] = i = fits[0] if fits else self._new(at, np.nan, rules.threshold)
                     self._know(i, low, high)
@@ -141,13 +144,13 @@ class Book:
                     self.before[i] = True
                     self.least[i] = max(self.least[i], never_nought and self.exact[i] != 0)
             columns[column] = ids
-        for part, whole in shares:
+        for part, whole in parts:
             hidden = frame[f"{part}_symbol"] == "c"
             for at in np.flatnonzero(hidden & (columns[part] >= 0) & (columns[whole] >= 0)):
                 self._remainder(columns[whole][at], [columns[part][at]], True, labels[at])
         blocks = stack(places, labels, columns, self._heads(counts))
         self.tables.append(
-            (blocks, columns, places, labels, _column_sums(now._cells) if now else [], False)
+            (blocks, columns, places, labels, column_sums(now._cells) if now else [], False)
         )
 
     def compare(self) -> None:
@@ -192,7 +195,7 @@ class Book:
         """Write down every sum, within and across tables."""
         self._renamed()
         unseen: dict[tuple, dict[tuple, None]] = {}  # sums that no table shows, to their parts
-        for number, (blocks, columns, places, labels, column_sums, now) in enumerate(self.tables):
+        for number, (blocks, columns, places, labels, added, now) in enumerate(self.tables):
             dims: dict[tuple, frozenset] = {}
             for what, block in blocks.items():
                 dims = used(*block[:2])
@@ -204,12 +207,11 @@ class Book:
                         unseen.setdefault((place, what, rest), {})[tuple(sorted(parts))] = None
                     if now and not totals and len(over) == 1 and len(parts) > 1:
                         self._match(number, place, parts, dims[place])
-            for total, parts in column_sums:
-                if {total, *parts} <= set(columns):
-                    for row in zip(*(columns[c] for c in (total, *parts)), strict=True):
-                        if min(row) >= 0:
-                            self._sum(row[0], row[1:], inside=True)
-            if len(columns) > 1 and not column_sums:
+            for total, parts in added:
+                for row in self._rows(columns, total, parts):
+                    self._sum(row[0], row[1:], inside=True)
+            added = added or (not now and self._totals(columns))
+            if len(columns) > 1 and not added:
                 rows = zip(places, labels, zip(*columns.values(), strict=True), strict=True)
                 whole = [row for row in rows if min(row[2]) >= 0]
                 self._across(whole, columns)
@@ -222,6 +224,32 @@ class Book:
                 for parts in ways:
                     if self._adds_up(total, parts):
                         self._sum(total, parts, inside=False)
+
+    def _rows(
+        self, columns: dict[str, np.ndarray], total: str, parts: Iterable[str]
+    ) -> list[tuple[int, ...]]:
+        """Return a total and its parts in every row that has them all."""
+        if not {total, *parts} <= set(columns):
+            return []
+        rows = zip(*(columns[c] for c in (total, *parts)), strict=True)
+        return [row for row in rows if min(row) >= 0]
+
+    def _totals(self, columns: dict[str, np.ndarray]) -> bool:
+        """Write down which column of an earlier table may be the sum of all others.
+
+        One called a total is; of others some row must show it. Return whether one is called so.
+        """
+        found: dict[int, list] = {LIKELY: [], GUESSED: []}
+        for total in columns if len(columns) > 2 else ():
+            rows = self._rows(columns, total, [c for c in columns if c != total])
+            how = LIKELY if total.casefold() in TOTALS else GUESSED
+            told = any(np.isfinite([self.upper[i] for i in row]).all() for row in rows)
+            if (how or told) and all(self._adds_up(row[0], row[1:]) for row in rows):
+                found[how] += rows
+        how = LIKELY if found[LIKELY] else GUESSED
+        for row in found[how]:
+            self._sum(row[0], row[1:], inside=True, how=(SURE, how))
+        return how == LIKELY
 
     def _renamed(self) -> None:
         """Take counts of two names for one where they agree on every group that both count.
@@ -245,7 +273,7 @@ class Book:
                 if all(pairs) and names not in beside:
                     for i, j in (pair for found in pairs for pair in found):
                         known = self.exact[i] + self.exact[j]
-                        self.sums[(i, j)] = SURE if known == known else GUESSED
+                        self.sums[(i, j)] = MATCHED if known == known else GUESSED
 
     def _across(self, rows: list[tuple], columns: Collection[str]) -> None:
         """Find a count elsewhere that is the sum of a table's columns in all rows they share."""
@@ -258,7 +286,7 @@ class Book:
             ]
             if len(found) > 1 and all(self._adds_up(*sum_) for sum_ in found):
                 for total, parts in found:
-                    self._sum(total, parts, inside=False, how=GUESSED)
+                    self._sum(total, parts, inside=False, how=(MATCHED, GUESSED))
 
     def _adds_up(self, total: int, parts: Iterable[int]) -> bool:
         over = self.exact[total] - sum(self.exact[i] for i in parts)
@@ -271,16 +299,16 @@ class Book:
         total = sum(self.exact[i] for i in parts)
         for i, there, others in self.alike.get((place, total), ()):
             if there != number and dims and others and not dims & others:
-                self._sum(i, parts, inside=False)
+                self._sum(i, parts, inside=False, how=(MATCHED, GUESSED))
 
-    def _sum(self, total: int, parts: Iterable[int], *, inside: bool, how: int = LIKELY) -> None:
+    def _sum(self, total: int, parts: Iterable[int], *, inside: bool, how=(SURE, LIKELY)) -> None:
         parts = tuple(sorted(parts))
         if total in parts or not parts:
             return
         over = self.exact[total] - sum(self.exact[i] for i in parts)
         if self._adds_up(total, parts):  # an earlier release's numbers: where they may be true
             at = (total, *parts)
-            self.sums[at] = max(SURE if over == over else how, self.sums.get(at, how))
+            self.sums[at] = max(how[over != over], self.sums.get(at, GUESSED))
         elif over > 0:
             self._remainder(total, parts, False, frozenset())
         elif inside and over < 0:  # groups that overlap: each is a part of the whole by itself
@@ -297,53 +325,3 @@ class Book:
         self.secret[i] = nobody or 0 < over < self.width[total]
         self.before[i] = over != over  # an earlier release's: it may be small
         self.sums[(total, *parts, i)] = SURE if over == over else LIKELY
-
-
-def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the labels and the counts of a table as an earlier release showed it."""
-    dims = now._cells.labels.columns if alike(frame, now) else [
-        c for c in frame
-        if is_text(frame[c]) and not (c in WORDS or str(c).endswith("_symbol"))
-    ]  # fmt: skip
-    return frame[dims].astype("str"), frame[[c for c in frame if f"{c}_symbol" in frame]]
-
-
-def alike(frame: pd.DataFrame, now: Safe | None) -> bool:
-    """Return whether a table of this release has the columns of an earlier one."""
-    return now is not None and set(now._table.columns) == set(frame.columns)
-
-
-def _shares(frame: pd.DataFrame, counts: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return counts whose percentage of another stands in the table: what is left counts too."""
-    others = frame.drop(columns=counts.columns).select_dtypes("number")
-    found = []
-    for part, whole in permutations(counts.columns, 2) if len(others.columns) else ():
-        share = 100 * counts[part] / counts[whole]
-        if share.notna().any() and any(
-            np.allclose(share, others[c], rtol=1e-12, atol=0, equal_nan=True) for c in others
-        ):
-            found.append((part, whole))
-    return found
-
-
-def _interval(rounded: float, rules: Rules, *, amount: bool) -> tuple[float, float]:
-    """Return the smallest and largest number that is shown so."""
-    half = rules.base / 2
-    if amount:
-        return max(rounded - half, 0), rounded + half
-    if rounded == 0:
-        return 0, 0
-    low = rules.threshold if rounded == rules.least else rounded - np.floor(half)
-    return low, rounded + np.ceil(half) - 1
-
-
-def _column_sums(cells: Cells) -> list[tuple[str, tuple[str, ...]]]:
-    """Return columns that are the sum of others: as declared, or of all others in every row."""
-    roles, counts = cells.roles, cells.exact[list(cells.roles.counts)]
-    found = [(c, parts) for c, parts in roles.margins.items() if not isinstance(parts, str)]
-    if not found and len(counts.columns) > 2 and len(counts):
-        double = counts.sum(axis=1, skipna=False)
-        for column in counts:
-            if (2 * counts[column] == double).all():
-                found.append((column, tuple(counts.columns.drop(column))))
-    return found

@@ -19,11 +19,14 @@ at least as wide as the threshold:
   its identity as long as its value fits what was shown. A cell shown before is never a candidate.
 
 Sums are believed only where the true counts bear them out. Where an earlier release hid a count,
-they are believed as long as some counts fit them all: what was only guessed is given up first.
+they are believed as long as some counts fit them all. Nobody can say which of them a reader
+believes: one who knows that two counts are equal by chance knows less. So counts are hidden against
+whoever believes all, and then against those who believe fewer.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -32,8 +35,17 @@ from scipy import sparse
 
 from evidence.release.disclosure import Safe
 from evidence.release.ranges import System, close
+from evidence.release.reading import described
 from evidence.release.rules import Rules
-from evidence.release.sums import GUESSED, LIKELY, SURE, Book, described
+from evidence.release.sums import GUESSED, LIKELY, MATCHED, SURE, Book
+
+_BELIEVED = (
+    {SURE, LIKELY, MATCHED, GUESSED},
+    {SURE, LIKELY, MATCHED},
+    {SURE, LIKELY},
+    {SURE, MATCHED},
+    {SURE},
+)
 
 
 def complete(
@@ -76,30 +88,35 @@ def complete(
         for name, frame in tables.items():
             book.remember(name, frame, rules, safes.get(name))
     book.add_up()
-    for least in (GUESSED, LIKELY, SURE):
+    until, hidden, told, before = time.monotonic() + seconds, set(), set(), None
+    for believed in _BELIEVED:
+        sums = [at for at, how in book.sums.items() if how in believed]
+        if sums == before:
+            continue
         try:
-            hidden, told = _solve(
-                book, [at for at, how in book.sums.items() if how >= least], seconds
-            )
-            break
+            hidden, told = _solve(book, sums, hidden, told, until)
+            before = sums
         except ArithmeticError:  # a guess was wrong, or an earlier release was of other data
-            if least == SURE:
+            if believed == {SURE}:
                 raise
     found = dict(safes)
     for name, safe in safes.items():
-        columns = {c: np.isin(ids, hidden) for c, ids in book.places[name].items()}
+        columns = {c: np.isin(ids, [*hidden]) for c, ids in book.places[name].items()}
         if any(flags.any() for flags in columns.values()):
             near = [i for i in hidden if book.scope[i] in book.scopes[name]]
             gone = frozenset(book.shown[i] for i in near if i in book.shown)
             found[name] = safe.hiding(columns, gone)
-    notes = [f"{book.title[i]}: an earlier release tells it too closely" for i in told]
+    notes = [f"{book.title[i]}: an earlier release tells it too closely" for i in sorted(told)]
     return found, tuple(dict.fromkeys(notes))
 
 
 def _solve(
-    book: Book, sums: Sequence[tuple[int, ...]], seconds: float
-) -> tuple[np.ndarray, list[int]]:
-    """Return the numbers to hide wherever they stand, and those that are told already."""
+    book: Book, sums: Sequence[tuple[int, ...]], gone: set[int], told: set[int], until: float
+) -> tuple[set[int], set[int]]:
+    """Return the numbers to hide wherever they stand, and those that are told already.
+
+    Those that are `gone` are hidden by now, and those `told` are known to be.
+    """
     n = len(book.lower)
     flags = (book.secret, book.before, book.current, book.past)
     secret, before, current, past = (np.array(flag, dtype=bool) for flag in flags)
@@ -116,10 +133,11 @@ def _solve(
         np.where(current & known & ~past & (exact != 0), price, np.inf),  # a nought shown stays
         width,
     )
-    hidden = set(np.flatnonzero(secret & current & ~past).tolist())
-    told: set[int] = set(np.flatnonzero(secret & past).tolist())
+    system.hide(np.array(sorted(gone), dtype=int))
+    hidden = gone | set(np.flatnonzero(secret & current & ~past).tolist())
+    told = told | set(np.flatnonzero(secret & past).tolist())
     while True:
-        found, open_ = close(system, seconds)
+        found, open_ = close(system, until)
         told |= set(open_.tolist())
         hidden |= set(found.tolist())
         paired = {j for i in hidden for j in book.twins.get(i, ()) if np.isfinite(system.price[j])}
@@ -128,8 +146,7 @@ def _solve(
         system.hide(np.array(sorted(paired)))
         hidden |= paired
     # What is hidden for another's sake is not small itself.
-    told = {i for i in told if not exact[i] >= width[i]}
-    return np.array(sorted(hidden), dtype=int), sorted(told)
+    return hidden, {i for i in told if not exact[i] >= width[i]}
 
 
 def _matrix(sums: Sequence[tuple[int, ...]], n: int) -> sparse.csr_array:

@@ -1,0 +1,62 @@
+"""What a table says of itself: its labels and counts, how they were rounded, which add up."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+
+from evidence.release.disclosure import Safe
+from evidence.release.roles import WORDS, Cells, is_text
+from evidence.release.rules import Rules
+
+
+def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the labels and the counts of a table as an earlier release showed it."""
+    dims = now._cells.labels.columns if alike(frame, now) else [
+        c for c in frame
+        if is_text(frame[c]) and not (c in WORDS or str(c).endswith("_symbol"))
+    ]  # fmt: skip
+    return frame[dims].astype("str"), frame[[c for c in frame if f"{c}_symbol" in frame]]
+
+
+def alike(frame: pd.DataFrame, now: Safe | None) -> bool:
+    """Return whether a table of this release has the columns of an earlier one."""
+    return now is not None and set(now._table.columns) == set(frame.columns)
+
+
+def shares(frame: pd.DataFrame, counts: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return counts whose percentage of another stands in the table: what is left counts too."""
+    others = frame.drop(columns=counts.columns).select_dtypes("number")
+    found = []
+    for part, whole in permutations(counts.columns, 2) if len(others.columns) else ():
+        share = 100 * counts[part] / counts[whole]
+        if share.notna().any() and any(
+            np.allclose(share, others[c], rtol=1e-12, atol=0, equal_nan=True) for c in others
+        ):
+            found.append((part, whole))
+    return found
+
+
+def interval(rounded: float, rules: Rules, *, amount: bool) -> tuple[float, float]:
+    """Return the smallest and largest number that is shown so."""
+    half = rules.base / 2
+    if amount:
+        return max(rounded - half, 0), rounded + half
+    if rounded == 0:
+        return 0, 0
+    low = rules.threshold if rounded == rules.least else rounded - np.floor(half)
+    return low, rounded + np.ceil(half) - 1
+
+
+def column_sums(cells: Cells) -> list[tuple[str, tuple[str, ...]]]:
+    """Return columns that are the sum of others: as declared, or of all others in every row."""
+    roles, counts = cells.roles, cells.exact[list(cells.roles.counts)]
+    found = [(c, parts) for c, parts in roles.margins.items() if not isinstance(parts, str)]
+    if not found and len(counts.columns) > 2 and len(counts):
+        double = counts.sum(axis=1, skipna=False)
+        for column in counts:
+            if (2 * counts[column] == double).all():
+                found.append((column, tuple(counts.columns.drop(column))))
+    return found
