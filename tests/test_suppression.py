@@ -130,6 +130,14 @@ def test_complete_columns_of_an_earlier_table_add_up_without_being_told(what):
     assert (symbols(done["t"], what), notes) == (["c", "", "c"], ())
 
 
+def test_complete_column_of_noughts_makes_one_total_not_two():
+    """Were boys taken for girls and total together as well, no girl would be told."""
+    wide = pd.DataFrame({"area": ["a", "b"], "girls": 0, "boys": [29, 43], "total": [29, 43]})
+    done, notes = complete({"t": protect(wide, counts=("girls", "boys", "total"))})
+    assert notes == ()
+    assert symbols(done["t"], "girls") == ["c", "c"]
+
+
 def test_complete_two_tables_without_totals_share_the_ones_nobody_shows():
     def two(name, counts):
         rows = [(sex, label, n) for sex, row in counts.items() for label, n in row.items()]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.release.disclosure import Safe
-from evidence.release.roles import WORDS, Cells, is_text
+from evidence.release.roles import TOTALS, WORDS, Cells, is_text
 from evidence.release.rules import Rules
 
 
@@ -51,12 +51,15 @@ def interval(rounded: float, rules: Rules, *, amount: bool) -> tuple[float, floa
 
 
 def column_sums(cells: Cells) -> list[tuple[str, tuple[str, ...]]]:
-    """Return columns that are the sum of others: as declared, or of all others in every row."""
+    """Return columns that are the sum of others: as declared, or of all others in every row.
+
+    Two are the sum of all others where these are nought, and to believe both would tell that.
+    """
     roles, counts = cells.roles, cells.exact[list(cells.roles.counts)]
     found = [(c, parts) for c, parts in roles.margins.items() if not isinstance(parts, str)]
     if not found and len(counts.columns) > 2 and len(counts):
         double = counts.sum(axis=1, skipna=False)
-        for column in counts:
-            if (2 * counts[column] == double).all():
-                found.append((column, tuple(counts.columns.drop(column))))
+        sums = [column for column in counts if (2 * counts[column] == double).all()]
+        for total in sorted(sums, key=lambda column: column.casefold() in TOTALS)[-1:]:
+            found.append((total, tuple(counts.columns.drop(total))))
     return found

@@ -237,17 +237,17 @@ class Book:
     def _totals(self, columns: dict[str, np.ndarray]) -> bool:
         """Write down which column of an earlier table may be the sum of all others.
 
-        One called a total is; of others some row must show it. Return whether one is called so.
+        One called a total is; else the largest for which some row shows it. Return whether it is.
         """
-        found: dict[int, list] = {LIKELY: [], GUESSED: []}
+        found = []
         for total in columns if len(columns) > 2 else ():
             rows = self._rows(columns, total, [c for c in columns if c != total])
             how = LIKELY if total.casefold() in TOTALS else GUESSED
-            told = any(np.isfinite([self.upper[i] for i in row]).all() for row in rows)
-            if (how or told) and all(self._adds_up(row[0], row[1:]) for row in rows):
-                found[how] += rows
-        how = LIKELY if found[LIKELY] else GUESSED
-        for row in found[how]:
+            told = np.isfinite([[self.upper[i] for i in row] for row in rows]).all(axis=-1)
+            if (how or told.any()) and all(self._adds_up(row[0], row[1:]) for row in rows):
+                found.append((how, sum(self.lower[row[0]] for row in rows), rows))
+        how, _, rows = max(found, key=lambda one: one[:2], default=(GUESSED, 0, []))
+        for row in rows:
             self._sum(row[0], row[1:], inside=True, how=(SURE, how))
         return how == LIKELY
 
