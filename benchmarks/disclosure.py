@@ -33,13 +33,16 @@ def attacked(tables: int, finish=complete, first: int = 10_000) -> Counter:
     """Make releases until there are so many tables; count what there was and what was found."""
     seen: Counter = Counter()
     while seen["tables"] < tables:
-        found, cells, hidden, releases = attacker.trial(first + seen["trials"], finish)
+        seed = first + seen["trials"]
+        found, cells, hidden, releases = attacker.trial(seed, finish)
         names = [one for release in releases for one in release.tables.values()]
         seen.update(
             trials=1, pairs=len(releases) == 2, tables=len(names), cells=cells, hidden=hidden,
             margins=sum(one.margins for one in names), recovered=len(found),
             caught=int(bool(found)), named=sum(bool(release.notes) for release in releases),
         )  # fmt: skip
+        if found and finish not in (alone, forgetful):
+            print(f"worked out with seed {seed}: {found}", flush=True)
     return seen
 
 
