@@ -214,7 +214,7 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
             f"every count in {', '.join(counts)} is below {rules.threshold}: this looks like one "
             "row a pupil; count pupils in groups first"
         )
-    labels = table[list(roles.dimensions(table))].astype("str")
+    labels = table[list(roles.dimensions(table))].astype("str").fillna("")
     cells = Cells(exact, hidden.copy(), labels, roles, rules)
     report = []
     for name, flags in (also or {}).items():

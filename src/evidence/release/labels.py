@@ -24,6 +24,8 @@ def tell_apart(
     kept = []
     for column in labels.columns.difference(PLACE, sort=False):
         everyone = {str(margins[column]).casefold()} if column in margins else TOTALS
+        if len(found := everyone & {text.casefold() for text in labels[column]}) > 1:
+            everyone = found - {"both"}  # of the parents, where "all" are all
         kept.append([
             None if text.casefold() in everyone else (column, text) for text in labels[column]
         ])  # fmt: skip
@@ -31,9 +33,14 @@ def tell_apart(
         [frozenset()] * len(labels)
     )  # fmt: skip
     places = list(zip(*place, strict=True))
-    if len(set(zip(places, rows, strict=True))) < len(rows):  # labels that do not tell rows apart
-        rows = [row | {("row", f"{name} {i}")} for i, row in enumerate(rows)]
-    return places, rows
+    seen: dict[tuple, int] = {}
+    again = [seen.setdefault(at, i) != i for i, at in enumerate(zip(places, rows, strict=True))]
+    if labels.duplicated().any() or (any(again) and not kept):  # no label tells rows apart
+        again = [True] * len(rows)
+    return places, [
+        row | {("row", f"{name} {i}")} if more else row  # "total" where "all" has been
+        for i, (row, more) in enumerate(zip(rows, again, strict=True))
+    ]
 
 
 def stack(places, labels, columns, heads) -> dict[str, tuple[list, list, list]]:

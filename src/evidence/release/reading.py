@@ -1,4 +1,4 @@
-"""What a table says of itself: its labels and counts, how they were rounded, which add up."""
+"""What a table says of itself: its labels and counts, how they were rounded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.release.disclosure import Safe
-from evidence.release.roles import TOTALS, WORDS, Cells, is_text
+from evidence.release.roles import WORDS, is_text
 from evidence.release.rules import Rules
 
 
@@ -18,7 +18,7 @@ def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.D
         c for c in frame
         if is_text(frame[c]) and not (c in WORDS or str(c).endswith("_symbol"))
     ]  # fmt: skip
-    return frame[dims].astype("str"), frame[[c for c in frame if f"{c}_symbol" in frame]]
+    return frame[dims].astype("str").fillna(""), frame[[c for c in frame if f"{c}_symbol" in frame]]
 
 
 def alike(frame: pd.DataFrame, now: Safe | None) -> bool:
@@ -48,18 +48,3 @@ def interval(rounded: float, rules: Rules, *, amount: bool) -> tuple[float, floa
         return 0, 0
     low = rules.threshold if rounded == rules.least else rounded - np.floor(half)
     return low, rounded + np.ceil(half) - 1
-
-
-def column_sums(cells: Cells) -> list[tuple[str, tuple[str, ...]]]:
-    """Return columns that are the sum of others: as declared, or of all others in every row.
-
-    Two are the sum of all others where these are nought, and to believe both would tell that.
-    """
-    roles, counts = cells.roles, cells.exact[list(cells.roles.counts)]
-    found = [(c, parts) for c, parts in roles.margins.items() if not isinstance(parts, str)]
-    if not found and len(counts.columns) > 2 and len(counts):
-        double = counts.sum(axis=1, skipna=False)
-        sums = [column for column in counts if (2 * counts[column] == double).all()]
-        for total in sorted(sums, key=lambda column: column.casefold() in TOTALS)[-1:]:
-            found.append((total, tuple(counts.columns.drop(total))))
-    return found

@@ -1,7 +1,7 @@
 """Complementary suppression over all tables of a release, and against earlier releases.
 
 A hidden count must not be worked out from what is shown. `complete` writes down what anybody may
-put together, and `ranges.close` hides the fewest further cells that keep each hidden count's range
+put together, and `closing.close` hides the fewest further cells that keep each hidden count's range
 at least as wide as the threshold:
 
 - *The same number in several places.* Cells of one programme and cohort with the same column and
@@ -33,11 +33,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from evidence.release.book import GUESSED, LIKELY, MATCHED, SURE, Book
+from evidence.release.closing import close
 from evidence.release.disclosure import Safe
-from evidence.release.ranges import System, close
+from evidence.release.ranges import SLACK, System
 from evidence.release.reading import described
 from evidence.release.rules import Rules
-from evidence.release.sums import GUESSED, LIKELY, MATCHED, SURE, Book
+from evidence.release.sums import Sums
 
 _BELIEVED = (
     {SURE, LIKELY, MATCHED, GUESSED},
@@ -65,7 +67,7 @@ def complete(
         Earlier releases: the rules of each and its tables as they were published. A column with a
         companion ``<column>_symbol`` is a count.
     seconds : float
-        Time for seeking the fewest cells; see `ranges.close`.
+        Time for seeking the fewest cells; see `closing.close`.
 
     Returns
     -------
@@ -87,18 +89,19 @@ def complete(
     for rules, tables in earlier:
         for name, frame in tables.items():
             book.remember(name, frame, rules, safes.get(name))
-    book.add_up()
-    until, hidden, told, before = time.monotonic() + seconds, set(), set(), None
+    Sums(book).find()
+    sums, until = _that_fit(book), time.monotonic() + seconds
+    hidden: set[int] = set()
+    told: set[int] = set()
+    before = None
     for believed in _BELIEVED:
-        sums = [at for at, how in book.sums.items() if how in believed]
-        if sums == before:
+        trusted = [at for at in sums if book.sums[at] in believed]
+        if trusted == before:
             continue
-        try:
-            hidden, told = _solve(book, sums, hidden, told, until)
-            before = sums
-        except ArithmeticError:  # a guess was wrong, or an earlier release was of other data
-            if believed == {SURE}:
-                raise
+        hidden, known = _solve(book, trusted, hidden, until)
+        if all(book.sums[at] > GUESSED for at in trusted):  # no guess is held against a release
+            told |= known
+        before = trusted
     found = dict(safes)
     for name, safe in safes.items():
         columns = {c: np.isin(ids, [*hidden]) for c, ids in book.places[name].items()}
@@ -110,13 +113,19 @@ def complete(
     return found, tuple(dict.fromkeys(notes))
 
 
-def _solve(
-    book: Book, sums: Sequence[tuple[int, ...]], gone: set[int], told: set[int], until: float
-) -> tuple[set[int], set[int]]:
-    """Return the numbers to hide wherever they stand, and those that are told already.
+def _that_fit(book: Book) -> list[tuple[int, ...]]:
+    """Return the sums without those that cannot hold together, the least sure first."""
+    sums = list(book.sums)
+    if not any(book.exact[i] != book.exact[i] for at in sums for i in at):
+        return sums  # the true counts fit them
+    how = np.array([book.sums[at] for at in sums])
+    wrong = _system(book, sums, ()).strained(10.0**how)
+    wrong = {sums[at] for at in wrong if how[at] < SURE}
+    return [at for at in sums if at not in wrong]
 
-    Those that are `gone` are hidden by now, and those `told` are known to be.
-    """
+
+def _system(book: Book, sums: Sequence[tuple[int, ...]], hidden: Iterable[int]) -> System:
+    """Return the numbers as somebody knows them who believes the sums, some numbers hidden."""
     n = len(book.lower)
     flags = (book.secret, book.before, book.current, book.past)
     secret, before, current, past = (np.array(flag, dtype=bool) for flag in flags)
@@ -133,12 +142,21 @@ def _solve(
         np.where(current & known & ~past & (exact != 0), price, np.inf),  # a nought shown stays
         width,
     )
-    system.hide(np.array(sorted(gone), dtype=int))
-    hidden = gone | set(np.flatnonzero(secret & current & ~past).tolist())
-    told = told | set(np.flatnonzero(secret & past).tolist())
+    system.hide(np.array(sorted(hidden), dtype=int))
+    return system
+
+
+def _solve(
+    book: Book, sums: Sequence[tuple[int, ...]], gone: set[int], until: float
+) -> tuple[set[int], set[int]]:
+    """Return the numbers to hide, those that are gone among them, and those that are told."""
+    system = _system(book, sums, gone)
+    secret = [i for i, flag in enumerate(book.secret) if flag]
+    hidden = gone | {i for i in secret if book.current[i] and not book.past[i]}
+    told = {i for i in secret if book.past[i]}
     while True:
         found, open_ = close(system, until)
-        told |= set(open_.tolist())
+        told |= {i for i in open_.tolist() if system.high[i] > SLACK or not book.harmless[i]}
         hidden |= set(found.tolist())
         paired = {j for i in hidden for j in book.twins.get(i, ()) if np.isfinite(system.price[j])}
         if not paired:
@@ -146,7 +164,7 @@ def _solve(
         system.hide(np.array(sorted(paired)))
         hidden |= paired
     # What is hidden for another's sake is not small itself.
-    return hidden, {i for i in told if not exact[i] >= width[i]}
+    return hidden, {i for i in told if not book.exact[i] >= book.width[i]}
 
 
 def _matrix(sums: Sequence[tuple[int, ...]], n: int) -> sparse.csr_array:
