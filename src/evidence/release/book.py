@@ -137,7 +137,7 @@ class Book:
         places, labels = tell_apart(name, texts, roles.margins)
         columns = {}
         parts = dict.fromkeys([*shares(frame, counts), *roles.percentages.values()])
-        for column, (what, label) in self._heads(counts).items():
+        for column, (what, label) in self._heads(counts.columns).items():
             ids = np.full(len(frame), -1)
             amount = column in roles.totals
             never_nought = not (rules.zeros_disclosive or amount or column in {c for c, _ in parts})
@@ -162,7 +162,7 @@ class Book:
             hidden = frame[f"{part}_symbol"] == "c"
             for at in np.flatnonzero(hidden & (columns[part] >= 0) & (columns[whole] >= 0)):
                 self._remainder(columns[whole][at], [columns[part][at]], True, labels[at])
-        blocks = stack(places, labels, columns, self._heads(counts))
+        blocks = stack(places, labels, columns, self._heads(counts.columns))
         self.tables.append((blocks, columns, places, labels, roles.margins, False))
 
     def compare(self) -> None:

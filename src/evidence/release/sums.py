@@ -61,7 +61,7 @@ class Sums:
                         self._match(number, place, parts, dims[place])
             for (place, what, _), rows in lacking.items():
                 self._elsewhere(rows, self.named[place].keys() - self.beside[what])
-            if len(columns) > 1 and not self._within(columns, declared, now):
+            if len(blocks) > 1 and not self._within(columns, declared, now):
                 rows = zip(places, labels, zip(*columns.values(), strict=True), strict=True)
                 lacking = {}
                 for place, rest, parts in rows:
@@ -107,33 +107,39 @@ class Sums:
         if given or len(columns) < 3:
             return bool(given)
         size = {c: sum(self.book.lower[i] for i in ids if i >= 0) for c, ids in columns.items()}
-        order = sorted(columns, key=lambda c: (c.casefold() not in TOTALS, -size[c]))
+        known = self.book.known_as  # labels, which head no total
+        order = sorted(columns, key=lambda c: (c.casefold() not in TOTALS, -size[c], c in known))
         most = len(columns) - 1
         found: list[set[str]] = []
         for many in range(most, 1 if most < _FEW else most - 1, -1):
             for total in order:
                 for parts in combinations([c for c in columns if c != total], many):
                     rows = _rows(columns, (total, *parts))
-                    named = total.casefold() in TOTALS and many == most
+                    whole = many == most
+                    named = whole and total.casefold() in TOTALS
                     if any({total, *parts} <= other for other in found):
                         continue
-                    if not self._holds(rows, named, now):
+                    if not self._holds(rows, rest=named, told=whole and not now):
                         continue
                     found.append({total, *parts})
-                    how = (SURE if many == most else MATCHED, LIKELY if named else GUESSED)
+                    how = SURE if whole else MATCHED, LIKELY if named else GUESSED
                     for row in rows:
                         self.book.believe(row[0], row[1:], inside=True, how=how)
         return {*columns} in found
 
-    def _holds(self, rows: Sequence[tuple[int, ...]], named: bool, now: bool) -> bool:
-        """Return whether the first of each row may be the sum of the others, and some row tells."""
-        book, told = self.book, named and not now
+    def _holds(self, rows: Sequence[tuple[int, ...]], *, rest: bool, told: bool) -> bool:
+        """Return whether the first of each row may be the sum of the others.
+
+        With `rest` something may be left. Some row must tell it, unless it is `told`: of an earlier
+        table each row may hide a number.
+        """
+        book = self.book
         for total, *parts in rows:
             if book.adds_up(total, parts):
                 told = told or book.tells((total, *parts))
-            elif not (named and book.exact[total] > sum(book.exact[i] for i in parts)):
+            elif not (rest and book.exact[total] > sum(book.exact[i] for i in parts)):
                 return False
-        return bool(rows) and bool(told)
+        return bool(rows) and told
 
     def _elsewhere(self, rows: Sequence[Row], names: Iterable[str]) -> None:
         """Find counts of another name that numbers add up to wherever both are, by chance or not.
