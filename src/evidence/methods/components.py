@@ -21,7 +21,7 @@ class Components:
         Variance of what a unit keeps, of what it has for a time, and of a row of mean weight by
         the luck of who was measured (0 without weights), in squared units of the outcome.
     fade : float
-        Correlation of what is passing from one time to the next.
+        Correlation of what is passing between times 1 apart.
     roots : ndarray of shape (m, t, t)
         Symmetric V^(−1/2) of each unit; times without a result have ones on the diagonal.
     places : ndarray of shape (m, t)
@@ -79,7 +79,9 @@ def fit(
     n, k = columns.shape
     basis = np.column_stack([np.linalg.qr(columns)[0], outcome - outcome.mean()])
     spread = basis[places] * there[..., None]
-    apart = np.abs(when[:, None] - when).astype(float)
+    # In ρ^step no power is below 1, so slopes at 0 are finite; rounded, equal steps are equal.
+    step = np.diff(when).min(initial=1.0)
+    apart = np.round(np.abs(when[:, None] - when) / step, 9)
     both = there[:, :, None] & there[:, None, :]
     steps = np.arange(len(when))
     chance = np.ones(len(unit)) if weights is None else weights.mean() / weights
@@ -122,7 +124,7 @@ def fit(
     if weights is not None or len(when) >= _FEW:
         start, bounds = [*start, -1.0], [*bounds, _LOGS]
     if len(when) >= _FEW:
-        start, bounds = [*start, 0.2], [*bounds, _FADE]
+        start, bounds = [*start, 0.2**step], [*bounds, np.power(_FADE, step)]
     best = minimize(deviance, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     made = covariances(best)
     scale = weighted(np.linalg.inv(made))[1][k, k] ** 2 / (n - k)
@@ -131,7 +133,7 @@ def fit(
         lasting=float(scale * np.exp(best[0])),
         passing=float(scale * np.exp(best[1])) if len(best) > 1 else 0.0,
         chance=float(scale),
-        fade=float(best[2]) if len(best) > 2 else 0.0,
+        fade=float(best[2] ** (1 / step)) if len(best) > 2 else 0.0,
         roots=(vectors / np.sqrt(values)[:, None, :]) @ vectors.swapaxes(1, 2),
         places=places,
     )
