@@ -98,10 +98,25 @@ def test_robust_with_many_clusters_gives_the_df_of_few(rng, monkeypatch, nesting
     made = regression.design(interest, others, strata, weights)
     residuals = made.fit(y)[1]
     few = inference.robust(made, residuals, cluster)
-    monkeypatch.setattr(inference, "_FEW", 0)
+    monkeypatch.setattr(inference, "_HELD", 0)
     many = inference.robust(made, residuals, cluster)
     np.testing.assert_allclose(many.df, few.df, rtol=1e-11)
     np.testing.assert_allclose(many.joint_df, few.joint_df, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "interest", "others", "slower"),
+    [(170, 1, 10, "_many"), (20, 250, 0, "_many"), (800, 1, 150, "_many"), (500, 8, 0, "_few")],
+)
+def test_robust_takes_the_faster_way_to_its_df(
+    rng, monkeypatch, clusters, interest, others, slower
+):
+    cluster = np.arange(20 * clusters) // 20
+    x = rng.normal(size=(len(cluster), interest + others))
+    made = regression.design(x[:, :interest], x[:, interest:])
+    monkeypatch.setattr(inference, slower, None)
+    found = inference.robust(made, rng.normal(size=len(x)), cluster, "CR0", joint=False)
+    assert np.isfinite(found.df).all()
 
 
 @pytest.mark.parametrize("weighted", [False, True])

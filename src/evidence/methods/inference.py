@@ -26,8 +26,9 @@ from evidence.methods.regression import Design, sums
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3", "HC2", "classical")
 _NULL = 1e-10  # eigenvalues of I − H below this are nought: the cluster decides a coefficient alone
 _CHUNK = 4_000_000  # numbers held at once while the clusters are adjusted
-_FEW = 600  # clusters: to here a dense matrix of them costs less than sparse ones of columns,
-_HELD = 4_000  # and so long as there are not more clusters times coefficients than this
+# Clusters: to 250, and 10 more for each dense column (as measured on one core), a dense matrix of
+_FEW, _MORE = 250, 10  # them costs less than sparse ones of columns; it is used as long as those
+_HELD = 20_000_000  # of all coefficients hold no more numbers than this
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +215,8 @@ def _freedom(
     Both are made of tr(P_ij) and of tr(P_ii P_jj) + tr(P_ij P_ij) for coefficients i and j.
     """
     m, q = rows.max() + 1, adjusted.shape[1]
-    make = _few if m <= _FEW and m * q <= _HELD else _many
+    dense = made.basis.shape[1] * (1 + made.weighted)
+    make = _few if m <= _FEW + _MORE * dense and m**2 * q <= _HELD else _many
     mean, variance = make(made, rows, adjusted)
     df = np.array([2 * mean(j, j) ** 2 / variance(j, j) for j in range(q)])
     if q == 1 or not joint:
@@ -226,11 +228,20 @@ def _freedom(
     return df, q * (q + 1) / total
 
 
+def _columns(made: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return R and C; the columns of a single stratum, full as any, are with the dense ones."""
+    own, dense, own_signs, dense_signs = made.residual_maker()
+    if len(made.totals) > 1:
+        return own, dense, own_signs, dense_signs
+    signs = np.concatenate([own_signs, dense_signs])
+    return own[:, :0], np.column_stack([own, dense]), own_signs[:0], signs
+
+
 def _few(
     made: Design, rows: np.ndarray, adjusted: np.ndarray
 ) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
     """Return both, by P itself, clusters by clusters."""
-    own, dense, own_signs, dense_signs = made.residual_maker()
+    own, dense, own_signs, dense_signs = _columns(made)
     parts = [
         (
             s,
@@ -240,7 +251,6 @@ def _few(
         for s in adjusted.T
     ]
 
-    @functools.cache
     def between(i: int, j: int) -> np.ndarray:
         (s, cells, few), (t, others, more) = parts[i], parts[j]
         product = (few * dense_signs) @ more.T
@@ -249,12 +259,22 @@ def _few(
         product[np.diag_indices_from(product)] += np.bincount(rows, s * t)
         return product
 
+    @functools.cache
+    def within(i: int) -> np.ndarray:
+        return between(i, i)
+
     def mean(i: int, j: int) -> float:
-        return np.trace(between(i, j))
+        (s, cells, few), (t, others, more) = parts[i], parts[j]
+        # Cells stand at the same places for all coefficients, so that their data alone will do.
+        shared = sum(
+            sign * (one.data @ other.data)
+            for sign, one, other in zip(own_signs, cells, others, strict=True)
+        )
+        return s @ t + shared + np.vdot(few * dense_signs, more)
 
     def variance(i: int, j: int) -> float:
-        p = between(i, j)
-        return np.vdot(between(i, i), between(j, j)) + np.vdot(p, p.T)
+        p = within(i) if i == j else between(i, j)
+        return np.vdot(within(i), within(j)) + np.vdot(p, p.T)
 
     return mean, variance
 
@@ -267,7 +287,7 @@ def _many(
     With F_i = R_i's_i, P_ij = [i = j] s_i's_i + F_i C F_j', so that traces of products of P need
     only F'F, which is as sparse as clusters and strata are nested.
     """
-    own, dense, own_signs, dense_signs = made.residual_maker()
+    own, dense, own_signs, dense_signs = _columns(made)
     signs = np.concatenate([np.repeat(own_signs, len(made.totals)), dense_signs])
 
     def linked(s: np.ndarray) -> sparse.csr_array:
