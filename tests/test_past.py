@@ -247,6 +247,17 @@ def test_given_past_refuses_what_did_refuses(rng):
         assert str(error.value) == message
 
 
+def test_of_two_columns_of_lists_the_unit_is_named_whatever_they_are_called(rng):
+    panel = simulate(rng)
+    lists = [[name] for name in panel["urn"]]
+    for i in range(10):  # names whose order in a set would differ
+        named = panel.assign(**{f"school {i}": lists, f"trust {i}": lists})
+        with pytest.raises(EvidenceError, match=f"column 'school {i}': some cells hold lists"):
+            ev.impact.given_past(
+                named, **{**GIVEN, "unit": f"school {i}"}, cluster=f"trust {i}", weights="n"
+            )
+
+
 def test_rebound_without_a_year_before_is_refused(rng):
     panel = simulate(rng, years=3)
     mine = panel["urn"].isin(panel.loc[panel["lamp"] == 1, "urn"])

@@ -79,6 +79,22 @@ def test_before_start_takes_the_weights_as_context_too(panel):
     np.testing.assert_allclose(np.log(before["n"]), before["log n"])
 
 
+def test_text_is_context_as_its_shares(panel):
+    kind = np.where(panel["fsm"] > 0.25, "needy", "calm")
+    asked = {**MODEL, "draws": 99, "covariates": ["kind"]}
+    text = ev.impact.sensitivity(panel.assign(kind=kind), **asked)
+    number = ev.impact.sensitivity(panel.assign(kind=(kind == "needy") * 1.0), **asked)
+    pd.testing.assert_frame_equal(text.table, number.table)
+    assert text.oster == pytest.approx(number.oster)
+    earlier = ev.impact.before_start(panel.assign(kind=kind), **GIVEN, covariates=["kind"])
+    assert earlier.columns[-1] == "kind: needy"
+    assert 0 < earlier["kind: needy"].mean() < 1
+    with pytest.raises(EvidenceError, match="column 'name' has 400 different values"):
+        ev.impact.sensitivity(
+            panel.assign(name=[f"p{i}" for i in range(400)]), **{**asked, "covariates": ["name"]}
+        )
+
+
 def test_an_answer_holds_on_the_same_side_and_a_placebo_across_nought(checks):
     answers = checks.table[checks.table["kind"] == "answer"]
     first = answers.iloc[0]

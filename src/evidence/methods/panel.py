@@ -80,7 +80,7 @@ def read_panel(
     columns.require(panel, (outcome, treatment, unit, time, cluster, weights, *others))
     values, names, complete = columns.covariates(panel, others)
     score, dose, when = (columns.numbers(panel, name) for name in (outcome, treatment, time))
-    codes = {name: columns.factor(panel, name)[0] for name in {unit, cluster}}
+    codes = {name: columns.factor(panel, name)[0] for name in dict.fromkeys((unit, cluster))}
     if np.isnan(dose).any():
         raise EvidenceError(
             f"column {treatment!r}, row {np.isnan(dose).argmax() + 1}: no treatment given "

@@ -33,28 +33,27 @@ def before_start(
     -------
     DataFrame
         Index `unit`; `treated`; a column ``outcome, time`` for each time before the first start;
-        the mean of each covariate over those times; with `weights`, ``log weights``. Units that
-        lack any are left out: similar means similar in all of them.
+        the mean of each covariate over those times (of text, the share of each value but the
+        first); with `weights`, ``log weights``. Units that lack any are left out: similar means
+        similar in all of them.
 
     Raises
     ------
     EvidenceError
-        A column is missing.
+        A column is missing, or a covariate is one that the primary analysis refuses.
     """
-    covariates = columns.listed(covariates)
+    covariates = [*dict.fromkeys(columns.listed(covariates))]
     columns.require(panel, (outcome, treatment, unit, time, weights, *covariates))
     dose = columns.numbers(panel, treatment) != 0
     first = panel.loc[dose, time].min()
     early = panel[panel[time] < first]
     wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
     made = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
-    pupils = () if weights is None else (weights,)
-    names = [*dict.fromkeys((*covariates, *pupils))]
-    means = early.groupby(unit, observed=True)[names].mean()
-    for name in covariates:
-        made[name] = means[name]
+    values, names, _ = columns.covariates(early, covariates)
+    context = pd.DataFrame(values, early.index, names).groupby(early[unit], observed=True)
+    made[names] = context.mean()
     if weights is not None:
-        made[f"log {weights}"] = np.log(means[weights])
+        made[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
     made.insert(0, "treated", made.index.isin(panel.loc[dose, unit]).astype(int))
     return made.dropna()
 
