@@ -51,7 +51,10 @@ def pupils(rng) -> np.ndarray:
 
 
 def table(rng, count: np.ndarray, dims: tuple[int, ...], means: bool) -> Table:
-    """Count by some labels: with or without sums, shares, means, one label across the columns."""
+    """Count by some labels: sums, shares, means, parts or one label across the columns, or none.
+
+    Some groups may be left out.
+    """
     unit = np.arange(count.size).reshape(count.shape)
 
     def of(at: dict, met=slice(None)) -> np.ndarray:
@@ -62,8 +65,9 @@ def table(rng, count: np.ndarray, dims: tuple[int, ...], means: bool) -> Table:
 
     margins, kind = (
         rng.random() < 0.75,
-        rng.choice(["long", "means" if means else "long", "percentages", "wide"]),
+        rng.choice(["long", "means" if means else "long", "percentages", "parts", "wide", "wide"]),
     )
+    total = rng.choice(["total", "n"]) if rng.random() < 0.6 else None
     wide = dims[-1] if kind == "wide" and len(dims) > 1 else None
     labels = [[*range(count.shape[d]), *([None] if margins else [])] for d in dims if d != wide]
     rows, counted = [], {}
@@ -72,14 +76,20 @@ def table(rng, count: np.ndarray, dims: tuple[int, ...], means: bool) -> Table:
         row = {DIMS[d]: "all" if v is None else f"{DIMS[d]} {v}" for d, v in at.items()}
         if wide is not None:
             lines = {f"{DIMS[wide]} {v}": of(at | {wide: v}) for v in range(count.shape[wide])}
-            lines |= {"total": of(at)} if margins else {}
+            lines |= {str(total): of(at)} if total else {}
         else:
-            lines = {"n": of(at)} | ({"met": of(at, 0)} if kind == "percentages" else {})
+            lines = {"n": of(at)} | ({"met": of(at, 0)} if kind in ("percentages", "parts") else {})
+            lines |= {"not": of(at, 1)} if kind == "parts" else {}
         rows.append(row | {name: int(line @ count.ravel()) for name, line in lines.items()})
         for name, line in lines.items():
             counted.setdefault(name, []).append(line)
     roles = {"counts": tuple(counted)}
     frame = pd.DataFrame(rows)
+    if rng.random() < 0.1 and (left := [d for d in dims if d != wide]):
+        label = DIMS[rng.choice(left)]
+        frame = frame[frame[label].isin([f"{label} 0", "all"])]
+        counted = {name: [lines[i] for i in frame.index] for name, lines in counted.items()}
+        frame = frame.reset_index(drop=True)
     if kind == "percentages":
         frame["pct"], roles["percentages"] = 0.0, {"pct": ("met", "n")}
     if kind == "means":
