@@ -249,6 +249,16 @@ class Book:
                 if self.exact[part] <= self.exact[total]:
                     self._remainder(total, [part], False, frozenset())
 
+    def exceeds(self, total: int, parts: Iterable[int]) -> None:
+        """Write down that a total is no less than parts of it, of which some are not known."""
+        parts = tuple(sorted(parts))
+        over = self.exact[total] - sum(self.exact[i] for i in parts)
+        if self.sums.get((total, *parts), GUESSED) >= LIKELY or over == over:
+            return
+        if sum(self.lower[i] for i in parts) <= self.upper[total]:
+            rest = self.new((self.scope[total], f"{self.title[total]} less", frozenset()), over, 0)
+            self.sums[(total, *parts, rest)] = LIKELY
+
     def _remainder(self, total: int, parts: Iterable[int], nought: bool, labels: frozenset) -> None:
         """Write down what is left of a total as a number of its own that nobody shows."""
         over = self.exact[total] - sum(self.exact[i] for i in parts)

@@ -26,14 +26,15 @@ class Sums:
             for what in blocks:
                 self.beside.setdefault(what, set()).update(blocks)
         self.named: dict[tuple, dict[str, list[Row]]] = {}
-        self.groups: dict[tuple, set[int]] = {}  # of one total, by one label
+        self.labels: dict[int, frozenset] = {}
+        self.groups: dict[tuple, set] = {}  # of one total, by one label, whatever they count
         for (place, what, labels), ids in book.index.items():
             if what in self.beside:
                 rows = self.named.setdefault(place, {}).setdefault(what, [])
                 rows.append((place, labels, [(i,) for i in ids]))
+                self.labels |= dict.fromkeys(ids, labels)
                 for label in labels:
-                    at = (place, what, labels - {label}, label[0])
-                    self.groups.setdefault(at, set()).update(ids)
+                    self.groups.setdefault((place, labels - {label}, label[0]), set()).add(label)
 
     def find(self) -> None:
         """Find them all."""
@@ -49,10 +50,11 @@ class Sums:
                 dims = used(*block[:2])
                 for (place, rest, over), parts in margins_of(*block):
                     totals = book.index.get((place, what, rest), ())
-                    whole = self._whole(place, what, rest, over, parts)
+                    whole = self._whole(place, rest, over, parts)
                     how = SURE, LIKELY if whole else GUESSED
                     for total in totals:
                         book.believe(total, parts, inside=total in block[2], how=how)
+                        book.exceeds(total, parts)
                     if totals:
                         continue
                     unseen.setdefault((place, what, rest), {})[tuple(sorted(parts))] = None
@@ -80,12 +82,10 @@ class Sums:
                     if book.adds_up(total, parts):
                         book.believe(total, parts)
 
-    def _whole(
-        self, place: tuple, what: str, rest: frozenset, over: tuple, parts: Collection[int]
-    ) -> bool:
-        """Return whether no table knows a further group of a total."""
-        known = self.groups.get((place, what, rest, over[0]), set())
-        return len(over) > 1 or known <= {*parts}
+    def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:
+        """Return whether parts are all groups of a total that any table knows, and several."""
+        known = {rest | {label} for label in self.groups.get((place, rest, over[0]), ())}
+        return len(over) > 1 or 1 < len(known) <= len({self.labels[i] for i in parts} & known)
 
     def _within(
         self,
