@@ -126,8 +126,26 @@ def narrow(releases) -> list[tuple]:
     """Find the range of every hidden number; return those narrower than the threshold.
 
     What was hidden for another's sake may, through an earlier release, be known to within less; it
-    is no secret as long as it is known not to be small.
+    is no secret as long as it is known not to be small, or as that release told it by itself.
     """
+    known, hidden = facts(releases)
+    # What another release shows is no secret: it is not below the threshold.
+    shown = {line for line, (_, high) in known.items() if np.isfinite(high)}
+    hidden = {line: place for line, place in hidden.items() if line not in shown}
+    if not hidden:
+        return []
+    low, high = ends([*hidden], known)
+    threshold, exact = np.array([(place[-2], place[-1]) for place in hidden.values()]).T
+    told = high - low < threshold - 1e-3
+    if len(releases) > 1:
+        least, most = ends([*hidden], facts(releases[:-1])[0])
+        told &= (low < threshold) & ((exact < threshold) | (most - least >= threshold - 1e-3))
+    places = zip(hidden.values(), low, high, told, strict=True)
+    return [(*place[:-1], *ends) for place, *ends, is_told in places if is_told]
+
+
+def facts(releases) -> tuple[dict[tuple, list[float]], dict[tuple, tuple]]:
+    """Return what is known of sums of pupils, and which of them are hidden, where."""
     known: dict[tuple, list[float]] = {}
     hidden: dict[tuple, tuple] = {}
     nought: set[tuple] = set()  # hidden, but not nought, which would be shown
@@ -135,46 +153,43 @@ def narrow(releases) -> list[tuple]:
         threshold = release.rules.threshold
         least = BASE * -(-threshold // BASE)  # what the smallest counts are shown as
         for name, frame in release.shown.items():
-            counted = release.tables[name].counted
+            counted, true = release.tables[name].counted, release.tables[name].frame
             for column, lines in counted.items():
                 for row, (value, line) in enumerate(zip(frame[column], lines, strict=True)):
-                    place = (number, name, row, column, threshold)
+                    exact = true[column][row]
                     if value == value:
                         low, high = threshold if value == least else value - 2, value + 2
                         if value == 0 or ("mean" in frame and frame["mean"][row] > 0):
-                            low = high = release.tables[name].frame[column][row]
+                            low = high = exact
                         before = known.get(tuple(line), [0, np.inf])
                         known[tuple(line)] = [max(low, before[0]), min(high, before[1])]
                         continue
                     if not release.rules.zeros_disclosive:
-                        if release.tables[name].frame[column][row] == 0:
+                        if exact == 0:
                             continue  # hidden for another's sake: a nought is no secret here
                         if column != "met":
                             nought.add(tuple(line))
-                    hidden[tuple(line)] = place
-                    if column == "met" and frame["n"][row] == frame["n"][row]:
-                        hidden[tuple(counted["n"][row] - line)] = place  # those who did not
-    # What another release shows is no secret: it is not below the threshold.
-    hidden = {line: place for line, place in hidden.items() if line not in known}
-    if not hidden:
-        return []
-    lines, copies = np.array(list(hidden)), 2 * len(hidden)
-    rules = []
-    known |= {line: [1, np.inf] for line in nought - known.keys()}
+                    place = (number, name, row, column, threshold)
+                    hidden[tuple(line)] = *place, exact
+                    if column == "met" and frame["n"][row] == frame["n"][row]:  # who did not
+                        hidden[tuple(counted["n"][row] - line)] = *place, true["n"][row] - exact
+    return known | {line: [1, np.inf] for line in nought - known.keys()}, hidden
+
+
+def ends(lines: list[tuple], known: dict[tuple, list[float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the most that sums of pupils can be."""
+    rules, copies = [], 2 * len(lines)
     if known:
         low, high = np.array(list(known.values())).T
         sums = sparse.csr_array(np.array(list(known)))
         rules = LinearConstraint(
             sparse.kron(sparse.eye_array(copies), sums), np.tile(low, copies), np.tile(high, copies)
         )
-    aim = np.repeat(lines, 2, axis=0) * np.tile([[1.0], [-1.0]], (len(lines), 1))
+    twice = np.repeat(np.array(lines), 2, axis=0)
+    aim = twice * np.tile([[1.0], [-1.0]], (len(lines), 1))
     found = milp(aim.ravel(), constraints=rules, bounds=Bounds(0, 1e4)).x.reshape(aim.shape)
-    ends = (found * np.repeat(lines, 2, axis=0)).sum(axis=1)
-    return [
-        (*place, low, high)
-        for place, low, high in zip(hidden.values(), ends[::2], ends[1::2], strict=True)
-        if high - low < place[-1] - 1e-3 and (len(releases) < 2 or low < place[-1])
-    ]
+    sums = (found * twice).sum(axis=1)
+    return sums[::2], sums[1::2]
 
 
 def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int, list[Release]]:
