@@ -119,27 +119,29 @@ class Sums:
                     named = whole and total.casefold() in TOTALS
                     if any({total, *parts} <= other for other in found):
                         continue
-                    if not self._holds(rows, rest=named, told=whole and not now):
+                    tell = self._tell(rows, rest=named)
+                    # Of an earlier table each row may hide a number, so that none tells it.
+                    if not rows or tell < (now or not whole):
                         continue
                     found.append({total, *parts})
-                    how = SURE if whole else MATCHED, LIKELY if named else GUESSED
+                    likely = whole and (named or tell > 1)
+                    how = SURE if whole else MATCHED, LIKELY if likely else GUESSED
                     for row in rows:
                         self.book.believe(row[0], row[1:], inside=True, how=how)
         return {*columns} in found
 
-    def _holds(self, rows: Sequence[tuple[int, ...]], *, rest: bool, told: bool) -> bool:
-        """Return whether the first of each row may be the sum of the others.
+    def _tell(self, rows: Sequence[tuple[int, ...]], *, rest: bool) -> int:
+        """Return how many rows tell that the first is the sum of the others; −1 where one denies.
 
-        With `rest` something may be left. Some row must tell it, unless it is `told`: of an earlier
-        table each row may hide a number.
+        With `rest` something may be left.
         """
-        book = self.book
+        book, tell = self.book, 0
         for total, *parts in rows:
             if book.adds_up(total, parts):
-                told = told or book.tells((total, *parts))
+                tell += book.tells((total, *parts))
             elif not (rest and book.exact[total] > sum(book.exact[i] for i in parts)):
-                return False
-        return bool(rows) and told
+                return -1
+        return tell
 
     def _elsewhere(self, rows: Sequence[Row], names: Iterable[str]) -> None:
         """Find counts of another name that numbers add up to wherever both are, by chance or not.
