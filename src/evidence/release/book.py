@@ -43,6 +43,8 @@ class Book:
         self.tables: list[tuple] = []
         self.alike: dict[tuple, list[tuple[int, int, frozenset]]] = {}
         self.sums: dict[tuple[int, ...], int] = {}  # total and parts, to how sure it is
+        self.finding: dict[tuple[int, ...], int] = {}  # sums that were found together
+        self.findings = 0
         self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
 
     # Numbers --------------------------------------------------------------------------------
@@ -242,6 +244,7 @@ class Book:
         if self.adds_up(total, parts):  # an earlier release's numbers: where they may be true
             at = (total, *parts)
             self.sums[at] = max(how[over != over], self.sums.get(at, GUESSED))
+            self.finding.setdefault(at, self.findings)
         elif over > 0:
             self._remainder(total, parts, False, frozenset())
         elif inside and over < 0:  # groups that overlap: each is a part of the whole by itself

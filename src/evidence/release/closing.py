@@ -27,7 +27,7 @@ from evidence.release.ranges import SLACK, System
 _MIXED = 3_000  # variables up to which the fewest numbers are sought, not merely few
 
 
-def close(system: System, until: float) -> tuple[np.ndarray, np.ndarray]:
+def close(system: System, until: float, closed: set[bytes]) -> tuple[np.ndarray, np.ndarray]:
     """Hide numbers until every range that matters is wide enough.
 
     Parameters
@@ -37,6 +37,9 @@ def close(system: System, until: float) -> tuple[np.ndarray, np.ndarray]:
     until : float
         Moment, by `time.monotonic`, until which the fewest are sought; after it, few cells are
         taken as they come. It always ends, since each step hides at least one number more.
+    closed : set of bytes
+        Parts that were closed before, with the same sums and needs: that more is hidden since can
+        only have widened their ranges. It is added to.
 
     Returns
     -------
@@ -53,6 +56,10 @@ def close(system: System, until: float) -> tuple[np.ndarray, np.ndarray]:
     hidden, open_ = [], []
     for cells in system.parts():
         part = system.part(cells)
+        key = b"".join(a.tobytes() for a in (cells, part.sums.indices, part.sums.indptr, part.need))
+        if key in closed:
+            continue
+        closed.add(key)
         more, left = _close_part(part, until)
         system.high[cells] = part.high
         hidden.append(cells[more])

@@ -44,6 +44,7 @@ class Sums:
                 self._elsewhere(rows, {n for n in names if n > what} - self.beside[what])
         unseen: dict[tuple, dict[tuple, None]] = {}  # sums that no table shows, to their parts
         for number, (blocks, columns, places, labels, declared, now) in enumerate(book.tables):
+            book.findings += 1
             dims: dict[tuple, frozenset] = {}
             lacking: dict[tuple, list[Row]] = {}
             for what, block in blocks.items():
@@ -111,6 +112,7 @@ class Sums:
         order = sorted(columns, key=lambda c: (c.casefold() not in TOTALS, -size[c], c in known))
         most = len(columns) - 1
         found: list[set[str]] = []
+        added = False
         for many in range(most, 1 if most < _FEW else most - 1, -1):
             for total in order:
                 for parts in combinations([c for c in columns if c != total], many):
@@ -124,11 +126,13 @@ class Sums:
                     if not rows or tell < (now or not whole):
                         continue
                     found.append({total, *parts})
+                    self.book.findings += 1
                     likely = whole and (named or tell > 1)
                     how = SURE if whole else MATCHED, LIKELY if likely else GUESSED
                     for row in rows:
                         self.book.believe(row[0], row[1:], inside=True, how=how)
-        return {*columns} in found
+                    added |= whole and (now or likely)
+        return added
 
     def _tell(self, rows: Sequence[tuple[int, ...]], *, rest: bool) -> int:
         """Return how many rows tell that the first is the sum of the others; −1 where one denies.
@@ -160,6 +164,7 @@ class Sums:
                 found += fits
             else:
                 if any(book.tells((total, *parts)) for total, parts in found):
+                    book.findings += 1
                     for total, parts in found:
                         book.believe(total, parts, how=(MATCHED, GUESSED))
 

@@ -27,7 +27,8 @@ whoever believes all, and then against those who believe fewer.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -41,13 +42,7 @@ from evidence.release.reading import described
 from evidence.release.rules import Rules
 from evidence.release.sums import Sums
 
-_BELIEVED = (
-    {SURE, LIKELY, MATCHED, GUESSED},
-    {SURE, LIKELY, MATCHED},
-    {SURE, LIKELY},
-    {SURE, MATCHED},
-    {SURE},
-)
+_FIRM = ({SURE, LIKELY, MATCHED}, {SURE, LIKELY}, {SURE, MATCHED}, {SURE})
 
 
 def complete(
@@ -90,18 +85,13 @@ def complete(
         for name, frame in tables.items():
             book.remember(name, frame, rules, safes.get(name))
     Sums(book).find()
-    sums, until = _that_fit(book), time.monotonic() + seconds
+    until, closed = time.monotonic() + seconds, set()
     hidden: set[int] = set()
     told: set[int] = set()
-    before = None
-    for believed in _BELIEVED:
-        trusted = [at for at in sums if book.sums[at] in believed]
-        if trusted == before:
-            continue
-        hidden, known = _solve(book, trusted, hidden, until)
-        if all(book.sums[at] > GUESSED for at in trusted):  # no guess is held against a release
+    for sums in _readers(book):
+        hidden, known = _solve(book, sums, hidden, until, closed)
+        if all(book.sums[at] > GUESSED for at in sums):  # no guess is held against a release
             told |= known
-        before = trusted
     found = dict(safes)
     for name, safe in safes.items():
         columns = {c: np.isin(ids, [*hidden]) for c, ids in book.places[name].items()}
@@ -113,14 +103,25 @@ def complete(
     return found, tuple(dict.fromkeys(notes))
 
 
-def _that_fit(book: Book) -> list[tuple[int, ...]]:
+def _readers(book: Book) -> Iterator[list[tuple[int, ...]]]:
+    """Give the sums that readers may believe: the firm ones, then guesses, all and each alone."""
+    firm = _that_fit(book, [at for at, how in book.sums.items() if how > GUESSED])
+    for levels in _FIRM:
+        yield [at for at in firm if book.sums[at] in levels]
+    guesses: dict[int, list] = {}
+    for at, how in book.sums.items():
+        if how == GUESSED:
+            guesses.setdefault(book.finding[at], []).append(at)
+    for some in [[*chain(*guesses.values())], *guesses.values()] if guesses else ():
+        yield _that_fit(book, firm + some)
+
+
+def _that_fit(book: Book, sums: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """Return the sums without those that cannot hold together, the least sure first."""
-    sums = list(book.sums)
     if not any(book.exact[i] != book.exact[i] for at in sums for i in at):
         return sums  # the true counts fit them
     how = np.array([book.sums[at] for at in sums])
-    wrong = _system(book, sums, ()).strained(10.0**how)
-    wrong = {sums[at] for at in wrong if how[at] < SURE}
+    wrong = {sums[at] for at in _system(book, sums, ()).strained(10.0**how) if how[at] < SURE}
     return [at for at in sums if at not in wrong]
 
 
@@ -147,7 +148,7 @@ def _system(book: Book, sums: Sequence[tuple[int, ...]], hidden: Iterable[int]) 
 
 
 def _solve(
-    book: Book, sums: Sequence[tuple[int, ...]], gone: set[int], until: float
+    book: Book, sums: Sequence[tuple[int, ...]], gone: set[int], until: float, closed: set
 ) -> tuple[set[int], set[int]]:
     """Return the numbers to hide, those that are gone among them, and those that are told."""
     system = _system(book, sums, gone)
@@ -155,7 +156,7 @@ def _solve(
     hidden = gone | {i for i in secret if book.current[i] and not book.past[i]}
     told = {i for i in secret if book.past[i]}
     while True:
-        found, open_ = close(system, until)
+        found, open_ = close(system, until, closed)
         told |= {i for i in open_.tolist() if system.high[i] > SLACK or not book.harmless[i]}
         hidden |= set(found.tolist())
         paired = {j for i in hidden for j in book.twins.get(i, ()) if np.isfinite(system.price[j])}
