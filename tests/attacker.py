@@ -171,8 +171,9 @@ def facts(releases) -> tuple[dict[tuple, list[float]], dict[tuple, tuple]]:
                             nought.add(tuple(line))
                     place = (number, name, row, column, threshold)
                     hidden[tuple(line)] = *place, exact
-                    if column == "met" and frame["n"][row] == frame["n"][row]:  # who did not
-                        hidden[tuple(counted["n"][row] - line)] = *place, true["n"][row] - exact
+                    rest = true["n"][row] - exact if column == "met" else threshold
+                    if rest < threshold and frame["n"][row] == frame["n"][row]:  # who did not
+                        hidden[tuple(counted["n"][row] - line)] = *place, rest
     return known | {line: [1, np.inf] for line in nought - known.keys()}, hidden
 
 

@@ -52,7 +52,7 @@ class Sums:
                 for (place, rest, over), parts in margins_of(*block):
                     totals = book.index.get((place, what, rest), ())
                     whole = self._whole(place, rest, over, parts)
-                    how = SURE, LIKELY if whole else GUESSED
+                    how = (SURE, LIKELY) if whole else (MATCHED, GUESSED)
                     for total in totals:
                         book.believe(total, parts, inside=total in block[2], how=how)
                         book.exceeds(total, parts)

@@ -90,7 +90,8 @@ def complete(
     told: set[int] = set()
     for sums in _readers(book):
         hidden, known = _solve(book, sums, hidden, until, closed)
-        if all(book.sums[at] > GUESSED for at in sums):  # no guess is held against a release
+        # No guess is held against an earlier release, and no chance against this one.
+        if all(book.sums[at] > (GUESSED if earlier else MATCHED) for at in sums):
             told |= known
     found = dict(safes)
     for name, safe in safes.items():
