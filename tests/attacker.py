@@ -145,7 +145,10 @@ def narrow(releases) -> list[tuple]:
 
 
 def facts(releases) -> tuple[dict[tuple, list[float]], dict[tuple, tuple]]:
-    """Return what is known of sums of pupils, and which of them are hidden, where."""
+    """Return what is known of sums of pupils, and which of them are hidden, where.
+
+    Those who did not meet a standard, which no column shows, are hidden only where they are few.
+    """
     known: dict[tuple, list[float]] = {}
     hidden: dict[tuple, tuple] = {}
     nought: set[tuple] = set()  # hidden, but not nought, which would be shown
