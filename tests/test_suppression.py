@@ -319,7 +319,7 @@ def test_close_numbers_that_fit_no_sum_are_told():
         np.full(3, 5.0),
     )  # fmt: skip
     with pytest.raises(ArithmeticError, match=r"^no numbers fit the sums$"):
-        close(system, 0.0, set())
+        close(system, 0.0, {})
 
 
 def alone(safes, earlier=()):

@@ -27,7 +27,9 @@ from evidence.release.ranges import SLACK, System
 _MIXED = 3_000  # variables up to which the fewest numbers are sought, not merely few
 
 
-def close(system: System, until: float, closed: set[bytes]) -> tuple[np.ndarray, np.ndarray]:
+def close(
+    system: System, until: float, closed: dict[bytes, tuple]
+) -> tuple[np.ndarray, np.ndarray]:
     """Hide numbers until every range that matters is wide enough.
 
     Parameters
@@ -37,9 +39,9 @@ def close(system: System, until: float, closed: set[bytes]) -> tuple[np.ndarray,
     until : float
         Moment, by `time.monotonic`, until which the fewest are sought; after it, few cells are
         taken as they come. It always ends, since each step hides at least one number more.
-    closed : set of bytes
-        Parts that were closed before, with the same sums and needs: that more is hidden since can
-        only have widened their ranges. It is added to.
+    closed : dict
+        Parts that were closed before, with the same sums and needs, to what stayed open: that more
+        is hidden since can only have widened their ranges. It is added to.
 
     Returns
     -------
@@ -57,13 +59,13 @@ def close(system: System, until: float, closed: set[bytes]) -> tuple[np.ndarray,
     for cells in system.parts():
         part = system.part(cells)
         key = b"".join(a.tobytes() for a in (cells, part.sums.indices, part.sums.indptr, part.need))
-        if key in closed:
-            continue
-        closed.add(key)
-        more, left = _close_part(part, until)
-        system.high[cells] = part.high
-        hidden.append(cells[more])
-        open_.append(cells[left])
+        if key not in closed:
+            more, left = _close_part(part, until)
+            hidden.append(cells[more])
+            closed[key] = cells[left], part.high[left]
+        left, high = closed[key]
+        system.high[left] = high
+        open_.append(left)
     done = np.concatenate([np.empty(0, dtype=int), *hidden])
     system.hide(done)
     return done, np.concatenate([np.empty(0, dtype=int), *open_])

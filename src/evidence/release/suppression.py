@@ -85,7 +85,7 @@ def complete(
         for name, frame in tables.items():
             book.remember(name, frame, rules, safes.get(name))
     Sums(book).find()
-    until, closed = time.monotonic() + seconds, set()
+    until, closed = time.monotonic() + seconds, {}
     hidden: set[int] = set()
     told: set[int] = set()
     for sums in _readers(book):
@@ -149,7 +149,7 @@ def _system(book: Book, sums: Sequence[tuple[int, ...]], hidden: Iterable[int]) 
 
 
 def _solve(
-    book: Book, sums: Sequence[tuple[int, ...]], gone: set[int], until: float, closed: set
+    book: Book, sums: Sequence[tuple[int, ...]], gone: set[int], until: float, closed: dict
 ) -> tuple[set[int], set[int]]:
     """Return the numbers to hide, those that are gone among them, and those that are told."""
     system = _system(book, sums, gone)
