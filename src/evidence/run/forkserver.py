@@ -58,11 +58,13 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     # Libraries ask at import whether they are in a notebook; what is forked from here will be.
     builtins.get_ipython = lambda: SimpleNamespace(kernel=None, config={})
+    gc.disable()  # what is imported stays
     for module in (*_INSIDES, sys.argv[2]):
         importlib.import_module(module)
     del builtins.get_ipython
     ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1)  # what orphans leave becomes a child of ours
     gc.collect()
+    gc.enable()
     gc.freeze()  # else the children's collector would write to, and so copy, all shared memory
     _serve(listener)
 

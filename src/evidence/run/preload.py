@@ -9,6 +9,7 @@ import importlib
 import matplotlib.backends
 import nbformat
 import pandas as pd
+from jupyter_client.provisioning import KernelProvisionerFactory
 
 import evidence as ev
 from evidence.data import schema
@@ -23,7 +24,9 @@ for module in (
 ):
     importlib.import_module(module)
 
-matplotlib.backends.backend_registry.list_all()  # reads what every installed package offers
+# Both read what every installed package offers.
+KernelProvisionerFactory.instance()
+matplotlib.backends.backend_registry.list_all()
 nbformat.validate(nbformat.v4.new_notebook())
 schema.validate_effects(schema.empty(schema.EFFECTS))
 ev.Picture(

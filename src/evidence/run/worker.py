@@ -84,7 +84,7 @@ def execute(request: dict[str, Any], say: Say) -> None:
     )
     if sys.platform != "win32":  # no TCP port: none to race for, none to listen on
         kernel.transport, kernel.ip = "ipc", f"{sockets}/kernel"
-    run = _Run(say, request["timeout"], request["secrets"])
+    run = _Run(say, str(output), request["timeout"], request["secrets"])
     papermill_engines.register("evidence", _Engine)
     result: dict[str, Any] = {"error": "", "peak_mb": None}
     try:
@@ -97,6 +97,7 @@ def execute(request: dict[str, Any], say: Say) -> None:
             language="python",
             cwd=str(folder),
             progress_bar=False,
+            request_save_on_cell_execute=False,  # once, at the end, is enough
             autosave_cell_every=0,
             km=kernel,
             run=run,
@@ -130,8 +131,8 @@ def execute(request: dict[str, Any], say: Say) -> None:
 class _Run:
     """How far a notebook has come, and how far it may go."""
 
-    def __init__(self, say: Say, timeout: float | None, secrets: list[str]) -> None:
-        self.say, self.secrets = say, secrets
+    def __init__(self, say: Say, output: str, timeout: float | None, secrets: list[str]) -> None:
+        self.say, self.output, self.secrets = say, output, secrets
         self.cell, self.written, self.stopped = 0, 0, ""
         self.until = time.monotonic() + timeout if timeout else None
 
@@ -186,13 +187,13 @@ class _Engine(NBClientEngine):
             shutdown_kernel="immediate",
         )
         client.run = run
-        save = nb_man.save
-        nb_man.save = lambda **_: None  # the draft is nobody's yet: once, at the end, is enough
         try:
             client.execute()
+        except Exception:
+            nb_man.output_path = run.output  # else only a cell's own fault leaves a notebook
+            raise
         finally:
             _redact(nb_man.nb, run.secrets)
-            nb_man.save = save
 
 
 def _told(error: PapermillExecutionError) -> str:
