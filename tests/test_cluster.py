@@ -99,6 +99,7 @@ def test_cluster_worker_killed_in_a_job_costs_nothing(project, dask):
                     forked = children_of(server_of(worker.pid))
                     if any(sleeping(pid) for pid in forked):
                         victim = worker
+                        break
             time.sleep(0.1)
         victim.kill()
         victim.wait()  # else it is there still, as a zombie

@@ -47,6 +47,7 @@ PROBES = [
     "import multiprocessing; multiprocessing.get_start_method(), multiprocessing.current_process()",
     "import subprocess; subprocess.run(['true']).returncode",
     "sum(np.ones((300, 300)) @ np.ones((300, 300)))[0]",
+    "import ipykernel; ipykernel.__file__ in get_ipython().kernel.debugger.kernel_modules",
     "import faulthandler, gc; gc.isenabled(), gc.collect() >= 0",
 ]
 

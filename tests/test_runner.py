@@ -18,7 +18,7 @@ from test_jobs import notebook
 from test_register import GOOD
 
 from evidence.errors import EvidenceError
-from evidence.run import forks, ledger
+from evidence.run import child, forks, ledger
 from evidence.run.jobs import Project, plan
 from evidence.run.runner import run
 
@@ -220,6 +220,65 @@ def test_run_killed_process_fails_its_job_only(project):
     thread.join()
     assert [o.state for o in ends] == ["failed", "done"]
     assert ends[0].error == "its process ran out of memory or was killed"
+
+
+def test_run_has_job_after_job_done_by_a_process_until_one_fails(project):
+    jobs = jobs_of(project, "one", "two", "fails", "silent", "last")
+    report, seen = Silent(), {}
+
+    def look(job, k, n):
+        if k == 4:
+            process = min(children_of(server_of(os.getpid())))  # the first fork: the job's
+            files, threads = Path(f"/proc/{process}/fd"), Path(f"/proc/{process}/task")
+            seen[job.cohort] = process, len([*files.iterdir()]), len([*threads.iterdir()])
+
+    report.cell = look
+    forks.close()
+    run(jobs, project, report, workers=1)
+    assert seen["one"] == seen["two"]  # and nothing stays open
+    assert seen["two"][0] == seen["fails"][0] != seen["silent"][0] == seen["last"][0]
+    until = time.monotonic() + 5
+    while left := children_of(server_of(os.getpid())):
+        assert time.monotonic() < until, left
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("forking", [True, False])
+def test_idle_process_that_was_killed_is_replaced(project, monkeypatch, forking):
+    (job,) = jobs_of(project, "one")
+    monkeypatch.setattr(forks, "available", lambda: forking)
+    (project.data / "out").mkdir()
+    request = {"notebook": str(job.notebook), "folder": str(project.data / "out"), "title": ""}
+    request |= {"secrets": [], "timeout": None}
+    request["parameters"] = job.parameters | {"run_id": "r", "data": "d", "out": "."}
+
+    def done():
+        with child.start(request) as process:
+            last = next(said for said in process.says() if "error" in said)
+            process.idle = True
+        assert not last["error"]
+        return process
+
+    try:
+        first = done()
+        assert done() is first
+        first.kill()
+        until = time.monotonic() + 5
+        while first.poll() is None:
+            assert time.monotonic() < until
+        assert done() is not first
+    finally:
+        child.dismiss()
+
+
+def test_run_leaves_the_history_of_a_person_alone(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    forks.close()
+    (outcome,) = run(jobs_of(project, "one"), project, Silent())
+    assert outcome.state == "done"
+    assert (tmp_path / "ipython" / "profile_default").exists()
+    assert not [*tmp_path.glob("ipython/profile_default/*.sqlite")]
+    forks.close()
 
 
 def server_of(pid):

@@ -1,4 +1,7 @@
-"""Starts a job's process: a fork of the fork server, or a new interpreter where that cannot be."""
+"""The processes that jobs run in: forks of the fork server, or new interpreters where none can be.
+
+One that has run a job to its end is asked to run the next: another would take 40 ms of a processor.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ KILLED = "ran out of memory or was killed"
 
 
 class Spawned:
-    """A job in a new interpreter; speaks as `forks.Child` does."""
+    """A job's process in a new interpreter; speaks as `forks.Child` does."""
 
-    orphaned = False
+    orphaned = idle = False
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._process = subprocess.Popen(
@@ -33,8 +36,16 @@ class Spawned:
         )
         _spawned.add(self)
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()  # and kept open: its end is ours
+            self.ask(request)
+
+    def ask(self, request: dict[str, Any]) -> None:
+        """Give the process a job."""
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()  # and kept open: its end is ours
+
+    def poll(self) -> int | None:
+        """Return the exit status, or nothing while the process runs."""
+        return self._process.poll()
 
     def says(self) -> Iterator[dict[str, Any]]:
         """Give what the process says until it ends."""
@@ -45,11 +56,10 @@ class Spawned:
         """Kill the process; its kernel watches it and ends too."""
         self._process.kill()
 
-    def __enter__(self) -> Spawned:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()  # the process ends its kernel, then itself
+    def close(self) -> None:
+        """Let the process end its kernel, then itself."""
+        with contextlib.suppress(OSError):  # what was asked of one that has ended
+            self._process.stdin.close()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
@@ -59,11 +69,14 @@ class Spawned:
 
 
 _spawned: weakref.WeakSet[Spawned] = weakref.WeakSet()
+_idle: list[forks.Child | Spawned] = []
 
 
 @contextlib.contextmanager
 def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[forks.Child | Spawned]:
-    """Start a process that executes a job; it ends with the block.
+    """Have a job executed by a process that is idle, or by a new one.
+
+    With the block the process ends, unless it was said there to be `idle`.
 
     Parameters
     ----------
@@ -73,7 +86,27 @@ def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[forks.Chi
         Whether to fork it from a server of its own: one that kills its server kills no other.
     """
     with contextlib.ExitStack() as stack:
-        yield stack.enter_context(_start(request, stack, alone))
+        process = (None if alone else _waiting(request)) or _start(request, stack, alone)
+        process.idle = False
+        try:
+            yield process
+        finally:
+            if process.idle and not alone:
+                _idle.append(process)
+            else:
+                process.close()
+
+
+def _waiting(request: dict[str, Any]) -> forks.Child | Spawned | None:
+    """Ask an idle process; one that has ended meanwhile is no loss."""
+    with contextlib.suppress(IndexError):
+        while process := _idle.pop():
+            with contextlib.suppress(OSError):
+                if process.poll() is None:
+                    process.ask(request)
+                    return process
+            process.close()
+    return None
 
 
 def _start(
@@ -91,6 +124,13 @@ def _start(
                     forks.say_once(f"reports start slowly: {error}")
                 time.sleep(0.2)  # a server that was just killed is replaced
     return Spawned(request)
+
+
+def dismiss() -> None:
+    """End the processes that are idle."""
+    with contextlib.suppress(IndexError):
+        while process := _idle.pop():
+            process.close()
 
 
 def stop_all() -> None:

@@ -33,9 +33,12 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    # Reports are short-lived and many: memory given back matters more than speed of taking it.
+    # Reports are short-lived and many: memory given back matters more than speed of taking it …
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_ARENA_MAX": "1",
+    # … but not that of every array of a megabyte: each page taken again is a fault.
+    "MALLOC_MMAP_THRESHOLD_": "4194304",
+    "MALLOC_TRIM_THRESHOLD_": "16777216",
 }
 
 
@@ -104,7 +107,7 @@ class Child:
     """
 
     stdin = stdout = stderr = None
-    orphaned = False
+    orphaned = idle = False
 
     def __init__(self, place: str, target: str, request: dict[str, Any]) -> None:
         self.returncode: int | None = None
@@ -123,6 +126,16 @@ class Child:
             self.close()
             raise EvidenceError(said.get("refused", "the fork server is not there"))
         self.pid = said["pid"]
+
+    def ask(self, request: dict[str, Any]) -> None:
+        """Give a job's process that is idle another job.
+
+        Raises
+        ------
+        OSError
+            It is gone.
+        """
+        self._line.sendall(json.dumps(request).encode() + b"\n")
 
     def says(self) -> Iterator[dict[str, Any]]:
         """Give what the process says until it ends."""
@@ -179,12 +192,6 @@ class Child:
         """Hang up: the server kills the process if it is still there."""
         self._lines.close()
         self._line.close()
-
-    def __enter__(self) -> Child:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _ended(self, status: int) -> None:
         self.returncode = status

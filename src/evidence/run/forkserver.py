@@ -24,7 +24,7 @@ import importlib
 import json
 import os
 import resource
-import selectors
+import select
 import shutil
 import signal
 import socket
@@ -61,60 +61,65 @@ def main() -> None:
     gc.disable()  # what is imported stays
     for module in (*_INSIDES, sys.argv[2]):
         importlib.import_module(module)
+    importlib.import_module("evidence.run.kernels").prepare()
     del builtins.get_ipython
-    ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1)  # what orphans leave becomes a child of ours
+    libc = ctypes.CDLL(None)
+    libc.prctl(_CHILD_SUBREAPER, 1)  # what orphans leave becomes a child of ours
     gc.collect()
     gc.enable()
     gc.freeze()  # else the children's collector would write to, and so copy, all shared memory
+    with contextlib.suppress(AttributeError):  # another library than glibc may not have it
+        libc.malloc_trim(0)  # a page that holds nothing is not worth copying
     _serve(listener)
 
 
 def _serve(listener: socket.socket) -> None:
-    ready = selectors.DefaultSelector()
-    ready.register(listener, selectors.EVENT_READ)
-    ready.register(0, selectors.EVENT_READ)
+    ready = select.epoll()
+    ready.register(listener, select.EPOLLIN)
+    ready.register(0, select.EPOLLIN)
     children: dict[int, tuple[int, socket.socket]] = {}  # handle of a process to its id and line
+    lines: dict[int, int] = {}  # line to the id of the process, while somebody is at the other end
     while True:
-        for key, _ in ready.select():
-            if ready.get_map().get(key.fd) is not key:
-                continue  # an earlier event of this round has dealt with it
-            if key.fileobj == 0:  # the owner is gone
+        # New ones last: they take the numbers of files that have just been closed.
+        found = [file for file, _ in ready.poll()]
+        for file in sorted(found, key=lambda file: file == listener.fileno()):
+            if file == 0:  # the owner is gone
                 for pid, _ in children.values():
                     _kill(pid)
                     os.waitpid(pid, 0)
                 _kill_strays(set())
                 shutil.rmtree(Path(os.environ[PLACE]).parent, ignore_errors=True)
                 return
-            if key.fileobj is listener:
-                _accept(listener, ready, children)
-            elif key.fd in children:
-                pid, line = children.pop(key.fd)
-                ready.unregister(key.fd)
-                os.close(key.fd)
+            if file == listener.fileno():
+                if begun := _accept(listener):
+                    handle, pid, line = begun
+                    children[handle], lines[line.fileno()] = (pid, line), pid
+                    ready.register(handle, select.EPOLLIN)
+                    ready.register(line, select.EPOLLRDHUP)  # what is said there is for the child
+            elif file in children:
+                pid, line = children.pop(file)
+                ready.unregister(file)
+                os.close(file)
                 _kill(pid)  # its group: what it had started itself
                 _, status = os.waitpid(pid, 0)
                 _kill_strays({pid for pid, _ in children.values()})
-                with contextlib.suppress(KeyError):
+                if lines.pop(line.fileno(), None):
                     ready.unregister(line)
                 with contextlib.suppress(OSError):
                     _say(line, {"exit": os.waitstatus_to_exitcode(status)})
                 line.close()
-            else:  # whoever asked for it has hung up; its end will be an event of its own
-                _kill(key.data)
-                ready.unregister(key.fileobj)
+            elif file in lines:  # whoever asked has hung up; the end will be an event of its own
+                _kill(lines.pop(file))
+                ready.unregister(file)
 
 
-def _accept(
-    listener: socket.socket,
-    ready: selectors.BaseSelector,
-    children: dict[int, tuple[int, socket.socket]],
-) -> None:
+def _accept(listener: socket.socket) -> tuple[int, int, socket.socket] | None:
     """Fork what is asked for; say why where that cannot be, and go on."""
     try:
         line, _ = listener.accept()
     except OSError:  # no descriptor is left: later there will be
         time.sleep(0.05)
-        return
+        return None
     try:
         line.settimeout(1)
         with line.makefile("r", encoding="utf-8") as lines:
@@ -127,15 +132,12 @@ def _accept(
         pid = os.fork()
         if not pid:
             _become(server, line, request)
-        handle = os.pidfd_open(pid)
+        return os.pidfd_open(pid), pid, line
     except (OSError, ValueError) as error:
         with contextlib.suppress(OSError):
             _say(line, {"refused": f"the fork server cannot fork: {error}"})
         line.close()
-        return
-    children[handle] = pid, line
-    ready.register(handle, selectors.EVENT_READ)
-    ready.register(line, selectors.EVENT_READ, pid)
+        return None
 
 
 def _become(server: int, line: socket.socket, request: dict[str, Any]) -> NoReturn:

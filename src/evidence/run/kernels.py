@@ -16,15 +16,22 @@ import socket
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import zmq.asyncio
+from ipykernel import ipkernel
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Unicode
+from traitlets.config import Config
 
 from evidence.errors import EvidenceError
 from evidence.run import forks
+
+NO_HISTORY = "--HistoryManager.enabled=False"  # else a report's cells are among a person's own
+_files: list[str] = []  # of the modules that were imported before a kernel was
 
 
 class ForkProvisioner(LocalProvisioner):
@@ -70,13 +77,19 @@ class ForkProvisioner(LocalProvisioner):
 
 
 class Client(AsyncKernelClient):
-    """A client that takes a kernel for ready as soon as it answers.
+    """A client with no more than it takes to execute a notebook."""
 
-    jupyter_client's own then listens for 0.2 s more, to drop messages that nobody here asks for.
-    """
+    def _context_default(self) -> zmq.asyncio.Context:
+        return self.parent.context  # ends with the kernel, and all sockets with it
+
+    def start_channels(self, shell: bool = True, iopub: bool = True, **_others: bool) -> None:
+        """Open the channels for requests and for output."""
+        super().start_channels(shell, iopub, stdin=False, hb=False, control=False)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until the kernel answers on both channels.
+
+        jupyter_client's own then listens for 0.2 s more, to drop messages that nobody asks for.
 
         Raises
         ------
@@ -98,17 +111,37 @@ class Client(AsyncKernelClient):
 
 
 class _Kernel(IPKernelApp):
-    """An IPython kernel that reads the usual command line, `-f FILE`, without building a parser.
-
-    The parser has an option for every trait of a kernel: a tenth of the time that a fork takes.
-    """
+    """An IPython kernel that starts without two things that take it long."""
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
+        """Read the usual command lines without a parser of every trait that a kernel has."""
         match argv:
             case ["-f", file]:
                 self.connection_file = file
+            case ["-f", file, option] if option == NO_HISTORY:
+                self.connection_file = file
+                self.update_config(Config(HistoryManager={"enabled": False}))
             case _:
                 super().parse_command_line(argv)
+
+    def init_kernel(self) -> None:
+        """Give the debugger the list of the kernel's own files that the fork server has made.
+
+        To make it anew is to touch every module, and so to copy much of the memory shared.
+        """
+        ipkernel.sys = SimpleNamespace(modules={})
+        try:
+            super().init_kernel()
+        finally:
+            ipkernel.sys = sys
+        if getattr(self.kernel, "debugger", None):
+            self.kernel.debugger.kernel_modules = _files
+
+
+def prepare() -> None:
+    """Do what all kernels would do alike, once everything is imported."""
+    modules = [*sys.modules.values()]
+    _files[:] = [module.__file__ for module in modules if getattr(module, "__file__", None)]
 
 
 def become(line: socket.socket, request: dict[str, Any]) -> None:

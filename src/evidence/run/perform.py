@@ -167,29 +167,43 @@ def _execute(
         "secrets": secrets,
         "timeout": left,
     }
-    cell, late = 0, threading.Event()
-    with child.start(request, alone=alone) as process, contextlib.ExitStack() as stack:
-        if left:
+    cell, result = 0, None
+    with child.start(request, alone=alone) as process:
+        with _watch(process, left) as late:
+            for said in process.says():
+                if "error" in said:
+                    result = said
+                    break
+                cell = said["cell"]
+                draft.reach(cell, said["of"])
+                if tell:
+                    tell(cell, said["of"])
+        process.idle = result is not None and not (result["error"] or late.is_set())
+    if result is None:
+        error = TOO_LONG if late.is_set() else _KILLED
+        result = {"error": error, "cell": cell, "peak_mb": None, "orphaned": process.orphaned}
+    if result["error"] == TOO_LONG:
+        result["error"] = f"took longer than {task.timeout:g} s"
+    return result
 
-            def give_up() -> None:
-                late.set()
-                process.kill()
 
-            watch = threading.Timer(left + _GRACE, give_up)
-            watch.daemon = True
-            watch.start()
-            stack.callback(watch.cancel)
-        for said in process.says():
-            if "error" in said:
-                if said["error"] == TOO_LONG:
-                    said["error"] = f"took longer than {task.timeout:g} s"
-                return said
-            cell = said["cell"]
-            draft.reach(cell, said["of"])
-            if tell:
-                tell(cell, said["of"])
-    error = f"took longer than {task.timeout:g} s" if late.is_set() else _KILLED
-    return {"error": error, "cell": cell, "peak_mb": None, "orphaned": process.orphaned}
+@contextlib.contextmanager
+def _watch(process: Any, left: float | None) -> Iterator[threading.Event]:
+    """Kill the process where it goes on for too long; the event then says so."""
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        process.kill()
+
+    watch = threading.Timer(left + _GRACE if left else threading.TIMEOUT_MAX, give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield late
+    finally:
+        watch.cancel()
+        watch.join()  # it must not kill the process in its next job
 
 
 def _secrets(job: Job) -> list[str]:

@@ -5,6 +5,7 @@ need (seaborn, linearmodels) is left out: it would be in the memory of all.
 """
 
 import importlib
+import sys
 
 import matplotlib.backends
 import nbformat
@@ -28,7 +29,11 @@ for module in (
 KernelProvisionerFactory.instance()
 matplotlib.backends.backend_registry.list_all()
 nbformat.validate(nbformat.v4.new_notebook())
+# Pandera imports it where it is installed, to make examples of tables: no report asks for one.
+absent = sys.modules.setdefault("hypothesis", None) is None
 schema.validate_effects(schema.empty(schema.EFFECTS))
+if absent:
+    del sys.modules["hypothesis"]
 ev.Picture(
     name="warm",
     kind="intervals",

@@ -138,6 +138,8 @@ def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Ou
             pool.shutdown(wait=False, cancel_futures=True)
             child.stop_all()
             raise
+        finally:
+            child.dismiss()
 
 
 def _elsewhere(tasks: list[Task], executor: Executor) -> Iterator[Outcome]:

@@ -1,9 +1,10 @@
-"""A job's own process: executes one notebook with papermill and says truly how it ended."""
+"""A process for jobs: executes notebooks with papermill and says truly how each of them ended."""
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import socket
 import sys
@@ -26,6 +27,7 @@ from papermill.exceptions import PapermillExecutionError
 from evidence.data.secrets import spellings
 from evidence.run.child import KILLED, TOO_LONG
 from evidence.run.forks import PLACE
+from evidence.run.kernels import NO_HISTORY
 from evidence.run.page import write_page
 
 OUTPUT_LIMIT = 32_000_000  # bytes: more than any report can want, less than a machine has
@@ -35,29 +37,34 @@ Say = Callable[[dict[str, Any]], None]
 
 
 def become(line: socket.socket, request: dict[str, Any]) -> None:
-    """Execute a job in a process just forked; say on the line how it goes."""
+    """Execute a job, and what is asked for next, in a process just forked; say how they go."""
 
     def say(what: dict[str, Any]) -> None:
         line.sendall(json.dumps(what).encode() + b"\n")
 
     execute(request, say)
+    with line.makefile("r", encoding="utf-8") as requests:
+        for another in requests:
+            execute(json.loads(another), say)
 
 
 def main() -> None:
-    """Execute the job that stands on standard input, where nothing can be forked."""
-    request, out = json.loads(sys.stdin.readline()), os.dup(1)
+    """Execute the jobs that stand on standard input, where nothing can be forked."""
+    out, requests = os.dup(1), queue.SimpleQueue()
     os.dup2(2, 1)  # what libraries print is not part of the conversation
 
-    def end_with_runner() -> None:
-        sys.stdin.read()
-        os._exit(1)  # the kernel watches this process and ends too
+    def listen() -> None:
+        for line in sys.stdin:
+            requests.put(json.loads(line))
+        os._exit(1)  # the runner is gone; the kernel watches this process and ends too
 
-    threading.Thread(target=end_with_runner, daemon=True).start()
+    threading.Thread(target=listen, daemon=True).start()
 
     def say(what: dict[str, Any]) -> None:
         os.write(out, json.dumps(what).encode() + b"\n")
 
-    execute(request, say)
+    while True:
+        execute(requests.get(), say)
 
 
 def execute(request: dict[str, Any], say: Say) -> None:
@@ -183,6 +190,7 @@ class _Engine(NBClientEngine):
             km=options["km"],
             kernel_name=kernel_name,
             timeout_func=run.left,
+            extra_arguments=[NO_HISTORY],
             startup_timeout=60,
             shutdown_kernel="immediate",
         )
