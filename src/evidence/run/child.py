@@ -36,16 +36,19 @@ class Spawned:
         )
         _spawned.add(self)
         with contextlib.suppress(BrokenPipeError):
-            self.ask(request)
+            self._send(request)
 
-    def ask(self, request: dict[str, Any]) -> None:
-        """Give the process a job."""
+    def _send(self, request: dict[str, Any]) -> None:
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()  # and kept open: its end is ours
 
-    def poll(self) -> int | None:
-        """Return the exit status, or nothing while the process runs."""
-        return self._process.poll()
+    def ask(self, request: dict[str, Any]) -> bool:
+        """Give the process another job; say whether it took it."""
+        try:
+            self._send(request)
+        except OSError:
+            return False
+        return next(self.says(), None) is not None
 
     def says(self) -> Iterator[dict[str, Any]]:
         """Give what the process says until it ends."""
@@ -76,7 +79,8 @@ _idle: list[forks.Child | Spawned] = []
 def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[forks.Child | Spawned]:
     """Have a job executed by a process that is idle, or by a new one.
 
-    With the block the process ends, unless it was said there to be `idle`.
+    With the block the process ends, unless it was said there to be `idle`: then it stays, for
+    another job, until `dismiss` or the end of this process.
 
     Parameters
     ----------
@@ -98,13 +102,11 @@ def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[forks.Chi
 
 
 def _waiting(request: dict[str, Any]) -> forks.Child | Spawned | None:
-    """Ask an idle process; one that has ended meanwhile is no loss."""
+    """Return an idle process that took the job; one that has ended meanwhile is no loss."""
     with contextlib.suppress(IndexError):
         while process := _idle.pop():
-            with contextlib.suppress(OSError):
-                if process.poll() is None:
-                    process.ask(request)
-                    return process
+            if process.ask(request):
+                return process
             process.close()
     return None
 

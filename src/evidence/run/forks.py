@@ -38,7 +38,7 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     # … but not that of every array of a megabyte: each page taken again is a fault.
     "MALLOC_MMAP_THRESHOLD_": "4194304",
-    "MALLOC_TRIM_THRESHOLD_": "16777216",
+    "MALLOC_TRIM_THRESHOLD_": "8388608",
 }
 
 
@@ -127,15 +127,16 @@ class Child:
             raise EvidenceError(said.get("refused", "the fork server is not there"))
         self.pid = said["pid"]
 
-    def ask(self, request: dict[str, Any]) -> None:
-        """Give a job's process that is idle another job.
-
-        Raises
-        ------
-        OSError
-            It is gone.
-        """
-        self._line.sendall(json.dumps(request).encode() + b"\n")
+    def ask(self, request: dict[str, Any]) -> bool:
+        """Give a job's process that is idle another job; say whether it took it."""
+        try:
+            self._line.settimeout(_PATIENCE)
+            self._line.sendall(json.dumps(request).encode() + b"\n")
+            taken = next(self.says(), None) is not None  # else it has ended, or is about to
+            self._line.settimeout(None)
+        except OSError:
+            return False
+        return taken
 
     def says(self) -> Iterator[dict[str, Any]]:
         """Give what the process says until it ends."""

@@ -117,7 +117,7 @@ def perform(
         for alone in (False, True):  # again where the server was killed: not by this job, perhaps
             draft = ledger.Draft(final)
             left = task.timeout and max(task.timeout - (time.monotonic() - began), 0.1)
-            attempt = _execute(task, draft, secrets, left, tell, alone)
+            attempt = _execute(task, draft, secrets, left, tell, stop, alone)
             if not attempt.get("orphaned") or alone or (stop and stop.is_set()):
                 break
             draft.discard()
@@ -154,6 +154,7 @@ def _execute(
     secrets: list[str],
     left: float | None,
     tell: Callable[[int, int], None] | None,
+    stop: threading.Event | None,
     alone: bool,
 ) -> dict[str, Any]:
     """Run the notebook in a process of its own; return how it ended."""
@@ -169,6 +170,8 @@ def _execute(
     }
     cell, result = 0, None
     with child.start(request, alone=alone) as process:
+        if stop and stop.is_set():  # perhaps after all that ran then was killed
+            process.kill()
         with _watch(process, left) as late:
             for said in process.says():
                 if "error" in said:

@@ -128,7 +128,9 @@ def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Ou
             return Outcome(job=task.job, state="stopped")
         return perform(task, lambda k, n: report.cell(task.job, k, n), stop)
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with contextlib.ExitStack() as stack:
+        stack.callback(child.dismiss)  # when the threads have ended
+        pool = stack.enter_context(ThreadPoolExecutor(workers or os.cpu_count() or 1))
         futures = [pool.submit(one, task) for task in tasks]
         try:
             for future in as_completed(futures):
@@ -138,8 +140,6 @@ def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Ou
             pool.shutdown(wait=False, cancel_futures=True)
             child.stop_all()
             raise
-        finally:
-            child.dismiss()
 
 
 def _elsewhere(tasks: list[Task], executor: Executor) -> Iterator[Outcome]:

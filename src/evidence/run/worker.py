@@ -45,17 +45,18 @@ def become(line: socket.socket, request: dict[str, Any]) -> None:
     execute(request, say)
     with line.makefile("r", encoding="utf-8") as requests:
         for another in requests:
+            say({"taken": True})
             execute(json.loads(another), say)
 
 
 def main() -> None:
     """Execute the jobs that stand on standard input, where nothing can be forked."""
-    out, requests = os.dup(1), queue.SimpleQueue()
+    first, out, others = json.loads(sys.stdin.readline()), os.dup(1), queue.SimpleQueue()
     os.dup2(2, 1)  # what libraries print is not part of the conversation
 
     def listen() -> None:
         for line in sys.stdin:
-            requests.put(json.loads(line))
+            others.put(json.loads(line))
         os._exit(1)  # the runner is gone; the kernel watches this process and ends too
 
     threading.Thread(target=listen, daemon=True).start()
@@ -63,8 +64,11 @@ def main() -> None:
     def say(what: dict[str, Any]) -> None:
         os.write(out, json.dumps(what).encode() + b"\n")
 
+    execute(first, say)
     while True:
-        execute(requests.get(), say)
+        another = others.get()
+        say({"taken": True})
+        execute(another, say)
 
 
 def execute(request: dict[str, Any], say: Say) -> None:
