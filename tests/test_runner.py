@@ -1,5 +1,6 @@
 """What may go wrong with a report, and that it is told, and that nothing else suffers."""
 
+import contextlib
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from test_jobs import notebook
 from test_register import GOOD
 
 from evidence.errors import EvidenceError
-from evidence.run import child, forks, ledger
+from evidence.run import child, forks, ledger, perform
 from evidence.run.jobs import Project, plan
 from evidence.run.runner import run
 
@@ -378,6 +379,40 @@ def test_interrupt_while_progress_is_shown_stops_the_rest(project):
     assert ends[0].state == "done"
     assert ends[1].state in ("kept", "stopped")  # it may have ended before the interrupt came
     assert ends[2].state == "stopped"
+
+
+def test_interrupt_leaves_no_idle_process(project, monkeypatch):
+    watch = perform._watch
+
+    @contextlib.contextmanager
+    def slow(*given):
+        with watch(*given) as late:
+            yield late
+        time.sleep(1)  # the result is known, and the process not idle yet
+
+    def ended(outcome):
+        time.sleep(0.5)  # until the second job is there
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(perform, "_watch", slow)
+    report = Silent()
+    report.ended = ended
+    ends = run(jobs_of(project, "one", "two", "sleeps"), project, report, workers=1)
+    assert ends[0].state == "done"
+    assert child._idle == []
+
+
+@pytest.mark.parametrize("forking", [True, False])
+def test_stopped_run_kills_a_job_that_it_had_just_begun(project, monkeypatch, forking):
+    monkeypatch.setattr(forks, "available", lambda: forking)
+    (job,) = jobs_of(project, "sleeps")
+    given = {"project": project.resolved(), "timeout": None, "fresh": False, "provenance": {}}
+    stop = threading.Event()
+    stop.set()
+    outcome = perform.perform(perform.Task(job=job, **given), None, stop)
+    assert outcome.state == "stopped"
+    assert outcome.seconds < 10
+    nothing_half_written(project.runs)
 
 
 def test_run_leaves_nothing_in_the_folder_for_temporary_files(project, tmp_path, monkeypatch):
