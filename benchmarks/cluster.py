@@ -17,8 +17,8 @@ from pathlib import Path
 from distributed import LocalCluster
 
 from evidence.run import cluster, ledger
+from evidence.run.job import Task, perform
 from evidence.run.jobs import Job, Project
-from evidence.run.perform import Task, perform
 
 
 def nothing(_: object) -> None:

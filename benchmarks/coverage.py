@@ -33,7 +33,7 @@ from coverage_page import (  # noqa: E402
     page,
 )
 
-from evidence.methods import trials  # noqa: E402
+from evidence import trials  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 GIVEN = {"outcome": "score", "treatment": "arm", "cluster": "school"}

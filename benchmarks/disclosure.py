@@ -19,14 +19,15 @@ import numpy as np
 import pandas as pd
 
 from evidence.data.register import load
-from evidence.release import candidates, rules
-from evidence.release.disclosure import protect
-from evidence.release.suppression import complete
+from evidence.release.control import rules
+from evidence.release.control.disclosure import protect
+from evidence.release.control.suppression import complete
+from evidence.release.store import candidates
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 import attacker  # noqa: E402
-from test_suppression import alone, forgetful  # noqa: E402
+from release.control.test_suppression import alone, forgetful  # noqa: E402
 
 
 def attacked(tables: int, finish=complete, first: int = 10_000) -> Counter:

@@ -17,7 +17,7 @@ os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 from jupyter_client.manager import AsyncKernelManager
 
-from evidence.run import forks
+from evidence.run import fork_client
 
 
 async def start(name: str, folder: str) -> float:
@@ -45,7 +45,7 @@ def main() -> None:
         for _ in range(given.starts):
             for name, seconds in found.items():
                 seconds.append(asyncio.run(start(name, folder)))
-    forks.close()
+    fork_client.close()
     middle = {name: statistics.median(seconds) for name, seconds in found.items()}
     print(f"kernel asked for to first cell run, median of {given.starts}, by turns")
     print(f"forked: {1000 * middle['evidence']:.0f} ms (goal 150)")

@@ -21,7 +21,7 @@ for library in ("OPENBLAS", "OMP", "MKL"):  # before numpy: one core
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from evidence.methods import matching  # noqa: E402
+from evidence import matching  # noqa: E402
 
 PUPILS_A_SCHOOL = 143
 MODEL = {

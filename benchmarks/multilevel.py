@@ -20,7 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import statsmodels.api as sm
 
-from evidence.methods.mixed import random_intercept
+from evidence.stats.mixed_model import random_intercept
 
 RUNS, REPEATS = 5, 10
 

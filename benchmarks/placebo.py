@@ -20,7 +20,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from evidence.data import readers  # noqa: E402
-from evidence.methods import impact  # noqa: E402
+from evidence import impact  # noqa: E402
 
 OUTCOMES = ("PTMAT_EXP", "PTREAD_EXP", "PTRWM_EXP")
 CONTEXT = ("TKS1AVERAGE", "PTFSM6CLA1A", "PSENELK", "PSENELE", "PTEALGRP2")

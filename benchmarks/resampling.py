@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import statsmodels.api as sm  # noqa: E402
 
-from evidence.methods import trials  # noqa: E402
+from evidence import trials  # noqa: E402
 
 DRAWS, RUNS, REFITS = 10_000, 5, 5
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from evidence.release import drawings, publish, site
+from evidence.release.site.site import site
+from evidence.release.store import figures, publish
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from run_folders import make
@@ -67,7 +68,7 @@ def main(reports: int) -> None:
         print(f"{reports} reports, {len(pages)} pages: {wall:.1f} s (processor {cpu:.1f} s)")
         some = [text.replace("Better", f"Better {i}") for i, text in enumerate(texts[:120])]
         started = time.perf_counter()
-        drawings.draw(some)
+        figures.draw(some)
         each = 1000 * (time.perf_counter() - started) / len(some)
         print(f"drawing: {each:.0f} ms a figure on all cores, once; {len(texts)} figures here")
 

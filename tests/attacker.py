@@ -15,9 +15,9 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from evidence.errors import EvidenceError
-from evidence.release.disclosure import protect
-from evidence.release.rules import Rules
-from evidence.release.suppression import complete
+from evidence.release.control.disclosure import protect
+from evidence.release.control.rules import Rules
+from evidence.release.control.suppression import complete
 
 DIMS = ("area", "sex", "year_group")
 BASE = 5

@@ -28,7 +28,7 @@ def harmed(tmp_path_factory):
     """Return a release in which every text is a harmful one, and the report of it."""
     from payloads import PAYLOADS, harmful
 
-    from evidence.release import publish
+    from evidence.release.store import publish
 
     root = tmp_path_factory.mktemp("harm")
     report = publish.release(*harmful(root), root / "published", reviewer=PAYLOADS[0])

@@ -1,48 +1,126 @@
-"""The analysis bench of school-improvement partnerships.
+"""The analysis bench of a school-improvement partnership: its public names, all of them here.
 
-``import evidence as ev`` is cheap: each room is imported when it is first used.
-
-Rooms
------
-readers, register, secret : read and check what people hold
-effects, trials, matching, impact : numbers
-pictures, report : how a notebook shows them
-disclosure : what may leave
-base : read the released evidence base
-propose, publish : hand results over for release
+``import evidence as ev`` is cheap: a name is imported when it is first used.
 """
 
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from evidence.errors import EvidenceError
 
-_ROOMS = {
-    "readers": "evidence.data.readers",
-    "register": "evidence.data.register",
-    "effects": "evidence.methods.effects",
-    "trials": "evidence.methods.trials",
-    "matching": "evidence.methods.matching",
-    "impact": "evidence.methods.impact",
-    "pictures": "evidence.methods.pictures",
-    "report": "evidence.methods.report",
-    "disclosure": "evidence.release.disclosure",
-    "base": "evidence.release.base",
-    "Picture": "evidence.show.picture:Picture",
-    "secret": "evidence.data.secrets:secret",
-    "words": "evidence.show.words",
-    "propose": "evidence.release.publish:propose",
-    "publish": "evidence.release.publish:publish",
+# Name in ``ev`` to the module, or the module and the name in it, that it stands for.
+_NAMES = {
+    "readers": "data.readers",
+    "register": "data.register",
+    "disclosure": "release.control.disclosure",
+    "base": "release.store.reader",
+    "Picture": "show.picture:Picture",
+    "secret": "data.secrets:secret",
+    "words": "show.words",
+    "propose": "release.store.publish:propose",
+    "publish": "release.store.publish:publish",
+    "pictures": "studies.pictures",
+    "report": "studies.sections",
 }
-__all__ = ["EvidenceError", *_ROOMS]
+# Rooms of functions: room to what it is, and to modules with the names that come from them.
+_ROOMS = {
+    "trials": (
+        "Randomised trials.",
+        {
+            "methods.trials.attrition": "attrition",
+            "methods.trials.balance": "balance",
+            "methods.trials.binary": "odds_ratio risk_difference",
+            "methods.trials.bootstrap": "bootstrap",
+            "methods.trials.cace": "cace",
+            "methods.trials.effect_size": "effect_size",
+            "methods.trials.flow": "flow",
+            "methods.trials.imputation": "delta_sensitivity impute",
+            "methods.trials.itt": "itt",
+            "methods.trials.missingness": "missingness",
+            "methods.trials.multilevel": "multilevel",
+            "methods.trials.outcomes": "romano_wolf",
+            "methods.trials.randomisation": "randomisation_test",
+            "methods.trials.robustness": "robustness",
+            "methods.trials.roster": "check",
+            "methods.trials.subgroups": "subgroups",
+            "methods.trials.wild_bootstrap": "wild_bootstrap",
+            "studies.strength": "security",
+        },
+    ),
+    "impact": (
+        "Programmes that nobody randomised.",
+        {
+            "methods.impact.baseline": "before_start",
+            "methods.impact.did": "did effect_size",
+            "methods.impact.discontinuity": "discontinuity",
+            "methods.impact.event_study": "event_study",
+            "methods.impact.lagged_outcome": "given_past",
+            "methods.impact.parallel_trends": "honest pre_trend",
+            "methods.impact.participation": "cohort exposure gaps participation school_means",
+            "methods.impact.randomisation": "randomisation_test",
+            "methods.impact.regression_to_mean": "rebound",
+            "methods.impact.robustness": "sensitivity",
+            "methods.impact.staggered": "staggered two_way_bias",
+            "methods.impact.unmeasured_confounding": "e_value oster",
+            "methods.impact.wild_bootstrap": "wild_bootstrap",
+        },
+    ),
+    "matching": (
+        "Similar pupils and schools: what they achieve, and who may stand in for those treated.",
+        {
+            "methods.core.balance": "balance effective_size",
+            "methods.matching.balance_weights": "balance_weights",
+            "methods.matching.cem": "coarsened",
+            "methods.matching.nearest": "nearest",
+            "methods.value_added.pupils": "deviations expected school_results",
+            "methods.value_added.schools": "expected_schools",
+        },
+    ),
+    "effects": (
+        "Effect sizes, and what to make of them.",
+        {
+            "methods.core.hedges": "hedges_g wwc_cluster_correction wwc_effect_size",
+            "stats.effect_sizes": "pooled_variance small_sample_factor",
+            "stats.multiplicity": "adjust",
+            "studies.effects_row": "row",
+            "studies.posterior": "posterior",
+            "studies.strength": "strength",
+            "studies.verdict": "cost_rating detectable months verdict",
+        },
+    ),
+}
+__all__ = ["EvidenceError", *_NAMES, *_ROOMS]
+
+
+class _Room(ModuleType):
+    """Functions of one kind, each imported when it is first used."""
+
+    def __init__(self, name: str, about: str, sources: dict[str, str]) -> None:
+        super().__init__(f"evidence.{name}", about)
+        self._sources = {n: place for place, names in sources.items() for n in names.split()}
+        self.__all__ = sorted(self._sources)
+
+    def __getattr__(self, name: str) -> Any:
+        place = self.__dict__.get("_sources", {}).get(name)
+        if place is None:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        setattr(self, name, getattr(import_module(f"evidence.{place}"), name))
+        return self.__dict__[name]
+
+    def __dir__(self) -> list[str]:
+        return self.__all__
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
+    if name in _ROOMS:
+        found: Any = _Room(name, *_ROOMS[name])
+    elif name in _NAMES:
+        module, _, attribute = _NAMES[name].partition(":")
+        found = import_module(f"evidence.{module}")
+        found = getattr(found, attribute) if attribute else found
+    else:
         raise AttributeError(f"module 'evidence' has no attribute {name!r}")
-    module, _, attribute = _ROOMS[name].partition(":")
-    found = import_module(module)
-    found = getattr(found, attribute) if attribute else found
     globals()[name] = found
     return found
 

@@ -183,8 +183,8 @@ def release(
 ) -> None:
     """Show what is new and what is hidden; publish what may leave and build the site."""
     from evidence.data.register import load
-    from evidence.release import rules
-    from evidence.release.publish import release as make_release
+    from evidence.release.control import rules
+    from evidence.release.store.publish import release as make_release
 
     project = _project(register, data, notebooks, runs)
     jobs = _chosen(project, [])
@@ -207,8 +207,8 @@ def verify(
     head: Annotated[str, typer.Option(help="Last line's hash, as noted elsewhere.")] = "",
 ) -> None:
     """Find tampering, missing files, and numbers that do not come from their run."""
-    from evidence.release import log
-    from evidence.release.verify import verify as find_faults
+    from evidence.release.store import log
+    from evidence.release.store.verify import verify as find_faults
 
     if faults := find_faults(published, runs if runs.is_dir() else None, head):
         typer.echo("\n".join(faults), err=True)
@@ -225,7 +225,7 @@ def rollback(
     reviewer: Annotated[str, typer.Option(help="Who decided it.")] = "",
 ) -> None:
     """Make an earlier release current again; the log says so."""
-    from evidence.release import publish
+    from evidence.release.store import publish
 
     number = publish.rollback(published, to, reviewer=reviewer)
     typer.echo(f"release {number} is current; what was taken away needs --reviewer to come back")
@@ -237,7 +237,7 @@ def where(
     published: Published = PUBLISHED,
 ) -> None:
     """Say where released numbers come from: run, files, code, author, reviewer."""
-    from evidence.release import provenance
+    from evidence.release.store import provenance
 
     typer.echo(provenance.where(place, published))
 
@@ -248,7 +248,7 @@ def bundle(
     published: Published = PUBLISHED,
 ) -> None:
     """Make one file of the current release for other hubs; it never holds a pupil."""
-    from evidence.release import bundle as bundles
+    from evidence.release.exchange import bundle as bundles
 
     path = bundles.make(published, out)
     *_, sha256 = bundles.read(path)
@@ -262,7 +262,7 @@ def merge(
     published: Published = PUBLISHED,
 ) -> None:
     """Check another hub's bundle and show its results beside one's own."""
-    from evidence.release.hubs import merge as take_in
+    from evidence.release.exchange.merge import merge as take_in
 
     number, new, sha256 = take_in(bundle, hub, published)
     typer.echo(f"{'' if new else 'nothing new: still '}release {number}, with {hub}")
@@ -277,7 +277,7 @@ def new(
     notebooks: Notebooks = NOTEBOOKS,
 ) -> None:
     """Begin with another hub's notebook, to run on one's own data."""
-    from evidence.release.start import start
+    from evidence.release.exchange.adopt import start
 
     notebook, stub = start(bundle, programme, notebooks, register)
     typer.echo(f"{notebook}: somebody else's code; read it before you run it")

@@ -8,7 +8,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 from run_folders import make, watched
 
-from evidence.release import bundle, hubs, publish
+from evidence.release.exchange import bundle, merge
+from evidence.release.store import publish
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -32,7 +33,7 @@ def published(tmp_path_factory):
     runs, cards = make(root / "runs")
     watched().to_parquet(runs[0] / "indicators.parquet")
     publish.release(runs, cards, root / "published", reviewer="Bea Reviewer")
-    hubs.merge(bundle.make(root / "published", root / "b.zip"), "Rathfern", root / "published")
+    merge.merge(bundle.make(root / "published", root / "b.zip"), "Rathfern", root / "published")
     return root / "published"
 
 

@@ -11,7 +11,7 @@ import sys
 import pandas as pd
 import pytest
 
-from evidence.release import base
+from evidence.release.store import reader
 from evidence.show import tables
 
 from .serving import DASHBOARDS, becomes, served
@@ -105,7 +105,7 @@ def test_every_control_changes_the_page_by_keyboard_alone(site, visit, name):
 
 
 def test_numbers_on_screen_are_those_of_the_release(site, visit, published):
-    rows = tables.summary(base.effects(published), base.programmes(published))
+    rows = tables.summary(reader.effects(published), reader.programmes(published))
     page = opened(visit(1280), site)
     shown = page.locator(ROWS).all_inner_texts()
     assert len(shown) == len(rows)
@@ -127,11 +127,11 @@ def test_numbers_on_screen_are_those_of_the_release(site, visit, published):
 
 def test_every_chart_has_words_and_a_table(site, visit, published):
     page = opened(visit(1280), f"{site}programme?programme=feedback")
-    drawn = [f for f in base.release(published)["figures"] if f["programme"] == "feedback"]
+    drawn = [f for f in reader.release(published)["figures"] if f["programme"] == "feedback"]
     images = page.locator("figure img").all()
     assert len(images) == len(drawn) == 2
     for image, entry in zip(images, drawn, strict=True):
-        assert image.get_attribute("alt") == base.picture(entry, published)["alt"]
+        assert image.get_attribute("alt") == reader.picture(entry, published)["alt"]
         assert image.evaluate("one => one.complete && one.naturalWidth > 100")
     assert page.get_by_text("The numbers in this chart").count() == 2
     assert page.locator(".board svg[role=img]:not([aria-label])").count() == 0
@@ -199,7 +199,7 @@ def test_hub_shows_every_hub_and_where_numbers_come_from(site, visit, tmp_path):
     with page.expect_download() as taken:
         page.get_by_role("link", name="to merge at another hub").click()
     taken.value.save_as(tmp_path / "b.zip")
-    from evidence.release import bundle
+    from evidence.release.exchange import bundle
 
     assert bundle.read(tmp_path / "b.zip")[0]["release"]["number"] == 2
 

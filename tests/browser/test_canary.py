@@ -3,11 +3,12 @@
 import pandas as pd
 import pytest
 from conftest import ROOT
-from test_bundle import opened
+from release.exchange.test_bundle import opened
 
 from evidence.data.register import load
 from evidence.data.sample import make
-from evidence.release import bundle, publish, verify
+from evidence.release.exchange import bundle
+from evidence.release.store import publish, verify
 from evidence.run.jobs import Project, plan
 from evidence.run.runner import run
 

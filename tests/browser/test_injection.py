@@ -2,9 +2,9 @@
 
 import pytest
 
+from evidence.board.board import board
 from evidence.board.hub import hub
 from evidence.board.programme import programme
-from evidence.board.view import board
 
 from .serving import becomes, served
 from .test_board import ROWS

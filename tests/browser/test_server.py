@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evidence.board import sandbox
-from evidence.release import base
+from evidence.release.store import reader
 
 from .serving import (
     DASHBOARDS,
@@ -374,7 +374,7 @@ def test_new_release_is_what_the_next_visitor_sees(published, tmp_path):
     shutil.copytree(published, place, symlinks=True)
     with served(place) as address:
         until(lambda: len(kernels_of(address.pid)) == 1)
-        number = base.release(place)["number"]
+        number = reader.release(place)["number"]
         assert f"release {number} ·" in ask(address)[2]
         until(lambda: len(kernels_of(address.pid)) == 2)  # one looks at it, one is ready
         other = place / f"{number - 1:04d}"
@@ -400,9 +400,9 @@ def broken(place, how):
     elif how == "effects are not parquet":
         (folder / "effects.parquet").write_bytes(b"PAR1 and nothing else")
     elif how == "effects without a column":
-        base.effects(place).drop(columns=["verdict"]).to_parquet(folder / "effects.parquet")
+        reader.effects(place).drop(columns=["verdict"]).to_parquet(folder / "effects.parquet")
     elif how == "nothing released":
-        base.effects(place)[:0].to_parquet(folder / "effects.parquet")
+        reader.effects(place)[:0].to_parquet(folder / "effects.parquet")
     elif how == "figures are gone":
         for entry in record["figures"]:
             (folder / f"{entry['path']}.svg").unlink()
@@ -416,9 +416,9 @@ FAULTS = ("no release", "record is not JSON", "record without programmes", "no e
 
 @pytest.mark.parametrize("how", FAULTS)
 def test_broken_release_is_a_plain_sentence(published, tmp_path, how, monkeypatch):
+    from evidence.board.board import board
     from evidence.board.hub import hub
     from evidence.board.programme import programme
-    from evidence.board.view import board
 
     place = tmp_path / "published"
     shutil.copytree(published, place, symlinks=True)

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from evidence.errors import EvidenceError
-from evidence.release.disclosure import protect
-from evidence.release.suppression import complete
+from evidence.release.control.disclosure import protect
+from evidence.release.control.suppression import complete
 
 TABLES = json.loads(Path(__file__).with_name("acro.json").read_text(encoding="utf-8"))["tables"]
 

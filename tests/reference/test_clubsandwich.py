@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.methods import impact, trials
+from evidence import impact, trials
 
 KINDS = ("CR0", "CR1", "CR1S", "CR2", "CR3")
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm, t
 
-from evidence.methods import trials
+from evidence import trials
 
 GIVEN = {"outcome": "Posttest", "treatment": "Intervention", "baseline": "Prettest"}
 

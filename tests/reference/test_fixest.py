@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.methods import impact, inference, regression
+from evidence import impact
+from evidence.stats import covariance, design
 
 GIVEN = {"outcome": "y", "treatment": "started", "unit": "id", "time": "year"}
 
@@ -53,7 +54,7 @@ def test_sunab_errors_are_those_of_fixest_but_for_cr2(panel, sunab, fixest):
     dummies = (pair.to_numpy()[:, None] == pairs).astype(float)
     others = np.column_stack([pd.get_dummies(panel["year"], drop_first=True), panel["x1"]])
     units = pd.factorize(panel["id"])[0]
-    made = regression.design(dummies, others, units)
+    made = design.design(dummies, others, units)
     _, residuals = made.fit(panel["y"].to_numpy())
     size, at = dummies.sum(axis=0), pairs - 100 * np.round(pairs / 100)
     mix = np.where(np.unique(at)[:, None] == at, size, 0)
@@ -61,13 +62,13 @@ def test_sunab_errors_are_those_of_fixest_but_for_cr2(panel, sunab, fixest):
     factor = (made.n_obs - 1) / (made.n_obs - made.rank + units.max())
     expected = events(fixest)
     np.testing.assert_allclose(
-        np.sqrt(factor) * inference.robust(mix, residuals, units, "CR1", joint=False).std_error,
+        np.sqrt(factor) * covariance.robust(mix, residuals, units, "CR1", joint=False).std_error,
         [expected[k]["Std. Error"] for k in sorted(expected)],
         rtol=1e-8,
     )
     np.testing.assert_allclose(
         sunab.to_frame()["std_error"].dropna(),
-        inference.robust(mix, residuals, units, "CR2", joint=False).std_error,
+        covariance.robust(mix, residuals, units, "CR2", joint=False).std_error,
         rtol=1e-9,
     )
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.methods import trials
-from evidence.methods.mixed import random_intercept
+from evidence import trials
+from evidence.stats.mixed_model import random_intercept
 
 CASES = {
     "lme4_crtData_null": ("crtData.csv", "Posttest", "School", {}),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.methods import trials
+from evidence import trials
 
 GIVEN = {"outcome": "Posttest", "treatment": "Intervention"}
 CLUSTERS = {"cluster": "School", "model": "multilevel", "small_sample": False}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.methods import impact
+from evidence import impact
 
 pytestmark = pytest.mark.slow
 GIVEN = {"outcome": "pct", "treatment": "lamp", "unit": "urn", "time": "year"}

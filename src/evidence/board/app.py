@@ -25,8 +25,8 @@ from voila.notebook_renderer import NotebookRenderer
 from voila.utils import get_page_config
 
 from evidence.board import handlers, sandbox
-from evidence.board.desk import Desk
-from evidence.release import base
+from evidence.board.kernel_pool import Desk
+from evidence.release.store import reader
 
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
 FILES = ("results.xlsx", "effects.csv", "indicators.csv")
@@ -143,14 +143,14 @@ class Dashboards(Voila):
         published = self.settings_of_mine["published"]
 
         def bundle() -> Path:
-            from evidence.release.bundle import make
+            from evidence.release.exchange.bundle import make
 
-            number = base.release(published)["number"]
+            number = reader.release(published)["number"]
             out = Path(self.settings_of_mine["scratch"], f"evidence-{number:04d}.zip")
             return out if out.is_file() else make(published, out)
 
         return {
-            **{name: lambda name=name: base.folder(published) / name for name in FILES},
+            **{name: lambda name=name: reader.folder(published) / name for name in FILES},
             "bundle.zip": bundle,
         }
 
@@ -164,7 +164,7 @@ def digest() -> str:
 def stamp(published: str | Path) -> str:
     """Name the release that is current, or "" where there is none."""
     try:
-        folder = base.folder(published).resolve()
+        folder = reader.folder(published).resolve()
         return f"{folder}:{(folder / 'release.json').stat().st_mtime_ns}"
     except Exception:
         return ""

@@ -19,7 +19,7 @@ from voila.tornado.kernel_websocket_handler import (
     read_header_from_binary_message,
 )
 
-from evidence.board.desk import Desk, FullError
+from evidence.board.kernel_pool import Desk, FullError
 
 _YEAR = 31_536_000
 _PROTOCOL = "v1.kernel.websocket.jupyter.org"

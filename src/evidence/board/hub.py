@@ -9,10 +9,10 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
-from evidence.board import page as parts
+from evidence.board import widgets as parts
+from evidence.board.board import matching
 from evidence.board.programme import origin
-from evidence.board.view import matching
-from evidence.release import base
+from evidence.release.store import reader
 from evidence.show import tables
 
 OWN = "This hub"
@@ -38,13 +38,13 @@ def hub(published: str | Path | None = None) -> parts.Page:
     Parameters
     ----------
     published : path, optional
-        Where the releases are (see `evidence.release.base`).
+        Where the releases are (see `evidence.release.store.reader`).
     """
     return parts.page(published, _build)
 
 
 def _build(folder: Path) -> Iterator[widgets.Widget]:
-    record = base.release(folder)
+    record = reader.release(folder)
     hubs = record.get("hubs", {})
     cards = _cards(record)
     rows = everything(folder, record)
@@ -97,9 +97,9 @@ def _cards(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def everything(folder: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """Return the primary results of every hub: rows of `tables.summary` with `hub` and `firm`."""
-    found = [tables.summary(base.effects(folder), record["programmes"]).assign(hub=OWN)]
+    found = [tables.summary(reader.effects(folder), record["programmes"]).assign(hub=OWN)]
     for name, meta in record.get("hubs", {}).items():
-        rows = tables.summary(base.hub_effects(name, folder), meta["programmes"])
+        rows = tables.summary(reader.hub_effects(name, folder), meta["programmes"])
         found.append(rows.assign(hub=name))
     rows = pd.concat([one for one in found if len(one)] or found[:1], ignore_index=True)
     if len(rows):
@@ -128,12 +128,12 @@ def side_by_side(rows: pd.DataFrame, total: int, chosen: Mapping[str, str]) -> s
 
 def news(folder: Path) -> str:
     """Return what the current release has that the one before had not, and what changed."""
-    earlier = base.before(folder)
+    earlier = reader.before(folder)
     title = "<h2>What is new since the last release</h2>"
     if earlier is None:
         return f"{title}<p>This is the first release: everything is new.</p>"
-    now, was = (base.effects(place, hubs=True) for place in (folder, earlier))
-    record = base.release(folder)
+    now, was = (reader.effects(place, hubs=True) for place in (folder, earlier))
+    record = reader.release(folder)
     cards = [
         *record["programmes"],
         *(c for m in record.get("hubs", {}).values() for c in m["programmes"]),

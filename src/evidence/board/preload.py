@@ -5,7 +5,7 @@ import importlib
 for module in (
     "evidence.board.hub",
     "evidence.board.programme",
-    "evidence.board.view",
+    "evidence.board.board",
     "pyarrow.pandas_compat",
     "pyarrow.parquet",
 ):

@@ -9,11 +9,11 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
-from evidence.board import page as parts
-from evidence.release import base
-from evidence.release.provenance import facts
+from evidence.board import widgets as parts
+from evidence.release.store import reader
+from evidence.release.store.provenance import facts
 from evidence.show import tables
-from evidence.show.reasons import why
+from evidence.show.why import why
 from evidence.show.words import headline
 
 # What a board member would ask, and which charts of the release answer it, by how they are named.
@@ -35,14 +35,14 @@ def programme(published: str | Path | None = None) -> parts.Page:
     Parameters
     ----------
     published : path, optional
-        Where the releases are (see `evidence.release.base`).
+        Where the releases are (see `evidence.release.store.reader`).
     """
     return parts.page(published, _build)
 
 
 def _build(folder: Path) -> Iterator[widgets.Widget]:
-    record = base.release(folder)
-    rows = tables.summary(base.effects(folder), record["programmes"], primary=False)
+    record = reader.release(folder)
+    rows = tables.summary(reader.effects(folder), record["programmes"], primary=False)
     if rows.empty:
         return iter([parts.note(f"<h1>{tables.finding(rows)}</h1>")])
     asked = parts.asked("programme", "cohort", "chart")

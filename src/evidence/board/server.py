@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from evidence.errors import EvidenceError
-from evidence.release import base
+from evidence.release.store import reader
 
 PLACES = 50
 READY = {"board.ipynb": 2, "programme.ipynb": 1, "hub.ipynb": 1}
@@ -88,7 +88,7 @@ def serve(
     EvidenceError
         There is no release, no dashboard or no password to serve with.
     """
-    base.folder(published)
+    reader.folder(published)
     if not (Path(dashboards) / "board.ipynb").is_file():
         raise EvidenceError(f"no board.ipynb in {dashboards}: start from the project's folder")
     with socket.socket() as probe:

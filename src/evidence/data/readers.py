@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evidence.data.cells import MISSING, NUMBER, Sheet, sheet, typed, value
+from evidence.data.sheet import MISSING, NUMBER, Sheet, sheet, typed, value
 from evidence.errors import EvidenceError, nearest
 
 MEASURES = ("PTRWM_EXP", "PTREAD_EXP", "PTMAT_EXP", "READPROG", "MATPROG")

@@ -35,7 +35,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
-from evidence.run.forks import PLACE
+from evidence.run.fork_client import PLACE
 
 _PDEATHSIG, _CHILD_SUBREAPER = 1, 36  # of prctl(2)
 _INSIDES = (  # of a kernel, which loads them only when it first uses them

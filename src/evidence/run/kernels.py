@@ -28,7 +28,7 @@ from traitlets import Unicode
 from traitlets.config import Config
 
 from evidence.errors import EvidenceError
-from evidence.run import forks
+from evidence.run import fork_client
 
 NO_HISTORY = "--HistoryManager.enabled=False"  # else a report's cells are among a person's own
 _files: list[str] = []  # of the modules that were imported before a kernel was
@@ -43,33 +43,33 @@ class ForkProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Fork a kernel; start an ordinary one where that cannot be done."""
-        if not forks.available():
-            forks.say_once(f"kernels are not forked on {sys.platform}: each takes seconds to start")
+        if not fork_client.available():
+            fork_client.say_once(f"kernels are not forked on {sys.platform}: each takes seconds to start")
             return await super().launch_kernel(cmd, **kwargs)
         request = {"argv": cmd, "env": kwargs["env"], "cwd": kwargs.get("cwd") or str(Path.cwd())}
         try:
             self.process = await asyncio.to_thread(self._fork, request)
         except EvidenceError as error:
-            forks.say_once(f"kernels are not forked: {error}")
+            fork_client.say_once(f"kernels are not forked: {error}")
             return await super().launch_kernel(cmd, **kwargs)
         self.pid = self.pgid = self.process.pid
         self.cwd = kwargs.get("cwd")
         return self.connection_info
 
-    def _fork(self, request: dict[str, Any]) -> forks.Child:
-        kernel = forks.Child(forks.place(self.preload), "kernel", request)
+    def _fork(self, request: dict[str, Any]) -> fork_client.Child:
+        kernel = fork_client.Child(fork_client.place(self.preload), "kernel", request)
         next(kernel.says(), None)  # it listens: a client that came earlier would have to come again
         return kernel
 
     async def kill(self, restart: bool = False) -> None:
         """Kill the kernel; return when it is gone, so that nobody need look again."""
         await super().kill(restart=restart)
-        if isinstance(self.process, forks.Child):
+        if isinstance(self.process, fork_client.Child):
             await asyncio.to_thread(self.process.wait)
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end, noticed as it happens."""
-        if isinstance(self.process, forks.Child):
+        if isinstance(self.process, fork_client.Child):
             status = await asyncio.to_thread(self.process.wait)
             self.process = None
             return status

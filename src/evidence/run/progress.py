@@ -17,8 +17,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from evidence.run.job import Outcome
 from evidence.run.jobs import Job
-from evidence.run.perform import Outcome
 
 _ENDS = {"done": "done", "kept": "done by another runner"}
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from evidence.errors import EvidenceError
-from evidence.release.log import person
-from evidence.run import child, forks, ledger
+from evidence.release.store.log import person
+from evidence.run import fork_client, ledger, processes
+from evidence.run.job import Outcome, Task, perform
 from evidence.run.jobs import Job, Project, sha256
-from evidence.run.perform import Outcome, Task, perform
 
 
 class Report(Protocol):
@@ -94,7 +94,7 @@ def run(
             else:
                 waiting.append(job)
         report.begin(len(waiting) + len(damaged))
-        if waiting and not executor and not forks.available():
+        if waiting and not executor and not fork_client.available():
             report.note("each report takes seconds longer to start here: only Linux can fork them")
         provenance = _provenance(project) if waiting else {}
         tasks = [
@@ -129,7 +129,7 @@ def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Ou
         return perform(task, lambda k, n: report.cell(task.job, k, n), stop)
 
     with contextlib.ExitStack() as stack:
-        stack.callback(child.dismiss)  # when the threads have ended
+        stack.callback(processes.dismiss)  # when the threads have ended
         pool = stack.enter_context(ThreadPoolExecutor(workers or os.cpu_count() or 1))
         futures = [pool.submit(one, task) for task in tasks]
         try:
@@ -138,7 +138,7 @@ def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Ou
         except BaseException:  # an interrupt here, or the end of whoever listens
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            child.stop_all()
+            processes.stop_all()
             raise
 
 

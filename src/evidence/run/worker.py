@@ -25,10 +25,10 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from evidence.data.secrets import spellings
-from evidence.run.child import KILLED, TOO_LONG
-from evidence.run.forks import PLACE
+from evidence.run.fork_client import PLACE
 from evidence.run.kernels import NO_HISTORY
-from evidence.run.page import write_page
+from evidence.run.private_report import write_page
+from evidence.run.processes import KILLED, TOO_LONG
 
 OUTPUT_LIMIT = 32_000_000  # bytes: more than any report can want, less than a machine has
 _ENDED = "ended itself (sys.exit); a report runs to its last cell"

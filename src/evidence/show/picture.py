@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.show import figures, plain
+from evidence.show import figures, html_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,7 +167,7 @@ class Picture:
         return (
             f"<figure><figcaption><strong>{html.escape(self.title)}</strong></figcaption>"
             f'<img alt="{html.escape(self.alt)}" src="data:image/svg+xml;base64,{source}">'
-            f"<details><summary>Table</summary>{plain.table(self.table)}</details></figure>"
+            f"<details><summary>Table</summary>{html_table.table(self.table)}</details></figure>"
         )
 
     def to_json(self) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.show.interval_svg import Interval, Scale
 from evidence.show.rows import records
-from evidence.show.scale import Interval, Scale
 from evidence.show.words import months_range, months_table, number
 
 CLASSES = {

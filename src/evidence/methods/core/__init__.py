@@ -1,0 +1,1 @@
+"""What every method needs: a caller's columns, results, balance, specifications."""

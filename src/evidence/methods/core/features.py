@@ -1,0 +1,168 @@
+"""What is known of a pupil or school before the outcome, as columns of a regression or as labels.
+
+A missing value is never filled in silently: it is a level, a band or a column of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.methods.core import frames
+from evidence.methods.trials.trial_data import compact
+from evidence.stats.design import sums
+
+FEW = 12  # whole numbers with no more values than this, such as months of birth, are labels
+_BANDS = 5  # of a number in the context of a cell
+
+Block = tuple[np.ndarray, list[str]]
+
+
+def regressors(
+    data: pd.DataFrame,
+    *,
+    baseline: Sequence[str],
+    context: Sequence[str],
+    intake: Sequence[str],
+    time: str | None,
+    cluster: str,
+    fit: np.ndarray,
+    knots: int,
+) -> Block:
+    """Return the columns of the regression model, shape (n, k), and their names.
+
+    Baselines are natural cubic splines with knots at quantiles of the rows to learn from
+    (Harrell 2015, Regression Modeling Strategies, eq. 2.25). A column of numbers with gaps stands
+    at its mean there and brings a 0/1 column that marks them. `intake` are means of either over
+    each school (and time).
+    """
+    blocks: list[Block] = [(np.ones((len(data), 1)), ["intercept"])]
+    if time is not None:
+        blocks.append(_dummies(data, time, fit))
+    for name in baseline:
+        blocks.append(_spline(name, frames.numbers(data, name), fit, knots))
+    for name in context:
+        blocks.append((_dummies if _are_labels(data, name) else _number)(data, name, fit))
+    school = compact([frames.factor(data, name)[0] for name in (cluster, *frames.listed(time))])
+    for name in intake:
+        whole = name in baseline or not _are_labels(data, name)
+        values, names = (_number if whole else _dummies)(data, name, fit)
+        means = sums(school, values) / np.bincount(school)[:, None]
+        blocks.append((means[school], [f"mean of {label}" for label in names]))
+    return np.column_stack([block for block, _ in blocks]), [n for _, ns in blocks for n in ns]
+
+
+def cell_levels(
+    data: pd.DataFrame,
+    *,
+    baseline: Sequence[str],
+    context: Sequence[str],
+    time: str | None,
+    fit: np.ndarray,
+    bands: int,
+) -> tuple[Iterator[np.ndarray], list[str]]:
+    """Return codes of the cells, made when asked for, the finest level first, and their columns.
+
+    Each coarser level drops the last column of `context`; then bands are halved until only the time
+    is left, which is never dropped.
+    """
+    always = [] if time is None else [frames.factor(data, time)[0]]
+    prior = [frames.numbers(data, name) for name in baseline]
+    further = [_cell_labels(data, name, fit) for name in context]
+    halved = [bands >> times for times in range(bands.bit_length() - 1)] if prior else []
+    plan = [(bands, length) for length in range(len(context), 0, -1)]
+    plan += [*((many, 0) for many in halved), (0, 0)]
+    cut = {0: [], bands: [banded(values, fit, bands) for values in prior]}
+
+    def level(many: int, length: int) -> np.ndarray:
+        if many not in cut:
+            cut[many] = [banded(values, fit, many) for values in prior]
+        codes = [*always, *cut[many], *further[:length]]
+        return compact(codes) if codes else np.zeros(len(data), int)
+
+    names = []
+    for many, length in plan:
+        told = [name if many == bands else f"{name} in {many} bands" for name in baseline if many]
+        names.append(" × ".join([*told, *context[:length]]) or "all")
+    return (level(*step) for step in plan), names
+
+
+def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:
+    """Return codes of `bands` groups, equally large among the rows to learn from; missing is 0."""
+    known = values[fit & ~np.isnan(values)]
+    edges = np.unique(known)[1:]
+    if len(edges) >= bands:
+        edges = np.unique(np.quantile(known, np.arange(1, bands) / bands))
+    return np.where(np.isnan(values), 0, 1 + np.searchsorted(edges, values, side="right"))
+
+
+def number(name: str, values: np.ndarray, fit: np.ndarray) -> Block:
+    """Return numbers about their mean among the rows to learn from; a gap is 0 and marked."""
+    missing = np.isnan(values)
+    known = values[fit & ~missing]
+    block = np.where(missing, 0.0, values - (known.mean() if len(known) else 0.0))[:, None]
+    return _marked(name, block, [name], missing)
+
+
+def _spline(name: str, values: np.ndarray, fit: np.ndarray, knots: int) -> Block:
+    missing = np.isnan(values)
+    known = values[fit & ~missing]
+    if not len(known):
+        raise EvidenceError(f"column {name!r}: no comparison row has a value")
+    at = np.unique(np.quantile(known, np.linspace(0.05, 0.95, knots)))
+    block, names = [number(name, values, fit)[0][:, 0]], [name]
+    for j in range(len(at) - 2):
+        first, last, end = at[j], at[-2], at[-1]
+        bend = (
+            np.maximum(values - first, 0) ** 3
+            - np.maximum(values - last, 0) ** 3 * (end - first) / (end - last)
+            + np.maximum(values - end, 0) ** 3 * (last - first) / (end - last)
+        )
+        block.append(np.where(missing, 0.0, bend / (end - at[0]) ** 2))
+        names.append(f"{name} (spline {j + 2})")
+    return _marked(name, np.column_stack(block), names, missing)
+
+
+def _marked(name: str, block: np.ndarray, names: list[str], missing: np.ndarray) -> Block:
+    if not missing.any():
+        return block, names
+    return np.column_stack([block, missing]), [*names, f"{name}: missing"]
+
+
+def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
+    return number(name, frames.numbers(data, name), fit)
+
+
+def _dummies(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
+    """Return a 0/1 column a level but the one that most rows to learn from have."""
+    codes, names = _labels(data, name)
+    most = np.bincount(codes[fit], minlength=len(names)).argmax()
+    others = [code for code in np.unique(codes) if code != most]
+    return (codes[:, None] == others).astype(float), [f"{name}: {names[code]}" for code in others]
+
+
+def _cell_labels(data: pd.DataFrame, name: str, fit: np.ndarray) -> np.ndarray:
+    if _are_labels(data, name):
+        return _labels(data, name)[0]
+    return banded(frames.numbers(data, name), fit, _BANDS)
+
+
+def _are_labels(data: pd.DataFrame, name: str) -> bool:
+    if frames.is_text(data[name]):
+        return True
+    known = pd.unique(frames.numbers(data, name))
+    known = known[~np.isnan(known)]
+    return len(known) <= FEW and bool((known % 1 == 0).all())
+
+
+def _labels(data: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
+    codes, names = frames.factor(data, name)
+    if len(names) > frames.MOST_LEVELS:
+        raise EvidenceError(
+            f"column {name!r} has {len(names)} different labels; a context may have "
+            f"{frames.MOST_LEVELS}. Give numbers or broader groups"
+        )
+    return np.where(codes < 0, len(names), codes), [*names, "missing"]

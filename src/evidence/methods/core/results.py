@@ -1,0 +1,262 @@
+"""What the methods give back: frozen results that show themselves.
+
+No result holds a row of anybody's data, a clock or an id; the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from evidence.show import html_table, words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+
+_UNITS = {
+    "score": "points",
+    "sd": "SD",
+    "pp": "percentage points",
+    "points": "points",
+    "log_odds": "log odds",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Estimate:
+    """One effect with its uncertainty.
+
+    Parameters
+    ----------
+    estimand : {"itt", "cace", "att"}
+        What is estimated.
+    outcome : str
+        Column of the outcome.
+    treatment : str
+        The contrast, such as ``small against regular``.
+    method : str
+        Such as ``OLS, CR2 by school (Satterthwaite)``.
+    unit : {"score", "sd", "pp", "points", "log_odds"}
+        Unit of `estimate`, `std_error` and the interval: the outcome's own, standard deviations,
+        percentage points, points of a published scale, or the log of an odds ratio.
+    estimate, std_error, statistic, df, p_value : float
+    ci_lower, ci_upper, level : float
+        Interval of level `level`, a proportion.
+    n_obs, n_clusters : int
+        Rows and clusters compared; without clusters every row is one. The further arms of a trial
+        are no part of them.
+    n_treated, n_control : int
+        Rows in the arm asked about and in the reference.
+    caveats : tuple of str
+        What a reader must know, one sentence each.
+    variance_between, variance_within, icc : float
+        Variance components where the method has them, in squared units of the outcome.
+    """
+
+    estimand: str
+    outcome: str
+    treatment: str
+    method: str
+    unit: str
+    estimate: float
+    std_error: float
+    statistic: float
+    df: float
+    p_value: float
+    ci_lower: float
+    ci_upper: float
+    level: float
+    n_obs: int
+    n_clusters: int
+    n_treated: int
+    n_control: int
+    caveats: tuple[str, ...] = ()
+    variance_between: float = float("nan")
+    variance_within: float = float("nan")
+    icc: float = float("nan")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row, a column a field but tables; caveats are joined by a semicolon."""
+        row = {field.name: getattr(self, field.name) for field in fields(self)}
+        row = {name: x for name, x in row.items() if not isinstance(x, pd.DataFrame)}
+        return pd.DataFrame([row | {"caveats": "; ".join(self.caveats)}])
+
+    def sentence(self) -> str:
+        """Say contrast, estimate, interval, n and method."""
+        digits = 1 if self.unit != "sd" and abs(self.estimate) >= 10 else 2
+        digits += max(abs(self.ci_lower), abs(self.ci_upper)) < 0.1  # an effect for one per cent
+        middle, low, high = (
+            words.number(x, digits, sign=True)
+            for x in (self.estimate, self.ci_lower, self.ci_upper)
+        )
+        where = f" in {self.n_clusters:,} clusters" if self.n_clusters < self.n_obs else ""
+        who = "rows" if self.estimand == "att" else "pupils"
+        return (
+            f"{self.outcome}, {self.treatment}: {middle} {_UNITS[self.unit]} "
+            f"({100 * self.level:g}% interval {low} to {high}; {words.p_value(self.p_value)}; "
+            f"{self.n_obs:,} {who}{where}; {self.method})."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the estimate and its interval."""
+        from evidence.show import figures
+
+        return figures.draw_intervals(self.to_frame().assign(label=self.treatment), axes(ax))
+
+    def _repr_html_(self) -> str:
+        shown = [*_SHOWN, *(["n_clusters", "icc"] if self.n_clusters < self.n_obs else [])]
+        return page(self.sentence(), self.to_frame()[shown], self.caveats)
+
+
+_SHOWN = ["estimate", "std_error", "ci_lower", "ci_upper", "df", "p_value", "n_obs"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EventStudy:
+    """Effects by time since the start, with a joint test of the times before it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `time` (periods since the first treated one), `estimate`, `std_error`, `df`, `p_value`,
+        `ci_lower`, `ci_upper`, `n_obs` (rows of treated units at that time). The reference time
+        has estimate 0 and no error.
+    outcome, treatment, method, unit : str
+    level : float
+    reference : int
+        The time all others are compared with.
+    pre_statistic, pre_df_num, pre_df_denom, pre_p_value : float
+        F test that all effects before the start are nought; NaN where it cannot be made.
+    n_obs, n_clusters : int
+    caveats : tuple of str
+    covariance : ndarray of shape (q, q) or None
+        Of the estimates at the q times other than `reference`, in the table's order; None where
+        they are not all compared with that one time.
+    att : Estimate or None
+        The mean effect over all treated rows, where the method has it.
+    """
+
+    table: pd.DataFrame
+    outcome: str
+    treatment: str
+    method: str
+    unit: str
+    level: float
+    reference: int
+    pre_statistic: float
+    pre_df_num: float
+    pre_df_denom: float
+    pre_p_value: float
+    n_obs: int
+    n_clusters: int
+    caveats: tuple[str, ...] = ()
+    covariance: np.ndarray | None = None
+    att: Estimate | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a time."""
+        return self.table.copy()
+
+    def sentence(self) -> str:
+        """Say what the times before the start tell, and that the test has little power."""
+        start = f"{self.outcome}, {self.treatment}:"
+        if self.pre_p_value != self.pre_p_value:
+            return f"{start} too few times or clusters to test for differences before the start."
+        found = "differed" if self.pre_p_value < 1 - self.level else "did not clearly differ"
+        return (
+            f"{start} trends {found} before the start "
+            f"(F({self.pre_df_num:.0f}, {self.pre_df_denom:.1f}) = {self.pre_statistic:.2f}, "
+            f"{words.p_value(self.pre_p_value)}); such a test often misses real differences."
+        )
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a reader must know where trends differed before the start."""
+        if not self.pre_p_value < 1 - self.level:
+            return ()
+        return (
+            "schools that took part already differed in trend before the start "
+            f"({words.p_value(self.pre_p_value)}), so the comparison is not a fair one",
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the effects by time."""
+        from evidence.show import figures
+
+        return figures.draw_event_study(self.table.assign(unit=self.unit), axes(ax))
+
+    def _repr_html_(self) -> str:
+        return page(self.sentence(), self.table, self.caveats)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Balance:
+    """How alike the arms were before the start.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `covariate`, `mean_treated`, `mean_control`, `effect_size`, `n_treated`, `n_control`,
+        `n_level` (pupils on the smaller side of a yes/no column, else all), `band` ("ok" up to
+        .05, "adjust" up to .25, else "fails").
+    treatment : str
+        The contrast.
+    """
+
+    table: pd.DataFrame
+    treatment: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a covariate."""
+        return self.table.copy()
+
+    def worst(self) -> str:
+        """Return the band of the largest difference; "" where there is none."""
+        known = self.table.dropna(subset="effect_size")
+        if known.empty:
+            return ""
+        return str(known.loc[known["effect_size"].abs().idxmax(), "band"])
+
+    def sentence(self) -> str:
+        """Say which difference is the largest and whether it matters."""
+        known = self.table.dropna(subset="effect_size")
+        if known.empty:
+            return f"{self.treatment}: no covariate can be compared."
+        worst = known.loc[known["effect_size"].abs().idxmax()]
+        meaning = {
+            "ok": "small enough to leave alone",
+            "adjust": "to be adjusted for in the analysis",
+            "fails": "too large for adjustment to mend",
+        }[worst["band"]]
+        return (
+            f"{self.treatment}: the largest difference at the start is in {worst['covariate']}, "
+            f"{words.number(worst['effect_size'], 2, sign=True)} SD, {meaning}."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the differences with the limits of .05 and .25."""
+        from evidence.show import figures
+
+        return figures.draw_balance(self.table, axes(ax))
+
+    def _repr_html_(self) -> str:
+        return page(self.sentence(), self.table)
+
+
+def axes(ax: Axes | None) -> Axes:
+    """Return `ax`, or the axes of a new figure."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]
+
+
+def page(sentence: str, table: pd.DataFrame, caveats: tuple[str, ...] = ()) -> str:
+    """Return sentence, table and caveats as escaped HTML."""
+    notes = "".join(f"<li>{html.escape(words.capital(caveat))}.</li>" for caveat in caveats)
+    body = html_table.table(table)
+    return f"<p>{html.escape(sentence)}</p>{body}" + (f"<ul>{notes}</ul>" if notes else "")

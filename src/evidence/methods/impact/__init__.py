@@ -1,0 +1,1 @@
+"""Programmes that nobody randomised: who took part, what changed, and what else it might be."""

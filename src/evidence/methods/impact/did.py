@@ -1,0 +1,279 @@
+"""Difference in differences and event study by two-way fixed effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.methods.core import frames
+from evidence.methods.core.results import Estimate, EventStudy
+from evidence.methods.impact.panel_data import read_panel
+from evidence.methods.impact.two_way import caveats as caveats_of
+from evidence.methods.impact.two_way import two_way
+from evidence.stats import covariance
+
+_COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
+
+
+def did(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    cluster: str | None = None,
+    weights: str | None = None,
+    covariates: Sequence[str] = (),
+    overlap: Sequence[str] = (),
+    cov_type: str = "CR2",
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate the effect on the treated by two-way fixed effects.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        One row a unit and time.
+    outcome : str
+        Column of results.
+    treatment : str
+        Column that is 0 while a unit is not treated; else 1, or the dose.
+    unit, time : str
+        Columns of unit ids and of times.
+    cluster : str, optional
+        Column of groups whose errors go together; `unit` where absent.
+    weights : str, optional
+        Column of positive weights, such as pupils tested.
+    covariates : sequence of str
+        Further columns held fixed, numbers.
+    overlap : sequence of str
+        0/1 columns of other programmes, held fixed as well and named in the caveats.
+    cov_type : {"CR2", "CR0", "CR1", "CR1S", "CR3"}
+        Names as in clubSandwich.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    Estimate
+        `estimand` "att", in units of the outcome. `n_treated` counts rows of units that were
+        ever treated, `n_control` the others'.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing or of the wrong kind, a unit has two rows for one time, nobody or
+        everybody is always treated, or the effect is not identified.
+
+    Notes
+    -----
+    y_it = α_i + λ_t + τ·treatment_it + covariates + ε_it. The coefficients equal those of
+    linearmodels' `PanelOLS`; standard errors and df are those of the regression with all dummies
+    (:func:`evidence.stats.covariance.robust`), because PanelOLS's own are too large where unit
+    effects nest in clusters (docs/decisions/0011).
+
+    Assumes parallel trends. Where units start at different times and effects change with time
+    since the start, the estimate is a weighted mean in which some weights may be negative:
+    Goodman-Bacon (2021), Journal of Econometrics 225(2).
+    """
+    frames.one_of("cov_type", cov_type, _COV_TYPES)
+    covariance.check_level(level)
+    read = read_panel(
+        panel,
+        outcome=outcome,
+        treatment=treatment,
+        unit=unit,
+        time=time,
+        cluster=cluster,
+        weights=weights,
+        covariates=covariates,
+        overlap=overlap,
+    )
+    made = two_way(read, read.dose[:, None], f"column {treatment!r}")
+    estimate, residuals = made.fit(read.outcome)
+    found = covariance.robust(made, residuals, read.cluster, cov_type)
+    statistic, p_value, lower, upper = (
+        float(x[0]) for x in covariance.t_test(estimate, found.std_error, found.df, level)
+    )
+    ever = np.isfinite(read.start)[read.unit]
+    return Estimate(
+        estimand="att",
+        outcome=outcome,
+        treatment=f"{treatment} against no {treatment}",
+        method=f"{read.method}, {cov_type} {read.errors}",
+        unit="score",
+        estimate=float(estimate[0]),
+        std_error=float(found.std_error[0]),
+        statistic=statistic,
+        df=float(found.df[0]),
+        p_value=p_value,
+        ci_lower=lower,
+        ci_upper=upper,
+        level=level,
+        n_obs=made.n_obs,
+        n_clusters=found.n_clusters,
+        n_treated=int(ever.sum()),
+        n_control=int((~ever).sum()),
+        caveats=tuple(caveats_of(read, made, found.df[0])),
+    )
+
+
+def event_study(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    cluster: str | None = None,
+    weights: str | None = None,
+    covariates: Sequence[str] = (),
+    overlap: Sequence[str] = (),
+    reference: int = -1,
+    cov_type: str = "CR2",
+    level: float = 0.95,
+) -> EventStudy:
+    """Estimate the effect by time since each unit's start, and test the times before it.
+
+    The arguments of :func:`did`, and
+
+    Parameters
+    ----------
+    reference : int
+        The time, relative to a unit's first treated one, that all others are compared with.
+
+    Returns
+    -------
+    EventStudy
+        A row a relative time. Times are counted in the column's own unit, the first treated one
+        being 0.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`did`; also where times are not whole steps apart, the reference does not occur,
+        or an effect is not identified (without units that are never treated, only some are).
+
+    Notes
+    -----
+    y_it = α_i + λ_t + Σ_{k ≠ reference} τ_k [t − start_i = k] + ε_it. The joint test of all k
+    before `reference` is the approximate Hotelling test of
+    :func:`evidence.stats.covariance.joint_test`. It has little power: that trends do not differ
+    clearly is no proof that they are parallel.
+    """
+    frames.one_of("cov_type", cov_type, _COV_TYPES)
+    covariance.check_level(level)
+    read = read_panel(
+        panel,
+        outcome=outcome,
+        treatment=treatment,
+        unit=unit,
+        time=time,
+        cluster=cluster,
+        weights=weights,
+        covariates=covariates,
+        overlap=overlap,
+    )
+    relative = read.time - read.start[read.unit]
+    ever = np.isfinite(relative)
+    steps = np.round(relative[ever])
+    if np.abs(relative[ever] - steps).max() > 1e-6:
+        raise EvidenceError(f"column {time!r}: times must be whole steps apart, such as years")
+    times = np.unique(steps).astype(int)
+    if reference not in times:
+        raise EvidenceError(
+            f"reference is {reference}, but treated units have times from {times[0]} to {times[-1]}"
+        )
+    others = times[times != reference]
+    dummies = (np.where(ever, np.round(relative), np.nan)[:, None] == others).astype(float)
+    name = f"column {treatment!r}, by time since the start"
+    made = two_way(read, dummies, name)
+    estimate, residuals = made.fit(read.outcome)
+    found = covariance.robust(made, residuals, read.cluster, cov_type, joint=False)
+    _, p_value, lower, upper = covariance.t_test(estimate, found.std_error, found.df, level)
+    counts = dict(zip(*np.unique(steps, return_counts=True), strict=True))
+    table = pd.DataFrame(
+        {
+            "time": others,
+            "estimate": estimate,
+            "std_error": found.std_error,
+            "df": found.df,
+            "p_value": p_value,
+            "ci_lower": lower,
+            "ci_upper": upper,
+        }
+    )
+    nought = {"time": reference, "estimate": 0.0, "ci_lower": 0.0, "ci_upper": 0.0}
+    table = pd.concat([table, pd.DataFrame([nought])]).sort_values("time", ignore_index=True)
+    before = others < reference
+    joint = (np.nan,) * 4
+    if before.any():
+        part = covariance.robust(made.only(before), residuals, read.cluster, cov_type)
+        joint = covariance.joint_test(estimate[before], part)
+    return EventStudy(
+        table=table.assign(n_obs=[int(counts[k]) for k in table["time"]]),
+        outcome=outcome,
+        treatment=f"{treatment} against no {treatment}",
+        method=f"{read.method}, {cov_type} {read.errors}",
+        unit="score",
+        level=level,
+        reference=reference,
+        pre_statistic=joint[0],
+        pre_df_num=joint[1],
+        pre_df_denom=joint[2],
+        pre_p_value=joint[3],
+        covariance=found.covariance,
+        n_obs=made.n_obs,
+        n_clusters=found.n_clusters,
+        caveats=tuple(caveats_of(read, made, found.df.min())),
+    )
+
+
+def effect_size(
+    estimate: Estimate, *, sd: float = 0.0, percent: float | None = None
+) -> Estimate | None:
+    """Put an effect on a school's mean or percentage on the scale of standard deviations.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        In points, or in percentage points where `percent` is given.
+    sd : float
+        Standard deviation of the outcome among pupils, without covariates; 0 where not known.
+    percent : float, optional
+        Percentage that the outcome had among those taking part.
+
+    Returns
+    -------
+    Estimate or None
+        `unit` "sd"; None where neither is known.
+
+    Raises
+    ------
+    EvidenceError
+        The percentage is not between 0 and 100.
+
+    Notes
+    -----
+    For percentages the Cox index, ln(OR)/1.65, to first order: Δ / (1.65 p (1 − p)). What Works
+    Clearinghouse (2022), Procedures and Standards Handbook 5.0, appendix E.
+    """
+    if percent is not None:
+        if not 0 < percent < 100:
+            raise EvidenceError(f"percent is {percent}; it must lie between 0 and 100")
+        sd = 1.65 * percent * (100 - percent) / 100
+    if not sd > 0:
+        return None
+    return replace(
+        estimate,
+        unit="sd",
+        estimate=estimate.estimate / sd,
+        std_error=estimate.std_error / sd,
+        ci_lower=estimate.ci_lower / sd,
+        ci_upper=estimate.ci_upper / sd,
+    )

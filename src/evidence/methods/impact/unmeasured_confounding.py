@@ -1,0 +1,129 @@
+"""What was known before the start, and how strong something unseen would have to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from evidence.methods.core import frames
+from evidence.show import words
+
+
+def before_start(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    weights: str | None = None,
+    covariates: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return a row a unit: whether treated, its results and context in the times before the start.
+
+    Parameters
+    ----------
+    panel, outcome, treatment, unit, time, weights, covariates
+        As in :func:`evidence.methods.impact.given_past`.
+
+    Returns
+    -------
+    DataFrame
+        Index `unit`; `treated`; a column ``outcome, time`` for each time before the first start;
+        the mean of each covariate over those times (of text, the share of each value but the
+        first); with `weights`, ``log weights``. Units that lack any are left out: similar means
+        similar in all of them.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing, or a covariate is one that the primary analysis refuses.
+    """
+    covariates = [*dict.fromkeys(frames.listed(covariates))]
+    frames.require(panel, (outcome, treatment, unit, time, weights, *covariates))
+    dose = frames.numbers(panel, treatment) != 0
+    first = panel.loc[dose, time].min()
+    early = panel[panel[time] < first]
+    wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
+    made = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
+    values, names, _ = frames.covariates(early, covariates)
+    context = pd.DataFrame(values, early.index, names).groupby(early[unit], observed=True)
+    made[names] = context.mean()
+    if weights is not None:
+        made[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
+    made.insert(0, "treated", made.index.isin(panel.loc[dose, unit]).astype(int))
+    return made.dropna()
+
+
+def oster(panel: pd.DataFrame, *, time: str, outcome: str, unit: str, **model: object) -> float:
+    """Return how much more than what is known something unseen must matter to explain an effect.
+
+    Parameters
+    ----------
+    panel, outcome, unit, time, **model
+        As in :func:`before_start`.
+
+    Returns
+    -------
+    float
+        δ: negative where it would have to work the other way; NaN where nothing known matters, or
+        too few units have all results before the start.
+
+    Notes
+    -----
+    Of the regression of the mean result since the start on being treated, alone and with results
+    and context before the start; R²max = min(1, 1.3 R²): Oster (2019), Journal of Business &
+    Economic Statistics 37(2), eq. 3.
+    """
+    table = before_start(panel, time=time, outcome=outcome, unit=unit, **model)
+    dose = frames.numbers(panel, str(model["treatment"])) != 0
+    later = panel[panel[time] >= panel.loc[dose, time].min()]
+    y = later.groupby(unit, observed=True)[outcome].mean().reindex(table.index)
+    table, y = table[y.notna()], y.dropna().to_numpy()
+    if table["treated"].nunique() < 2 or len(y) < table.shape[1] + 2:
+        return math.nan
+    x = np.column_stack([np.ones(len(y)), table.to_numpy(float)])
+
+    def fit(design: np.ndarray) -> tuple[float, float]:
+        solved = np.linalg.lstsq(design, y, rcond=None)[0]
+        return solved[1], 1 - np.var(y - design @ solved) / np.var(y)
+
+    (plain, r_plain), (full_, r_full) = fit(x[:, :2]), fit(x)
+    most = min(1.0, 1.3 * r_full)
+    gap = (plain - full_) * (most - r_full)
+    return float(full_ * (r_full - r_plain) / gap) if gap else math.nan
+
+
+def in_words(delta: float) -> str:
+    """Say how strong something unseen would have to be."""
+    way = ", and the other way" if delta < 0 else ""
+    return (
+        "For the effect to be nought, something unseen would have to go with being chosen "
+        f"{words.number(abs(delta))} times as strongly as earlier results and context do{way} "
+        "(Oster's δ)."
+    )
+
+
+def e_value(effect_size: float) -> float:
+    """Return how strongly something unseen must go with choice and result to explain an effect.
+
+    Parameters
+    ----------
+    effect_size : float
+        In standard deviations; of either sign.
+
+    Returns
+    -------
+    float
+        The E-value, a risk ratio of at least 1.
+
+    Notes
+    -----
+    RR ≈ exp(.91 d) and E = RR + √(RR (RR − 1)): VanderWeele and Ding (2017), Annals of Internal
+    Medicine 167(4).
+    """
+    ratio = math.exp(0.91 * abs(effect_size))
+    return ratio + math.sqrt(ratio * (ratio - 1))

@@ -1,0 +1,1 @@
+"""Which schools or pupils may stand in for those treated."""

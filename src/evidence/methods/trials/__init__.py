@@ -1,0 +1,1 @@
+"""Randomised trials: what being offered a programme changed, and how well that is known."""

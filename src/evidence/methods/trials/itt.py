@@ -1,0 +1,97 @@
+"""One comparison of arms fitted by least squares, and written down as an estimate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evidence.errors import EvidenceError
+from evidence.methods.core import frames
+from evidence.methods.core.results import Estimate
+from evidence.methods.trials.trial_data import Participants
+from evidence.stats import covariance
+from evidence.stats.design import Design, design
+
+
+def least_squares(trial: Participants, cov_type: str, level: float) -> Estimate:
+    """Compare the arms by least squares, as :func:`evidence.methods.trials.itt` says."""
+    names = trial.columns
+    frames.one_of("cov_type", cov_type, covariance.COV_TYPES)
+    covariance.check_level(level)
+    if trial.cluster is None and cov_type.startswith("CR"):
+        if cov_type != "CR2":
+            raise EvidenceError(f"cov_type {cov_type!r} needs cluster=; without it use 'HC2'")
+        cov_type = "HC2"
+    made = regression(trial)
+    estimate, residuals = made.fit(trial.outcome)
+    if made.weights @ residuals**2 <= 1e-20 * np.sum((trial.outcome - trial.outcome.mean()) ** 2):
+        raise EvidenceError(
+            f"column {names['outcome']!r} is explained exactly by arms, covariates and strata: no "
+            "error can be estimated"
+        )
+    result = covariance.robust(made, residuals, trial.cluster, cov_type)
+    kind = f"{cov_type} by {names['cluster']}" if cov_type.startswith("CR") else cov_type
+    freedom = "residual df" if cov_type == "classical" else "Satterthwaite df"
+    within = f" within {names['strata']}" if names["strata"] else ""
+    weighted = f" weighted by {names['weights']}" if names["weights"] else ""
+    method = f"OLS{within}{weighted}, {kind} ({freedom})"
+    return answer(trial, made, method, (estimate[0], result.std_error[0], result.df[0]), level)
+
+
+def regression(trial: Participants) -> Design:
+    """Make the regression of the trial ready."""
+    return design(
+        trial.treated[:, None],
+        trial.others,
+        trial.strata,
+        trial.weights,
+        name=f"column {trial.columns['treatment']!r}",
+    )
+
+
+def answer(
+    trial: Participants,
+    made: Design,
+    method: str,
+    found: tuple[float, float, float],
+    level: float,
+) -> Estimate:
+    """Write down an estimate `found` = (value, standard error, df) in the outcome's units."""
+    value, std_error, df = map(float, found)
+    statistic, p_value, lower, upper = map(float, covariance.t_test(value, std_error, df, level))
+    caveats = [
+        *trial.caveats,
+        *(f"{trial.names[j]} is explained by the others and left out" for j in made.dropped),
+    ]
+    if trial.strata is not None:
+        seen = [np.bincount(trial.strata, arm) > 0 for arm in (trial.treated, trial.control)]
+        if alone := int((~(seen[0] & seen[1])).sum()):
+            verbs = ("has", "adds") if alone == 1 else ("have", "add")
+            caveats.append(
+                f"{alone} of {len(seen[0])} strata {verbs[0]} only one of the two arms and "
+                f"{verbs[1]} nothing to the comparison"
+            )
+    compared = trial.treated | trial.control
+    n_obs = int(compared.sum())
+    clusters = None if trial.cluster is None else np.unique(trial.cluster[compared])
+    if df < 4:
+        caveats.append("fewer than 4 degrees of freedom: read the interval with great caution")
+    return Estimate(
+        estimand="itt",
+        outcome=trial.columns["outcome"],
+        treatment=trial.contrast,
+        method=method,
+        unit="score",
+        estimate=value,
+        std_error=std_error,
+        statistic=statistic,
+        df=df,
+        p_value=p_value,
+        ci_lower=lower,
+        ci_upper=upper,
+        level=float(level),
+        n_obs=n_obs,
+        n_clusters=n_obs if clusters is None else len(clusters),
+        n_treated=int(trial.treated.sum()),
+        n_control=int(trial.control.sum()),
+        caveats=tuple(caveats),
+    )

@@ -1,0 +1,272 @@
+"""Whether a programme works for some pupils more than for others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.methods.core import frames
+from evidence.methods.core.results import Estimate, page
+from evidence.methods.trials.trial_data import Participants, read
+from evidence.show import words
+from evidence.stats import covariance
+from evidence.stats.design import design
+from evidence.stats.multiplicity import adjust
+
+FEWEST = 10  # pupils an arm that a subgroup needs
+_LEVELS = 10  # a numeric column with more values than this is cut into thirds
+_THIRDS = ("lowest third", "middle third", "highest third")
+_NUMBERS = ("estimate", "std_error", "df", "p_value", "ci_lower", "ci_upper")
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Subgroups:
+    """Effects by subgroup, and whether they differ.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `subgroup`, `group`, `kind` ("separate model", "difference" or "trend"), `status`
+        ("pre-specified" or "exploratory"), `estimate`, `std_error`, `df`, `p_value`, `ci_lower`,
+        `ci_upper` in SD, `n_treated`, `n_control`, `n_pupils`, `n_clusters`, `note`. A trend is the
+        change of the effect for one SD more of the subgroup's column.
+    tests : DataFrame
+        `subgroup`, `kind`, `status`, `statistic`, `df_num`, `df_denom`, `p_value` of no difference,
+        and `p_adjusted` for all of them.
+    estimates : dict
+        The separate models, by (subgroup, group).
+    outcome, treatment, method : str
+    """
+
+    table: pd.DataFrame
+    tests: pd.DataFrame
+    estimates: dict[tuple[str, str], Estimate]
+    outcome: str
+    treatment: str
+    method: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a group, difference and trend."""
+        return self.table.copy()
+
+    def sentence(self) -> str:
+        """Say for each subgroup whether the effect differs, and whether that was foreseen."""
+        said = []
+        for test in self.tests.to_dict("records"):
+            if test["p_value"] != test["p_value"]:
+                said.append(f"{test['subgroup']}: too little data to compare ({test['status']}).")
+                continue
+            differs = "differs" if test["p_adjusted"] < 0.05 else "does not clearly differ"
+            by = "with" if test["kind"] == "trend" else "by"
+            said.append(
+                f"The effect {differs} {by} {test['subgroup']} ({words.p_value(test['p_value'])}, "
+                f"adjusted {words.p_value(test['p_adjusted'])}; {test['status']})."
+            )
+        return " ".join(said)
+
+    def _repr_html_(self) -> str:
+        hidden = ["std_error", "df", "n_pupils", "n_clusters"]
+        shown = self.table.drop(columns=hidden).rename(columns={"estimate": "effect_size"})
+        return page(self.sentence(), shown, (self.method,))
+
+
+def subgroups(
+    data: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    subgroup: str | Sequence[str],
+    prespecified: str | Sequence[str] = (),
+    baseline: str | None = None,
+    covariates: Sequence[str] = (),
+    cluster: str | None = None,
+    strata: str | Sequence[str] | None = None,
+    weights: str | None = None,
+    cov_type: str = "CR2",
+    level: float = 0.95,
+    reference: object = None,
+    arm: object = None,
+    method: str = "bh",
+) -> Subgroups:
+    """Estimate the effect in each subgroup, and how far the effects differ.
+
+    Parameters
+    ----------
+    data, outcome, treatment, baseline, covariates, cluster, strata, weights, cov_type, level, \
+reference, arm
+        As in :func:`evidence.methods.trials.itt`.
+    subgroup : str or sequence of str
+        Columns known before allocation. Text, and numbers of at most ten values, are taken as they
+        are; other numbers and the baseline are cut into thirds, and their trend is tested too.
+    prespecified : str or sequence of str
+        Those named in the protocol; all others are called exploratory.
+    method : {"bh", "holm"}
+        How the tests are adjusted for their number.
+
+    Returns
+    -------
+    Subgroups
+        In SD of all pupils for differences and trends, of the subgroup for separate models. A group
+        with fewer than ten pupils in an arm has no estimate: too little data.
+
+    Raises
+    ------
+    EvidenceError
+        As `itt`; a name in `prespecified` is not in `subgroup`; a subgroup has no values, or is
+        the outcome or the treatment.
+
+    Notes
+    -----
+    Differences come from one model in which arm × group (arm × column for a trend) joins arm, group
+    and covariates, each group against the first; tests are HTZ
+    (:func:`evidence.stats.covariance.joint_test`). Education Endowment Foundation (2022),
+    Statistical analysis guidance, section on subgroup analyses.
+    """
+    from evidence.methods import trials
+
+    asked, foreseen = frames.listed(subgroup), frames.listed(prespecified)
+    frames.require(data, asked)
+    for name in asked:
+        if name in (outcome, treatment):
+            role = "outcome" if name == outcome else "treatment"
+            raise EvidenceError(
+                f"subgroup={name!r} is the {role}; name columns known before allocation"
+            )
+        if data[name].isna().all():
+            raise EvidenceError(f"column {name!r} has no value at all; leave it out of subgroup=")
+    for name in foreseen:
+        if name not in asked:
+            raise EvidenceError(f"prespecified={name!r} is not among subgroup={', '.join(asked)}")
+    base = {
+        "outcome": outcome,
+        "treatment": treatment,
+        "baseline": baseline,
+        "cluster": cluster,
+        "strata": strata,
+        "weights": weights,
+        "reference": reference,
+        "arm": arm,
+    }
+    how = {"cov_type": cov_type, "level": level}
+    whole = trials.effect_size(data, **base, covariates=covariates, **how)
+    scale = whole.std_error / trials.itt(data, **base, covariates=covariates, **how).std_error
+    rows, tests, estimates = [], [], {}
+    for column in asked:
+        head = {
+            "subgroup": column,
+            "status": "pre-specified" if column in foreseen else "exploratory",
+        }
+        group, labels, values = _groups(data, column, column == baseline)
+        others = [name for name in frames.listed(covariates) if name != column]
+        trial = read(data, **base, covariates=others)
+        enough = []
+        for place, label in enumerate(labels):
+            found, row = None, _counts(trial, group[trial.rows] == place)
+            if min(row["n_treated"], row["n_control"]) < FEWEST:
+                row["note"] = f"too little data: fewer than {FEWEST} pupils in an arm"
+            else:
+                here = data[group == place]
+                found, row["note"] = _tried(
+                    trials.effect_size, here, **base, covariates=others, **how
+                )
+            if found is not None:
+                estimates[column, label] = found
+                row |= {name: getattr(found, name) for name in _NUMBERS}
+                enough.append(place)
+            rows.append(head | {"group": label, "kind": "separate model"} | row)
+        first = [labels[place] for place in enough[:1]]
+        against = [f"{labels[place]} against {first[0]}" for place in enough[1:]]
+        asks = [("difference", np.isin(group, enough), group[:, None] == enough[1:], against)]
+        if values is not None:
+            spread = (values - np.nanmean(values)) / np.nanstd(values)
+            asks.append(("trend", group >= 0, spread[:, None], [f"one SD more of {column}"]))
+        for kind, among, terms, names in asks:
+            found, test = _interaction(
+                read(data[among], **base, covariates=others), terms[among], names, how, scale
+            )
+            rows += [head | {"kind": kind} | row for row in found]
+            tests.append(head | {"kind": kind} | test)
+    shape = ["subgroup", "group", "kind", "status", *_NUMBERS]
+    shape += ["n_treated", "n_control", "n_pupils", "n_clusters", "note"]
+    table = pd.DataFrame(rows).reindex(columns=shape)
+    made = pd.DataFrame(tests)
+    return Subgroups(
+        table=table.assign(note=table["note"].fillna("")),
+        tests=made.assign(p_adjusted=adjust(made["p_value"], method)),
+        estimates=estimates,
+        outcome=outcome,
+        treatment=whole.treatment,
+        method=whole.method,
+    )
+
+
+def _groups(
+    data: pd.DataFrame, column: str, score: bool
+) -> tuple[np.ndarray, list[str], np.ndarray | None]:
+    """Return codes (−1 is unknown), labels in words and, where numbers were cut, the numbers."""
+    codes, labels = frames.factor(data, column)
+    if frames.is_text(data[column]) or len(labels) <= (len(_THIRDS) if score else _LEVELS):
+        if len(labels) > _LEVELS:
+            raise EvidenceError(
+                f"column {column!r} has {len(labels)} different values; a text subgroup may have "
+                f"{_LEVELS}: give broader groups"
+            )
+        return codes, labels, None
+    values = frames.numbers(data, column)
+    cuts = np.nanquantile(values, [1 / 3, 2 / 3])
+    thirds = np.searchsorted(cuts, values, side="left")
+    return np.where(np.isnan(values), -1, thirds), list(_THIRDS), values
+
+
+def _counts(trial: Participants, which: np.ndarray) -> dict[str, float]:
+    return {
+        "n_treated": int((trial.treated & which).sum()),
+        "n_control": int((trial.control & which).sum()),
+        "n_pupils": int(which.sum()),
+        "n_clusters": int(which.sum())
+        if trial.cluster is None
+        else len(np.unique(trial.cluster[which])),
+    }
+
+
+def _tried(function: Callable, *args: object, **given: object) -> tuple[object, str]:
+    """Return what the function gives, or why the data do not allow it."""
+    try:
+        return function(*args, **given), ""
+    except EvidenceError as error:
+        return None, f"too little data: {error}"
+
+
+def _interaction(
+    trial: Participants, terms: np.ndarray, names: list[str], how: dict, scale: float
+) -> tuple[list[dict], dict]:
+    """Return a row for each column of `terms` times the treatment, and the joint test."""
+    none = dict.fromkeys(("statistic", "df_num", "df_denom", "p_value"), np.nan)
+    if not names:
+        return [], none
+    terms = terms[trial.rows].astype(float)
+    treated = trial.treated[:, None]
+    arms = [name.startswith(f"{trial.columns['treatment']}: ") for name in trial.names]
+    further = trial.others[:, arms]
+    others = [treated, trial.others, terms, *(further * term[:, None] for term in terms.T)]
+    made, note = _tried(
+        design, treated * terms, np.column_stack(others), trial.strata, trial.weights
+    )
+    if made is None:
+        return [{"group": name, "note": note} for name in names], none
+    estimate, residuals = made.fit(trial.outcome)
+    plain = trial.cluster is None and how["cov_type"].startswith("CR")
+    result = covariance.robust(made, residuals, trial.cluster, "HC2" if plain else how["cov_type"])
+    _, p_value, lower, upper = covariance.t_test(estimate, result.std_error, result.df, how["level"])
+    parts = (scale * estimate, scale * result.std_error, result.df, p_value)
+    parts += (scale * lower, scale * upper)
+    counts = _counts(trial, np.ones(len(trial.outcome), bool))
+    rows = [
+        {"group": name, **dict(zip(_NUMBERS, values, strict=True)), **counts}
+        for name, *values in zip(names, *parts, strict=True)
+    ]
+    return rows, dict(zip(none, covariance.joint_test(estimate, result), strict=True))

@@ -1,0 +1,198 @@
+"""The rows of a trial that can be analysed, as arrays, with what was left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.methods.core import frames
+
+
+@dataclass(frozen=True, eq=False)
+class Participants:
+    """The complete rows of a trial.
+
+    Parameters
+    ----------
+    outcome : ndarray of shape (n,)
+    treated, control : ndarray of bool, shape (n,)
+        Who is in the arm asked about and in the reference; neither, in a further arm.
+    others : ndarray of shape (n, k)
+        Baseline, covariates and a 0/1 column a further arm; `names` says which is which.
+    cluster, strata : ndarray of int or None
+    weights : ndarray or None
+    contrast : str
+    caveats : tuple of str
+        Rows left out.
+    columns : dict
+        The caller's names of outcome, treatment, cluster, strata and weights.
+    rows : ndarray of int, shape (n,)
+        Places of these rows in the caller's table.
+    """
+
+    outcome: np.ndarray
+    treated: np.ndarray
+    control: np.ndarray
+    others: np.ndarray
+    names: list[str]
+    cluster: np.ndarray | None
+    strata: np.ndarray | None
+    weights: np.ndarray | None
+    contrast: str
+    caveats: tuple[str, ...]
+    columns: dict[str, str | None]
+    rows: np.ndarray
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters; without any, every row is one."""
+        return len(self.outcome) if self.cluster is None else int(self.cluster.max()) + 1
+
+    @property
+    def n_mixed(self) -> int:
+        """Clusters in which more than one arm occurs."""
+        further = ~(self.treated | self.control)
+        arms = (self.treated, self.control, further)
+        seen = [np.bincount(self.cluster, arm) > 0 for arm in arms]
+        return int((np.sum(seen, axis=0) > 1).sum())
+
+    @property
+    def astray(self) -> str:
+        """What to say where most clusters have one arm but some have more; "" elsewhere."""
+        if self.cluster is None or not 0 < 2 * self.n_mixed < self.n_clusters:
+            return ""
+        verb = "has" if self.n_mixed == 1 else "have"
+        return (
+            f"{self.n_mixed} of {self.n_clusters} clusters of {self.columns['cluster']} {verb} "
+            "pupils of more than one arm: if whole clusters were drawn by lot, give each pupil the "
+            "arm of the cluster they were in when it was drawn"
+        )
+
+
+def read(
+    data: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    baseline: str | None = None,
+    covariates: Sequence[str] = (),
+    cluster: str | None = None,
+    strata: str | Sequence[str] | None = None,
+    weights: str | None = None,
+    reference: object = None,
+    arm: object = None,
+) -> Participants:
+    """Check the columns of a trial and keep the rows that are complete.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`evidence.methods.trials.itt`.
+    """
+    covariates, strata = frames.listed(covariates), frames.listed(strata)
+    frames.require(data, (outcome, treatment, baseline, *covariates, cluster, *strata, weights))
+    _check_roles(
+        [("outcome", outcome), ("treatment", treatment)],
+        [
+            *(("covariate", name) for name in covariates),
+            *(("strata", name) for name in strata),
+            ("baseline", baseline),
+            ("cluster", cluster),
+            ("weights", weights),
+        ],
+    )
+    arms = frames.arms(data, treatment, reference, arm)
+    score = frames.numbers(data, outcome)
+    have, blocks, names = {outcome: ~np.isnan(score)}, [np.empty((len(data), 0))], []
+    if baseline is not None:
+        blocks.append(frames.numbers(data, baseline)[:, None])
+        names.append(baseline)
+        have[baseline] = ~np.isnan(blocks[-1][:, 0])
+        if np.array_equal(score, blocks[-1][:, 0], equal_nan=True):
+            raise EvidenceError(
+                f"columns {outcome!r} and {baseline!r} hold the same numbers: a baseline is "
+                "measured before the start, the outcome after it"
+            )
+    for column in covariates:
+        block, labels, have[column] = frames.covariates(data, (column,))
+        blocks.append(block)
+        names.extend(labels)
+    codes = {name: frames.factor(data, name)[0] for name in (*frames.listed(cluster), *strata)}
+    have |= {name: code >= 0 for name, code in codes.items()}
+    weight = None
+    if weights is not None:
+        weight = frames.numbers(data, weights)
+        if (weight < 0).any():
+            raise EvidenceError(f"column {weights!r}: weights must not be negative")
+        have[weights] = weight > 0
+    keep, caveats = frames.complete(have, arms.treated | arms.control, "pupils")
+    for mask, which in ((arms.treated, "treated arm"), (arms.control, "reference arm")):
+        if (mask & keep).sum() < 2:
+            raise EvidenceError(
+                f"column {treatment!r}: the {which} has {(mask & keep).sum()} pupils with all of "
+                f"{', '.join(have)}; at least 2 are needed"
+            )
+    if np.ptp(score[keep]) == 0:
+        raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
+    made = Participants(
+        outcome=score[keep],
+        treated=arms.treated[keep],
+        control=arms.control[keep],
+        others=np.column_stack([*blocks, arms.others])[keep],
+        names=[*names, *(f"{treatment}: {name}" for name in arms.further)],
+        cluster=None if cluster is None else compact([codes[cluster][keep]]),
+        strata=compact([codes[name][keep] for name in strata]) if strata else None,
+        weights=None if weight is None else weight[keep],
+        contrast=arms.contrast,
+        caveats=caveats,
+        columns={
+            "outcome": outcome,
+            "treatment": treatment,
+            "cluster": cluster,
+            "strata": " × ".join(strata) or None,
+            "weights": weights,
+        },
+        rows=np.flatnonzero(keep),
+    )
+    _check_clusters(made)
+    return replace(made, caveats=(*caveats, made.astray)) if made.astray else made
+
+
+def _check_roles(alone: list[tuple[str, str]], others: list[tuple[str, str | None]]) -> None:
+    for place, (role, name) in enumerate(alone):
+        if name is None:
+            raise EvidenceError(f"{role}= is needed: name a column of data")
+        for other, again in (*alone[place + 1 :], *others):
+            if name == again:
+                raise EvidenceError(
+                    f"column {name!r} is given both as {role} and as {other}; name another column "
+                    "for one of them"
+                )
+
+
+def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return codes 0, 1, … of the combinations that occur, in their order."""
+    label = np.zeros(len(codes[0]), int)
+    for column in codes:  # by hashing: a million rows take a twentieth of what sorting takes
+        label = pd.factorize(label * (int(column.max()) + 1) + column, sort=True)[0]
+    return label
+
+
+def _check_clusters(trial: Participants) -> None:
+    if trial.cluster is None:
+        return
+    name = trial.columns["cluster"]
+    if trial.n_clusters < 2:
+        raise EvidenceError(f"column {name!r} has one cluster; at least two per arm are needed")
+    counts = np.array([np.bincount(trial.cluster, arm) for arm in (trial.treated, trial.control)])
+    if 2 * trial.n_mixed < trial.n_clusters:  # a few pupils astray do not make an arm of a cluster
+        for mainly, which in zip(counts > counts[::-1], ("treated", "reference"), strict=True):
+            if mainly.sum() < 2:
+                raise EvidenceError(
+                    f"column {name!r}: the {which} arm has only one cluster; at least two per arm "
+                    "are needed to tell the treatment from the cluster"
+                )

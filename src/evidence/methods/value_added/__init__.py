@@ -1,0 +1,1 @@
+"""What contextually similar pupils and schools achieve."""

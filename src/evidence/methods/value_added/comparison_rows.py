@@ -1,0 +1,108 @@
+"""Whose results an expectation may learn from, and the table of what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.methods.core import frames
+from evidence.stats import leave_group_out
+
+
+def rows(
+    data: pd.DataFrame,
+    outcome: str,
+    cluster: str,
+    time: str | None,
+    fit_on: str | Sequence[bool],
+    what: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return results, codes of schools, and which rows the model may learn from."""
+    score = frames.numbers(data, outcome)
+    for name in (cluster, *frames.listed(time)):
+        gaps = data[name].isna().to_numpy()
+        if gaps.any():
+            raise EvidenceError(
+                f"column {name!r}, row {gaps.argmax() + 1}: empty ({gaps.sum()} such rows); every "
+                f"one of the {what} needs it: complete them or leave those rows out"
+            )
+    flag, name = given(data, fit_on, "fit_on")
+    wrong = ~np.isin(flag, (0, 1))
+    if wrong.any():
+        raise EvidenceError(
+            f"{name}, row {wrong.argmax() + 1}: neither True nor False ({wrong.sum()} such rows); "
+            "say of every row whether it is a comparison"
+        )
+    fit = (flag == 1) & ~np.isnan(score)
+    school = frames.factor(data, cluster)[0]
+    two_schools(fit, school, f"with {outcome}")
+    if np.ptp(score[fit]) == 0:
+        raise EvidenceError(
+            f"column {outcome!r} is constant among comparison {what}: there is nothing to explain"
+        )
+    return score, school, fit
+
+
+def given(
+    data: pd.DataFrame, values: str | Sequence[float], argument: str
+) -> tuple[np.ndarray, str]:
+    """Return numbers that are given as a column or a value a row, and what to call them.
+
+    Raises
+    ------
+    EvidenceError
+        There is no such column, or the values belong to another table.
+    """
+    if isinstance(values, str):
+        frames.require(data, (values,))
+        return frames.numbers(data, values), f"column {values!r}"
+    if isinstance(values, pd.Series) and not values.index.equals(data.index):
+        raise EvidenceError(f"{argument} has another index than data: make it from this table")
+    if len(values) != len(data):
+        raise EvidenceError(
+            f"{argument} has {len(values)} values for {len(data)} rows: give one a row"
+        )
+    return frames.numbers(pd.DataFrame({argument: pd.array(values)}), argument), argument
+
+
+def two_schools(fit: np.ndarray, school: np.ndarray, which: str) -> None:
+    """Refuse fewer than two comparison schools: one cannot be compared with another."""
+    schools = len(np.unique(school[fit]))
+    if schools < 2:
+        raise EvidenceError(
+            f"{schools} comparison schools {which}; at least two are needed, so that each can be "
+            "compared with another: widen fit_on"
+        )
+
+
+def without(found: leave_group_out.Expectation, labels: list[str], name: str = "regression") -> list[str]:
+    """Name each basis of a regression by the columns it had to do without."""
+    return [
+        f"{name} without {', '.join(labels[j] for j in lost)}" if lost else name
+        for lost in found.bases
+    ]
+
+
+def table(
+    data: pd.DataFrame,
+    score: np.ndarray,
+    fit: np.ndarray,
+    expected: np.ndarray,
+    n: np.ndarray,
+    basis: np.ndarray,
+) -> pd.DataFrame:
+    """Return actual and expected results side by side, with the index of `data`."""
+    return pd.DataFrame(
+        {
+            "actual": score,
+            "expected": expected,
+            "deviation": score - expected,
+            "n_similar": n,
+            "basis": pd.Categorical(basis),
+            "comparison": fit,
+        },
+        index=data.index,
+    )

@@ -1,0 +1,1 @@
+"""Disclosure control: what of a table may leave."""

@@ -1,0 +1,274 @@
+"""The numbers that tables of releases tell: which are one, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from evidence.release.control.cell_labels import PLACE, stack, tell_apart, used
+from evidence.release.control.column_roles import TOTALS, Roles
+from evidence.release.control.disclosure import Safe
+from evidence.release.control.published_tables import alike, described, interval, shares
+from evidence.release.control.rules import Rules
+
+# How sure a sum is: by labels and true counts; by labels, of hidden counts; by true counts, which
+# may agree by chance; only not ruled out.
+SURE, LIKELY, MATCHED, GUESSED = 3, 2, 1, 0
+
+
+class Book:
+    """Every number of the releases, what is known of it, and the sums."""
+
+    def __init__(self) -> None:
+        self.lower: list[float] = []
+        self.upper: list[float] = []
+        self.exact: list[float] = []  # NaN for what only an earlier release had
+        self.width: list[float] = []
+        self.least: list[float] = []  # known where it is hidden: 1 where a nought is shown
+        self.harmless: list[bool] = []  # the rules let its being nought be told
+        self.secret: list[bool] = []  # hidden in this release by some table
+        self.before: list[bool] = []  # hidden by a release before
+        self.current: list[bool] = []  # shown in this release by some table
+        self.past: list[bool] = []  # shown by a release before
+        self.scope: list[tuple[str, str]] = []
+        self.title: list[str] = []
+        self.shown: dict[int, float] = {}  # as rounded, for the texts
+        self.index: dict[tuple, list[int]] = {}
+        self.twins: dict[int, set[int]] = {}  # shown or hidden together
+        self.places: dict[str, dict[str, np.ndarray]] = {}
+        self.scopes: dict[str, set] = {}
+        self.tables: list[tuple] = []
+        self.alike: dict[tuple, list[tuple[int, int, frozenset]]] = {}
+        self.sums: dict[tuple[int, ...], int] = {}  # total and parts, to how sure it is
+        self.finding: dict[tuple[int, ...], int] = {}  # sums that were found together
+        self.findings = 0
+        self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
+
+    # Numbers --------------------------------------------------------------------------------
+
+    def learn(self, tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]]) -> None:
+        """Note what the labels of each table count: elsewhere they may head columns.
+
+        Of several counts it is the largest, of which the others are parts; where they are no parts
+        of it, `_elsewhere` puts it right. A table with one count is sure, and goes first; one whose
+        columns are headed by labels waits until these are known.
+        """
+        waiting = [
+            (labels.drop(columns=[*PLACE], errors="ignore"), counts)
+            for labels, counts in tables
+            if len(counts.columns)
+        ]
+        waiting.sort(key=lambda pair: len(pair[1].columns))
+        texts = {text for labels, _ in waiting for c in labels for text in labels[c].unique()}
+        while waiting:
+            known = [self._counted(counts, texts) for _, counts in waiting]
+            if not any(known):
+                known[0] = "n"
+            for what, (labels, _) in zip(known, waiting, strict=True):
+                for column in labels if what else ():
+                    for text in labels[column].unique():
+                        self.known_as.setdefault(text, {}).setdefault(column, what)
+            waiting = [pair for pair, what in zip(waiting, known, strict=True) if not what]
+
+    def _counted(self, counts: pd.DataFrame, texts: set[str]) -> str | None:
+        """Return what a table counts; nothing where labels head its columns and are not known."""
+        if len(texts & set(counts.columns)) < 2:
+            return counts.sum().idxmax()
+        return next((what for what, at in self._heads(counts.columns).values() if at), None)
+
+    def _heads(self, columns: Collection[str]) -> dict[str, tuple[str, frozenset]]:
+        """Return what each column counts, and the label that it is the column of."""
+        found = {column: (column, frozenset()) for column in columns}
+        known = {c: [*self.known_as.get(c, {}).items()] for c in columns}
+        headed = {c: found[0] for c, found in known.items() if len(found) == 1}
+        if len(columns) > 1 and len({what for _, what in headed.values()}) == 1:
+            for column, (dimension, what) in headed.items():
+                found[column] = (what, frozenset({(dimension, column)}))
+            for column in columns:
+                if column.casefold() in TOTALS:
+                    found[column] = (what, frozenset())
+        return found
+
+    def enter(self, name: str, safe: Safe) -> None:
+        """Take up a table of this release."""
+        cells, table = safe._cells, safe._table
+        places, labels = tell_apart(name, cells.labels, cells.roles.margins)
+        self.places[name], self.scopes[name] = {}, set(places)
+        # A mean of 4.4118 is that of 34 pupils, not of 33 or 35: its count is as good as told.
+        parts = {part for part, _ in cells.roles.percentages.values()}
+        betrayed = table[list(cells.roles.statistics)].notna().any(axis=1)
+        for column, (what, label) in self._heads(cells.exact.columns).items():
+            amount = column in cells.roles.totals
+            never_nought = not (cells.rules.zeros_disclosive or amount or column in parts)
+            ids = np.full(len(table), -1)
+            values = (cells.exact[column], cells.hidden[column], table[column], betrayed)
+            for row, (exact, hidden, rounded, told) in enumerate(zip(*values, strict=True)):
+                if exact != exact:
+                    continue
+                at = (places[row], what, labels[row] | label)
+                twin = [i for i in self.index.get(at, ()) if self.exact[i] == exact]
+                width = max(cells.rules.threshold, cells.rules.dominance_p * exact * amount)
+                width *= cells.rules.zeros_disclosive or exact != 0  # a nought may be told
+                ids[row] = i = twin[0] if twin else self.new(at, exact, width)
+                self.least[i] = max(self.least[i], never_nought and exact != 0)
+                self.harmless[i] |= not cells.rules.zeros_disclosive
+                self.secret[i] |= hidden
+                if not hidden and rounded == rounded:
+                    bounds = interval(rounded, cells.rules, amount=amount)
+                    self._know(i, *((exact, exact) if told and not amount else bounds))
+                    self.current[i], self.shown[i] = True, rounded
+            self.places[name][column] = ids
+        heads = self._heads(cells.exact.columns)
+        blocks = stack(places, labels, self.places[name], heads)
+        self.tables.append((blocks, self.places[name], places, labels, cells.roles.margins, True))
+        for part, whole in cells.roles.percentages.values():
+            for at, (i, j) in enumerate(
+                zip(*(self.places[name][c] for c in (whole, part)), strict=True)
+            ):
+                if i >= 0 and j >= 0:
+                    self._remainder(i, [j], cells.rules.full_disclosive, labels[at])
+
+    def remember(self, name: str, frame: pd.DataFrame, rules: Rules, now: Safe | None) -> None:
+        """Take up a table as an earlier release showed it."""
+        now = now if alike(frame, now) else None
+        roles = now._cells.roles if now else Roles()
+        texts, counts = described(frame, now)
+        places, labels = tell_apart(name, texts, roles.margins)
+        columns = {}
+        parts = dict.fromkeys([*shares(frame, counts), *roles.percentages.values()])
+        for column, (what, label) in self._heads(counts.columns).items():
+            ids = np.full(len(frame), -1)
+            amount = column in roles.totals
+            never_nought = not (rules.zeros_disclosive or amount or column in {c for c, _ in parts})
+            cells = zip(frame[column], frame[f"{column}_symbol"], strict=True)
+            for row, (value, symbol) in enumerate(cells):
+                at = (places[row], what, labels[row] | label)
+                known = list(self.index.get(at, ()))
+                if value == value:
+                    low, high = interval(value, rules, amount=amount)
+                    fits = [i for i in known if self._fits(i, low, high)]
+                    ids[row] = i = fits[0] if fits else self.new(at, np.nan, rules.threshold)
+                    self._know(i, low, high)
+                    self.past[i] = True
+                elif symbol == "c":
+                    known.sort(key=lambda i: not self.secret[i])
+                    ids[row] = i = known[0] if known else self.new(at, np.nan, rules.threshold)
+                    self.before[i] = True
+                    self.harmless[i] |= not rules.zeros_disclosive
+                    self.least[i] = max(self.least[i], never_nought and self.exact[i] != 0)
+            columns[column] = ids
+        for part, whole in parts:
+            hidden = frame[f"{part}_symbol"] == "c"
+            for at in np.flatnonzero(hidden & (columns[part] >= 0) & (columns[whole] >= 0)):
+                self._remainder(columns[whole][at], [columns[part][at]], True, labels[at])
+        blocks = stack(places, labels, columns, self._heads(counts.columns))
+        self.tables.append((blocks, columns, places, labels, roles.margins, False))
+
+    def compare(self) -> None:
+        """Pair numbers that are equal in tables of one place which share no label column."""
+        for number, (blocks, *_) in enumerate(self.tables):
+            for places, labels, ids in blocks.values():
+                dims = used(places, labels)
+                for place, i in zip(places, ids, strict=True):
+                    if i >= 0 and self.current[i]:
+                        at = (place, self.exact[i])
+                        self.alike.setdefault(at, []).append((int(i), number, dims[place]))
+        for found in self.alike.values():
+            for (i, here, left), (j, there, right) in combinations(found[:20], 2):
+                if here != there and left and right and not left & right and i != j:
+                    self.twins.setdefault(i, set()).add(j)
+                    self.twins.setdefault(j, set()).add(i)
+
+    def new(self, at: tuple, exact: float, width: float) -> int:
+        """Take up a number of a place, a name and labels that nobody knows yet."""
+        i = len(self.lower)
+        for values, value in (
+            (self.lower, 0.0), (self.upper, np.inf), (self.exact, exact), (self.width, width),
+            (self.least, 0.0), (self.harmless, False), (self.secret, False), (self.before, False),
+            (self.current, False), (self.past, False), (self.scope, at[0]),
+            (self.title, "/".join([*filter(None, at[0]), at[1], *(v for _, v in sorted(at[2]))])),
+        ):  # fmt: skip
+            values.append(value)
+        self.index.setdefault(at, []).append(i)
+        return i
+
+    def _know(self, i: int, low: float, high: float) -> None:
+        self.lower[i], self.upper[i] = max(self.lower[i], low), min(self.upper[i], high)
+
+    def _fits(self, i: int, low: float, high: float) -> bool:
+        exact = self.exact[i]
+        if exact == exact:
+            return low <= exact <= high
+        return max(low, self.lower[i]) <= min(high, self.upper[i])
+
+    # Sums -----------------------------------------------------------------------------------
+
+    def adds_up(self, total: int, parts: Iterable[int]) -> bool:
+        """Return whether numbers add up to another, or may, where one of them is not known."""
+        over = self.exact[total] - sum(self.exact[i] for i in parts)
+        if over == over:
+            return abs(over) < 1e-6
+        least, most = (sum(ends[i] for i in parts) for ends in (self.lower, self.upper))
+        return least <= self.upper[total] and self.lower[total] <= most
+
+    def tells(self, numbers: Iterable[int]) -> bool:
+        """Return whether numbers are known, if only as rounded."""
+        return all(self.exact[i] == self.exact[i] or np.isfinite(self.upper[i]) for i in numbers)
+
+    def believe(
+        self,
+        total: int,
+        parts: Iterable[int],
+        *,
+        inside: bool = False,
+        how: tuple[int, int] = (SURE, LIKELY),
+    ) -> None:
+        """Write down that numbers add up to another, or what they leave of it.
+
+        Parameters
+        ----------
+        total, parts
+            Numbers.
+        inside : bool
+            Whether they stand in one table.
+        how : tuple of int
+            How sure it is where all true numbers are known, and where some are not.
+        """
+        parts = tuple(sorted(parts))
+        if total in parts or not parts:
+            return
+        over = self.exact[total] - sum(self.exact[i] for i in parts)
+        if self.adds_up(total, parts):  # an earlier release's numbers: where they may be true
+            at = (total, *parts)
+            self.sums[at] = max(how[over != over], self.sums.get(at, GUESSED))
+            self.finding.setdefault(at, self.findings)
+        elif over > 0:
+            self._remainder(total, parts, False, frozenset())
+        elif inside and over < 0:  # groups that overlap: each is a part of the whole by itself
+            for part in parts:
+                if self.exact[part] <= self.exact[total]:
+                    self._remainder(total, [part], False, frozenset())
+
+    def exceeds(self, total: int, parts: Iterable[int]) -> None:
+        """Write down that a total is no less than parts of it, of which some are not known."""
+        parts = tuple(sorted(parts))
+        over = self.exact[total] - sum(self.exact[i] for i in parts)
+        if self.sums.get((total, *parts), GUESSED) >= LIKELY or over == over:
+            return
+        if sum(self.lower[i] for i in parts) <= self.upper[total]:
+            rest = self.new((self.scope[total], f"{self.title[total]} less", frozenset()), over, 0)
+            self.sums[(total, *parts, rest)] = LIKELY
+
+    def _remainder(self, total: int, parts: Iterable[int], nought: bool, labels: frozenset) -> None:
+        """Write down what is left of a total as a number of its own that nobody shows."""
+        over = self.exact[total] - sum(self.exact[i] for i in parts)
+        at = (self.scope[total], f"{self.title[total]} less {len(list(parts))}", labels)
+        i = self.new(at, over, self.width[total])
+        nobody = nought and over == 0 and self.exact[total] > 0
+        self.secret[i] = nobody or 0 < over < self.width[total]
+        self.before[i] = over != over  # an earlier release's: it may be small
+        self.harmless[i] = self.harmless[total]
+        self.sums[(total, *parts, i)] = SURE if over == over else LIKELY

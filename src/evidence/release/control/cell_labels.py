@@ -1,0 +1,78 @@
+"""Which group each row of a table is, and which rows add up to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+import pandas as pd
+
+from evidence.release.control.column_roles import TOTALS
+
+PLACE = ("programme", "cohort")
+
+
+def tell_apart(
+    name: str, labels: pd.DataFrame, margins: Mapping
+) -> tuple[list[tuple[str, str]], list[frozenset]]:
+    """Return each row's programme and cohort, and its labels without those that mean everybody."""
+    parts = [*name.split("/"), "", ""][1:3] if name.count("/") > 1 else ["", ""]
+    place = [
+        labels[c] if c in labels else [part] * len(labels)
+        for c, part in zip(PLACE, parts, strict=True)
+    ]
+    kept = []
+    for column in labels.columns.difference(PLACE, sort=False):
+        everyone = {str(margins[column]).casefold()} if column in margins else TOTALS
+        if len(found := everyone & {text.casefold() for text in labels[column]}) > 1:
+            everyone = found - {"both"}  # of the parents, where "all" are all
+        kept.append([
+            None if text.casefold() in everyone else (column, text) for text in labels[column]
+        ])  # fmt: skip
+    rows = [frozenset(filter(None, row)) for row in zip(*kept, strict=True)] if kept else (
+        [frozenset()] * len(labels)
+    )  # fmt: skip
+    places = list(zip(*place, strict=True))
+    seen: dict[tuple, int] = {}
+    again = [seen.setdefault(at, i) != i for i, at in enumerate(zip(places, rows, strict=True))]
+    if labels.duplicated().any() or (any(again) and not kept):  # no label tells rows apart
+        again = [True] * len(rows)
+    return places, [
+        row | {("row", f"{name} {i}")} if more else row  # "total" where "all" has been
+        for i, (row, more) in enumerate(zip(rows, again, strict=True))
+    ]
+
+
+def stack(places, labels, columns, heads) -> dict[str, tuple[list, list, list]]:
+    """Put the columns that count the same thing under one another."""
+    found: dict[str, tuple[list, list, list]] = {}
+    for column, (what, label) in heads.items():
+        block = found.setdefault(what, ([], [], []))
+        block[0].extend(places)
+        block[1].extend(row | label for row in labels)
+        block[2].extend(int(i) for i in columns[column])
+    return found
+
+
+def used(places: list, labels: list[frozenset]) -> dict[tuple, frozenset]:
+    """Return the label columns in use, for each place of a table."""
+    found: dict[tuple, set] = {}
+    for place, row in zip(places, labels, strict=True):
+        found.setdefault(place, set()).update(column for column, _ in row)
+    return {place: frozenset(columns) for place, columns in found.items()}
+
+
+def margins_of(places, labels, ids) -> Iterator[tuple[tuple, list[int]]]:
+    """Group the cells that differ in one label column, or in several without a total of one."""
+    columns = sorted({column for row in labels for column, _ in row})
+    whole = [c for c in columns if all(any(c == name for name, _ in row) for row in labels)]
+    subsets = [(c,) for c in columns]
+    if len(whole) <= 4:
+        subsets += [s for k in range(2, len(whole) + 1) for s in combinations(whole, k)]
+    for over in subsets:
+        groups: dict[tuple, list[int]] = {}
+        for place, row, i in zip(places, labels, ids, strict=True):
+            rest = frozenset(label for label in row if label[0] not in over)
+            if i >= 0 and len(row) - len(rest) == len(over):
+                groups.setdefault((place, rest, over), []).append(int(i))
+        yield from groups.items()

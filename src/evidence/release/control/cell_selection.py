@@ -1,0 +1,211 @@
+"""Which numbers to hide so that no range is too narrow: the fewest, or few.
+
+Solver: HiGHS, through `scipy.optimize.milp`.
+
+References
+----------
+M. Fischetti and J.J. Salazar (2001), Solving the cell suppression problem on tabular data with
+linear constraints, Management Science 47(7): the model of `_choose`, here with the attacker's own
+intervals in place of external bounds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from evidence.release.control.bounds import SLACK, System
+
+_MIXED = 3_000  # variables up to which the fewest numbers are sought, not merely few
+
+
+def close(
+    system: System, until: float, closed: dict[bytes, tuple]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hide numbers until every range that matters is wide enough.
+
+    Parameters
+    ----------
+    system : System
+        It is changed: what is hidden is hidden in it.
+    until : float
+        Moment, by `time.monotonic`, until which the fewest are sought; after it, few cells are
+        taken as they come. It always ends, since each step hides at least one number more.
+    closed : dict
+        Parts that were closed before, with the same sums and needs, to what stayed open: that more
+        is hidden since can only have widened their ranges. It is added to.
+
+    Returns
+    -------
+    hidden : ndarray
+        The numbers hidden, beyond those that were.
+    open_ : ndarray
+        Numbers whose range stays too narrow whatever is hidden: earlier releases told them.
+
+    Raises
+    ------
+    ArithmeticError
+        No numbers fit the sums.
+    """
+    hidden, open_ = [], []
+    for cells in system.parts():
+        part = system.part(cells)
+        key = b"".join(a.tobytes() for a in (cells, part.sums.indices, part.sums.indptr, part.need))
+        if key not in closed:
+            more, left = _close_part(part, until)
+            hidden.append(cells[more])
+            closed[key] = cells[left], part.high[left]
+        left, high = closed[key]
+        system.high[left] = high
+        open_.append(left)
+    done = np.concatenate([np.empty(0, dtype=int), *hidden])
+    system.hide(done)
+    return done, np.concatenate([np.empty(0, dtype=int), *open_])
+
+
+def _close_part(part: System, until: float) -> tuple[list[int], list[int]]:
+    published = part.lower.copy(), part.upper.copy(), part.price.copy()
+    hidden: list[int] = []
+    lost: list[int] = []
+    while True:
+        weak = part.weak()
+        if not len(weak):
+            break
+        more = _choose(part, weak, until)
+        for some in (weak, weak[:1]):
+            more = more if len(more) else _few(part, some)
+        if not len(more):  # nothing helps; what cannot be small is told, but tells nothing
+            first = int(weak[0])
+            part._ask(weak[:1])
+            part.need[first] = 0
+            if first not in hidden and part.low[first] < part.width[first]:
+                lost.append(first)
+            continue
+        part.hide(more)
+        hidden += [int(cell) for cell in more]
+    return _spare(part, hidden, published, until), lost
+
+
+def _choose(part: System, weak: np.ndarray, until: float) -> np.ndarray:
+    """Find the fewest numbers to hide so that `weak`, or the first of them, keep their range.
+
+    For each of them two solutions, p and q, lie the range apart; a published number may leave its
+    interval in either only where it is hidden (z = 1).
+    """
+    n, free = len(part.need), np.flatnonzero(np.isfinite(part.price))
+    weak = weak[: _MIXED // (2 * n)]
+    if not len(weak) or not len(free) or time.monotonic() > until:
+        return free[:0]
+    points, h, reach = 2 * len(weak), len(free), 4 * part.width.max()
+    least, most = part.lower / reach, np.minimum(part.upper, part.cap) / reach  # so that z counts
+    fall = np.minimum(least[free] - part.least[free] / reach, 1)
+    copy, one = sparse.eye_array(points), np.ones((points, 1))
+    pick = sparse.csr_array((np.ones(h), (np.arange(h), free)), shape=(h, n))
+    sums, picks = sparse.kron(copy, part.sums), sparse.kron(copy, pick)
+    up, down = (sparse.kron(one, sparse.diags_array(v)) for v in (-np.ones(h), fall))
+    ends = np.arange(points) * n + np.repeat(weak, 2)
+    apart = sparse.csr_array(
+        (np.tile([1.0, -1.0], len(weak)), (np.arange(points) // 2, ends)),
+        shape=(len(weak), points * n),
+    )
+    rules = [
+        (sums, sparse.csr_array((sums.shape[0], h)), 0, 0),
+        (apart, sparse.csr_array((len(weak), h)), part.need[weak] / reach, np.inf),
+        (picks, up, -np.inf, np.tile(most[free], points)),
+        (picks, down, np.tile(least[free], points), np.inf),
+    ]
+    lower, upper = least.copy(), np.maximum(most, least)
+    lower[free], upper[free] = least[free] - fall, most[free] + 1
+    with _quiet():
+        found = milp(
+            np.concatenate([np.zeros(points * n), part.price[free]]),
+            constraints=[LinearConstraint(sparse.hstack([x, z]), a, b) for x, z, a, b in rules],
+            integrality=np.concatenate([np.zeros(points * n), np.ones(h)]),
+            bounds=Bounds(
+                np.concatenate([np.tile(lower, points), np.zeros(h)]),
+                np.concatenate([np.tile(upper, points), np.ones(h)]),
+            ),
+            options={"presolve": False, "time_limit": min(3.0, until - time.monotonic() + 0.1)},
+        ).x
+    return free[:0] if found is None else free[found[points * n :] > 0.5]
+
+
+def _few(part: System, weak: np.ndarray) -> np.ndarray:
+    """Find few numbers to hide, by one programme however large the part.
+
+    Those of `weak` that share no sum lie, in two solutions, the range apart; in each a published
+    number is its interval and what it must leave it by, above or below. For one number alone there
+    is no solution only where nothing helps, whatever is hidden.
+    """
+    n, free = len(part.need), np.flatnonzero(np.isfinite(part.price))
+    weak, h = _apart(part.sums, weak), len(free)
+    leave = part.sums[:, free]
+    sums = sparse.kron(sparse.eye_array(2), sparse.hstack([part.sums, leave, -leave]))
+    ends = np.concatenate([weak, n + 2 * h + weak])
+    signs = np.repeat([-1.0, 1.0], len(weak))
+    apart = sparse.csr_array(
+        (signs, (np.tile(np.arange(len(weak)), 2), ends)), shape=(len(weak), sums.shape[1])
+    )
+    upper = np.minimum(part.upper, np.maximum(part.cap, part.lower))
+    most = np.concatenate([upper, part.cap[free], (part.lower - part.least)[free]])
+    found = milp(
+        np.tile(np.concatenate([np.zeros(n), part.price[free], part.price[free]]), 2),
+        constraints=[
+            LinearConstraint(sums, 0, 0),
+            LinearConstraint(apart, part.need[weak], np.inf),
+        ],
+        bounds=Bounds(np.tile(np.concatenate([part.lower, np.zeros(2 * h)]), 2), np.tile(most, 2)),
+    ).x
+    if found is None:
+        return free[:0]
+    return free[found.reshape(2, -1)[:, n:].reshape(4, h).max(axis=0, initial=0) > SLACK]
+
+
+def _apart(sums: sparse.csr_array, cells: np.ndarray) -> np.ndarray:
+    """Return some of the numbers, no two of them in one sum."""
+    taken = np.zeros(sums.shape[0], dtype=bool)
+    columns, kept = sums.tocsc(), []
+    for cell in cells:
+        rows = columns.indices[columns.indptr[cell] : columns.indptr[cell + 1]]
+        if not taken[rows].any():
+            taken[rows] = True
+            kept.append(cell)
+    return np.array(kept)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what HiGHS 1.12 prints by mistake ("transformNewIntegerFeasibleSolution ...")."""
+    flush = ctypes.CDLL(None).fflush  # it prints from C, past sys.stdout
+    flush(None)
+    kept = os.dup(1)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _spare(part: System, hidden: list[int], published: tuple, until: float) -> list[int]:
+    """Show again what need not be hidden, dearest first."""
+    lower, upper, price = published
+    for cell in sorted(hidden, key=lambda i: -price[i]):
+        if len(hidden) < 2 or len(part.need) > 500 or time.monotonic() > until:
+            break
+        trial = part.part(np.arange(len(part.need)))
+        trial.lower[cell], trial.upper[cell] = lower[cell], upper[cell]
+        trial.need[cell], trial.price[cell] = 0, price[cell]
+        if not len(trial.weak()):
+            part, hidden = trial, [i for i in hidden if i != cell]
+    return hidden

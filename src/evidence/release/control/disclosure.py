@@ -1,0 +1,333 @@
+"""What may leave: small counts hidden, the others rounded, everything unlabelled refused.
+
+`protect` is the only maker of `Safe`, and `Safe` is the only type that a release accepts. Each
+table is protected on its own here; `suppression.complete` then hides what is needed so that no
+hidden count can be worked out from all tables of a release and of those before it together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.release.control.column_roles import SAID, Cells, Roles, is_text, refuse_upn
+from evidence.release.control.rounding import half_up, round_words, significant
+from evidence.release.control.rules import Rules
+from evidence.show.picture import Picture
+
+__all__ = ["Safe", "protect", "protect_picture"]
+
+_MAKER = object()
+
+
+class Safe:
+    """A protected table, and the picture drawn from it if it has one.
+
+    Only `protect` and `protect_picture` make one. It cannot be pickled or copied: it knows the
+    true counts, which `suppression.complete` needs.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A copy of the protected table.
+    picture : Picture or None
+        The picture, holding the protected table.
+    suppressed : tuple of str
+        What was hidden and why, one line a column; never a value. For whoever reviews: it tells
+        small counts from those hidden for their sake.
+    """
+
+    __slots__ = ("_again", "_cells", "_table", "picture", "suppressed")
+
+    def __init__(
+        self,
+        maker: object,
+        table: pd.DataFrame,
+        suppressed: tuple[str, ...],
+        picture: Picture | None = None,
+        cells: Cells | None = None,
+        again: Callable[..., Safe] | None = None,
+    ) -> None:
+        if maker is not _MAKER:
+            raise TypeError("a Safe is made by disclosure.protect only")
+        self._table, self.suppressed, self.picture = table, suppressed, picture
+        self._cells, self._again = cells, again
+
+    def __repr__(self) -> str:
+        return f"Safe({self.picture.name if self.picture else f'{len(self._table)} rows'})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Safe knows true counts and is not written down: write its table")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A copy of the protected table."""
+        return self._table.copy()
+
+    @property
+    def hidden(self) -> dict[str, int]:
+        """How many cells of each count are hidden, for whatever reason; it may be published."""
+        counts = {name: self._table[f"{name}_symbol"] == "c" for name in self._cells.exact}
+        return {name: int(flags.sum()) for name, flags in counts.items() if flags.any()}
+
+    def hiding(self, also: Mapping[str, np.ndarray], gone: frozenset[float] = frozenset()) -> Safe:
+        """Return the same table with more cells hidden.
+
+        Parameters
+        ----------
+        also : mapping
+            Column of counts or totals to a flag a row. Statistics beside a hidden count go too.
+        gone : frozenset of float
+            Rounded counts that must not stand in any text either.
+        """
+        return self._again(also=also, gone=gone)
+
+
+def protect(
+    table: pd.DataFrame,
+    *,
+    counts: str | Iterable[str],
+    rules: Rules | None = None,
+    threshold: int | None = None,
+    base: int | None = None,
+    words: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    **roles: Any,
+) -> Safe:
+    """Hide small counts, round the others and recompute what rests on them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a group, never one row a pupil. It is not changed.
+    counts : str or iterable of str
+        Columns that count pupils. Below the threshold (nought included) a count becomes missing
+        and its companion column ``<count>_symbol`` says "c"; the others are rounded. A symbol that
+        is already there (z, x, c, low, k, u) is kept.
+    rules : Rules, optional
+        What may leave (`rules.load`); the defaults where not given.
+    threshold, base : int, optional
+        In place of those of `rules`.
+    words : callable, optional
+        Makes the texts again from the protected table: takes it, returns it with other texts.
+    percentages : mapping, optional
+        ``{"pct": ("part", "whole")}``: recomputed as 100 × part / whole from the rounded counts.
+        A part that leaves fewer than the threshold over is hidden too.
+    means : mapping, optional
+        ``{"rate": ("events", "n")}``: recomputed as a ratio of the rounded columns. A mean that
+        rests on no count or total, such as a mean score, belongs to `statistics`.
+    totals : mapping, optional
+        ``{"hours": ("largest", "second")}``: amounts, with the columns of their largest
+        contributions, which do not leave. Hidden where a few contributors dominate; else rounded.
+    statistics : iterable of str, optional
+        Estimates and means: shown with as many significant digits as the rules allow, and made
+        missing in rows where any count is hidden or missing.
+    schools : iterable of str, optional
+        Columns that count schools, which are public: rounded, "low" where that is 0.
+    axes : iterable of str, optional
+        Ordinal columns that describe the row (a year, a rank, a level), not people.
+    labels : iterable of str, optional
+        The text columns allowed; all where not given.
+    keys : iterable of str, optional
+        The columns that say which group a row is; all texts but known words where not given.
+    margins : mapping, optional
+        ``{"sex": "all"}``: the label whose row is the sum of the others ("all", "total",
+        "overall" and "both" are known); ``{"n": ("boys", "girls")}``: the column that is the sum
+        of others.
+    residual_df : str, optional
+        Column of the residual degrees of freedom of the statistics in its row: too few hide them.
+        It does not leave unless it has another role too.
+
+    Raises
+    ------
+    EvidenceError
+        A role is unknown, a column has no role or the wrong kind, every count is below the
+        threshold (as in row-level data), a cell looks like a pupil number, or a rule is weaker
+        than allowed.
+    """
+    rules = rules or Rules()
+    if threshold is not None or base is not None:
+        changed = {"threshold": threshold, "base": base}
+        rules = replace(rules, **{k: v for k, v in changed.items() if v is not None})
+    return _protect(table, Roles.of({"counts": counts, **roles}), rules, words)
+
+
+def protect_picture(
+    picture: Picture,
+    *,
+    rules: Rules | None = None,
+    also: Mapping[str, np.ndarray] | None = None,
+    gone: frozenset[float] = frozenset(),
+) -> Safe:
+    """Protect the table behind a picture and the numbers in its words.
+
+    The picture that leaves is drawn again from the protected table. `also` and `gone` are those
+    of `Safe.hiding`.
+
+    Raises
+    ------
+    EvidenceError
+        As `protect`, with the picture's name in front; or an estimate or mean in it rests on
+        fewer pupils than a figure's points need.
+    """
+    rules = rules or Rules()
+    named = ("counts", "statistics", "schools", "axes")
+    roles = Roles.of({name: getattr(picture, name) for name in named})
+    try:
+        if not (roles.counts or roles.schools):
+            raise EvidenceError("no counts stand behind it; name the columns of pupils or schools")
+        safe = _protect(picture.table, roles, rules, None, also, gone)
+        if roles.statistics:
+            few = (safe._cells.exact < rules.figure_count).any(axis=1)
+            shown = picture.table[list(roles.statistics)].notna().any(axis=1).to_numpy()
+            if (few & shown).any():
+                raise EvidenceError(
+                    f"row {(few & shown).idxmax() + 1}: the point rests on fewer than "
+                    f"{rules.figure_count} pupils; leave it out or join it to another"
+                )
+        words = {
+            name: round_words(getattr(picture, name), rules.threshold, rules.base, gone)
+            for name in ("title", "alt")
+        }
+        refuse_upn(words.values(), "title or alt")
+    except EvidenceError as error:
+        raise EvidenceError(f"picture {picture.name}: {error}") from None
+    drawn = replace(picture, table=safe.table, **words)
+    again = partial(protect_picture, picture, rules=rules)
+    return Safe(_MAKER, safe.table, safe.suppressed, drawn, safe._cells, again)
+
+
+def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Safe:
+    roles.check(table, rules)
+    table = table.reset_index(drop=True)
+    inside = {*roles.contributions, roles.residual_df} - {None, *roles.figures}
+    out = table.drop(columns=sorted(inside)).copy()
+    exact, hidden = _primary(table, roles, rules)
+    counts = list(roles.counts)
+    if counts and len(out) and not (exact[counts] >= rules.threshold).any(axis=None):
+        raise EvidenceError(
+            f"every count in {', '.join(counts)} is below {rules.threshold}: this looks like one "
+            "row a pupil; count pupils in groups first"
+        )
+    labels = table[list(roles.dimensions(table))].astype("str").fillna("")
+    cells = Cells(exact, hidden.copy(), labels, roles, rules)
+    report = []
+    for name, flags in (also or {}).items():
+        more = flags & ~hidden[name].to_numpy()
+        hidden[name] |= flags
+        if more.any():
+            report.append(
+                f"{name}: hidden in {more.sum()} more of {len(out)} rows, or a hidden count could "
+                "be worked out"
+            )
+    unsure = hidden[counts].any(axis=1)
+    for name in (*counts, *roles.totals):
+        if name in roles.totals:
+            hidden[name] |= unsure
+        rounded = half_up(exact[name], rules.base)
+        if name not in roles.totals:  # 7 of threshold 7 must not become 5; a true 0 stays 0
+            rounded = rounded.clip(lower=rules.least).where(exact[name] != 0, 0)
+        _put(out, name, rounded.mask(hidden[name]), exact[name], hidden[name], "c")
+        if cells.hidden[name].any():
+            why = "one contributor could be told" if name in roles.totals else (
+                f"fewer than {rules.threshold} or unknown"
+            )  # fmt: skip
+            report.insert(
+                0, f"{name}: hidden in {cells.hidden[name].sum()} of {len(out)} rows ({why})"
+            )
+    for name in roles.schools:
+        values = _whole(out[name], name)
+        rounded = half_up(values, rules.base)
+        _put(out, name, rounded.mask(rounded == 0), values, rounded == 0, "low")
+    for name, (part, whole) in roles.percentages.items():
+        out[name] = 100 * out[part] / out[whole].where(out[whole] != 0)
+    for name, (upper, lower) in roles.means.items():
+        out[name] = out[upper] / out[lower].where(out[lower] != 0)
+    if roles.residual_df:
+        free = table[roles.residual_df].astype("float64")
+        unsure |= free < rules.residual_df
+    for name in roles.statistics:
+        out[name] = significant(out[name].astype("float64"), rules.digits).mask(unsure)
+    if unsure.any() and roles.statistics:
+        shown = list(roles.statistics)
+        report.append(f"{', '.join(shown)}: hidden in {unsure.sum()} of {len(out)} rows")
+    for name in SAID & set(out.columns) if roles.statistics else ():
+        out[name] = out[name].astype("str").mask(unsure, "")
+    if words:
+        made = words(out.copy())
+        for name in out.columns:
+            if is_text(out[name]) and not name.endswith("_symbol"):
+                out[name] = made[name]
+    for name in out.columns:
+        if is_text(out[name]):
+            out[name] = out[name].astype("str")  # drops the unused levels of a categorical
+            refuse_upn(out[name], f"column {name!r}")
+            if gone:
+                wording = partial(
+                    round_words, threshold=rules.threshold, base=rules.base, gone=gone
+                )
+                out[name] = out[name].map(wording, na_action="ignore").astype("str")
+    again = partial(_protect, table, roles, rules, words)
+    return Safe(_MAKER, out, tuple(report), None, cells, again)
+
+
+def _primary(table: pd.DataFrame, roles: Roles, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return true counts and totals, and where each is hidden for its own sake."""
+    exact = pd.DataFrame({name: _whole(table[name], name) for name in roles.counts})
+    exact = exact.reindex(table.index)
+    hidden = exact.isna() | (exact < rules.threshold)
+    if not rules.zeros_disclosive:
+        hidden &= exact != 0
+    for part, whole in roles.percentages.values():
+        over = exact[whole] - exact[part]
+        if (over < 0).any():
+            raise EvidenceError(
+                f"row {(over < 0).idxmax() + 1}, column {part!r}: the part is larger than {whole!r}"
+            )
+        all_have_it = (over == 0) & (exact[whole] > 0) & rules.full_disclosive
+        hidden[part] |= all_have_it | ((over > 0) & (over < rules.threshold))
+    for name, contributors in roles.totals.items():
+        amount = table[name].astype("float64")
+        largest = table[list(contributors)].astype("float64").fillna(0)
+        if (amount < 0).any() or (largest < 0).any(axis=None):
+            raise EvidenceError(f"total {name!r}: dominance needs amounts of 0 or more")
+        first, second = largest.iloc[:, 0], largest.iloc[:, 1]
+        few = largest.iloc[:, : rules.dominance_n].sum(axis=1) > rules.dominance_k * amount
+        near = amount - first - second < rules.dominance_p * first
+        exact[name], hidden[name] = amount, ~(amount > 0) | few | near
+    return exact, hidden
+
+
+def _whole(column: pd.Series, name: str) -> pd.Series:
+    values = column.astype("float64")
+    bad = values.notna() & ~(np.isfinite(values) & (values >= 0) & (values % 1 == 0))
+    if bad.any():
+        raise EvidenceError(
+            f"row {bad.idxmax() + 1}, column {name!r}: a count is a whole number, 0 or more"
+        )
+    return values
+
+
+def _put(out, name, rounded, exact, hidden, code) -> None:
+    """Write the rounded count and, beside it, the symbol of what is not shown."""
+    symbol = pd.Series(np.where(exact.isna(), "x", np.where(hidden, code, "")), dtype="str")
+    companion = f"{name}_symbol"
+    if companion in out:  # a symbol that the source gave, or an earlier protection, stays
+        earlier = out[companion].astype("str").fillna("")
+        both = exact.notna() & ~earlier.isin(["", "u"])
+        if both.any():
+            raise EvidenceError(
+                f"row {both.idxmax() + 1}, column {name!r}: has both a number and the symbol "
+                f"{earlier[both.idxmax()]!r}; a symbol stands in place of a number"
+            )
+        symbol = symbol.where(hidden & exact.notna() | (earlier == ""), earlier)
+    out[name] = rounded
+    if companion in out:
+        out[companion] = symbol
+    else:
+        out.insert(out.columns.get_loc(name) + 1, companion, symbol)

@@ -1,0 +1,181 @@
+"""Which numbers of a book add up: by labels, by columns of a table, or elsewhere by other names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, Book
+from evidence.release.control.cell_labels import margins_of, used
+from evidence.release.control.column_roles import TOTALS
+
+_FEW = 6  # columns of which every choice is tried
+
+Row = tuple[tuple, frozenset, list[Sequence[int]]]  # place, labels, numbers that may add up
+
+
+class Sums:
+    """Finds the sums of a book, within and across tables, and writes them down."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.beside: dict[str, set[str]] = {}  # names that stand in one table differ in meaning
+        for blocks, *_ in book.tables:
+            for what in blocks:
+                self.beside.setdefault(what, set()).update(blocks)
+        self.named: dict[tuple, dict[str, list[Row]]] = {}
+        self.labels: dict[int, frozenset] = {}
+        self.groups: dict[tuple, set] = {}  # of one total, by one label, whatever they count
+        for (place, what, labels), ids in book.index.items():
+            if what in self.beside:
+                rows = self.named.setdefault(place, {}).setdefault(what, [])
+                rows.append((place, labels, [(i,) for i in ids]))
+                self.labels |= dict.fromkeys(ids, labels)
+                for label in labels:
+                    self.groups.setdefault((place, labels - {label}, label[0]), set()).add(label)
+
+    def find(self) -> None:
+        """Find them all."""
+        book = self.book
+        for names in self.named.values():
+            for what, rows in names.items():
+                self._elsewhere(rows, {n for n in names if n > what} - self.beside[what])
+        unseen: dict[tuple, dict[tuple, None]] = {}  # sums that no table shows, to their parts
+        for number, (blocks, columns, places, labels, declared, now) in enumerate(book.tables):
+            book.findings += 1
+            dims: dict[tuple, frozenset] = {}
+            lacking: dict[tuple, list[Row]] = {}
+            for what, block in blocks.items():
+                dims = used(*block[:2])
+                for (place, rest, over), parts in margins_of(*block):
+                    totals = book.index.get((place, what, rest), ())
+                    whole = self._whole(place, rest, over, parts)
+                    how = (SURE, LIKELY) if whole else (MATCHED, GUESSED)
+                    for total in totals:
+                        book.believe(total, parts, inside=total in block[2], how=how)
+                        book.exceeds(total, parts)
+                    if totals:
+                        continue
+                    unseen.setdefault((place, what, rest), {})[tuple(sorted(parts))] = None
+                    lacking.setdefault((place, what, over), []).append((place, rest, [parts]))
+                    if now and len(over) == 1 and len(parts) > 1:
+                        self._match(number, place, parts, dims[place])
+            for (place, what, _), rows in lacking.items():
+                self._elsewhere(rows, self.named[place].keys() - self.beside[what])
+            if len(blocks) > 1 and not self._within(columns, declared, now):
+                rows = zip(places, labels, zip(*columns.values(), strict=True), strict=True)
+                lacking = {}
+                for place, rest, parts in rows:
+                    if min(parts) < 0:
+                        continue
+                    lacking.setdefault(place, []).append((place, rest, [parts]))
+                    if now:
+                        self._match(number, place, parts, dims[place])
+                for place, found in lacking.items():
+                    self._elsewhere(found, self.named[place])
+        for at, ways in unseen.items():  # two tables without totals add up to the same all the same
+            known = [total for parts in ways if (total := sum(book.exact[i] for i in parts)) >= 0]
+            for exact in dict.fromkeys(known or [np.nan]) if len(ways) > 1 else ():
+                total = book.new(at, exact, 0)
+                for parts in ways:
+                    if book.adds_up(total, parts):
+                        book.believe(total, parts)
+
+    def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:
+        """Return whether parts are all groups of a total that any table knows, and several."""
+        known = {rest | {label} for label in self.groups.get((place, rest, over[0]), ())}
+        return len(over) > 1 or 1 < len(known) <= len({self.labels[i] for i in parts} & known)
+
+    def _within(
+        self,
+        columns: Mapping[str, np.ndarray],
+        declared: Mapping[str, str | Sequence[str]],
+        now: bool,
+    ) -> bool:
+        """Write down which columns add up to another; return whether all others do to one.
+
+        They are declared, or found: all others, then, of few columns, any. Of the same columns or
+        some of them none other is a total: where some are nought another would do, and both would
+        tell that. What is left of a total that is called so is a remainder.
+        """
+        given = [(c, parts) for c, parts in declared.items() if not isinstance(parts, str)]
+        for total, parts in given:
+            if {total, *parts} <= {*columns}:
+                for row in _rows(columns, (total, *parts)):
+                    self.book.believe(row[0], row[1:], inside=True)
+        if given or len(columns) < 3:
+            return bool(given)
+        size = {c: sum(self.book.lower[i] for i in ids if i >= 0) for c, ids in columns.items()}
+        known = self.book.known_as  # labels, which head no total
+        order = sorted(columns, key=lambda c: (c.casefold() not in TOTALS, -size[c], c in known))
+        most = len(columns) - 1
+        found: list[set[str]] = []
+        added = False
+        for many in range(most, 1 if most < _FEW else most - 1, -1):
+            for total in order:
+                for parts in combinations([c for c in columns if c != total], many):
+                    rows = _rows(columns, (total, *parts))
+                    whole = many == most
+                    named = whole and total.casefold() in TOTALS
+                    if any({total, *parts} <= other for other in found):
+                        continue
+                    tell = self._tell(rows, rest=named)
+                    # Of an earlier table each row may hide a number, so that none tells it.
+                    if not rows or tell < (now or not whole):
+                        continue
+                    found.append({total, *parts})
+                    self.book.findings += 1
+                    likely = whole and (named or tell > 1)
+                    how = SURE if whole else MATCHED, LIKELY if likely else GUESSED
+                    for row in rows:
+                        self.book.believe(row[0], row[1:], inside=True, how=how)
+                    added |= whole and (now or likely)
+        return added
+
+    def _tell(self, rows: Sequence[tuple[int, ...]], *, rest: bool) -> int:
+        """Return how many rows tell that the first is the sum of the others; −1 where one denies.
+
+        With `rest` something may be left.
+        """
+        book, tell = self.book, 0
+        for total, *parts in rows:
+            if book.adds_up(total, parts):
+                tell += book.tells((total, *parts))
+            elif not (rest and book.exact[total] > sum(book.exact[i] for i in parts)):
+                return -1
+        return tell
+
+    def _elsewhere(self, rows: Sequence[Row], names: Iterable[str]) -> None:
+        """Find counts of another name that numbers add up to wherever both are, by chance or not.
+
+        Of one number it is another name. Some row must tell it.
+        """
+        book = self.book
+        for what in sorted(names):
+            found: list[tuple[int, Sequence[int]]] = []
+            for place, labels, ways in rows:
+                totals = book.index.get((place, what, labels), ())
+                pairs = [(t, parts) for t in totals for parts in ways if t not in parts]
+                fits = [pair for pair in pairs if book.adds_up(*pair)]
+                if pairs and not fits:
+                    break
+                found += fits
+            else:
+                if any(book.tells((total, *parts)) for total, parts in found):
+                    book.findings += 1
+                    for total, parts in found:
+                        book.believe(total, parts, how=(MATCHED, GUESSED))
+
+    def _match(self, number: int, place: tuple, parts: Sequence[int], dims: frozenset) -> None:
+        """Find a number of a table with other labels that is equal to a sum, by chance or not."""
+        total = sum(self.book.exact[i] for i in parts)
+        for i, there, others in self.book.alike.get((place, total), ()):
+            if there != number and dims and others and not dims & others:
+                self.book.believe(i, parts, how=(MATCHED, GUESSED))
+
+
+def _rows(columns: Mapping[str, np.ndarray], names: Iterable[str]) -> list[tuple[int, ...]]:
+    """Return the numbers of some columns, of each row that has them all."""
+    return [row for row in zip(*(columns[c].tolist() for c in names), strict=True) if min(row) >= 0]

@@ -1,0 +1,50 @@
+"""What a table says of itself: its labels and counts, how they were rounded."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+
+from evidence.release.control.column_roles import WORDS, is_text
+from evidence.release.control.disclosure import Safe
+from evidence.release.control.rules import Rules
+
+
+def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the labels and the counts of a table as an earlier release showed it."""
+    dims = now._cells.labels.columns if alike(frame, now) else [
+        c for c in frame
+        if is_text(frame[c]) and not (c in WORDS or str(c).endswith("_symbol"))
+    ]  # fmt: skip
+    return frame[dims].astype("str").fillna(""), frame[[c for c in frame if f"{c}_symbol" in frame]]
+
+
+def alike(frame: pd.DataFrame, now: Safe | None) -> bool:
+    """Return whether a table of this release has the columns of an earlier one."""
+    return now is not None and set(now._table.columns) == set(frame.columns)
+
+
+def shares(frame: pd.DataFrame, counts: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return counts whose percentage of another stands in the table: what is left counts too."""
+    others = frame.drop(columns=counts.columns).select_dtypes("number")
+    found = []
+    for part, whole in permutations(counts.columns, 2) if len(others.columns) else ():
+        share = 100 * counts[part] / counts[whole]
+        if share.notna().any() and any(
+            np.allclose(share, others[c], rtol=1e-12, atol=0, equal_nan=True) for c in others
+        ):
+            found.append((part, whole))
+    return found
+
+
+def interval(rounded: float, rules: Rules, *, amount: bool) -> tuple[float, float]:
+    """Return the smallest and largest number that is shown so."""
+    half = rules.base / 2
+    if amount:
+        return max(rounded - half, 0), rounded + half
+    if rounded == 0:
+        return 0, 0
+    low = rules.threshold if rounded == rules.least else rounded - np.floor(half)
+    return low, rounded + np.ceil(half) - 1

@@ -1,0 +1,1 @@
+"""Bundles, and evidence bases of several hubs."""

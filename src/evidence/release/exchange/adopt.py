@@ -1,0 +1,145 @@
+"""Another hub's notebook, to be run on one's own data: the notebook and a stub of the register."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evidence.data.register import load
+from evidence.errors import EvidenceError, nearest
+from evidence.release.exchange import bundle
+from evidence.release.exchange.merge import listed, told
+from evidence.release.store import notebook_source
+from evidence.release.store.candidates import GIVEN, provenance
+from evidence.release.store.exports import plain
+
+
+def start(
+    path: str | Path, programme: str, notebooks: str | Path, register: str | Path
+) -> tuple[Path, Path]:
+    """Write a bundle's notebook and a stub of the register, to run on one's own data.
+
+    Parameters
+    ----------
+    path : path
+        The bundle.
+    programme : str
+        The programme whose notebook is wanted; "" where there is only one.
+    notebooks : path
+        Folder of notebooks.
+    register : path
+        One's own register; the stub, ``<programme>.toml``, is written beside it.
+
+    Returns
+    -------
+    notebook, stub : Path
+        What was written. The notebook is somebody else's code: read it before running it.
+
+    Raises
+    ------
+    EvidenceError
+        There is no such programme or notebook, or a file of that name is there already.
+    """
+    path = Path(path)
+    index, parts, _ = bundle.read(path)
+    meta = told(path, index)
+    cards = {card["name"]: card for card in meta["programmes"]}
+    there = {name.split("/")[1]: name for name in sorted(parts) if name.startswith("notebooks/")}
+    there = {name: file for name, file in there.items() if name in cards}
+    if not programme and len(there) == 1:
+        (programme,) = there
+    if programme not in there:
+        raise EvidenceError(
+            f"{path}: name a programme that has a notebook, --programme NAME; "
+            f"{nearest(programme, there)}"
+        )
+    name = f"{programme}-from-bundle"
+    made = Path(notebooks) / f"{name}.ipynb", Path(register).with_name(f"{programme}.toml")
+    for file in made:
+        if file.exists():
+            raise EvidenceError(f"{file}: is there already; move it away first")
+    cells = _cells(path, bundle.parsed(parts[there[programme]], f"{path}, {there[programme]}"))
+    declared = notebook_source.parameters(next((c["source"] for c in cells if c["metadata"]), ""))
+    runs = [provenance(run) for run in index["runs"].values()]
+    run = next((run for run in runs if run["programme"] == programme), {})
+    contents = (
+        json.dumps(notebook_source.notebook(cells), indent=1) + "\n",
+        _stub(cards[programme], name, declared, run),
+    )
+    for file, content in zip(made, contents, strict=True):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="utf-8")
+    load(made[1])  # the stub is a register
+    return made
+
+
+def _cells(path: Path, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Keep the text of a stranger's cells, and nothing else of them."""
+    cells = []
+    for place, cell in enumerate(listed(found.get("cells"), path)):
+        kind = cell.get("cell_type") if isinstance(cell, dict) else None
+        if kind not in ("markdown", "code") or not isinstance(cell.get("source"), str):
+            raise EvidenceError(f"{path}: its notebook is not one of a bundle")
+        meta = cell.get("metadata")
+        tagged = isinstance(meta, dict) and meta.get("tags") == ["parameters"]
+        tags = {"tags": ["parameters"]} if tagged else {}
+        cells.append(notebook_source.as_cell(place, kind, plain(cell["source"]), tags))
+    return cells
+
+
+def _stub(
+    card: Mapping[str, Any], notebook: str, declared: Mapping[str, Any], run: Mapping[str, Any]
+) -> str:
+    """Return a register of one programme: the sender's settings, one's own files still empty."""
+    before, inputs = run.get("parameters", {}), set(run.get("inputs", {}))
+
+    def file(name: str) -> bool:
+        value = before.get(name)
+        values = value if isinstance(value, list) else [value]
+        return bool(value) and all(isinstance(v, str) and v in inputs for v in values)
+
+    own = {name: spec for name, spec in declared.items() if name not in GIVEN}
+    at = f"programme.{card['name']}"
+    lines = [
+        "# Begun from another hub's bundle. Fill in what is empty and check every setting, then:",
+        "#   evidence check --register THIS FILE",
+        f"[{at}]",
+        *(f"{key} = {_toml(card[key])}" for key in ("title", "phase")),
+        'lead = ""  # who runs it here',
+        f"about = {_toml(card['about'])}",
+        f"cost = {_toml(card['cost'] or 0)}  # pounds a pupil a year, here",
+        f"design = {_toml(card['design'])}",
+        f"notebook = {_toml(notebook)}",
+        "simulated = false",
+        "",
+        f"[{at}.parameters]  # as the sender set them",
+    ]
+    for name, (value, note) in own.items():
+        if not file(name) and (value := before.get(name, value)) is not None:
+            lines.append(f"{_key(name)} = {_toml(value)}" + (f"  # {note}" if note else ""))
+    for outcome in card["outcomes"]:
+        keys = ("name", "title", "unit", "smallest_worthwhile", "primary")
+        lines += ["", f"[[{at}.outcomes]]", *(f"{key} = {_toml(outcome[key])}" for key in keys)]
+    files = ", ".join(
+        f"{_key(name)} = {'[]' if isinstance(before.get(name), list) else _toml('')}"
+        for name in own
+        if file(name)
+    )
+    cohort = ['name = "first"', 'title = ""', f"files = {{ {files} }}  # in the data folder"]
+    return "\n".join([*lines, "", f"[[{at}.cohorts]]", *cohort, ""])
+
+
+def _key(name: str) -> str:
+    return name if name.isascii() and name.replace("_", "a").isalnum() else _toml(name)
+
+
+def _toml(value: Any) -> str:
+    """Write a plain value as TOML on one line."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_key(str(k))} = {_toml(v)}" for k, v in value.items() if v is not None)
+        return f"{{ {inner} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(item) for item in value if item is not None)}]"
+    return json.dumps(value, ensure_ascii=False)

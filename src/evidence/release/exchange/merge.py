@@ -1,0 +1,271 @@
+"""Other hubs' released results, checked and taken in beside one's own."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.data.register import DESIGNS
+from evidence.data.schema import (
+    EFFECT_UNITS,
+    EFFECTS,
+    INDICATORS,
+    SYMBOLS,
+    validate_effects,
+    validate_indicators,
+)
+from evidence.errors import EvidenceError
+from evidence.release.control.column_roles import refuse_upn
+from evidence.release.exchange import bundle
+from evidence.release.store import log, publish, releases
+from evidence.release.store.candidates import NAME, provenance
+from evidence.release.store.exports import plain, plain_table
+from evidence.show.words import effect_sentence
+
+_LONGEST, _MOST = 4_000, 50_000  # characters of a text, rows of a table
+
+
+def merge(path: str | Path, hub: str, published: str | Path) -> tuple[int, bool, str]:
+    """Add another hub's released results under its name, as a new release.
+
+    Its effects and indicators are taken in, checked against the contracts and its own rules;
+    figures and reports stay in the bundle. An earlier merge of the same hub is replaced.
+
+    Parameters
+    ----------
+    path : path
+        The bundle.
+    hub : str
+        What to call the other hub: letters, digits, - and _.
+    published : path
+        Folder of one's own releases.
+
+    Returns
+    -------
+    number : int
+        The release that is current now.
+    new : bool
+        False where the bundle had been merged already.
+    sha256 : str
+        Hash of the bundle, for the two hubs to compare.
+
+    Raises
+    ------
+    EvidenceError
+        There is no release of one's own yet, or something in the bundle is not as it has to be.
+    """
+    if not NAME.fullmatch(hub):
+        raise EvidenceError(f"hub {hub!r}: use letters, digits, - and _ only")
+    root, path = Path(published), Path(path)
+    index, parts, sha256 = bundle.read(path)
+    meta = {"bundle": sha256, **told(path, index)}
+    effects, indicators = _tables(path, parts, meta)
+    if releases.current(root) is None:
+        raise EvidenceError(f"no release in {root} to merge into: make one with evidence release")
+    with releases.alone(root):
+        folder, before = releases.current(root)
+        draft = root / ".new-release"
+        shutil.copytree(folder, draft)
+        for made in draft.rglob("*"):
+            made.chmod(0o755 if made.is_dir() else 0o644)
+        for name in (*draft.rglob("*.html"), draft / log.MANIFEST):
+            name.unlink()
+        own = draft / "hubs" / hub
+        own.mkdir(parents=True, exist_ok=True)
+        effects.to_parquet(own / "effects.parquet")
+        indicators.to_parquet(own / "indicators.parquet")
+        record = {k: v for k, v in before.items() if k not in publish.STAMP}
+        record["hubs"] = dict(sorted({**before.get("hubs", {}), hub: meta}.items()))
+        if record["hubs"] == before.get("hubs"):
+            releases.remove(draft)
+            return before["number"], False, sha256
+        for name in ("release.json", "effects.csv", "indicators.csv", "results.xlsx"):
+            (draft / name).unlink()
+        facts = {"reviewer": before["reviewer"], "author": f"{hub}, bundle {sha256[:16]}"}
+        folder, new = publish.keep(root, draft, record, action="merged", **facts)
+    return int(folder.name), new, sha256
+
+
+def told(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what a bundle says of its release; return only what is known and of the right kind.
+
+    Raises
+    ------
+    EvidenceError
+        Something is missing, of the wrong kind, or protected less than is allowed here.
+    """
+    said, rules = index.get("release"), index.get("rules")
+    good = (
+        isinstance(said, dict)
+        and type(said.get("number")) is int
+        and isinstance(said.get("date"), str)
+        and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d)", said["date"])
+        and isinstance(rules, dict)
+    )
+    threshold, step = (rules.get(k) for k in ("threshold", "base")) if good else (None, None)
+    if not good:
+        raise EvidenceError(f"{path}: does not say which release it is of; ask for it again")
+    if type(threshold) is not int or type(step) is not int or min(threshold, step) < 5:
+        raise EvidenceError(
+            f"{path}: its counts are not protected as here (threshold or base below 5)"
+        )
+    runs = index.get("runs")
+    if not isinstance(runs, dict) or not all(isinstance(run, dict) for run in runs.values()):
+        raise EvidenceError(f"{path}: its runs are not listed; ask for it again")
+    kept = {}
+    for run in runs.values():
+        one = provenance(run)
+        kept[one["run_id"]] = {
+            k: one[k]
+            for k in ("run_id", "programme", "cohort", "notebook_sha256", "commit")
+            if isinstance(one.get(k), str) and len(one[k]) < 200
+        }
+    return {
+        "number": said["number"],
+        "date": said["date"],
+        "reviewer": _text(said.get("reviewer"), path, "reviewer", 200),
+        "rules": {"threshold": threshold, "base": step},
+        "programmes": [_card(path, card) for card in listed(index.get("programmes"), path)],
+        "runs": kept,
+    }
+
+
+def _card(path: Path, card: Any) -> dict[str, Any]:
+    if not isinstance(card, dict) or not NAME.fullmatch(str(card.get("name", ""))):
+        raise EvidenceError(f"{path}: a programme has no plain name")
+    where = f"programme {card['name']}"
+    texts = ("title", "phase", "lead", "about", "ask_next", "claim")
+    kept = {key: _text(card.get(key) or "", path, f"{where}, {key}") for key in texts}
+    if card.get("design") not in DESIGNS:
+        raise EvidenceError(f"{path}: {where}: its design is not one of {', '.join(DESIGNS)}")
+    cost = card.get("cost")
+    if cost is not None and not (type(cost) in (int, float) and 0 <= cost < 1e7):
+        raise EvidenceError(f"{path}: {where}: its cost is not a number of pounds")
+    kept |= {"name": card["name"], "design": card["design"], "cost": cost}
+    kept["simulated"] = card.get("simulated") is not False  # real only where that is said
+    kept["cohorts"], kept["outcomes"] = [], []
+    for cohort in listed(card.get("cohorts"), path):
+        if not isinstance(cohort, dict) or not NAME.fullmatch(str(cohort.get("name", ""))):
+            raise EvidenceError(f"{path}: {where}: a cohort has no plain name")
+        title = _text(cohort.get("title") or cohort["name"], path, f"{where}, cohort title")
+        kept["cohorts"].append({"name": cohort["name"], "title": title})
+    for outcome in listed(card.get("outcomes"), path):
+        outcome = outcome if isinstance(outcome, dict) else {}
+        least, unit = outcome.get("smallest_worthwhile"), outcome.get("unit")
+        if type(least) not in (int, float) or not 0 <= least < 1e6 or unit not in EFFECT_UNITS:
+            raise EvidenceError(f"{path}: {where}: an outcome has no unit or worthwhile effect")
+        words = {
+            k: _text(outcome.get(k) or "", path, f"{where}, outcome") for k in ("name", "title")
+        }
+        kept["outcomes"].append(
+            words | {"unit": unit, "smallest_worthwhile": least, "primary": not kept["outcomes"]}
+        )
+    return kept
+
+
+def _text(value: Any, path: Path, where: str, longest: int = _LONGEST) -> str:
+    if not isinstance(value, str) or len(value) > longest:
+        raise EvidenceError(f"{path}: {where}: not a text, or over {longest:,} characters")
+    refuse_upn([value], f"{path}: {where}")
+    return plain(value)
+
+
+def listed(value: Any, path: Path) -> list[Any]:
+    """Return a list of somebody else's, or refuse what is none."""
+    if not isinstance(value, list) or len(value) > 5_000:
+        raise EvidenceError(f"{path}: a list in it is missing or too long; ask for it again")
+    return value
+
+
+def _tables(
+    path: Path, parts: Mapping[str, bytes], meta: Mapping[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the effects and indicators of a bundle, checked against contracts and rules."""
+    effects = _frame(path, "effects", parts, EFFECTS, ("n_pupils", "n_schools"))
+    indicators = _frame(path, "indicators", parts, INDICATORS, ("n",))
+    rules, runs = meta["rules"], meta["runs"]
+    for name, frame, count in (("effects", effects, "n_pupils"), ("indicators", indicators, "n")):
+        shown = frame[count]
+        bad = (shown < rules["threshold"]) & (shown != 0) | (shown % rules["base"] != 0)
+        if (bad & shown.notna()).any():
+            raise EvidenceError(
+                f"{path}: {name}, row {bad.idxmax() + 1}: a count is not protected as the bundle "
+                "says; do not use it, and tell the sender"
+            )
+        if not set(frame["run_id"]) <= runs.keys():
+            raise EvidenceError(f"{path}: {name}: a row's run is not in the bundle")
+    if effects[["estimate", "ci_lower", "ci_upper"]].isin([math.inf, -math.inf]).any(axis=None):
+        raise EvidenceError(f"{path}: effects: an estimate is not a number")
+    wrong = (effects["verdict"] == "better than similar") & ~(effects["ci_lower"] > 0)
+    wrong |= (effects["verdict"] == "worse than similar") & ~(effects["ci_upper"] < 0)
+    if wrong.any():
+        raise EvidenceError(
+            f"{path}: effects, row {wrong.idxmax() + 1}: its verdict contradicts its interval"
+        )
+    titles = {
+        (card["name"], outcome["name"]): outcome["title"]
+        for card in meta["programmes"]
+        for outcome in card["outcomes"]
+    }
+    effects["sentence"] = [  # made again: what stands there need not fit the numbers
+        effect_sentence(row, outcome=titles.get((row["programme"], row["outcome"]), ""))
+        for row in effects.to_dict("records")
+    ]
+    return effects.astype({"sentence": "str"}), indicators
+
+
+def _frame(
+    path: Path, kind: str, parts: Mapping[str, bytes], contract: Mapping, counts: tuple[str, ...]
+) -> pd.DataFrame:
+    where = f"{path}, {kind}.json"
+    found = bundle.parsed(parts.get(f"{kind}.json", b""), where)
+    columns, rows = found.get("columns"), _list_of_rows(found.get("rows"), where)
+    extra = [f"{name}_symbol" for name in counts]
+    if not isinstance(columns, list) or sorted(map(str, columns)) != sorted([*contract, *extra]):
+        raise EvidenceError(f"{where}: its columns are not those of the contract")
+    if any(len(row) != len(columns) for row in rows):
+        raise EvidenceError(f"{where}: a row is too short or too long")
+    kinds = {name: spec[0] for name, spec in contract.items()} | dict.fromkeys(extra, "text")
+    data: dict[str, list[Any]] = {}
+    for place, name in enumerate(columns):
+        values = [row[place] for row in rows]
+        for number, value in enumerate(values, start=1):
+            if not _fits(value, kinds[name]):
+                raise EvidenceError(f"{where}, row {number}, column {name}: not a {kinds[name]}")
+            if isinstance(value, str):
+                refuse_upn([value], f"{where}, row {number}, column {name}")
+        if kinds[name] == "number":
+            values = [math.nan if value is None else float(value) for value in values]
+        data[name] = values
+    kinds_of = {"text": "str", "number": "float64", "flag": "bool"}
+    frame = pd.DataFrame({k: pd.Series(v, dtype=kinds_of[kinds[k]]) for k, v in data.items()})
+    frame = plain_table(frame)
+    if not frame[extra].fillna("").isin(["", "k", *SYMBOLS]).all(axis=None):
+        raise EvidenceError(f"{where}: a symbol is not one of {', '.join(SYMBOLS)}")
+    check = validate_effects if kind == "effects" else validate_indicators
+    return check(frame[list(contract)]).join(frame[extra])
+
+
+def _list_of_rows(value: Any, where: str) -> list[list[Any]]:
+    if not isinstance(value, list) or len(value) > _MOST:
+        raise EvidenceError(f"{where}: no rows, or more than {_MOST:,}")
+    if not all(isinstance(row, list) for row in value):
+        raise EvidenceError(f"{where}: a row is not a list")
+    return value
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if value is None:
+        return kind != "flag"
+    if kind == "number":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return (number and abs(value) < 1e15) or value in ("inf", "-inf")
+    if kind == "text":
+        return isinstance(value, str) and len(value) <= _LONGEST
+    return isinstance(value, bool)

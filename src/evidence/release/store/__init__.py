@@ -1,0 +1,1 @@
+"""Releases: proposed, checked, written, read and taken back."""

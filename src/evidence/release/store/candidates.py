@@ -1,0 +1,271 @@
+"""What waits in a run folder: read, checked against the contracts and protected."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import pandas as pd
+
+from evidence.data.schema import (
+    INDICATORS,
+    SYMBOLS,
+    empty,
+    validate_effects,
+    validate_indicators,
+)
+from evidence.errors import EvidenceError
+from evidence.release.control.column_roles import refuse_upn
+from evidence.release.control.disclosure import Safe, protect, protect_picture
+from evidence.release.control.rounding import round_words
+from evidence.release.control.rules import Rules
+from evidence.release.store.exports import plain, plain_table
+from evidence.release.store.notebook_source import clean
+from evidence.show.picture import Picture
+from evidence.show.words import effect_sentence
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_KEPT = (
+    "run_id", "key", "programme", "cohort", "notebook", "parameters", "inputs", "versions",
+    "commit", "lock_sha256", "notebook_sha256", "started", "finished", "seconds", "peak_mb",
+)  # fmt: skip
+_SHOWN = (
+    "name", "title", "phase", "lead", "about", "cost", "design", "simulated", "public",
+    "automatic", "ask_next", "claim",
+)  # fmt: skip
+_OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
+# What the register or the runner hands to a notebook by itself.
+GIVEN = {
+    "programme", "cohort", "title", "cohort_title", "design", "simulated", "outcomes",
+    "subgroups", "data", "out", "run_id",
+}  # fmt: skip
+_RESERVED = ("indicators", "hubs")  # folders of the site
+_ESTIMATES = (
+    "estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value", "effect_size", "es_lower",
+    "es_upper", "months", "strength",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One run's results, protected, with its provenance.
+
+    Parameters
+    ----------
+    record : dict
+        Provenance of the run, without any path of this machine.
+    effects, indicators : Safe
+        The protected tables.
+    pictures : dict
+        Name to protected picture.
+    source : dict or None
+        The notebook without outputs (see `source.clean`).
+    refused : tuple of str
+        Pictures and notebooks that may not leave, with the reason.
+    """
+
+    record: dict[str, Any]
+    effects: Safe
+    indicators: Safe
+    pictures: dict[str, Safe] = field(default_factory=dict)
+    source: dict[str, Any] | None = None
+    refused: tuple[str, ...] = ()
+
+
+def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) -> Candidate:
+    """Read and protect what a run folder holds.
+
+    Parameters
+    ----------
+    folder : Path
+        A finished run: `run.json`, `effects.parquet`, `indicators.parquet`, `figures/*.json` and
+        `notebook.ipynb`.
+    titles : mapping
+        Outcome to what people call it, for the sentences.
+    rules : Rules, optional
+        What may leave.
+
+    Raises
+    ------
+    EvidenceError
+        A file is missing, breaks its contract, speaks for another programme or may not leave.
+    """
+    for name in ("run.json", "effects.parquet", "indicators.parquet"):
+        if not (folder / name).is_file():
+            raise EvidenceError(
+                f"no {name} in the run folder: the notebook's last cell must call ev.propose"
+            )
+    record = provenance(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    effects = plain_table(validate_effects(pd.read_parquet(folder / "effects.parquet")))
+    own = (effects["programme"] == record["programme"]) & (effects["cohort"] == record["cohort"])
+    if not own.all():
+        raise EvidenceError(
+            f"effects, row {(~own).idxmax() + 1}: speaks for another programme or cohort than its "
+            f"run, {record['programme']}/{record['cohort']}"
+        )
+    effects["run_id"] = record["run_id"]
+    watched = pd.read_parquet(folder / "indicators.parquet")
+    indicators = nothing_watched(rules or Rules())
+    if len(watched):
+        watched = plain_table(validate_indicators(watched)).assign(run_id=record["run_id"])
+        indicators = protect_indicators(watched, rules)
+    pictures, titled, refused, source = {}, {}, [], None
+    for path in sorted(folder.glob("figures/*.json")):
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            picture = Picture.from_json(json.dumps(plain(raw)))
+            titled[picture.name] = raw["title"]
+            pictures[picture.name] = protect_picture(picture, rules=rules)
+        except EvidenceError as error:
+            refused.append(str(error))
+    pictures = dict(sorted(pictures.items(), key=lambda item: item[1].picture.place))
+    shown = {name: titled[name] for name in (*pictures, *(titled.keys() - pictures.keys()))}
+    try:
+        sha256 = record.get("notebook_sha256", "")
+        source = clean(folder / "notebook.ipynb", sha256, shown, rules)
+    except EvidenceError as error:
+        refused.append(f"the report: {error}")
+    return Candidate(
+        record=record,
+        effects=protect_effects(effects, titles, rules),
+        indicators=indicators,
+        pictures=pictures,
+        source=source,
+        refused=tuple(refused),
+    )
+
+
+def protect_effects(
+    effects: pd.DataFrame, titles: Mapping[str, str] | None = None, rules: Rules | None = None
+) -> Safe:
+    """Protect a table of effects; verdict and sentence are made again from the protected row.
+
+    A row does not say how many parameters its model has: ten are reckoned, which leaves the rest of
+    its pupils as residual degrees of freedom.
+    """
+    titles, rules = titles or {}, rules or Rules()
+
+    def reworded(table: pd.DataFrame) -> pd.DataFrame:
+        verdict = table["verdict"].replace("", "too little data")
+        sentences = [
+            effect_sentence(row, outcome=titles.get(row["outcome"], ""))
+            for row in table.assign(verdict=verdict).to_dict("records")
+        ]
+        return table.assign(
+            verdict=verdict,
+            caveats=table["caveats"].map(partial(_rounded, rules)),
+            sentence=pd.Series(sentences, index=table.index, dtype="str"),
+        )
+
+    return protect(
+        effects.assign(free=effects["n_pupils"] - 10),
+        rules=rules,
+        words=reworded,
+        residual_df="free",
+        counts=("n_pupils",),
+        schools=("n_schools",),
+        statistics=_ESTIMATES,
+        axes=("level",),
+    )
+
+
+def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> Safe:
+    """Protect a table of indicators; what is hidden says so in its symbol and its sentence."""
+    rules = rules or Rules()
+
+    def reworded(table: pd.DataFrame) -> pd.DataFrame:
+        hidden = table["value"].isna() & (table["symbol"] == "")
+        symbol = table["symbol"].mask(hidden, table["n_symbol"])
+        words = symbol.map(SYMBOLS).fillna("")
+        return table.assign(
+            symbol=symbol,
+            sentence=table["sentence"]
+            .map(partial(_rounded, rules))
+            .mask(hidden, table["indicator"] + ", " + table["area"] + ": " + words + "."),
+        )
+
+    return protect(
+        indicators,
+        rules=rules,
+        words=reworded,
+        counts=("n",),
+        statistics=("value", "ci_lower", "ci_upper", "comparator_value", "rank"),
+    )
+
+
+@cache
+def nothing_watched(rules: Rules) -> Safe:
+    """Return the protected table of no indicators; most runs have none."""
+    return protect_indicators(empty(INDICATORS), rules)
+
+
+def _rounded(rules: Rules, text: str) -> str:
+    return round_words(text, rules.threshold, rules.base)
+
+
+def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what may be known of a run: named fields only, and no path of this machine.
+
+    Raises
+    ------
+    EvidenceError
+        A field needed to place the run is missing or is not a plain name.
+    """
+    kept = {key: _placeless(plain(record[key])) for key in _KEPT if key in record}
+    for key in ("run_id", "programme", "cohort"):
+        if not NAME.fullmatch(str(kept.get(key, ""))):
+            raise EvidenceError(
+                f"run.json: {key} is missing or is not letters, digits, - and _ only"
+            )
+    refuse_upn([json.dumps(kept, ensure_ascii=False)], "run.json")
+    return kept
+
+
+def _placeless(value: Any) -> Any:
+    """Shorten absolute paths to their file's name, wherever they stand."""
+    if isinstance(value, Mapping):
+        return {_placeless(key): _placeless(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_placeless(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    for kind in (PurePosixPath, PureWindowsPath):
+        path = kind(value)
+        if path.is_absolute() or ".." in path.parts or value.startswith("~"):
+            return path.name
+    return value
+
+
+def card(programme: Mapping[str, Any], rules: Rules | None = None) -> dict[str, Any]:
+    """Return what may be shown of a programme, with names that are safe as file names.
+
+    Counts of pupils in what it says of itself are rounded; `claim` is quoted from a public report.
+
+    Raises
+    ------
+    EvidenceError
+        A name is not plain, or the site uses it itself; a text holds a pupil number.
+    """
+    shown = {key: plain(programme.get(key)) for key in _SHOWN}
+    for key in ("about", "ask_next"):
+        shown[key] = _rounded(rules or Rules(), shown[key] or "")
+    shown["cohorts"] = [
+        {"name": c["name"], "title": plain(c.get("title") or c["name"])}
+        for c in programme["cohorts"]
+    ]
+    shown["outcomes"] = [
+        {key: plain(outcome.get(key)) for key in _OUTCOME}
+        for outcome in programme.get("outcomes", ())
+    ]
+    for name in (programme["name"], *(c["name"] for c in shown["cohorts"])):
+        if not NAME.fullmatch(name):
+            raise EvidenceError(f"programme {name!r}: use letters, digits, - and _ only")
+    refuse_upn([json.dumps(shown, ensure_ascii=False)], f"programme {shown['name']}")
+    if shown["name"].lower() in _RESERVED:
+        raise EvidenceError(f"programme {shown['name']!r}: the site uses that name; take another")
+    return shown

@@ -1,0 +1,120 @@
+"""The figures of a release: drawn from their protected tables, each once.
+
+A figure whose table and words were drawn before, by the same code, is taken from the last release;
+its bytes are checked against that release's manifest first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import Any
+
+from evidence.release.control.disclosure import Safe
+from evidence.release.store import log
+from evidence.release.store.exports import csv
+from evidence.show import figures, picture
+from evidence.show.picture import Picture
+
+_MANY = 60  # figures from which a second process is worth its start
+
+
+@cache
+def version() -> str:
+    """Return what a drawing depends on besides its table: our code and matplotlib's version."""
+    code = b"".join(Path(module.__file__).read_bytes() for module in (figures, picture))
+    return hashlib.sha256(code + metadata.version("matplotlib").encode()).hexdigest()
+
+
+def write(
+    results: Mapping[str, Safe], draft: Path, before: tuple[Path, dict[str, Any]] | None
+) -> list[dict[str, Any]]:
+    """Write every figure as SVG, JSON and CSV; return the list of figures.
+
+    Parameters
+    ----------
+    results : mapping
+        ``"figures/<programme>/<cohort>/<name>"`` to Safe, among others.
+    draft : Path
+        Folder of the release in the making.
+    before : tuple, optional
+        Folder and record of the current release.
+    """
+    texts = {n: safe.picture.to_json() for n, safe in results.items() if safe.picture is not None}
+    known = _known(*before) if before else {}
+    wanted = [text for text in dict.fromkeys(texts.values()) if _hash(text) not in known]
+    drawn = {text: known[_hash(text)] for text in texts.values() if _hash(text) in known}
+    drawn |= dict(zip(wanted, draw(wanted), strict=True))
+    entries = []
+    for name, text in texts.items():
+        _, programme, cohort, stem = name.split("/")
+        path = draft / programme / cohort / stem
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".svg").write_text(drawn[text], encoding="utf-8")
+        path.with_suffix(".json").write_text(text, encoding="utf-8")
+        path.with_suffix(".csv").write_text(csv(results[name].table), encoding="utf-8")
+        entries.append(
+            {
+                "programme": programme, "cohort": cohort, "name": stem,
+                "title": results[name].picture.title, "path": path.relative_to(draft).as_posix(),
+                "sha256": _hash(text),
+            }
+        )  # fmt: skip
+    return entries
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _known(folder: Path, record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the drawings of a release by the hash of what they were drawn from."""
+    if record.get("drawing") != version():
+        return {}
+    listed = json.loads((folder / log.MANIFEST).read_text(encoding="utf-8"))
+    found = {}
+    for entry in record["figures"]:
+        name = f"{entry['path']}.svg"
+        content = (folder / name).read_text(encoding="utf-8") if (folder / name).is_file() else ""
+        if listed.get(name) == _hash(content):
+            found[entry["sha256"]] = content
+    return found
+
+
+def draw(texts: list[str]) -> list[str]:
+    """Return pictures, given as JSON, as SVG; many of them on all cores."""
+    cores = min(os.cpu_count() or 1, 8) if len(texts) >= _MANY else 1
+    shares = [texts[first::cores] for first in range(cores)]
+    # Not multiprocessing: it would run a notebook's or a script's own code again.
+    command = [sys.executable, "-m", "evidence.release.store.figures"]
+    helpers = [Popen(command, stdin=PIPE, stdout=PIPE, encoding="utf-8") for _ in shares[1:]]
+    for helper, share in zip(helpers, shares[1:], strict=True):
+        json.dump(share, helper.stdin)
+        helper.stdin.close()
+    made = [[_svg(text) for text in shares[0]]]
+    for helper in helpers:
+        with helper:
+            made.append(json.load(helper.stdout))
+    found = [""] * len(texts)
+    for first, part in enumerate(made):
+        found[first::cores] = part
+    return found
+
+
+def _svg(text: str) -> str:
+    with warnings.catch_warnings():
+        # The reader's own fonts show what matplotlib's cannot: text stays text in our SVG.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        return Picture.from_json(text).svg()
+
+
+if __name__ == "__main__":
+    json.dump([_svg(text) for text in json.load(sys.stdin)], sys.stdout)

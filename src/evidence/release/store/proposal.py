@@ -1,0 +1,129 @@
+"""A notebook's last cell: hand results over as candidates and see what would leave."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from evidence.data.schema import (
+    EFFECTS,
+    INDICATORS,
+    empty,
+    validate_effects,
+    validate_indicators,
+)
+from evidence.errors import EvidenceError
+from evidence.release.control.disclosure import Safe, protect_picture
+from evidence.release.store import candidates
+from evidence.show import html_table
+from evidence.show.picture import Picture
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Proposal:
+    """What a notebook proposes for release; shows what would leave and what would not.
+
+    Parameters
+    ----------
+    effects : Safe or None
+        The protected effects; nothing where there are none or they were refused.
+    pictures : tuple of Safe
+        The protected pictures.
+    refused : tuple of str
+        What may not leave, and why.
+    titles : mapping
+        Outcome to what people call it.
+    """
+
+    effects: Safe | None
+    pictures: tuple[Safe, ...]
+    refused: tuple[str, ...]
+    titles: Mapping[str, str]
+
+    def _repr_html_(self) -> str:
+        parts = ["<h3>What would leave</h3>"]
+        if self.effects:
+            table = self.effects.table
+            hidden = table["n_pupils_symbol"]
+            table["n_pupils"] = table["n_pupils"].map("{:,.0f}".format).mask(hidden != "", hidden)
+            table["outcome"] = table["outcome"].replace(dict(self.titles))
+            shown = ["outcome", "subgroup", "verdict", "n_pupils", "n_schools", "sentence"]
+            parts.append(html_table.table(table[shown]))
+        notes = [f"Hidden: {line}" for line in (self.effects.suppressed if self.effects else ())]
+        for safe in self.pictures:
+            parts.append(f"<p>Picture {safe.picture.name}: {html.escape(safe.picture.title)}</p>")
+            notes += [f"Hidden in picture {safe.picture.name}: {line}" for line in safe.suppressed]
+        notes += [f"Refused: {reason}" for reason in self.refused]
+        notes = notes or ["Nothing was hidden or refused."]
+        return "".join(parts) + "".join(f"<p>{html.escape(note)}</p>" for note in notes)
+
+
+def propose(
+    out: str | Path,
+    *,
+    effects: pd.DataFrame | Sequence[pd.DataFrame] | None = None,
+    indicators: pd.DataFrame | None = None,
+    pictures: Iterable[Picture] = (),
+    titles: Mapping[str, str] | None = None,
+) -> Proposal:
+    """Hand a notebook's results over as candidates; called in its last cell.
+
+    Parameters
+    ----------
+    out : str or Path
+        The run's folder, in the private zone; "" only shows what would leave.
+    effects : DataFrame or sequence of DataFrame, optional
+        Rows in the `effects` contract.
+    indicators : DataFrame, optional
+        Rows in the `indicators` contract.
+    pictures : iterable of Picture
+        Figures, each with the table it is drawn from.
+    titles : mapping, optional
+        Outcome to what people call it, for the preview; the release takes the register's.
+
+    Returns
+    -------
+    Proposal
+        Its HTML shows the protected preview.
+
+    Raises
+    ------
+    EvidenceError
+        A table breaks its contract or two pictures have one name.
+    """
+    if effects is not None and not isinstance(effects, pd.DataFrame):
+        effects = pd.concat(list(effects), ignore_index=True) if len(effects) else None
+    checked = empty(EFFECTS) if effects is None else validate_effects(effects)
+    figures = empty(INDICATORS) if indicators is None else validate_indicators(indicators)
+    pictures = tuple(replace(picture, place=i) for i, picture in enumerate(pictures))
+    drawn = {picture.name: picture for picture in pictures}
+    if len(drawn) < len(pictures):
+        raise EvidenceError("two pictures have one name; give each its own")
+    if out:
+        folder = Path(out)
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        checked.to_parquet(folder / "effects.parquet")
+        figures.to_parquet(folder / "indicators.parquet")
+        for name, picture in drawn.items():
+            (folder / f"figures/{name}.json").write_text(picture.to_json(), encoding="utf-8")
+    refused, safe_effects, safe_pictures = [], None, []
+    try:
+        safe_effects = candidates.protect_effects(checked, titles) if len(checked) else None
+        candidates.protect_indicators(figures)
+    except EvidenceError as error:
+        refused.append(str(error))
+    for picture in drawn.values():
+        try:
+            safe_pictures.append(protect_picture(picture))
+        except EvidenceError as error:
+            refused.append(str(error))
+    return Proposal(
+        effects=safe_effects,
+        pictures=tuple(safe_pictures),
+        refused=tuple(refused),
+        titles=titles or {},
+    )

@@ -1,0 +1,336 @@
+"""From candidates to an immutable release: the only room that writes to `published/`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.release.control.disclosure import Safe
+from evidence.release.control.rules import Rules
+from evidence.release.control.suppression import complete
+from evidence.release.site.site import site
+from evidence.release.store import candidates, figures, log, provenance, reader, releases, review
+from evidence.release.store.exports import csv, plain, workbook
+from evidence.release.store.proposal import propose
+from evidence.release.store.review import ReleaseReport
+from evidence.show.picture import Picture
+
+__all__ = ["ReleaseReport", "keep", "propose", "publish", "release", "rollback"]
+
+STAMP = ("number", "date", "time", "reviewer")  # what sets two equal releases apart
+
+
+def release(
+    runs: Iterable[str | Path],
+    programmes: Iterable[Mapping[str, Any]],
+    published: str | Path,
+    *,
+    reviewer: str = "",
+    rules: Rules | None = None,
+    look: bool = False,
+) -> ReleaseReport:
+    """Protect what the runs propose, publish it and switch `current` to it.
+
+    Parameters
+    ----------
+    runs : iterable of path
+        Finished run folders, one for each programme and cohort.
+    programmes : iterable of mapping
+        What may be shown of each programme, as plain data (see `tables.summary`). Those that are
+        not `automatic` need a reviewer who is not the author of their runs.
+    published : path
+        Folder of the releases.
+    reviewer : str
+        Who checked the results.
+    rules : Rules, optional
+        What may leave; the defaults where not given.
+    look : bool
+        Write nothing: say what would be released.
+
+    Raises
+    ------
+    EvidenceError
+        No run may leave, two runs speak for one programme and cohort, or the log is broken.
+    """
+    rules, root = rules or Rules(), Path(published)
+    cards = [candidates.card(programme, rules) for programme in programmes]
+    choice = review.choose([Path(run) for run in runs], cards, root, plain(reviewer))
+    same = _unchanged(choice, cards, rules, root)
+    if same and not look:
+        return same
+    before = releases.current(root)
+    found, refused = _read(choice, cards, rules)
+    if not found:
+        reason = [*refused, *choice.held, "no runs"][0]
+        raise EvidenceError(f"nothing may be released: {reason}")
+    results = {}
+    for place, one in found.items():
+        results |= {f"effects/{place}": one.effects, f"indicators/{place}": one.indicators}
+        results |= {f"figures/{place}/{name}": safe for name, safe in one.pictures.items()}
+    results, told = complete(results, earlier=_earlier(root, found))
+    record = {
+        "schema": 1,
+        "rules": asdict(rules),
+        "programmes": cards,
+        "runs": {
+            key: one.record | choice.signed[key]
+            for one in found.values()
+            for key in [one.record["run_id"]]
+        },
+        "hidden": {key: safe.hidden for key, safe in results.items() if safe.hidden},
+        "refused": refused,
+        "hubs": before[1].get("hubs", {}) if before else {},
+    }
+    new = choice.new(before[1]) if before else set(choice.signed)
+    authors = {choice.signed[key]["author"] for key in new} - {""}
+    effects = pd.concat([results[f"effects/{place}"].table for place in found])
+    last = pd.read_parquet(before[0] / "effects.parquet") if before else None
+    folder, made = root, False
+    if not look:
+        folder, made = publish(
+            results,
+            root,
+            record=record,
+            sources={place: one.source for place, one in found.items() if one.source},
+            reviewer=plain(reviewer),
+            author=", ".join(sorted(authors)),
+        )
+    number = int(folder.name) if not look else same.number if same else releases.next_number(root)
+    return ReleaseReport(
+        number=number,
+        folder=folder,
+        new=made,
+        estimates=len(effects),
+        figures=sum(safe.picture is not None for safe in results.values()),
+        suppressed=tuple(f"{k}: {line}" for k, s in results.items() for line in s.suppressed),
+        refused=tuple(refused),
+        told=told,  # for the reviewer's eyes: in the release it would lead others to the number
+        changes=(
+            *review.differences(last, effects),
+            *review.texts(before[1] if before else {}, record),
+        ),
+        held=tuple(choice.held),
+        looked=look,
+    )
+
+
+def publish(
+    results: Mapping[str, Safe],
+    to: str | Path,
+    *,
+    record: Mapping[str, Any],
+    sources: Mapping[str, Mapping[str, Any]] | None = None,
+    reviewer: str = "",
+    author: str = "",
+) -> tuple[Path, bool]:
+    """Write an immutable release and switch `current` to it by one atomic rename.
+
+    Nothing is left half done: the release is built under another name, and a release that would
+    equal the current one is not made.
+
+    Parameters
+    ----------
+    results : mapping
+        ``"<kind>/<programme>/<cohort>[/<name>]"`` to Safe, where kind is effects, indicators or
+        figures. The tables of one kind are stacked.
+    to : path
+        Folder of the releases.
+    record : mapping
+        What `release.json` says besides number, date, time, reviewer and figures.
+    sources : mapping, optional
+        ``"<programme>/<cohort>"`` to the notebook's source (see `source.clean`).
+    reviewer, author : str
+        Who checked the results and who made them, for the log.
+
+    Returns
+    -------
+    folder : Path
+        The current release.
+    new : bool
+        Whether it was made now.
+
+    Raises
+    ------
+    EvidenceError
+        Something was not made by `disclosure.protect`.
+    """
+    for name, safe in results.items():
+        if not isinstance(safe, Safe):
+            raise EvidenceError(
+                f"{name}: publish takes what disclosure.protect returns, not {type(safe).__name__}"
+            )
+    root = Path(to)
+    with releases.alone(root):
+        before = releases.current(root)
+        draft = root / ".new-release"
+        draft.mkdir()
+        drawn = figures.write(results, draft, before)
+        whole = {**record, "figures": drawn, "drawing": figures.version()}
+        for place, source in (sources or {}).items():
+            path = draft / f"{place}.ipynb"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(source, indent=1) + "\n", encoding="utf-8")
+        for kind in ("effects", "indicators"):
+            parts = [safe.table for name, safe in results.items() if name.startswith(f"{kind}/")]
+            stacked = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+            stacked.to_parquet(draft / f"{kind}.parquet")
+        if before and (before[0] / "hubs").is_dir():
+            shutil.copytree(before[0] / "hubs", draft / "hubs")
+        return keep(root, draft, whole, action="released", reviewer=reviewer, author=author)
+
+
+def keep(
+    root: Path, draft: Path, record: Mapping[str, Any], *, action: str, reviewer: str, author: str
+) -> tuple[Path, bool]:
+    """Turn a draft that holds tables, figures and sources into the next release.
+
+    Used by `publish` and by `hubs.merge`, inside `shelf.alone`.
+    """
+    data, before = log.manifest(draft), releases.current(root)
+    if before:
+        listed = json.loads((before[0] / log.MANIFEST).read_text(encoding="utf-8"))
+        own = {k: v for k, v in before[1].items() if k not in STAMP}
+        if data.items() <= listed.items() and own == json.loads(json.dumps(record)):
+            releases.remove(draft)
+            return before[0], False
+    tables = {k: pd.read_parquet(draft / f"{k}.parquet") for k in ("effects", "indicators")}
+    for kind, table in tables.items():
+        (draft / f"{kind}.csv").write_text(csv(table), encoding="utf-8")
+    (draft / "results.xlsx").write_bytes(workbook(tables))
+    now = log.now()
+    stamp = {"number": releases.next_number(root), "date": now[:10], "time": now, "reviewer": reviewer}
+    whole = stamp | dict(record)
+    text = json.dumps(whole, indent=1, ensure_ascii=False)
+    (draft / "release.json").write_text(text, encoding="utf-8")
+    site.build(draft)
+    (draft / provenance.CRATE).write_text(provenance.crate(draft, whole), encoding="utf-8")
+    text = json.dumps(log.manifest(draft), indent=0)
+    (draft / log.MANIFEST).write_text(text, encoding="utf-8")
+    return releases.place(root, draft, action=action, reviewer=reviewer, author=author), True
+
+
+def rollback(published: str | Path, to: int | None = None, *, reviewer: str = "") -> int:
+    """Make an earlier release current again, and say so in the log.
+
+    Parameters
+    ----------
+    published : path
+        Folder of the releases.
+    to : int, optional
+        Its number; the one before the current one where not given.
+    reviewer : str
+        Who decided it; whoever is at work where not given.
+
+    Returns
+    -------
+    int
+        The release that is current now. What it takes away is released again only with a reviewer.
+
+    Raises
+    ------
+    EvidenceError
+        There is no such release, or it is not whole.
+    """
+    root = Path(published)
+    before = releases.current(root)
+    if before is None:
+        raise EvidenceError(f"no release in {root}: make one with evidence release")
+    with releases.alone(root):
+        there = [int(path.name) for path in releases.numbered(root)]
+        now = before[1]["number"]
+        wanted = max((n for n in there if n < now), default=0) if to is None else to
+        if wanted not in there or wanted == now:
+            others = ", ".join(str(n) for n in there if n != now) or "none"
+            raise EvidenceError(
+                f"no release {wanted or 'before this'} to go to; there are: {others}"
+            )
+        folder = root / f"{wanted:04d}"
+        logged = [e["content"] for e in log.lines(root) if e["release"] == folder.name]
+        if log.content(folder) not in logged:
+            raise EvidenceError(f"{folder}: is not what the log says; evidence verify says more")
+        facts = {"reviewer": plain(reviewer) or log.person(), "author": ""}
+        log.append(root, action="rolled back", release=folder.name, content=logged[0], **facts)
+        releases.switch(root, folder.name)
+    return wanted
+
+
+def _unchanged(
+    choice: review.Choice, cards: list[dict[str, Any]], rules: Rules, root: Path
+) -> ReleaseReport | None:
+    """Return the current release where it was made of these very runs.
+
+    A run's id stands for its notebook, data and code, so that nothing needs to be drawn again.
+    """
+    before = releases.current(root)
+    if not before or set(before[1]["runs"]) != choice.signed.keys():
+        return None
+    folder, record = before
+    if record["programmes"] != json.loads(json.dumps(cards)) or record["rules"] != asdict(rules):
+        return None
+    return ReleaseReport(
+        number=record["number"],
+        folder=folder,
+        new=False,
+        estimates=len(pd.read_parquet(folder / "effects.parquet", columns=["run_id"])),
+        figures=len(record["figures"]),
+        suppressed=tuple(
+            f"{key}: {name}: hidden in {count} rows"
+            for key, counts in record["hidden"].items()
+            for name, count in counts.items()
+        ),
+        refused=tuple(record["refused"]),
+        held=tuple(choice.held),
+    )
+
+
+def _read(
+    choice: review.Choice, cards: list[dict[str, Any]], rules: Rules
+) -> tuple[dict[str, candidates.Candidate], list[str]]:
+    """Read and protect the chosen runs; return them by place, and what was refused."""
+    titles = {c["name"]: {o["name"]: o["title"] for o in c["outcomes"]} for c in cards}
+    found: dict[str, candidates.Candidate] = {}
+    refused: list[str] = []
+    for folder in choice.runs:
+        try:
+            one = candidates.read(folder, titles.get(folder.parts[-3], {}), rules)
+        except EvidenceError as error:
+            refused.append(f"{'/'.join(folder.parts[-3:-1])}: {error}")
+            continue
+        place = f"{one.record['programme']}/{one.record['cohort']}"
+        if place in found:
+            raise EvidenceError(f"two runs of {place}: release one of them")
+        found[place] = one
+        refused += [f"{place}, {reason}" for reason in one.refused]
+    return found, refused
+
+
+def _earlier(
+    root: Path, places: Collection[str]
+) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
+    """Return what earlier releases told of the same programmes and cohorts, each table once."""
+    seen: set[str] = set()
+    for folder in releases.numbered(root):
+        record, tables = reader.release(folder), {}
+        contracts = {"effects": reader.effects(folder), "indicators": reader.indicators(folder)}
+        for entry in record["figures"]:
+            text = (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
+            tables[f"figures/{entry['path']}"] = Picture.from_json(text).table
+        for key, run in record["runs"].items():
+            place = f"{run['programme']}/{run['cohort']}"
+            for kind, whole in contracts.items():
+                tables[f"{kind}/{place}"] = whole[whole["run_id"] == key].reset_index(drop=True)
+        found = {}
+        for name, table in tables.items():
+            told = f"{name} {pd.util.hash_pandas_object(table).sum()}"
+            if "/".join(name.split("/")[1:3]) in places and len(table) and told not in seen:
+                found[name] = table
+            seen.add(told)
+        if found:
+            yield Rules(**record["rules"]), found

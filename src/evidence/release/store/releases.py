@@ -1,0 +1,113 @@
+"""The shelf of releases: numbered folders that never change, and which of them is current.
+
+Used by `publish` alone. A release is built under another name, sealed, renamed, written into the
+log and only then made current, so that whoever is killed on the way leaves the old one in place.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from evidence.errors import EvidenceError
+from evidence.release.store import log
+
+
+def current(root: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the folder and the record of the current release, if there is one."""
+    folder = root / "current"
+    if not (folder / "release.json").is_file():
+        return None
+    return folder.resolve(), json.loads((folder / "release.json").read_text(encoding="utf-8"))
+
+
+def numbered(root: Path) -> list[Path]:
+    """Return the folders of all releases, oldest first."""
+    return sorted(path for path in root.glob("*") if path.name.isdigit())
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Let one release be made at a time, and clear away what a killed one left behind.
+
+    Raises
+    ------
+    EvidenceError
+        The log is missing or broken, or a release is not in it: nothing may be added to that.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in root.glob(".new-*"):
+            remove(left)
+        if broken := log.faults(root):
+            raise EvidenceError(f"{broken[0]}; evidence verify says more")
+        logged = {entry["release"] for entry in log.lines(root)}
+        unlogged = [path for path in numbered(root) if path.name not in logged]
+        last = max(logged, default="0000")
+        if [path.name for path in unlogged] == [_after(last)] and not (
+            (root / "current").is_symlink() and (root / "current").readlink().name == _after(last)
+        ):
+            remove(unlogged.pop())  # renamed, but killed before the log was written
+        if unlogged:
+            raise EvidenceError(
+                f"{unlogged[0]}: not in {log.NAME}; put the log back, or move {root} away and "
+                "release again"
+            )
+        entries = log.lines(root)
+        if entries and (root / entries[-1]["release"]).is_dir():
+            switch(root, entries[-1]["release"])  # killed after the log was written
+        yield
+
+
+def place(root: Path, draft: Path, **facts: str) -> Path:
+    """Seal a draft, give it the next number, log it and make it current."""
+    folder = root / _after(max((path.name for path in numbered(root)), default="0000"))
+    _seal(draft)
+    draft.rename(folder)
+    folder.chmod(0o555)
+    log.append(root, release=folder.name, content=log.content(folder), **facts)
+    switch(root, folder.name)
+    return folder
+
+
+def next_number(root: Path) -> int:
+    """Return the number that the next release will have."""
+    return int(_after(max((path.name for path in numbered(root)), default="0000")))
+
+
+def _after(name: str) -> str:
+    return f"{int(name) + 1:04d}"
+
+
+def _seal(folder: Path) -> None:
+    """Push everything to the disk and take the right to write away, below `folder`."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def switch(root: Path, name: str) -> None:
+    """Make a release current by one atomic rename."""
+    link = root / ".new-current"
+    link.unlink(missing_ok=True)
+    link.symlink_to(name)
+    link.replace(root / "current")
+
+
+def remove(path: Path) -> None:
+    """Remove a draft, sealed or not."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+        return
+    for folder in (path, *(p for p in path.rglob("*") if p.is_dir())):
+        folder.chmod(0o755)
+    shutil.rmtree(path)

@@ -1,0 +1,274 @@
+"""Who must look before something leaves, and what there is to look at.
+
+Results of simulated or public data may be marked `automatic` in the register. All others need a
+reviewer who is not their author; until then what was released before stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.release.store import log, releases
+from evidence.release.store.candidates import GIVEN
+from evidence.show.words import number
+
+_TOLD = (
+    "what was told before is hidden in this release, but no release can unsay an earlier one: tell "
+    "the data owner, stop serving that release and ask for copies back (docs/release.md, Told "
+    "before)"
+)
+_ROW = ["programme", "cohort", "outcome", "subgroup", "estimand"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseReport:
+    """What a release did, or would do.
+
+    Parameters
+    ----------
+    number : int
+        The release that is now current; of one only looked at, the number it would have.
+    folder : Path
+        Its folder.
+    new : bool
+        False where nothing had changed since the last one, or it was only looked at.
+    estimates, figures : int
+        How many it holds.
+    suppressed, refused : tuple of str
+        What was hidden, and what was left out altogether, with the reason.
+    told : tuple of str
+        Small counts that earlier releases tell whatever this one hides.
+    changes : tuple of str
+        What differs from the release before.
+    held : tuple of str
+        What waits for a reviewer.
+    looked : bool
+        Whether it was only looked at.
+    """
+
+    number: int
+    folder: Path
+    new: bool
+    estimates: int
+    figures: int
+    suppressed: tuple[str, ...]
+    refused: tuple[str, ...]
+    told: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    looked: bool = False
+
+    def summary(self) -> str:
+        """Return what to print: what was made, what was hidden, refused and held back."""
+        state = "would be " if self.looked else "" if self.new else "nothing new: still "
+        lines = [
+            f"{state}release {self.number}: {self.estimates} estimates, {self.figures} figures"
+        ]
+        if self.suppressed:
+            lines.append("some counts are hidden; evidence release --look says where and why")
+        lines += [f"refused: {reason}" for reason in self.refused]
+        lines += [f"told before: {line}" for line in self.told]
+        lines += [_TOLD] if self.told else []
+        lines += self.held
+        if not self.looked:
+            lines.append(f"open {self.folder.parent / 'current' / 'index.html'}")
+        return "\n".join(lines)
+
+    def review(self) -> str:
+        """Return all that a reviewer looks at before signing."""
+        lines = ["What differs from the release before:"]
+        lines += [f"  {line}" for line in self.changes] or ["  nothing"]
+        lines += ["What is hidden, and why:"]
+        lines += [f"  {line}" for line in self.suppressed] or ["  nothing"]
+        return "\n".join([*lines, self.summary()])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which runs may leave, who let them and which are held back.
+
+    Parameters
+    ----------
+    runs : list of Path
+        Run folders that may leave now; an older one in place of one that is held back.
+    signed : dict
+        Run id to `author`, `reviewer` ("" where automatic) and `released`, the time of release.
+    held : list of str
+        What is held back, a line each.
+    """
+
+    runs: list[Path] = field(default_factory=list)
+    signed: dict[str, dict[str, str]] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
+
+    def new(self, before: Mapping[str, Any]) -> set[str]:
+        """Return the ids of runs that the release `before` does not hold."""
+        return self.signed.keys() - before.get("runs", {}).keys()
+
+
+def choose(
+    runs: Iterable[Path], cards: Iterable[Mapping[str, Any]], root: Path, reviewer: str
+) -> Choice:
+    """Say which runs may leave.
+
+    Parameters
+    ----------
+    runs : iterable of Path
+        Finished run folders.
+    cards : iterable of mapping
+        Programmes, with `automatic`, `simulated` and `public`.
+    root : Path
+        Folder of the releases.
+    reviewer : str
+        Who checked the results; "" for nobody.
+    """
+    found = releases.current(root)
+    released = found[1]["runs"] if found else {}
+    free = {
+        card["name"]
+        for card in cards
+        if card.get("automatic") and (card.get("simulated") or card.get("public"))
+    }
+    withdrawn = _withdrawn(root)
+    now, choice = log.now(), Choice()
+    for folder in runs:
+        programme, _, key = folder.parts[-3:]
+        author = _author(folder)
+        signs = reviewer if _differ(reviewer, author) else ""
+        if key in released and key not in withdrawn:
+            kept = {name: released[key].get(name, "") for name in ("author", "reviewer")}
+            signed = kept | {"released": released[key].get("released", now)}
+        elif signs or (programme in free and key not in withdrawn):
+            signed = {"author": author, "reviewer": signs, "released": now}
+        else:
+            folder = _instead(choice, folder, released, author, reviewer, key in withdrawn)
+            if folder is None:
+                continue
+            key = folder.name
+            signed = {n: released[key].get(n, "") for n in ("author", "reviewer", "released")}
+        choice.runs.append(folder)
+        choice.signed[key] = signed
+    return choice
+
+
+def _instead(choice, folder, released, author, reviewer, withdrawn) -> Path | None:
+    """Note why a run is held back; return the run that was released before, if it is there."""
+    place = tuple(folder.parts[-3:-1])
+    line = f"{'/'.join(place)}: held back: "
+    if reviewer:
+        line += f"{author or 'nobody'} is its author; somebody else has to check it"
+    elif withdrawn:
+        line += "it was rolled back; release it again with --reviewer NAME"
+    else:
+        line += (
+            f"needs a reviewer other than its author, {author or 'nobody named'}: --reviewer NAME"
+        )
+    before = [k for k, run in released.items() if (run["programme"], run["cohort"]) == place]
+    old = folder.with_name(before[0]) if before else None
+    if old is not None and old.is_dir():
+        choice.held.append(f"{line}; the result released before stays")
+        return old
+    choice.held.append(line)
+    return None
+
+
+def _author(folder: Path) -> str:
+    """Return the author of a run: as it recorded, else whoever is at work now."""
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return str(record.get("author") or "") or log.person()
+    except (OSError, ValueError, AttributeError):
+        return log.person()
+
+
+def _differ(reviewer: str, author: str) -> bool:
+    one, other = (" ".join(name.casefold().split()) for name in (reviewer, author))
+    return bool(one and other) and one != other
+
+
+def _withdrawn(root: Path) -> set[str]:
+    """Return the runs that a roll back took away and nobody has signed since."""
+    gone: set[str] = set()
+    before: set[str] = set()
+    for entry in log.lines(root):
+        path = root / entry["release"] / "release.json"
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"runs": {}}
+        runs = set(record["runs"])
+        gone = gone | (before - runs) if entry["action"] == "rolled back" else gone - runs
+        before = runs
+    return gone
+
+
+def differences(before: pd.DataFrame | None, after: pd.DataFrame) -> list[str]:
+    """Say by programme, cohort and outcome what a release would change, a line each.
+
+    Parameters
+    ----------
+    before, after : DataFrame
+        Released `effects`, of the last release (nothing if there is none) and of the next.
+    """
+    old = {} if before is None else {_key(row): row for row in before.to_dict("records")}
+    new = {_key(row): row for row in after.to_dict("records")}
+    lines = []
+    for key, row in new.items():
+        if key not in old:
+            lines.append(f"new      {_place(row)}: {_said(row)}")
+        elif (was := _said(old[key])) != (now := _said(row)):
+            lines.append(f"changed  {_place(row)}: {was} → {now}")
+    lines += [f"gone     {_place(row)}: {_said(row)}" for key, row in old.items() if key not in new]
+    return lines
+
+
+def texts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Say what a release would tell in words that no rule can judge: somebody has to read them.
+
+    Parameters
+    ----------
+    before, after : mapping
+        Records of the last release (empty if there is none) and of the next.
+    """
+    known = set(_texts(before))
+    return [line for line in _texts(after) if line not in known]
+
+
+def _texts(record: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"text     {card['name']}, {name}: {card[name]}"
+        for card in record.get("programmes", ())
+        for name in ("title", "phase", "lead", "about", "ask_next", "claim")
+        if card.get(name)
+    ]
+    for run in record.get("runs", {}).values():
+        lines += [
+            f"text     {run['programme']}, {name}: {json.dumps(value, ensure_ascii=False)}"
+            for name, value in run.get("parameters", {}).items()
+            if name not in GIVEN and isinstance(value, str | Mapping) and value
+        ]
+        lines.append(
+            f"text     {run['programme']}, the text and code of {run['notebook']} "
+            f"({run.get('notebook_sha256', '')[:12]})"
+        )
+    return list(dict.fromkeys(lines))
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(row[name] for name in _ROW)
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    group = "" if row["subgroup"] == "all" else f", {row['subgroup']}"
+    group += "" if row["estimand"] != "cace" else ", taken up"
+    return f"{row['programme']}/{row['cohort']}, {row['outcome']}{group}"
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    if row["estimate"] != row["estimate"]:
+        return "hidden"
+    size, low, high = (number(row[key], 3) for key in ("estimate", "ci_lower", "ci_upper"))
+    return f"{row['verdict']}, {size} {row['unit']} ({low} to {high}), n = {row['n_pupils']:.0f}"

@@ -1,0 +1,142 @@
+"""The processes that jobs run in: forks of the fork server, or new interpreters where none can be.
+
+One that has run a job to its end is asked to run the next: another would take 40 ms of a processor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from evidence.errors import EvidenceError
+from evidence.run import fork_client
+
+TOO_LONG = "took too long"
+KILLED = "ran out of memory or was killed"
+
+
+class Spawned:
+    """A job's process in a new interpreter; speaks as `forks.Child` does."""
+
+    orphaned = idle = False
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "evidence.run.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        _spawned.add(self)
+        with contextlib.suppress(BrokenPipeError):
+            self._send(request)
+
+    def _send(self, request: dict[str, Any]) -> None:
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()  # and kept open: its end is ours
+
+    def ask(self, request: dict[str, Any]) -> bool:
+        """Give the process another job; say whether it took it."""
+        try:
+            self._send(request)
+        except OSError:
+            return False
+        return next(self.says(), None) is not None
+
+    def says(self) -> Iterator[dict[str, Any]]:
+        """Give what the process says until it ends."""
+        for line in self._process.stdout:
+            yield json.loads(line)
+
+    def kill(self) -> None:
+        """Kill the process; its kernel watches it and ends too."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Let the process end its kernel, then itself."""
+        with contextlib.suppress(OSError):  # what was asked of one that has ended
+            self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+
+_spawned: weakref.WeakSet[Spawned] = weakref.WeakSet()
+_idle: list[fork_client.Child | Spawned] = []
+
+
+@contextlib.contextmanager
+def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[fork_client.Child | Spawned]:
+    """Have a job executed by a process that is idle, or by a new one.
+
+    With the block the process ends, unless it was said there to be `idle`: then it stays, for
+    another job, until `dismiss` or the end of this process.
+
+    Parameters
+    ----------
+    request : dict
+        As `worker.execute` takes it.
+    alone : bool
+        Whether to fork it from a server of its own: one that kills its server kills no other.
+    """
+    with contextlib.ExitStack() as stack:
+        process = (None if alone else _waiting(request)) or _start(request, stack, alone)
+        process.idle = False
+        try:
+            yield process
+        finally:
+            if process.idle and not alone:
+                _idle.append(process)
+            else:
+                process.close()
+
+
+def _waiting(request: dict[str, Any]) -> fork_client.Child | Spawned | None:
+    """Return an idle process that took the job; one that has ended meanwhile is no loss."""
+    with contextlib.suppress(IndexError):
+        while process := _idle.pop():
+            if process.ask(request):
+                return process
+            process.close()
+    return None
+
+
+def _start(
+    request: dict[str, Any], stack: contextlib.ExitStack, alone: bool
+) -> fork_client.Child | Spawned:
+    if fork_client.available():
+        for last in (False, True):
+            try:
+                if alone:
+                    server = fork_client.Server()
+                    stack.callback(server.close)
+                return fork_client.Child(server.place if alone else fork_client.place(), "job", request)
+            except (EvidenceError, OSError) as error:
+                if last:
+                    fork_client.say_once(f"reports start slowly: {error}")
+                time.sleep(0.2)  # a server that was just killed is replaced
+    return Spawned(request)
+
+
+def dismiss() -> None:
+    """End the processes that are idle."""
+    with contextlib.suppress(IndexError):
+        while process := _idle.pop():
+            process.close()
+
+
+def stop_all() -> None:
+    """Kill every job's process that this one has started."""
+    fork_client.close()
+    for process in list(_spawned):
+        process.kill()

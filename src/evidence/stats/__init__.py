@@ -1,0 +1,1 @@
+"""Numerics on arrays: no column names, no pandas."""

@@ -1,0 +1,159 @@
+"""Expectations that never use a group's own outcomes: each group is left out in turn, exactly.
+
+Nothing is fitted anew for a group: cells take its own sums from the whole, the regression takes its
+rows from the normal equations of an orthonormal basis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.errors import EvidenceError
+from evidence.stats.design import independent
+
+_ALONE = 0.5  # below this leverage a group cannot decide a column alone
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """What was expected of each row.
+
+    Parameters
+    ----------
+    expected : ndarray of shape (n,)
+        NaN where no cell has enough rows.
+    n : ndarray of int, shape (n,)
+        Rows of other groups that stand behind it.
+    basis : ndarray of int, shape (n,)
+        Place in `bases`.
+    bases : list of tuple of int
+        Of cells: the level used. Of a regression: the columns that could not be used.
+    """
+
+    expected: np.ndarray
+    n: np.ndarray
+    basis: np.ndarray
+    bases: list[tuple[int, ...]]
+
+
+def cells(
+    levels: Iterable[np.ndarray],
+    outcome: np.ndarray,
+    fit: np.ndarray,
+    group: np.ndarray,
+    smallest: int,
+) -> Expectation:
+    """Expect the mean of the finest cell that has enough rows of other groups.
+
+    Parameters
+    ----------
+    levels : iterable of ndarray of int, shape (n,)
+        Codes 0, 1, … of the cells, the finest level first; no more are taken than are needed.
+    outcome : ndarray of shape (n,)
+    fit : ndarray of bool, shape (n,)
+        Rows to learn from.
+    group : ndarray of int, shape (n,)
+        Codes 0, 1, … of the groups, such as schools.
+    smallest : int
+        Rows of other groups that a cell must have.
+    """
+    centre = outcome[fit].mean()  # a difference of large sums would lose digits
+    score = np.where(fit, outcome - centre, 0.0)
+    found = np.full(len(outcome), np.nan)
+    count, used = np.zeros(len(outcome), int), np.zeros(len(outcome), int)
+    for place, cell in enumerate(levels):
+        own = pd.factorize(cell.astype(np.int64) * (int(group.max()) + 1) + group)[0]
+        rows, total = (np.bincount(cell, x)[cell] - np.bincount(own, x)[own] for x in (fit, score))
+        enough = np.isnan(found) & (rows >= smallest)
+        found[enough] = centre + total[enough] / rows[enough]
+        count[enough], used[enough] = rows[enough], place
+        if not np.isnan(found).any():
+            break
+    return Expectation(found, count, used, [(level,) for level in range(place + 1)])
+
+
+def regression(
+    columns: np.ndarray,
+    outcome: np.ndarray,
+    fit: np.ndarray,
+    group: np.ndarray,
+    weights: np.ndarray,
+) -> Expectation:
+    """Expect what least squares on the rows of all other groups says.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n, k)
+        The first is the intercept. The coefficient of a column that the others' rows do not
+        identify, such as a level found in this group only, is nought; rows that need it are noted.
+    outcome, fit, group
+        As in :func:`cells`.
+    weights : ndarray of shape (n,)
+        Positive.
+
+    Raises
+    ------
+    EvidenceError
+        Without some group there are no more rows than columns.
+
+    Notes
+    -----
+    With Q the orthonormal basis of the weighted columns and Q_g the rows of group g, its
+    coefficients are (I − Q_g'Q_g)⁻¹(Q'y − Q_g'y_g). At most k groups can decide a column alone; for
+    them the regression is fitted again.
+    """
+    k, n_groups = columns.shape[1], int(group.max()) + 1
+    own = np.bincount(group, fit, n_groups).astype(int)
+    if fit.sum() - own.max() <= k:
+        raise EvidenceError(
+            f"{fit.sum()} comparison rows are too few for a regression of {k} columns that leaves "
+            "out each school in turn: give more rows or fewer columns"
+        )
+    root = np.where(fit, np.sqrt(weights), 0.0)
+    centre = np.average(outcome[fit], weights=weights[fit])
+    score = root * np.where(fit, outcome - centre, 0.0)
+    kept, triangle, ties = _triangle(root[fit, None] * columns[fit])
+    basis = np.linalg.solve(triangle.T, columns[:, kept].T).T
+    weighted = root[:, None] * basis
+    whole, eye = weighted.T @ score, np.eye(len(kept))
+    found, used, bases = np.empty(len(fit)), np.zeros(len(fit), int), {(): 0}
+
+    def note(rows: np.ndarray, kept: list[int], ties: np.ndarray) -> None:
+        """Note of each row which columns it needed and the others could not give."""
+        gone = np.delete(np.arange(k), kept)
+        broken = np.abs(columns[np.ix_(rows, gone)] - columns[np.ix_(rows, kept)] @ ties)
+        patterns, which = np.unique(broken > 1e-7 * size[gone], axis=0, return_inverse=True)
+        names = [tuple(gone[pattern].tolist()) for pattern in patterns]
+        used[rows] = np.array([bases.setdefault(name, len(bases)) for name in names])[which]
+
+    size = np.abs(columns).max(axis=0)
+    note(np.arange(len(fit)), kept, ties)
+    order = np.argsort(group, kind="stable")
+    for code, rows in enumerate(np.split(order, np.cumsum(np.bincount(group))[:-1])):
+        own_weighted = weighted[rows]
+        gram = own_weighted.T @ own_weighted
+        if np.trace(gram) > _ALONE and np.linalg.eigvalsh(gram)[-1] > 1 - 1e-9:
+            others = fit & (group != code)
+            part, corner, ties = _triangle(root[others, None] * columns[others])
+            design = np.linalg.solve(corner.T, columns[:, part].T).T
+            found[rows] = design[rows] @ (design.T @ (root * np.where(others, score, 0.0)))
+            note(rows, part, ties)
+        else:
+            rest = whole - own_weighted.T @ score[rows]
+            found[rows] = basis[rows] @ np.linalg.solve(eye - gram, rest)
+    return Expectation(centre + found, fit.sum() - own[group], used, list(bases))
+
+
+def _triangle(columns: np.ndarray) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Return the columns that earlier ones do not explain, R of their QR, and what ties the others.
+
+    The ties are the coefficients, shape (kept, others), by which the kept give the others.
+    """
+    triangle = np.linalg.qr(columns, mode="r")
+    kept = independent(triangle, np.linalg.norm(columns, axis=0))
+    rotated, corner = np.linalg.qr(triangle[:, kept])
+    return kept, corner, np.linalg.solve(corner, rotated.T @ np.delete(triangle, kept, axis=1))

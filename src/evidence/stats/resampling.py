@@ -1,0 +1,296 @@
+"""Samples drawn with replacement, as counts of units and sums over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evidence.errors import EvidenceError
+from evidence.methods.trials.trial_data import Participants
+from evidence.stats.design import Design, sums
+from evidence.stats.permutation import first_rows, members, whole_clusters
+from evidence.stats.resample_moments import Draw, variances
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A trial as what a draw of any kind needs of its rows.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, q)
+        1, columns of the regression (the arm the last), outcome less its mean.
+    weights : ndarray of shape (n,)
+    arm, strata, cluster : ndarray of int, shape (n,)
+        0 reference, 1 arm asked about, 2 further; 0 without strata; a code a row without clusters.
+    scale : float
+        The effect is this times the last coefficient.
+    ratio : float
+        Variance between over within clusters that weighs them; 0 for least squares.
+    clustered, whole : bool
+        There are clusters; each, or most, has one arm.
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+    arm: np.ndarray
+    strata: np.ndarray
+    cluster: np.ndarray
+    scale: float
+    ratio: float
+    clustered: bool
+    whole: bool
+
+    @classmethod
+    def of(cls, trial: Participants, made: Design, ratio: float) -> Sample:
+        """Take a trial, its regression and a ratio of variances."""
+        n = len(trial.outcome)
+        return cls(
+            rows=np.column_stack([np.ones(n), made.basis, trial.outcome - trial.outcome.mean()]),
+            weights=made.weights,
+            arm=np.where(trial.treated, 1, np.where(trial.control, 0, 2)),
+            strata=made.strata,
+            cluster=np.arange(n) if trial.cluster is None else trial.cluster,
+            scale=float(made.coefficients[0, -1]),
+            ratio=ratio,
+            clustered=trial.cluster is not None,
+            whole=whole_clusters(trial) or bool(trial.astray),
+        )
+
+    @property
+    def outcome(self) -> np.ndarray:
+        """The outcome less its mean, shape (n,)."""
+        return self.rows[:, -1]
+
+    @property
+    def crossed(self) -> np.ndarray:
+        """Cross-products w aa' of each row, shape (n, q²)."""
+        weighted = self.weights[:, None] * self.rows
+        return (weighted[:, :, None] * self.rows[:, None, :]).reshape(len(weighted), -1)
+
+    def summed(self) -> np.ndarray:
+        """Cross-products of each cluster, shape (m, q²), a column at a time to save memory."""
+        weighted = self.weights[:, None] * self.rows
+        parts = [sums(self.cluster, column[:, None] * self.rows) for column in weighted.T]
+        return np.concatenate(parts, axis=1)
+
+    def shrunk(self, crossed: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Take λ ss' from the cross-products of clusters, s their sums, λ = θ/(1 + nθ)."""
+        if not self.ratio:
+            return crossed
+        lead = crossed[..., : round(crossed.shape[-1] ** 0.5)]
+        lam = self.ratio / (1 + size * self.ratio)
+        product = lead[..., :, None] * lead[..., None, :]
+        return crossed - lam[..., None] * product.reshape(crossed.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """Whole units are drawn: clusters, sites, strata or, without clusters, pupils.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (u, q²)
+    groups : list of ndarray of int
+        The units of each absorbed stratum.
+    cells : list of ndarray of int
+        Units that are drawn in place of one another.
+    squares : ndarray of shape (u, 6)
+        For the analysis of variance: clusters, rows, Σn², Σy, Σ(Σy)²/n, squares within.
+    what : str
+    freedom : int
+        Units less cells, in the arm that has fewest.
+    """
+
+    moments: np.ndarray
+    groups: list[np.ndarray]
+    cells: list[np.ndarray]
+    squares: np.ndarray
+    what: str
+    freedom: int
+
+    @classmethod
+    def of(cls, sample: Sample, what: str) -> Units:
+        """Make clusters (or pupils) the units, or strata where one has a single unit in an arm."""
+        first = first_rows(sample.cluster)
+        size = np.bincount(sample.cluster)
+        moments = sample.shrunk(sample.summed(), size)
+        total = np.bincount(sample.cluster, sample.outcome)
+        between = total**2 / size
+        within = np.bincount(sample.cluster, sample.outcome**2) - between
+        squares = np.column_stack([np.ones(len(size)), size, size**2, total, between, within])
+        stratum = sample.strata[first]
+        arm = sample.arm[first]
+        if sample.clustered:  # some pupils may be astray: a cluster has the arm of most
+            seen = [np.bincount(sample.cluster, sample.arm == code) for code in (0, 1, 2)]
+            arm = np.argmax(seen, axis=0) if sample.whole else np.zeros(len(first))
+        cells = members(arm, stratum)
+        if stratum.any() and any(len(cell) == 1 and arm[cell[0]] < 2 for cell in cells):
+            moments, squares = sums(stratum, moments), sums(stratum, squares)
+            stratum = np.arange(len(moments))
+            cells, what, arm = [stratum], "strata", np.zeros(len(stratum))
+        return cls(moments, members(stratum), cells, squares, what, _freedom(cells, arm))
+
+    @property
+    def cost(self) -> int:
+        """Numbers a draw needs at once."""
+        return 8 * len(self.moments)
+
+    def real(self) -> Draw:
+        """Return the sample itself as a draw."""
+        return self._with(np.ones((1, len(self.moments))))
+
+    def draw(self, rng: np.random.Generator, number: int) -> Draw:
+        """Return counts of the units, their moments and the variances between and within."""
+        return self._with(_drawn(rng, number, self.cells, len(self.moments)))
+
+    def _with(self, counts: np.ndarray) -> Draw:
+        return counts, self.moments, variances(*(counts @ self.squares).T)
+
+
+@dataclass(frozen=True, eq=False)
+class Within:
+    """Pupils are drawn within each arm of each cluster, the clusters staying as they are."""
+
+    sample: Sample
+    moments: np.ndarray
+    groups: list[np.ndarray]
+    cells: list[np.ndarray]
+    freedom: int
+    what: str = "pupils within clusters"
+
+    @classmethod
+    def of(cls, sample: Sample) -> Within:
+        """Make the cells within which pupils are drawn."""
+        cells = members(sample.arm, sample.strata, sample.cluster)
+        freedom = _freedom(cells, sample.arm)
+        return cls(sample, sample.crossed, members(sample.strata), cells, freedom)
+
+    @property
+    def cost(self) -> int:
+        """Numbers a draw needs at once."""
+        return 8 * len(self.sample.outcome)
+
+    def real(self) -> Draw:
+        """Return the sample itself as a draw."""
+        return self._with(np.ones((1, len(self.sample.outcome))))
+
+    def draw(self, rng: np.random.Generator, number: int) -> Draw:
+        """Return counts of the pupils, their moments and the variances between and within."""
+        return self._with(_drawn(rng, number, self.cells, len(self.sample.outcome)))
+
+    def _with(self, counts: np.ndarray) -> Draw:
+        part, y = self.sample, self.sample.outcome
+        size = np.bincount(part.cluster)
+        total = sums(part.cluster, (counts * y).T).T
+        return counts, self.moments, _variances(size, total, counts @ y**2)
+
+
+@dataclass(frozen=True, eq=False)
+class Nested:
+    """Clusters may be drawn, and pupils are drawn anew within each cluster drawn.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, q² + 2)
+        Cross-products, outcome and its square.
+    groups, cells : list of ndarray of int
+        As in `Units`; a draw has as many clusters as the sample, in the same strata.
+    pupils : list of list of ndarray of int
+        For each cluster the rows of each arm.
+    moved : bool
+        Clusters are drawn as well.
+    """
+
+    sample: Sample
+    rows: np.ndarray
+    groups: list[np.ndarray]
+    cells: list[np.ndarray]
+    pupils: list[list[np.ndarray]]
+    moved: bool
+    what: str
+    freedom: int
+
+    @classmethod
+    def of(cls, sample: Sample, moved: bool) -> Nested:
+        """Make the cells of clusters and of pupils within them.
+
+        Raises
+        ------
+        EvidenceError
+            A stratum has one cluster in an arm.
+        """
+        units = Units.of(sample, "clusters and pupils within them")
+        if moved and units.what == "strata":
+            raise EvidenceError(
+                "resample='both' needs two clusters an arm in every stratum; use 'cluster', which "
+                "then draws whole strata"
+            )
+        cells = members(sample.arm, sample.strata, sample.cluster)
+        pupils = [[] for _ in range(int(sample.cluster.max()) + 1)]
+        for cell in cells:
+            pupils[sample.cluster[cell[0]]].append(cell)
+        what = units.what if moved else "pupils within clusters"
+        rows = np.column_stack([sample.crossed, sample.outcome, sample.outcome**2])
+        return cls(sample, rows, units.groups, units.cells, pupils, moved, what, units.freedom)
+
+    @property
+    def cost(self) -> int:
+        """Numbers a draw needs at once."""
+        return 8 * len(self.pupils) * self.rows.shape[1] + 2 * len(self.rows)
+
+    def real(self) -> Draw:
+        """Return the sample itself as a draw."""
+        chosen = np.arange(len(self.pupils))[None]
+        return self._with(chosen, sums(self.sample.cluster, self.rows)[None])
+
+    def draw(self, rng: np.random.Generator, number: int) -> Draw:
+        """Return a count of 1 a cluster, their moments and the variances between and within."""
+        chosen = np.tile(np.arange(len(self.pupils)), (number, 1))
+        if self.moved:
+            for cell in self.cells:
+                chosen[:, cell] = cell[rng.integers(0, len(cell), (number, len(cell)))]
+        found = np.empty((*chosen.shape, self.rows.shape[1]))
+        for cluster, cells in enumerate(self.pupils):
+            where = np.nonzero(chosen == cluster)
+            found[where] = sum(_counts(rng, len(where[0]), len(c)) @ self.rows[c] for c in cells)
+        return self._with(chosen, found)
+
+    def _with(self, chosen: np.ndarray, found: np.ndarray) -> Draw:
+        size = np.bincount(self.sample.cluster)[chosen]
+        parts = _variances(size, found[..., -2], found[..., -1].sum(axis=1))
+        moments = self.sample.shrunk(found[..., :-2], size)
+        return np.ones(chosen.shape), moments, parts
+
+
+def _variances(size: np.ndarray, total: np.ndarray, square: np.ndarray):
+    """Return `variances` from the sizes and sums of clusters, shape (b, m), and Σy², shape (b,)."""
+    size = np.broadcast_to(size, total.shape)
+    between = (total**2 / size).sum(axis=1)
+    count = np.full(len(total), float(total.shape[1]))
+    rows = size.sum(axis=1).astype(float)
+    return variances(
+        count, rows, (size**2).sum(axis=1), total.sum(axis=1), between, square - between
+    )
+
+
+def _freedom(cells: list[np.ndarray], arm: np.ndarray) -> int:
+    """Return units less cells in the arm, of the two compared, that has fewest."""
+    free = [sum(len(c) - 1 for c in cells if arm[c[0]] == code) for code in (0, 1)]
+    return min(found for found, code in zip(free, (0, 1), strict=True) if (arm == code).any())
+
+
+def _drawn(
+    rng: np.random.Generator, number: int, cells: list[np.ndarray], units: int
+) -> np.ndarray:
+    counts = np.empty((number, units))
+    for cell in cells:
+        counts[:, cell] = _counts(rng, number, len(cell))
+    return counts
+
+
+def _counts(rng: np.random.Generator, number: int, units: int) -> np.ndarray:
+    """Return how often each of `units` comes up in as many draws with replacement, float."""
+    picks = rng.integers(0, units, (number, units)) + units * np.arange(number)[:, None]
+    return np.bincount(picks.ravel(), minlength=number * units).reshape(number, units).astype(float)

@@ -1,0 +1,42 @@
+"""Tables of results: one precision a column, words for headings, nothing shown for nothing."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from evidence.show.html_table import table
+
+
+def cells(frame, **options):
+    html = table(frame, **options)
+    return re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", html)
+
+
+def test_interval_stands_in_one_cell_as_exact_as_the_estimate():
+    frame = pd.DataFrame({"estimate": [-0.0412], "ci_lower": [-0.2], "ci_upper": [0.118]})
+    assert cells(frame) == ["Estimate", "Interval", "−0.04", "−0.20 to 0.12"]
+
+
+def test_numbers_have_no_exponent_and_a_true_minus():
+    frame = pd.DataFrame({"std_error": [1.4e-05, -8.219e-4], "n_obs": [3793, 12]})
+    assert cells(frame) == ["Standard error", "Pupils", "0.000", "3,793", "−0.001", "12"]
+    assert cells(pd.DataFrame({"df": [181.26]})) == ["Degrees of freedom", "181.3"]
+    assert cells(pd.DataFrame({"x": [-np.inf, np.inf]})) == ["X", "−∞", "∞"]
+
+
+def test_p_values_are_written_as_in_sentences_and_chances_in_per_cent():
+    frame = pd.DataFrame({"p_value": [1.4e-05, 0.0479], "probability": [0.999, 0.25]})
+    assert cells(frame) == ["p", "Chance", "&lt; .001", "over 99%", ".048", "25%"]
+
+
+def test_columns_and_tables_without_a_value_are_left_out():
+    frame = pd.DataFrame({"label": ["one"], "note": [""], "p_value": [np.nan]})
+    assert cells(frame) == ["Label", "one"]
+    assert cells(frame, skip=["note", "nowhere"]) == ["Label", "one"]
+    assert table(frame[:0]) == ""
+
+
+def test_text_is_escaped_and_yes_or_no_is_a_word():
+    frame = pd.DataFrame({"arm": ["<b>"], "primary": [True]})
+    assert cells(frame) == ["Arm", "Primary", "&lt;b&gt;", "yes"]
