@@ -23,9 +23,9 @@ for library in ("OPENBLAS", "OMP", "MKL"):  # before numpy: one thread a process
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
+from evidence import impact  # noqa: E402
 from evidence.data import sample_county  # noqa: E402
 from evidence.data.sample_tables import SUPPRESS  # noqa: E402
-from evidence import impact  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PRIMARY = {  # as in data/programmes.toml, by the columns of the pupil file

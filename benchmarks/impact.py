@@ -20,8 +20,8 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from counties import CONTEXT, tables  # noqa: E402
 
-from evidence.data import sample_county  # noqa: E402
 from evidence import impact, matching  # noqa: E402
+from evidence.data import sample_county  # noqa: E402
 
 ROUNDS, DRAWS, REFITS = 5, 999, 5
 MOST = 10.0  # seconds

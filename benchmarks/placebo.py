@@ -19,8 +19,8 @@ for library in ("OPENBLAS", "OMP", "MKL"):  # before numpy: one thread a process
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from evidence.data import readers  # noqa: E402
 from evidence import impact  # noqa: E402
+from evidence.data import readers  # noqa: E402
 
 OUTCOMES = ("PTMAT_EXP", "PTREAD_EXP", "PTRWM_EXP")
 CONTEXT = ("TKS1AVERAGE", "PTFSM6CLA1A", "PSENELK", "PSENELE", "PTEALGRP2")

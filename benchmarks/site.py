@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evidence.release.site.site import site
+from evidence.release.site import site
 from evidence.release.store import figures, publish
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))

@@ -31,7 +31,7 @@ def test_import_evidence_imports_nothing_heavy():
 
 def test_source_files_stay_small():
     lengths = {p: len(p.read_text().splitlines()) for p in ROOT.glob("src/**/*.py")}
-    assert max(lengths.values()) <= 350, max(lengths, key=lengths.get)
+    assert max(lengths.values()) <= 500, max(lengths, key=lengths.get)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)

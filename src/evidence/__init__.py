@@ -23,13 +23,13 @@ _NAMES = {
     "pictures": "studies.pictures",
     "report": "studies.sections",
 }
-# Rooms of functions: room to what it is, and to modules with the names that come from them.
+# Rooms of functions: what it is, and from which modules its names come (`shown=own` renames).
 _ROOMS = {
     "trials": (
         "Randomised trials.",
         {
             "methods.trials.attrition": "attrition",
-            "methods.trials.balance": "balance",
+            "methods.core.balance": "balance",
             "methods.trials.binary": "odds_ratio risk_difference",
             "methods.trials.bootstrap": "bootstrap",
             "methods.trials.cace": "cace",
@@ -45,7 +45,7 @@ _ROOMS = {
             "methods.trials.roster": "check",
             "methods.trials.subgroups": "subgroups",
             "methods.trials.wild_bootstrap": "wild_bootstrap",
-            "studies.strength": "security",
+            "studies.strength": "security=strength",
         },
     ),
     "impact": (
@@ -69,7 +69,7 @@ _ROOMS = {
     "matching": (
         "Similar pupils and schools: what they achieve, and who may stand in for those treated.",
         {
-            "methods.core.balance": "balance effective_size",
+            "methods.core.balance": "balance=weighted_balance effective_size",
             "methods.matching.balance_weights": "balance_weights",
             "methods.matching.cem": "coarsened",
             "methods.matching.nearest": "nearest",
@@ -98,14 +98,18 @@ class _Room(ModuleType):
 
     def __init__(self, name: str, about: str, sources: dict[str, str]) -> None:
         super().__init__(f"evidence.{name}", about)
-        self._sources = {n: place for place, names in sources.items() for n in names.split()}
+        self._sources = {
+            shown: (place, own or shown)
+            for place, names in sources.items()
+            for shown, _, own in (name.partition("=") for name in names.split())
+        }
         self.__all__ = sorted(self._sources)
 
     def __getattr__(self, name: str) -> Any:
-        place = self.__dict__.get("_sources", {}).get(name)
-        if place is None:
+        if name not in self.__dict__.get("_sources", {}):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        setattr(self, name, getattr(import_module(f"evidence.{place}"), name))
+        place, own = self._sources[name]
+        setattr(self, name, getattr(import_module(f"evidence.{place}"), own))
         return self.__dict__[name]
 
     def __dir__(self) -> list[str]:

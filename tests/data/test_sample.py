@@ -15,7 +15,7 @@ import pytest
 
 from evidence.data import readers, register, sample, sample_county, sample_trials
 
-REGISTER = Path(__file__).resolve().parent.parent / "data" / "programmes.toml"
+REGISTER = Path(__file__).resolve().parents[2] / "data" / "programmes.toml"
 YEARS = (2015, 2016, 2017, 2018, 2019)
 
 

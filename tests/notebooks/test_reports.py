@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from papermill import execute_notebook
-from registers import BARE, CRT, MST, THREE
 
 import evidence as ev
 from evidence.data.sample import make
 from evidence.run.jobs import Project, plan
 from evidence.run.runner import run
+
+from .registers import BARE, CRT, MST, THREE
 
 pytestmark = pytest.mark.slow
 

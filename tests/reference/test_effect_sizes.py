@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence import trials
-from evidence.studies import effects_row
+from evidence import effects, trials
 
 
 @pytest.mark.parametrize("case", ["small", "mstData_posttest"])
@@ -18,19 +17,19 @@ def test_hedges_g_equals_metafor_and_effectsize(shared, case):
     else:
         data = pd.read_csv(shared / "data/trials/mstData.csv")
         treated, control = (data.loc[data["Intervention"] == arm, "Posttest"] for arm in (1, 0))
-    normal = effects_row.hedges_g(treated, control, interval="normal")
+    normal = effects.hedges_g(treated, control, interval="normal")
     np.testing.assert_allclose(
         (normal.estimate, normal.std_error**2, normal.ci_lower, normal.ci_upper),
         [expected["metafor_SMD"][key] for key in ("yi", "vi", "ci_lb", "ci_ub")],
         rtol=1e-9,
     )
-    exact = effects_row.hedges_g(treated, control)
+    exact = effects.hedges_g(treated, control)
     bounds = expected["effectsize_hedges_g_noncentral_t"]
     # effectsize searches its noncentral t to about 1e-7.
     np.testing.assert_allclose(
         (exact.ci_lower, exact.ci_upper), (bounds["CI_low"], bounds["CI_high"]), atol=1e-6
     )
-    approximate = effects_row.hedges_g(treated, control, exact=False)
+    approximate = effects.hedges_g(treated, control, exact=False)
     np.testing.assert_allclose(approximate.estimate, expected["g_approx"], rtol=1e-12)
 
 

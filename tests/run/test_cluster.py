@@ -12,12 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
-from .test_runner import Silent, alive, children_of, jobs_of, nothing_half_written, server_of
-from .test_runner import project as project  # the fixture
 
 from evidence.errors import EvidenceError
 from evidence.run import cluster
 from evidence.run.runner import run
+
+from .test_runner import Silent, alive, children_of, jobs_of, nothing_half_written, server_of
+from .test_runner import project as project  # the fixture
 
 pytestmark = [
     pytest.mark.slow,

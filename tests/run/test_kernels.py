@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
-from .test_runner import alive, children_of, server_of
 
 from evidence.errors import EvidenceError
 from evidence.run import fork_client
+
+from .test_runner import alive, children_of, server_of
 
 pytestmark = [
     pytest.mark.slow,

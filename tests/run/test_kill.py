@@ -8,7 +8,7 @@ import pytest
 
 from evidence.run import fork_client
 
-SCRIPT = Path(__file__).resolve().parent.parent / "benchmarks" / "kill.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "kill.py"
 
 
 @pytest.mark.slow

@@ -15,13 +15,14 @@ from urllib.parse import quote
 
 import nbformat
 import pytest
-from .test_jobs import notebook
 from data.test_register import GOOD
 
 from evidence.errors import EvidenceError
 from evidence.run import fork_client, job, ledger, processes
 from evidence.run.jobs import Project, plan
 from evidence.run.runner import run
+
+from .test_jobs import notebook
 
 pytestmark = pytest.mark.slow
 

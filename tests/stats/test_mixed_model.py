@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.errors import EvidenceError
 from evidence import trials
+from evidence.errors import EvidenceError
 from evidence.stats import mixed_model, reml
 
 
@@ -106,9 +106,7 @@ def test_fit_follows_units_and_order(seed, scale, shift):
     first = mixed_model.fit(reml.add_up(post, arm, school, arm))
     order = rng.permutation(150)
     other = mixed_model.fit(
-        reml.add_up(
-            scale * post[order] + shift * scale, arm[order], school[order], arm[order]
-        )
+        reml.add_up(scale * post[order] + shift * scale, arm[order], school[order], arm[order])
     )
     np.testing.assert_allclose(other.coefficients[1], scale * first.coefficients[1], rtol=1e-5)
     np.testing.assert_allclose(other.std_errors[1], scale * first.std_errors[1], rtol=1e-4)
@@ -138,7 +136,9 @@ def test_columns_all_but_collinear_are_fitted_as_by_qr(rng):
     nearly = x + 1e-5 * rng.normal(size=300)
     post = arm + x + rng.normal(size=300)
     found = mixed_model.random_intercept(post, np.column_stack([arm, x, nearly]), school)
-    other = mixed_model.random_intercept(post, np.column_stack([arm, x, 1e5 * (nearly - x)]), school)
+    other = mixed_model.random_intercept(
+        post, np.column_stack([arm, x, 1e5 * (nearly - x)]), school
+    )
     np.testing.assert_allclose(found.coefficients[1], other.coefficients[1], rtol=1e-8)
     np.testing.assert_allclose(found.coefficients[3], 1e5 * other.coefficients[3], rtol=1e-6)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evidence import effects, pictures, trials
+from evidence import report as sections
 from evidence.errors import EvidenceError
-from evidence import trials
-from evidence.studies import effects_row, pictures, sections
 
 LABELS = {"arm": "Arm", "ctl": "As usual", "new": "Reading aloud", "fsm": "Free meals"}
 LABELS |= {"fsm: 1": "yes", "fsm: 0": "no", "post": "Reading", "urn": "School"}
@@ -28,7 +28,9 @@ def pupils(rng):
 
 
 def test_in_words_names_columns_arms_and_values_and_keeps_the_numbers(pupils):
-    made = sections.in_words(pupils, LABELS, treatment="arm", keep=["post", "fsm", "urn", "", "fsm"])
+    made = sections.in_words(
+        pupils, LABELS, treatment="arm", keep=["post", "fsm", "urn", "", "fsm"]
+    )
     assert list(made) == ["Arm", "Reading", "Free meals", "School"]
     assert set(made["Arm"]) == {"As usual", "Reading aloud"}
     assert (made["Free meals"] == "yes").equals(pupils["fsm"] == 1)
@@ -71,10 +73,10 @@ def test_section_without_parts_is_none_and_with_some_shows_them_escaped():
 def answered(pupils):
     plan = {"treatment": "arm", "reference": "ctl", "cluster": "urn", "covariates": ["fsm"]}
     raw, size = (f(pupils, outcome="post", **plan) for f in (trials.itt, trials.effect_size))
-    strength = effects_row.strength("randomised", mdes=0.35, attrition=0.0)
+    strength = effects.strength("randomised", mdes=0.35, attrition=0.0)
     entry = {"name": "post", "title": "Reading", "unit": "sd", "smallest_worthwhile": 0.1}
-    row = effects_row.row(raw, size, programme="p", cohort="c", outcome=entry, strength=strength)
-    return row.iloc[0], strength, effects_row.posterior(size, table="trial")
+    row = effects.row(raw, size, programme="p", cohort="c", outcome=entry, strength=strength)
+    return row.iloc[0], strength, effects.posterior(size, table="trial")
 
 
 def test_answer_says_programme_finding_strength_and_what_to_bear_in_mind(answered):

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.errors import EvidenceError
 from evidence import trials
+from evidence.errors import EvidenceError
 from evidence.studies.strength import DESIGNS, THREATS, downgrade, strength
 
 LOW = dict.fromkeys(THREATS, "low")

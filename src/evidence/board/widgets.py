@@ -25,7 +25,7 @@ from evidence.show import tables
 from evidence.show.rows import records
 from evidence.show.why import band
 
-STYLE = tables.STYLE + Path(__file__).with_name("view.css").read_text(encoding="utf-8")
+STYLE = tables.STYLE + Path(__file__).with_name("board.css").read_text(encoding="utf-8")
 PAGES = {"board": "Board", "programme": "One programme", "hub": "All hubs"}
 FAULT = '<p role="alert">This could not be shown. Please load the page again.</p>'
 

@@ -44,7 +44,9 @@ class ForkProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Fork a kernel; start an ordinary one where that cannot be done."""
         if not fork_client.available():
-            fork_client.say_once(f"kernels are not forked on {sys.platform}: each takes seconds to start")
+            fork_client.say_once(
+                f"kernels are not forked on {sys.platform}: each takes seconds to start"
+            )
             return await super().launch_kernel(cmd, **kwargs)
         request = {"argv": cmd, "env": kwargs["env"], "cwd": kwargs.get("cwd") or str(Path.cwd())}
         try:

@@ -1,7 +1,8 @@
 """A finished notebook as a page for whoever may see the pupils: one file, opened with a click.
 
 What the kernel returned is shown as it stands, so the page's policy lets it run nothing and fetch
-nothing. It stays in the private zone; what may leave is drawn anew (`evidence.release.site.reports`).
+nothing. It stays in the private zone; what may leave is drawn anew
+(`evidence.release.site.reports`).
 """
 
 from __future__ import annotations

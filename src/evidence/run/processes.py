@@ -120,7 +120,9 @@ def _start(
                 if alone:
                     server = fork_client.Server()
                     stack.callback(server.close)
-                return fork_client.Child(server.place if alone else fork_client.place(), "job", request)
+                return fork_client.Child(
+                    server.place if alone else fork_client.place(), "job", request
+                )
             except (EvidenceError, OSError) as error:
                 if last:
                     fork_client.say_once(f"reports start slowly: {error}")

@@ -5,61 +5,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.trials.trial_data import Participants, compact
+from evidence.methods.core.frames import compact
+from evidence.stats.design import Design
 
 Allocation = Callable[[np.random.Generator, int], object]
 
 _CHUNK = 2_000_000  # numbers held at once
-
-
-def whole_clusters(trial: Participants) -> bool:
-    """Say whether whole clusters were allocated: there are some and each has one arm."""
-    return trial.cluster is not None and trial.n_mixed == 0
-
-
-def in_order(trial: Participants) -> Participants:
-    """Put the rows in the order of their values: draws then do not depend on the file's order."""
-    keys = [trial.weights, *trial.others.T, trial.outcome, trial.treated, trial.control]
-    order = np.lexsort([k for k in (*keys, trial.strata, trial.cluster) if k is not None])
-    names = ("outcome", "treated", "control", "others", "cluster", "strata", "weights", "rows")
-    parts = {name: getattr(trial, name) for name in names}
-    return replace(trial, **{k: v[order] for k, v in parts.items() if v is not None})
-
-
-def nested_strata(trial: Participants) -> np.ndarray:
-    """Return the stratum of each row, all 0 without strata, one in each cluster.
-
-    Raises
-    ------
-    EvidenceError
-        A cluster lies in several strata.
-    """
-    if trial.strata is None:
-        return np.zeros(len(trial.outcome), int)
-    if (trial.strata != trial.strata[first_rows(trial.cluster)][trial.cluster]).any():
-        names = trial.columns
-        raise EvidenceError(
-            f"column {names['strata']!r} varies within {names['cluster']!r}, so that whole "
-            "clusters cannot be drawn within it; give it in covariates= instead"
-        )
-    return trial.strata
-
-
-def blocks(trial: Participants, whole: bool) -> np.ndarray:
-    """Return the code of the block of each row: units change places only within one."""
-    if whole:
-        return nested_strata(trial)
-    parts = [part for part in (trial.cluster, trial.strata) if part is not None]
-    if not parts:
-        return np.zeros(len(trial.outcome), int)
-    return compact(parts)
 
 
 def first_rows(codes: np.ndarray) -> np.ndarray:
@@ -177,3 +135,109 @@ def portions(draws: int, cost: int) -> Iterator[int]:
     """Split the draws, each of which holds `cost` numbers, so that memory stays bounded."""
     step = max(1, _CHUNK // cost)
     yield from (min(step, draws - done) for done in range(0, draws, step))
+
+
+_TIE = 1e-9  # statistics as near as this to one another, relatively, are equal
+
+
+def statistics(
+    made: Design,
+    outcome: np.ndarray,
+    given: tuple[np.ndarray, np.ndarray, np.ndarray, int],
+    drawn: Iterator[np.ndarray],
+    statistic: str,
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return T, and for each draw a and b of its statistic a − τb against an effect of τ.
+
+    Parameters
+    ----------
+    made : Design
+        With the treatment as its one column of interest.
+    given : tuple of (rows, column, value, columns)
+        A draw that has 1 in `column` gives the treatment `value` to that row; every row that the
+        draw treats must come from one column alone.
+    drawn : iterator of ndarray of shape (draws, columns)
+        0 and 1.
+
+    Notes
+    -----
+    A draw that leaves nothing of the assignment once covariates are held fixed has a = ∞, b = 0.
+    """
+    estimate, residuals = made.fit(outcome)
+    observed, scale = float(estimate[0]), made.coefficients[0, -1]
+    own = made.basis[:, -1] / scale  # the real assignment, the other columns taken out
+    rows, column, value, number = given
+    parts = np.column_stack([residuals + observed * own, own, made.basis[:, :-1]])[rows]
+    parts = (made.weights[rows] * value)[:, None] * np.column_stack([value, parts])
+    shape = (number, len(rows))
+    dense = sparse.csr_array((np.ones(len(rows)), (column, np.arange(len(rows)))), shape) @ parts
+    root = (made.weights / np.sqrt(made.totals)[made.strata])[rows] * value
+    place, shape = (column, made.strata[rows]), (number, len(made.totals))
+    cells = sparse.csr_array((root, place), shape).T.tocsr()
+    values, slopes = [], []
+    for z in drawn:
+        found = z @ dense
+        square = found[:, 0] - (found[:, 3:] ** 2).sum(axis=1) - ((cells @ z.T) ** 2).sum(axis=0)
+        known = square > _TIE * found[:, 0]
+        divisor = np.where(known, square, 1.0)
+        if statistic == "t":
+            divisor = np.sqrt(divisor) / abs(scale)
+        values.append(np.where(known, found[:, 1] / divisor, np.inf))
+        slopes.append(np.where(known, found[:, 2] / divisor, 0.0))
+    return observed, np.concatenate(values), np.concatenate(slopes)
+
+
+def judged(
+    observed: float, values: np.ndarray, slopes: np.ndarray, exact: bool, level: float
+) -> tuple[float, tuple[float, float], float, list[str]]:
+    """Return p, the interval, the standard deviation under no effect, and caveats."""
+    base = 0 if exact else 1
+    extreme = int((np.abs(values) >= abs(observed) * (1 - _TIE)).sum())
+    lower, upper = _invert(observed, values, slopes, base, 1 - level)
+    known = np.isfinite(values)
+    spread = (values - observed * slopes)[known]
+    error = float(np.sqrt(np.mean(spread**2))) if known.any() else math.nan
+    notes = []
+    if lost := int((~known).sum()):
+        notes.append(f"in {lost:,} draws covariates decide the arms; they count as extreme")
+    if np.isinf([lower, upper]).any():
+        notes.append("too few different allocations for an interval of this level to end")
+    return (base + extreme) / (base + len(values)), (lower, upper), error, notes
+
+
+def _invert(
+    observed: float, values: np.ndarray, slopes: np.ndarray, base: int, alpha: float
+) -> tuple[float, float]:
+    """Return the least and the greatest τ that the test does not reject.
+
+    A draw is as extreme as the observed statistic where (a − τb)² ≥ (T − τ)², that is between the
+    roots (T − a)/(1 − b) and (T + a)/(1 + b), or outside them where |b| > 1.
+    """
+    need = math.floor(alpha * (base + len(values)) + _TIE) + 1 - base
+    if need <= 0:
+        return -math.inf, math.inf
+    known = np.isfinite(values)
+    a, b = values[known], slopes[known]
+    tops, bottoms = np.array([observed - a, observed + a]), np.array([1 - b, 1 + b])
+    small = _TIE * max(abs(observed), np.abs(a).max(initial=0))
+    same = ((np.abs(bottoms) < _TIE) & (np.abs(tops) <= small)).any(axis=0)
+    always = int(same.sum() + (~known).sum())  # the real allocation, or its mirror image
+    with np.errstate(divide="ignore"):
+        roots = np.sort(tops[:, ~same] / bottoms[:, ~same], axis=0)
+    inside = bottoms[:, ~same].prod(axis=0) >= 0
+    return (
+        _end(roots[0], roots[1], inside, need - always),
+        -_end(-roots[1], -roots[0], inside, need - always),
+    )
+
+
+def _end(low: np.ndarray, high: np.ndarray, inside: np.ndarray, need: int) -> float:
+    """Return the least τ that `need` of the sets [low, high] (or their outsides) hold."""
+    count = int((~inside).sum())
+    if count >= need:
+        return -math.inf
+    place = np.concatenate([low[inside], high[~inside], low[~inside]])
+    step = np.repeat([1, -1], [len(low), count])
+    order = np.lexsort((-step, place))
+    reached = count + np.cumsum(step[order]) >= need
+    return float(place[order][np.argmax(reached)])

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from evidence.errors import EvidenceError
+from evidence.methods.trials.allocation_rule import whole_clusters
 from evidence.methods.trials.trial_data import Participants
 from evidence.stats.design import Design, sums
-from evidence.stats.permutation import first_rows, members, whole_clusters
+from evidence.stats.permutation import first_rows, members
 from evidence.stats.resample_moments import Draw, variances
 
 

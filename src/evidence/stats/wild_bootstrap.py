@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
-from evidence.errors import EvidenceError
-from evidence.methods.core import frames
-from evidence.methods.core.results import Estimate
-from evidence.methods.impact.panel_data import read_panel
-from evidence.methods.impact.two_way import caveats, two_way
-from evidence.methods.trials.itt import answer, regression
-from evidence.methods.trials.trial_data import read
-from evidence.stats import covariance
 from evidence.stats.design import Design
 from evidence.stats.permutation import portions
 
-_TIE = 1e-9  # statistics as near as this to one another, relatively, are equal
+TIE = 1e-9  # statistics as near as this to one another, relatively, are equal
 _STEPS = 60  # halvings of the search for an end of the interval
 _WEBB = np.sqrt([1.5, 1.0, 0.5]) * np.array([[-1.0], [1.0]])
 SIGNS = ("rademacher", "webb")
@@ -116,7 +107,7 @@ class Wild:
         """Return the two-sided p-value of an effect of this size."""
         square = (self.effect[0] - effect * self.effect[1]) ** 2
         variance = self.variance[0] - 2 * effect * self.variance[1] + effect**2 * self.variance[2]
-        reached = ((self.estimate - effect) / self.error) ** 2 * (1 - _TIE)
+        reached = ((self.estimate - effect) / self.error) ** 2 * (1 - TIE)
         extreme = int((square >= reached * variance).sum())
         return (1 + extreme) / (1 + len(square))
 
@@ -127,175 +118,18 @@ class Wild:
     def _end(self, side: float, level: float) -> float:
         inside, outside = 0.0, self.error
         for _ in range(_STEPS):
-            if self.p_value(self.estimate + side * outside) <= 1 - level + _TIE:
+            if self.p_value(self.estimate + side * outside) <= 1 - level + TIE:
                 break
             inside, outside = outside, 2 * outside
         else:
             return side * math.inf
         for _ in range(_STEPS):
             middle = (inside + outside) / 2
-            if self.p_value(self.estimate + side * middle) <= 1 - level + _TIE:
+            if self.p_value(self.estimate + side * middle) <= 1 - level + TIE:
                 outside = middle
             else:
                 inside = middle
         return self.estimate + side * inside
-
-
-def wild_trial(
-    data: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    cluster: str,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
-    signs: str = "rademacher",
-    draws: int = 9999,
-    seed: int = 0,
-    level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
-) -> Estimate:
-    """Test the difference between the arms by the wild cluster bootstrap (WCR11).
-
-    The arguments of :func:`evidence.methods.trials.itt`, of which `cluster` is needed, and
-
-    Parameters
-    ----------
-    signs : {"rademacher", "webb"}
-        ±1, or six values (Webb 2023), better with fewer than about 10 clusters.
-    draws, seed : int
-        Of the draws. Where ±1 allow no more than 2 × `draws` combinations, all are taken once.
-
-    Returns
-    -------
-    Estimate
-        That of `itt`, in units of the outcome, with CR1 `std_error`; `p_value` and the interval,
-        by test inversion, are the bootstrap's; `df` is NaN.
-
-    Raises
-    ------
-    EvidenceError
-        As `itt`; `signs` is unknown; `draws` is below 99.
-
-    Notes
-    -----
-    Residuals of the model with the effect fixed at τ change sign by whole clusters, the model is
-    fitted again and t is taken with CR1 errors: p(τ) = (1 + #{|t*| ≥ |t|})/(1 + draws), or the
-    share among all combinations. The interval is {τ : p(τ) > 1 − level}. With fewer than about 5
-    treated clusters it hardly ever rejects: use the randomisation test there.
-
-    References
-    ----------
-    Cameron, A. C., Gelbach, J. B. and Miller, D. L. (2008), Review of Economics and Statistics
-    90(3), appendix B. MacKinnon, J. G., Nielsen, M. Ø. and Webb, M. D. (2023), Journal of
-    Econometrics 232(2), section 5 (WCR11). Webb, M. D. (2023), Canadian J. of Economics 56(3).
-    """
-    given = {"outcome": outcome, "treatment": treatment, "baseline": baseline, "cluster": cluster}
-    given |= {"covariates": covariates, "strata": strata, "weights": weights}
-    _check(signs, draws, level)
-    trial = read(data, **given, reference=reference, arm=arm)
-    made = regression(trial)
-    found = Wild.of(made, trial.outcome, trial.cluster, signs, draws, seed)
-    few = min(len(np.unique(trial.cluster[side])) for side in (trial.treated, trial.control))
-    within = f" within {trial.columns['strata']}" if strata is not None else ""
-    method = f"OLS{within}, {_method(found, cluster, signs)}"
-    plain = answer(
-        trial, made, method, (found.estimate, _error(found, trial.cluster), math.nan), level
-    )
-    return _result(plain, found, few)
-
-
-def wild_bootstrap(
-    panel: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    cluster: str | None = None,
-    weights: str | None = None,
-    covariates: Sequence[str] = (),
-    overlap: Sequence[str] = (),
-    signs: str = "rademacher",
-    draws: int = 9999,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Estimate:
-    """Test the effect of :func:`evidence.methods.impact.did` by the wild cluster bootstrap.
-
-    The arguments of `did`, and `signs`, `draws`, `seed`, the returned fields, errors, notes and
-    sources of :func:`evidence.methods.trials.wild_bootstrap`.
-    """
-    _check(signs, draws, level)
-    given = {"cluster": cluster, "weights": weights, "covariates": covariates, "overlap": overlap}
-    given |= {"outcome": outcome, "treatment": treatment, "unit": unit, "time": time}
-    rows = read_panel(panel, **given)
-    made = two_way(rows, rows.dose[:, None], f"column {treatment!r}")
-    found = Wild.of(made, rows.outcome, rows.cluster, signs, draws, seed)
-    ever = np.isfinite(rows.start)[rows.unit]
-    few = len(np.unique(rows.cluster[rows.dose != 0]))
-    plain = Estimate(
-        estimand="att",
-        outcome=outcome,
-        treatment=f"{treatment} against no {treatment}",
-        method=f"{rows.method}, {_method(found, cluster or unit, signs)}",
-        unit="score",
-        estimate=found.estimate,
-        std_error=_error(found, rows.cluster),
-        statistic=found.estimate / _error(found, rows.cluster),
-        df=math.nan,
-        p_value=math.nan,
-        ci_lower=math.nan,
-        ci_upper=math.nan,
-        level=level,
-        n_obs=made.n_obs,
-        n_clusters=int(rows.cluster.max()) + 1,
-        n_treated=int(ever.sum()),
-        n_control=int((~ever).sum()),
-        caveats=tuple(caveats(rows, made, math.inf)),
-    )
-    return _result(plain, found, few)
-
-
-def _check(signs: str, draws: int, level: float) -> None:
-    frames.one_of("signs", signs, SIGNS)
-    covariance.check_level(level)
-    frames.whole("draws", draws, 99)
-
-
-def _method(found: Wild, cluster: str, signs: str) -> str:
-    number = found.effect.shape[1]
-    how = f"all {2 + 2 * number:,} combinations of ±1" if found.exact else f"{number:,} draws"
-    return (
-        f"wild cluster bootstrap by {cluster} (WCR11, {signs}, {how}); interval by test inversion"
-    )
-
-
-def _error(found: Wild, cluster: np.ndarray) -> float:
-    m = int(cluster.max()) + 1
-    return found.error * math.sqrt(m / (m - 1))
-
-
-def _result(plain: Estimate, found: Wild, few: int) -> Estimate:
-    if not found.error > _TIE * abs(found.estimate):
-        raise EvidenceError(
-            f"column {plain.outcome!r} is explained exactly by treatment and covariates: no error "
-            "can be estimated"
-        )
-    lower, upper = found.interval(plain.level)
-    notes = list(plain.caveats)
-    if few < 5:
-        notes.append(
-            f"one side has only {few} clusters: this test then hardly ever finds anything; see the "
-            "randomisation test"
-        )
-    if np.isinf([lower, upper]).any():
-        notes.append("too few different draws for an interval of this level to end")
-    found_p = found.p_value(0.0)
-    return replace(plain, p_value=found_p, ci_lower=lower, ci_upper=upper, caveats=tuple(notes))
 
 
 def _every(number: int) -> Iterator[np.ndarray]:

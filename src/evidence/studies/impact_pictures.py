@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from evidence.methods.core.results import Estimate, EventStudy
-from evidence.methods.impact.lagged_outcome import Rebound
+from evidence.methods.impact.regression_to_mean import Rebound
 from evidence.methods.impact.robustness import Checks
 from evidence.show import words
 from evidence.show.picture import Picture

@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.methods.core.results import Balance
+from evidence.methods.core.balance import Balance
 from evidence.methods.trials.flow import Flow
 from evidence.methods.trials.imputation import Sensitivity
 from evidence.methods.trials.robustness import Robustness
 from evidence.show import words
 from evidence.show.picture import Picture
-from evidence.studies.effects_row import verdict
 from evidence.studies.impact_pictures import checks, claim, event_study, overlap
+from evidence.studies.verdict import verdict
 
 __all__ = [
     "balance",

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import pandas as pd
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import ndtr, ndtri
 
 from evidence.errors import EvidenceError
-from evidence.methods.core.results import Estimate, page
+from evidence.methods.core.results import Estimate, normal_error, page
 from evidence.show import words
 
 PRIOR_MEAN, PRIOR_SD = 0.06, 0.15
@@ -147,17 +147,6 @@ def posterior(
         treatment=estimate.treatment,
         method=f"normal prior ({prior_mean:g}, {prior_sd:g}); {estimate.method}",
     )
-
-
-def normal_error(estimate: Estimate) -> float:
-    """Return the standard error of a normal with an interval as wide as that of the estimate.
-
-    Bootstraps and randomisation tests have no degrees of freedom, but an interval.
-    """
-    half = (estimate.ci_upper - estimate.ci_lower) / 2
-    if estimate.df == estimate.df:
-        half = estimate.std_error * float(stdtrit(estimate.df, 0.5 + estimate.level / 2))
-    return half / float(ndtri(0.5 + estimate.level / 2))
 
 
 def _chance(probability: float) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evidence.errors import EvidenceError, nearest
-from evidence.methods.core.results import Balance, page
-from evidence.methods.trials.flow import Attrition
+from evidence.methods.core.balance import Balance
+from evidence.methods.core.results import page
+from evidence.methods.trials.attrition import Attrition
 from evidence.show import words
 
 # EEF classification of security, 2019: padlocks by design, and what a board is told of it.

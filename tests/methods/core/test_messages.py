@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evidence import effects, trials
 from evidence.errors import EvidenceError
-from evidence import trials
 from evidence.methods.core import frames
 from evidence.methods.trials import attrition
-from evidence.studies import effects_row
 
 GIVEN = {"outcome": "post", "treatment": "arm", "cluster": "school"}
 
@@ -149,44 +148,46 @@ def test_resampled_effects_have_a_posterior_and_a_detectable_effect(rng):
     data["post"] = rng.normal(0, 1, 400) + 0.3 * data["arm"]
     found = trials.bootstrap(data, draws=999, **GIVEN)
     plain = trials.effect_size(data, **GIVEN)
-    mean = effects_row.posterior(found).mean
-    assert mean == pytest.approx(effects_row.posterior(plain).mean, rel=0.1)
-    assert "nan" not in effects_row.posterior(found).sentence()
-    assert effects_row.detectable(found) == pytest.approx(effects_row.detectable(plain), rel=0.1)
+    mean = effects.posterior(found).mean
+    assert mean == pytest.approx(effects.posterior(plain).mean, rel=0.1)
+    assert "nan" not in effects.posterior(found).sentence()
+    assert effects.detectable(found) == pytest.approx(effects.detectable(plain), rel=0.1)
     few = trials.randomisation_test(data[data["school"] < 4], **GIVEN)
     endless = type(few)(
         **{name: getattr(few, name) for name in type(few).__dataclass_fields__} | {"unit": "sd"}
     )
-    refused("posterior: the estimate has no interval with two ends", effects_row.posterior, endless)
-    assert math.isinf(effects_row.detectable(endless))
+    refused("posterior: the estimate has no interval with two ends", effects.posterior, endless)
+    assert math.isinf(effects.detectable(endless))
 
 
 def test_summary_figures_that_are_none_are_refused():
     refused(
         "column 'treated', row 1: not a number (2 such rows); only finite numbers and empty cells "
         "are allowed",
-        effects_row.hedges_g,
+        effects.hedges_g,
         ["a", "b"],
         [1, 2],
     )
     level = "level is {}; a proportion between 0 and 1 is needed"
-    refused(level.format(95), effects_row.hedges_g, [1, 2], [2, 4], level=95)
-    refused(level.format("'0.95'"), effects_row.hedges_g, [1, 2], [2, 4], level="0.95")
+    refused(level.format(95), effects.hedges_g, [1, 2], [2, 4], level=95)
+    refused(level.format("'0.95'"), effects.hedges_g, [1, 2], [2, 4], level="0.95")
     size = {"n_control": 40, "cluster_size": 10}
     refused(
         "n_treated is 0; a whole number from 1 on is needed",
-        effects_row.wwc_effect_size,
+        effects.wwc_effect_size,
         0.3,
         n_treated=0,
         **size,
     )
-    refused("effect_size is inf; a finite number is needed", effects_row.months, math.inf)
+    refused("effect_size is inf; a finite number is needed", effects.months, math.inf)
     refused(
-        "cost is '80'; pounds a pupil a year, nought or more, are needed", effects_row.cost_rating, "80"
+        "cost is '80'; pounds a pupil a year, nought or more, are needed",
+        effects.cost_rating,
+        "80",
     )
     refused(
         "mdes is -0.2; standard deviations, nought or more, are needed",
-        effects_row.strength,
+        effects.strength,
         "randomised",
         mdes=-0.2,
     )

@@ -8,6 +8,7 @@ import pytest
 
 from evidence import impact, trials
 from evidence.methods.core import results
+from evidence.methods.core.balance import Balance
 
 
 @pytest.fixture
@@ -98,11 +99,11 @@ def test_balance_sentence_names_the_largest_difference():
     table = pd.DataFrame(
         {"covariate": ["a", "b"], "effect_size": [0.1, -0.3], "band": ["adjust", "fails"]}
     )
-    assert results.Balance(table=table, treatment="x against y").sentence() == (
+    assert Balance(table=table, treatment="x against y").sentence() == (
         "x against y: the largest difference at the start is in b, −0.30 SD, too large for "
         "adjustment to mend."
     )
-    none = results.Balance(table=table.assign(effect_size=np.nan), treatment="x against y")
+    none = Balance(table=table.assign(effect_size=np.nan), treatment="x against y")
     assert none.sentence() == "x against y: no covariate can be compared."
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from linearmodels.panel import PanelOLS
 
-from evidence.errors import EvidenceError
 from evidence import impact
+from evidence.errors import EvidenceError
 from evidence.stats import covariance, design
 
 GIVEN = {"outcome": "pct", "treatment": "lamp", "unit": "urn", "time": "year"}

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.errors import EvidenceError
 from evidence import impact
+from evidence.errors import EvidenceError
 from evidence.methods.impact.discontinuity import best_bandwidth
 from evidence.stats import covariance, design
 from evidence.stats.mccrary import jump

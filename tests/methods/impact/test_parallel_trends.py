@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import ncf
 
-from evidence.errors import EvidenceError
 from evidence import impact
+from evidence.errors import EvidenceError
 from evidence.methods.core.results import EventStudy
 from evidence.stats import honest_did
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.errors import EvidenceError
 from evidence import impact
+from evidence.errors import EvidenceError
 
 GIVEN = {"outcome": "pct", "treatment": "lamp", "unit": "urn", "time": "year"}
 

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from .test_lagged_outcome import GIVEN, dense, parts_of, simulate
 
 import evidence as ev
 from evidence.errors import EvidenceError
+
+from .test_lagged_outcome import GIVEN, dense, parts_of, simulate
 
 MODEL = {**GIVEN, "weights": "n", "covariates": ["fsm"], "overlap": ["leap"]}
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import interpolate, optimize
 
+from evidence import matching, trials
 from evidence.data import sample_county
 from evidence.errors import EvidenceError
-from evidence import matching, trials
 from evidence.studies import pictures
 
 MODEL = {

@@ -8,8 +8,8 @@ import pytest
 from linearmodels.iv import IV2SLS
 from scipy.special import stdtrit
 
-from evidence.errors import EvidenceError
 from evidence import trials
+from evidence.errors import EvidenceError
 from evidence.methods.core.results import Estimate
 
 GIVEN = {

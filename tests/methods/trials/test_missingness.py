@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.errors import EvidenceError
 from evidence import trials
+from evidence.errors import EvidenceError
 from evidence.methods.trials import imputation
 from evidence.release.control.disclosure import protect_picture
 from evidence.stats import mixed_model, multilevel_mice
@@ -161,7 +161,9 @@ def test_draw_has_the_posterior_of_a_random_intercept_model(rng):
     slopes, noises, spreads = [], [], []
     inside = x - (np.bincount(school, x) / 12)[school]
     for _ in range(400):
-        _, drawn, noise = multilevel_mice.draw(np.where(lost, 99, y), ~lost, x[:, None], school, rng)
+        _, drawn, noise = multilevel_mice.draw(
+            np.where(lost, 99, y), ~lost, x[:, None], school, rng
+        )
         slopes.append(inside @ drawn / (inside @ inside))
         noises.append(noise.var())
         spreads.append((drawn - slopes[-1] * x)[::12].var())

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.errors import EvidenceError
 from evidence import trials
+from evidence.errors import EvidenceError
 from evidence.methods.trials.randomisation import randomisation_test
 
 GIVEN = {

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.errors import EvidenceError
 from evidence import trials
+from evidence.errors import EvidenceError
 from evidence.methods.trials.itt import regression
 from evidence.methods.trials.trial_data import read
 from evidence.stats.mixed_model import null_model

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.errors import EvidenceError
 from evidence import trials
+from evidence.errors import EvidenceError
 from evidence.methods.trials.randomisation import randomisation_test
 from evidence.show.picture import Picture
 from evidence.studies import pictures

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evidence import effects, trials
 from evidence.errors import EvidenceError
-from evidence import trials
 from evidence.methods.trials.itt import regression
 from evidence.methods.trials.trial_data import read
 from evidence.stats import multiplicity
-from evidence.studies import effects_row
 
 pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
 
@@ -99,7 +98,7 @@ def test_subgroups_by_prior_attainment_are_thirds_and_a_trend(trial):
 def test_subgroups_say_whether_effects_differ(trial):
     found = trials.subgroups(trial, subgroup=["fsm", "sex"], prespecified=["fsm"], **GIVEN)
     tests = found.tests.set_index("subgroup")
-    np.testing.assert_allclose(tests["p_adjusted"], effects_row.adjust(tests["p_value"]))
+    np.testing.assert_allclose(tests["p_adjusted"], effects.adjust(tests["p_value"]))
     assert "The effect differs by fsm (p < .001, adjusted p < .001; pre-specified)." in (
         found.sentence()
     )
@@ -162,13 +161,13 @@ def test_adjust_equals_the_published_examples():
     """R's p.adjust(c(.01, .02, .03, .04, NA, .005), "BH" and "holm")."""
     p = [0.01, 0.02, 0.03, 0.04, np.nan, 0.005]
     np.testing.assert_allclose(
-        effects_row.adjust(p), [0.025, 0.1 / 3, 0.0375, 0.04, np.nan, 0.025], rtol=1e-12
+        effects.adjust(p), [0.025, 0.1 / 3, 0.0375, 0.04, np.nan, 0.025], rtol=1e-12
     )
     np.testing.assert_allclose(
-        effects_row.adjust(p, "holm"), [0.04, 0.06, 0.06, 0.06, np.nan, 0.025], rtol=1e-12
+        effects.adjust(p, "holm"), [0.04, 0.06, 0.06, 0.06, np.nan, 0.025], rtol=1e-12
     )
     with pytest.raises(EvidenceError) as error:
-        effects_row.adjust(p, "bonferroni")
+        effects.adjust(p, "bonferroni")
     assert str(error.value) == "method is 'bonferroni'; allowed are bh, holm"
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.errors import EvidenceError
 from evidence import impact, trials
+from evidence.errors import EvidenceError
 
 TRIAL = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 PANEL = {"outcome": "pct", "treatment": "lamp", "unit": "urn", "time": "year"}

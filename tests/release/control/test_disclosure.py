@@ -13,7 +13,7 @@ from evidence.release.control.rounding import round_words
 from evidence.release.control.rules import Rules, load
 from evidence.show.picture import Picture
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 rows = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400)), min_size=1, max_size=12)
 
 

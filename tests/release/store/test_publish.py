@@ -10,13 +10,14 @@ from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import protect
 from evidence.release.control.rules import Rules
 from evidence.release.exchange import bundle
-from evidence.release.site.site import site
+from evidence.release.site import site
 from evidence.release.store import (
     candidates,
     exports,
     log,
     publish,
     reader,
+    releases,
     review,
     verify,
 )

@@ -2,27 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import Balance
-from evidence.methods.matching.balance_weights import effective_size
-from evidence.methods.trials import attrition
-from evidence.methods.value_added import comparison_rows
 from evidence.show import words
+from evidence.stats.effect_sizes import pooled_variance
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+import numpy as np
+
+from evidence.methods.core.results import axes, page
+
+# WWC Procedures Handbook 4.0, table II.1: largest differential loss, in points, that is low, at
+# an overall loss of 0, 1, … 57 per cent.
+_BALANCE = (
+    "covariate", "mean_treated", "mean_control", "effect_size", "n_treated", "n_control",
+    "n_level", "band",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Balance:
+    """How alike the arms were before the start.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `covariate`, `mean_treated`, `mean_control`, `effect_size`, `n_treated`, `n_control`,
+        `n_level` (pupils on the smaller side of a yes/no column, else all), `band` ("ok" up to
+        .05, "adjust" up to .25, else "fails").
+    treatment : str
+        The contrast.
+    """
+
+    table: pd.DataFrame
+    treatment: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a covariate."""
+        return self.table.copy()
+
+    def worst(self) -> str:
+        """Return the band of the largest difference; "" where there is none."""
+        known = self.table.dropna(subset="effect_size")
+        if known.empty:
+            return ""
+        return str(known.loc[known["effect_size"].abs().idxmax(), "band"])
+
+    def sentence(self) -> str:
+        """Say which difference is the largest and whether it matters."""
+        known = self.table.dropna(subset="effect_size")
+        if known.empty:
+            return f"{self.treatment}: no covariate can be compared."
+        worst = known.loc[known["effect_size"].abs().idxmax()]
+        meaning = {
+            "ok": "small enough to leave alone",
+            "adjust": "to be adjusted for in the analysis",
+            "fails": "too large for adjustment to mend",
+        }[worst["band"]]
+        return (
+            f"{self.treatment}: the largest difference at the start is in {worst['covariate']}, "
+            f"{words.number(worst['effect_size'], 2, sign=True)} SD, {meaning}."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the differences with the limits of .05 and .25."""
+        from evidence.show import figures
+
+        return figures.draw_balance(self.table, axes(ax))
+
+    def _repr_html_(self) -> str:
+        return page(self.sentence(), self.table)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Matched(Balance):
     """Balance before and after weighting.
 
-    The fields of :class:`evidence.methods.core.results.Balance`, whose `mean_control`, `effect_size` and
-    `band` are those after weighting; the table also has `before` (the effect size without weights)
+    The fields of :class:`Balance`, whose `mean_control`, `effect_size` and `band` are those after weighting; the table also has `before` (the effect size without weights)
     and `outside` (treated rows beyond the range of the comparison rows). Further
 
     Parameters
@@ -55,7 +121,7 @@ class Matched(Balance):
         )
 
 
-def balance(
+def weighted_balance(
     data: pd.DataFrame,
     *,
     treatment: str,
@@ -94,15 +160,13 @@ def balance(
     ----------
     What Works Clearinghouse (2022), Procedures and Standards Handbook 5.0, appendix E.
     """
-    before = attrition.balance(
-        data, treatment=treatment, covariates=covariates, reference=reference, arm=arm
-    )
+    before = balance(data, treatment=treatment, covariates=covariates, reference=reference, arm=arm)
     weight, arms = _weights(data, weights), frames.arms(data, treatment, reference, arm)
     for mask, which in ((arms.treated, "treated"), (arms.control, "comparison")):
         if not weight[mask].any():
             raise EvidenceError(f"weights: no {which} row has a positive one")
     after = []
-    for _, value in attrition.compared(data, frames.listed(covariates)):
+    for _, value in compared(data, frames.listed(covariates)):
         known = ~np.isnan(value)
         rows = [mask & known for mask in (arms.treated, arms.control)]
         one, nought = (value[mask] for mask in rows)
@@ -114,7 +178,7 @@ def balance(
         after.append(
             (
                 *(np.average(x, weights=w) for x, w in zip((one, nought), given, strict=True)),
-                attrition.standardised_difference(one, nought, given),
+                standardised_difference(one, nought, given),
                 int(beyond.sum()),
             )
         )
@@ -122,7 +186,7 @@ def balance(
     table = before.table.assign(
         **after,
         before=before.table["effect_size"],
-        band=after["effect_size"].map(attrition.balance_band),
+        band=after["effect_size"].map(balance_band),
     )
     return Matched(
         table=table,
@@ -135,7 +199,7 @@ def balance(
 
 
 def _weights(data: pd.DataFrame, weights: str | Sequence[float]) -> np.ndarray:
-    found, name = comparison_rows.given(data, weights, "weights")
+    found, name = frames.given(data, weights, "weights")
     wrong = ~(found >= 0)
     if wrong.any():
         raise EvidenceError(
@@ -143,3 +207,127 @@ def _weights(data: pd.DataFrame, weights: str | Sequence[float]) -> np.ndarray:
             "weight is 0 or more"
         )
     return found
+
+
+def compared(data: pd.DataFrame, covariates: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and values of every column to compare; text has one a level."""
+    for column in covariates:
+        values, names, _ = frames.covariates(data, (column,), every=True)
+        first = len(names) == 2  # the second level says all about the first
+        yield from zip(names[first:], values.T[first:], strict=True)
+
+
+def _level(one: np.ndarray, nought: np.ndarray) -> float:
+    """Count the smaller side of a yes/no column; of a column of numbers, everybody."""
+    both = np.concatenate([one, nought])
+    yes = both.sum() if np.isin(both, (0, 1)).all() else len(both)
+    return float(min(yes, len(both) - yes) if yes < len(both) else yes)
+
+
+def standardised_difference(
+    one: np.ndarray,
+    nought: np.ndarray,
+    weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+) -> float:
+    """Return the baseline difference as WWC does: g for numbers, Cox index for 0/1 columns.
+
+    `weights` change the means only; the standard deviation stays that of the rows as they are.
+    """
+    n1, n0 = len(one), len(nought)
+    if min(n1, n0) < 2:
+        return math.nan
+    omega = 1 - 3 / (4 * (n1 + n0) - 9)
+    means = [np.average(x, weights=w) for x, w in zip((one, nought), weights, strict=True)]
+    if np.isin(one, (0, 1)).all() and np.isin(nought, (0, 1)).all():
+        if abs(means[0] - means[1]) < 1e-9:
+            return 0.0
+        cells = np.array([n1 * means[0], n1 - n1 * means[0], n0 * means[1], n0 - n0 * means[1]])
+        cells = cells + 0.5 * (cells == 0).any()
+        return float(omega * np.log(cells[0] * cells[3] / (cells[1] * cells[2])) / 1.65)
+    variance = pooled_variance(one, nought)
+    if not variance > 0:
+        return math.nan
+    return float(omega * (means[0] - means[1]) / math.sqrt(variance))
+
+
+def balance_band(effect_size: float) -> str:
+    """Return WWC's word for a baseline difference: ok, adjust or fails; "" where unknown."""
+    if effect_size != effect_size:
+        return ""
+    size = abs(effect_size)
+    return "ok" if size <= 0.05 else "adjust" if size <= 0.25 else "fails"
+
+
+def effective_size(weights: Sequence[float]) -> float:
+    """Return how many equally weighted rows are worth as much: (Σw)²/Σw² (Kish 1965, section 11.7).
+
+    Raises
+    ------
+    EvidenceError
+        A weight is negative or missing, or none is positive.
+    """
+    w = np.asarray(weights, dtype=float)
+    if not (np.isfinite(w).all() and (w >= 0).all() and (w > 0).any()):
+        raise EvidenceError("weights must be finite numbers, none negative and not all 0")
+    return float(w.sum() ** 2 / (w**2).sum())
+
+
+def balance(
+    data: pd.DataFrame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    reference: object = None,
+    arm: object = None,
+) -> Balance:
+    """Compare the arms on what was known before the start.
+
+    Parameters
+    ----------
+    data : DataFrame
+        One row a pupil.
+    treatment, reference, arm
+        As in :func:`evidence.methods.trials.itt`.
+    covariates : sequence of str
+        Columns known before allocation; text becomes a 0/1 column a level.
+
+    Returns
+    -------
+    Balance
+        Means (shares for 0/1 columns) of those who have a value, and effect sizes.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing or of the wrong kind, or the reference is ambiguous.
+
+    Notes
+    -----
+    Numbers: g = ω(ȳ1 − ȳ0)/S_pooled, ω = 1 − 3/(4N − 9). Shares: Cox index ω ln(OR)/1.65, half a
+    pupil added to each cell where one is empty. Bands: at most .05, at most .25, above.
+
+    References
+    ----------
+    What Works Clearinghouse (2022), Procedures and Standards Handbook 5.0, appendix E.
+    """
+    covariates = frames.listed(covariates)
+    frames.require(data, (treatment, *covariates))
+    arms = frames.arms(data, treatment, reference, arm)
+    rows = []
+    for name, value in compared(data, covariates):
+        known = ~np.isnan(value)
+        one, nought = value[arms.treated & known], value[arms.control & known]
+        size = standardised_difference(one, nought)
+        rows.append(
+            {
+                "covariate": name,
+                "mean_treated": one.mean() if len(one) else np.nan,
+                "mean_control": nought.mean() if len(nought) else np.nan,
+                "effect_size": size,
+                "n_treated": len(one),
+                "n_control": len(nought),
+                "n_level": _level(one, nought),
+                "band": balance_band(size),
+            }
+        )
+    return Balance(table=pd.DataFrame(rows, columns=_BALANCE), treatment=arms.contrast)

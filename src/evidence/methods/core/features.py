@@ -12,7 +12,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.trials.trial_data import compact
+from evidence.methods.core.frames import compact
 from evidence.stats.design import sums
 
 FEW = 12  # whole numbers with no more values than this, such as months of birth, are labels

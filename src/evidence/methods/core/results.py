@@ -16,6 +16,8 @@ from evidence.show import html_table, words
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
+import numpy as np
+from scipy.special import ndtri, stdtrit
 
 _UNITS = {
     "score": "points",
@@ -192,60 +194,6 @@ class EventStudy:
         return page(self.sentence(), self.table, self.caveats)
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Balance:
-    """How alike the arms were before the start.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `covariate`, `mean_treated`, `mean_control`, `effect_size`, `n_treated`, `n_control`,
-        `n_level` (pupils on the smaller side of a yes/no column, else all), `band` ("ok" up to
-        .05, "adjust" up to .25, else "fails").
-    treatment : str
-        The contrast.
-    """
-
-    table: pd.DataFrame
-    treatment: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a covariate."""
-        return self.table.copy()
-
-    def worst(self) -> str:
-        """Return the band of the largest difference; "" where there is none."""
-        known = self.table.dropna(subset="effect_size")
-        if known.empty:
-            return ""
-        return str(known.loc[known["effect_size"].abs().idxmax(), "band"])
-
-    def sentence(self) -> str:
-        """Say which difference is the largest and whether it matters."""
-        known = self.table.dropna(subset="effect_size")
-        if known.empty:
-            return f"{self.treatment}: no covariate can be compared."
-        worst = known.loc[known["effect_size"].abs().idxmax()]
-        meaning = {
-            "ok": "small enough to leave alone",
-            "adjust": "to be adjusted for in the analysis",
-            "fails": "too large for adjustment to mend",
-        }[worst["band"]]
-        return (
-            f"{self.treatment}: the largest difference at the start is in {worst['covariate']}, "
-            f"{words.number(worst['effect_size'], 2, sign=True)} SD, {meaning}."
-        )
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the differences with the limits of .05 and .25."""
-        from evidence.show import figures
-
-        return figures.draw_balance(self.table, axes(ax))
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table)
-
-
 def axes(ax: Axes | None) -> Axes:
     """Return `ax`, or the axes of a new figure."""
     if ax is not None:
@@ -260,3 +208,21 @@ def page(sentence: str, table: pd.DataFrame, caveats: tuple[str, ...] = ()) -> s
     notes = "".join(f"<li>{html.escape(words.capital(caveat))}.</li>" for caveat in caveats)
     body = html_table.table(table)
     return f"<p>{html.escape(sentence)}</p>{body}" + (f"<ul>{notes}</ul>" if notes else "")
+
+
+def words_of(statistic: str, what: str, count: int, exact: bool) -> str:
+    """Say which test was made, what was drawn and how often."""
+    adjusted = "difference" if statistic == "difference" else "t of the difference"
+    how = f"all {count:,} allocations" if exact else f"{count:,} allocations"
+    return f"randomisation test of the {adjusted}, {what}, {how}; interval by test inversion"
+
+
+def normal_error(estimate: Estimate) -> float:
+    """Return the standard error of a normal with an interval as wide as that of the estimate.
+
+    Bootstraps and randomisation tests have no degrees of freedom, but an interval.
+    """
+    half = (estimate.ci_upper - estimate.ci_lower) / 2
+    if estimate.df == estimate.df:
+        half = estimate.std_error * float(stdtrit(estimate.df, 0.5 + estimate.level / 2))
+    return half / float(ndtri(0.5 + estimate.level / 2))

@@ -10,12 +10,19 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import Estimate
+from evidence.methods.core.results import Estimate, words_of
 from evidence.methods.impact.panel_data import Panel, read_panel
 from evidence.methods.impact.two_way import caveats, two_way
-from evidence.methods.trials.randomisation import judged, statistics, words_of
 from evidence.stats import covariance
-from evidence.stats.permutation import Allocation, asked, every, possible, shuffled
+from evidence.stats.permutation import (
+    Allocation,
+    asked,
+    every,
+    judged,
+    possible,
+    shuffled,
+    statistics,
+)
 
 
 def randomisation_test(

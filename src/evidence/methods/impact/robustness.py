@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.methods import matching
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate, page
 from evidence.methods.impact import lagged_outcome, unmeasured_confounding
 from evidence.methods.impact.did import did as two_way_did
-from evidence.methods.impact.did import event_study
+from evidence.methods.impact.event_study import event_study
 from evidence.methods.impact.parallel_trends import honest, pre_trend
+from evidence.methods.impact.wild_bootstrap import wild_bootstrap
+from evidence.methods.matching.balance_weights import balance_weights
+from evidence.methods.matching.cem import coarsened
+from evidence.methods.matching.nearest import nearest
 from evidence.show import words
-from evidence.stats.wild_bootstrap import wild_bootstrap
 
 _UNITS = {"pp": "percentage points", "sd": "SD"}
 
@@ -192,9 +194,9 @@ def sensitivity(
     known = {name: full[name] for name in names}
     earlier = unmeasured_confounding.before_start(panel, **known)
     for label, match in (
-        ("balanced", matching.balance_weights),
-        ("nearest neighbours", matching.nearest),
-        ("same cells of results", matching.coarsened),
+        ("balanced", balance_weights),
+        ("nearest neighbours", nearest),
+        ("same cells of results", coarsened),
     ):
         asks[f"Difference in differences, {label}"] = lambda match=match: _matched(
             panel, match, earlier, full, level
@@ -263,7 +265,7 @@ def _matched(
     if table["treated"].nunique() < 2:
         raise EvidenceError("no treated unit has results in every year before the start")
     names = [*table.columns[1:]]
-    if match is matching.coarsened:  # cells of everything would be empty
+    if match is coarsened:  # cells of everything would be empty
         names = [name for name in names if name.startswith(f"{full['outcome']}, ")]
     found = match(table, treatment="treated", covariates=names)
     weight = panel[full["unit"]].map(pd.Series(found["weight"].to_numpy(), table.index)).fillna(0)

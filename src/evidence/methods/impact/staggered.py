@@ -255,7 +255,9 @@ def _estimate(read: Panel, names: dict[str, str], method: str, level: float) -> 
     since[~ever] = np.nan
     weight = np.ones(len(since)) if read.weights is None else read.weights
     label = f"column {names['treatment']!r}, by time since the start"
-    found = (staggered_estimators.sunab if method == "sunab" else staggered_estimators.did2s)(read, since, weight, label)
+    found = (staggered_estimators.sunab if method == "sunab" else staggered_estimators.did2s)(
+        read, since, weight, label
+    )
     _, p_value, lower, upper = covariance.t_test(found.estimate, found.std_error, found.df, level)
     table = pd.DataFrame(
         {
@@ -268,7 +270,12 @@ def _estimate(read: Panel, names: dict[str, str], method: str, level: float) -> 
             "ci_upper": upper,
         }
     )
-    nought = {"time": staggered_estimators.REFERENCE, "estimate": 0.0, "ci_lower": 0.0, "ci_upper": 0.0}
+    nought = {
+        "time": staggered_estimators.REFERENCE,
+        "estimate": 0.0,
+        "ci_lower": 0.0,
+        "ci_upper": 0.0,
+    }
     table = pd.concat([table, pd.DataFrame([nought])]).sort_values("time", ignore_index=True)
     starts = len(np.unique(read.start[read.start <= last]))
     errors = "CR2" if method == "sunab" else "both stages"

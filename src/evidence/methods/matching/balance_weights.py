@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.methods.core import features, frames
-from evidence.methods.trials.trial_data import compact
+from evidence.methods.core import frames
 from evidence.stats import entropy_balancing
 
 
@@ -53,8 +52,8 @@ def balance_weights(
 
     Notes
     -----
-    Entropy balancing (:func:`evidence.stats.entropy_balancing.tilt`): of all weightings with these means
-    the one nearest to the base weights. The means agree to 1e-10 standard deviations. Weights are a
+    Entropy balancing (:func:`evidence.stats.entropy_balancing.tilt`): of all weightings with these
+    means the one nearest to the base weights. The means agree to 1e-10 standard deviations. Weights are a
     function of the covariates only: no result after the start enters.
 
     References
@@ -85,71 +84,6 @@ def balance_weights(
     weight = np.where(arms.treated, base, 0.0)
     weight[arms.control] = found * weight.sum()
     return answer(data, arms, values, weight)
-
-
-def coarsened(
-    data: pd.DataFrame,
-    *,
-    treatment: str,
-    covariates: Sequence[str],
-    bands: int = 5,
-    reference: object = None,
-    arm: object = None,
-) -> pd.DataFrame:
-    """Match exactly on covariates that were made coarse: coarsened exact matching.
-
-    Parameters
-    ----------
-    data, treatment, covariates, reference, arm
-        As in :func:`balance_weights`.
-    bands : int
-        Groups of equal size that each number is cut into; 0/1 columns and text stay as they are.
-
-    Returns
-    -------
-    DataFrame
-        As :func:`balance_weights`: treated rows weigh 1, the comparison rows of their cell as much
-        together; rows of cells that lack either weigh 0.
-
-    Raises
-    ------
-    EvidenceError
-        As :func:`balance_weights`; also where no cell holds both.
-
-    References
-    ----------
-    Iacus, King and Porro (2012), Political Analysis 20(1), 1-24, doi 10.1093/pan/mpr013.
-    """
-    frames.whole("bands", bands, 2)
-    values, names, arms = read(data, treatment, covariates, reference, arm)
-    used = arms.treated | arms.control
-    cell = compact([features.banded(column, used, bands) for column in values.T])
-    treated, control = (
-        np.bincount(cell, mask, cell.max() + 1) for mask in (arms.treated, arms.control)
-    )
-    both = (treated > 0) & (control > 0)
-    if not both.any():
-        raise EvidenceError(
-            f"no cell of {', '.join(names)} holds treated and comparison rows: take fewer bands or "
-            "covariates"
-        )
-    ratio = np.where(both, treated / np.maximum(control, 1), 0.0)
-    weight = np.where(arms.treated, both[cell], np.where(arms.control, ratio[cell], 0.0))
-    return answer(data, arms, values, weight.astype(float))
-
-
-def effective_size(weights: Sequence[float]) -> float:
-    """Return how many equally weighted rows are worth as much: (Σw)²/Σw² (Kish 1965, section 11.7).
-
-    Raises
-    ------
-    EvidenceError
-        A weight is negative or missing, or none is positive.
-    """
-    w = np.asarray(weights, dtype=float)
-    if not (np.isfinite(w).all() and (w >= 0).all() and (w > 0).any()):
-        raise EvidenceError("weights must be finite numbers, none negative and not all 0")
-    return float(w.sum() ** 2 / (w**2).sum())
 
 
 def read(

@@ -12,19 +12,16 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
+from evidence.methods.trials.allocation_rule import in_order, nested_strata
 from evidence.methods.trials.itt import answer, regression
 from evidence.methods.trials.trial_data import Participants, read
 from evidence.stats import covariance
 from evidence.stats.design import Design
+from evidence.stats.effect_sizes import small_sample_factor
 from evidence.stats.mixed_model import null_model, random_intercept
-from evidence.stats.permutation import (
-    in_order,
-    nested_strata,
-    portions,
-)
+from evidence.stats.permutation import portions
 from evidence.stats.resample_moments import Draw, regress
 from evidence.stats.resampling import Nested, Sample, Units, Within
-from evidence.studies.effects_row import small_sample_factor
 
 _FREEDOM = 4  # units less cells an arm: 5 clusters of 20 cover 94%, 4 of 20 92%, 2 of 20 84%
 

@@ -76,8 +76,8 @@ def effect_size(
     ------
     EvidenceError
         As :func:`evidence.methods.trials.itt` and
-        :func:`evidence.methods.trials.multilevel.multilevel`; the outcome does not vary within clusters
-        where `sd` is "within".
+        :func:`evidence.methods.trials.multilevel.multilevel`; the outcome does not vary within
+        clusters where `sd` is "within".
 
     Notes
     -----

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from evidence.methods.core.results import axes, page
-from evidence.show import words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evidence.errors import EvidenceError
+from evidence.methods.core import frames
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,64 +66,59 @@ class Flow:
         return page(self.sentence(), self.table)
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Attrition:
-    """How many were lost, and whether the arms lost alike.
+def flow(
+    assigned: pd.DataFrame,
+    *,
+    treatment: str,
+    outcome: str,
+    baseline: str | None = None,
+    covariates: Sequence[str] = (),
+    cluster: str | None = None,
+    reference: object = None,
+    arm: object = None,
+) -> Flow:
+    """Count pupils and schools from assignment to analysis.
 
     Parameters
     ----------
-    overall, treated, control, differential : float
-        Proportions lost; `differential` is the absolute difference between the arms.
-    boundary_cautious, boundary_optimistic : float
-        Largest differential at this overall loss that WWC calls low; NaN where none is.
-    cautious, optimistic : {"low", "high"}
-        The rating by each boundary.
-    treatment : str
-        The contrast.
-    n_assigned, n_analysed : int
+    assigned : DataFrame
+        One row a pupil assigned, whether or not measured.
+    treatment, outcome, baseline, covariates, cluster, reference, arm
+        As in :func:`evidence.methods.trials.itt`.
+
+    Returns
+    -------
+    Flow
+        Stages "assigned", "outcome known" and, with a baseline or covariates, "analysed". Where
+        the reference or the arm is named those two come first, the reference before the arm.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing, a row has no arm, or a name given is not an arm.
     """
-
-    overall: float
-    treated: float
-    control: float
-    differential: float
-    boundary_cautious: float
-    boundary_optimistic: float
-    cautious: str
-    optimistic: str
-    treatment: str
-    n_assigned: int
-    n_analysed: int
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row, a column a field."""
-        return pd.DataFrame([{field.name: getattr(self, field.name) for field in fields(self)}])
-
-    def sentence(self) -> str:
-        """Say the loss and its rating."""
-        if self.overall == 0:
-            return f"None of {self.n_assigned:,} pupils was lost."
-        return (
-            f"{100 * self.overall:.1f}% of {self.n_assigned:,} pupils were lost, "
-            f"{100 * self.differential:.1f} points apart between the arms: {self.cautious} "
-            f"attrition by WWC's cautious boundary, {self.optimistic} by its optimistic one."
-        )
-
-    def _repr_html_(self) -> str:
-        lost = (self.overall, self.treated, self.control, self.differential)
-        limits = (self.boundary_cautious, self.boundary_optimistic)
-        table = pd.DataFrame(
-            [
-                [words.number(100 * share, 1) + "%" for share in lost]
-                + ["none" if x != x else words.number(100 * x, 1) + " points" for x in limits]
-            ],
-            columns=[
-                "Lost",
-                "In the programme",
-                "Compared with",
-                "Apart",
-                "Limit, cautious",
-                "Limit, optimistic",
-            ],
-        )
-        return page(self.sentence(), table if self.overall else table[:0])
+    covariates = (*frames.listed(baseline), *frames.listed(covariates))
+    frames.require(assigned, (treatment, outcome, *covariates, cluster))
+    if missing := int(assigned[treatment].isna().sum()):
+        raise EvidenceError(f"column {treatment!r}: {missing} rows have no arm")
+    codes, labels = frames.factor(assigned, treatment)
+    order, further = list(range(len(labels))), ()
+    if reference is not None or arm is not None:
+        arms = frames.arms(assigned, treatment, reference, arm)
+        further = arms.further
+        order = [labels.index(name) for name in (arms.reference, arms.arm, *further)]
+    known = ~np.isnan(frames.numbers(assigned, outcome))
+    stages = {"assigned": ("", np.ones(len(assigned), bool)), "outcome known": (outcome, known)}
+    if covariates:
+        complete = known & frames.covariates(assigned, covariates)[2]
+        stages["analysed"] = (" or ".join(covariates), complete)
+    schools = None if cluster is None else frames.factor(assigned, cluster)[0]
+    rows = []
+    for stage, (lacking, reached) in stages.items():
+        for code in order:
+            here = reached & (codes == code)
+            row = {"stage": stage, "arm": labels[code], "n_pupils": int(here.sum())}
+            if schools is not None:
+                row["n_schools"] = len(np.setdiff1d(schools[here], [-1]))
+            rows.append(row | {"lost_for": lacking})
+    return Flow(table=pd.DataFrame(rows), further=further)

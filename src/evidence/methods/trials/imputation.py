@@ -14,6 +14,8 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate, axes, page
 from evidence.methods.trials import trial_data
+from evidence.methods.trials.effect_size import effect_size
+from evidence.methods.trials.itt import itt
 from evidence.show import words
 from evidence.stats import covariance, multilevel_mice
 
@@ -248,9 +250,7 @@ def delta_sensitivity(
 
 
 def _analysis(unit: str):
-    from evidence.methods import trials
-
-    return trials.itt if unit == "score" else trials.effect_size
+    return itt if unit == "score" else effect_size
 
 
 def _tables(data, auxiliary, imputations, seed, trial):

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import Estimate
+from evidence.methods.core.results import Estimate, words_of
+from evidence.methods.trials.allocation_rule import blocks, in_order, whole_clusters
 from evidence.methods.trials.itt import answer, regression
 from evidence.methods.trials.trial_data import read
 from evidence.stats import covariance
-from evidence.stats.design import Design
 from evidence.stats.permutation import (
     Allocation,
     asked,
-    blocks,
     every,
     first_rows,
-    in_order,
+    judged,
     possible,
     shuffled,
-    whole_clusters,
+    statistics,
 )
-
-_TIE = 1e-9  # statistics as near as this to one another, relatively, are equal
 
 
 def randomisation_test(
@@ -156,113 +152,3 @@ def randomisation_test(
     )
     caveats = (*found.caveats, *notes)
     return replace(found, p_value=p_value, ci_lower=lower, ci_upper=upper, caveats=caveats)
-
-
-def words_of(statistic: str, what: str, count: int, exact: bool) -> str:
-    """Say which test was made, what was drawn and how often."""
-    adjusted = "difference" if statistic == "difference" else "t of the difference"
-    how = f"all {count:,} allocations" if exact else f"{count:,} allocations"
-    return f"randomisation test of the {adjusted}, {what}, {how}; interval by test inversion"
-
-
-def statistics(
-    made: Design,
-    outcome: np.ndarray,
-    given: tuple[np.ndarray, np.ndarray, np.ndarray, int],
-    drawn: Iterator[np.ndarray],
-    statistic: str,
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return T, and for each draw a and b of its statistic a − τb against an effect of τ.
-
-    Parameters
-    ----------
-    made : Design
-        With the treatment as its one column of interest.
-    given : tuple of (rows, column, value, columns)
-        A draw that has 1 in `column` gives the treatment `value` to that row; every row that the
-        draw treats must come from one column alone.
-    drawn : iterator of ndarray of shape (draws, columns)
-        0 and 1.
-
-    Notes
-    -----
-    A draw that leaves nothing of the assignment once covariates are held fixed has a = ∞, b = 0.
-    """
-    estimate, residuals = made.fit(outcome)
-    observed, scale = float(estimate[0]), made.coefficients[0, -1]
-    own = made.basis[:, -1] / scale  # the real assignment, the other columns taken out
-    rows, column, value, number = given
-    parts = np.column_stack([residuals + observed * own, own, made.basis[:, :-1]])[rows]
-    parts = (made.weights[rows] * value)[:, None] * np.column_stack([value, parts])
-    shape = (number, len(rows))
-    dense = sparse.csr_array((np.ones(len(rows)), (column, np.arange(len(rows)))), shape) @ parts
-    root = (made.weights / np.sqrt(made.totals)[made.strata])[rows] * value
-    place, shape = (column, made.strata[rows]), (number, len(made.totals))
-    cells = sparse.csr_array((root, place), shape).T.tocsr()
-    values, slopes = [], []
-    for z in drawn:
-        found = z @ dense
-        square = found[:, 0] - (found[:, 3:] ** 2).sum(axis=1) - ((cells @ z.T) ** 2).sum(axis=0)
-        known = square > _TIE * found[:, 0]
-        divisor = np.where(known, square, 1.0)
-        if statistic == "t":
-            divisor = np.sqrt(divisor) / abs(scale)
-        values.append(np.where(known, found[:, 1] / divisor, np.inf))
-        slopes.append(np.where(known, found[:, 2] / divisor, 0.0))
-    return observed, np.concatenate(values), np.concatenate(slopes)
-
-
-def judged(
-    observed: float, values: np.ndarray, slopes: np.ndarray, exact: bool, level: float
-) -> tuple[float, tuple[float, float], float, list[str]]:
-    """Return p, the interval, the standard deviation under no effect, and caveats."""
-    base = 0 if exact else 1
-    extreme = int((np.abs(values) >= abs(observed) * (1 - _TIE)).sum())
-    lower, upper = _invert(observed, values, slopes, base, 1 - level)
-    known = np.isfinite(values)
-    spread = (values - observed * slopes)[known]
-    error = float(np.sqrt(np.mean(spread**2))) if known.any() else math.nan
-    notes = []
-    if lost := int((~known).sum()):
-        notes.append(f"in {lost:,} draws covariates decide the arms; they count as extreme")
-    if np.isinf([lower, upper]).any():
-        notes.append("too few different allocations for an interval of this level to end")
-    return (base + extreme) / (base + len(values)), (lower, upper), error, notes
-
-
-def _invert(
-    observed: float, values: np.ndarray, slopes: np.ndarray, base: int, alpha: float
-) -> tuple[float, float]:
-    """Return the least and the greatest τ that the test does not reject.
-
-    A draw is as extreme as the observed statistic where (a − τb)² ≥ (T − τ)², that is between the
-    roots (T − a)/(1 − b) and (T + a)/(1 + b), or outside them where |b| > 1.
-    """
-    need = math.floor(alpha * (base + len(values)) + _TIE) + 1 - base
-    if need <= 0:
-        return -math.inf, math.inf
-    known = np.isfinite(values)
-    a, b = values[known], slopes[known]
-    tops, bottoms = np.array([observed - a, observed + a]), np.array([1 - b, 1 + b])
-    small = _TIE * max(abs(observed), np.abs(a).max(initial=0))
-    same = ((np.abs(bottoms) < _TIE) & (np.abs(tops) <= small)).any(axis=0)
-    always = int(same.sum() + (~known).sum())  # the real allocation, or its mirror image
-    with np.errstate(divide="ignore"):
-        roots = np.sort(tops[:, ~same] / bottoms[:, ~same], axis=0)
-    inside = bottoms[:, ~same].prod(axis=0) >= 0
-    return (
-        _end(roots[0], roots[1], inside, need - always),
-        -_end(-roots[1], -roots[0], inside, need - always),
-    )
-
-
-def _end(low: np.ndarray, high: np.ndarray, inside: np.ndarray, need: int) -> float:
-    """Return the least τ that `need` of the sets [low, high] (or their outsides) hold."""
-    count = int((~inside).sum())
-    if count >= need:
-        return -math.inf
-    place = np.concatenate([low[inside], high[~inside], low[~inside]])
-    step = np.repeat([1, -1], [len(low), count])
-    order = np.lexsort((-step, place))
-    reached = count + np.cumsum(step[order]) >= need
-    return float(place[order][np.argmax(reached)])

@@ -14,6 +14,7 @@ from evidence.methods.core.results import Estimate, page
 from evidence.methods.trials.bootstrap import bootstrap
 from evidence.methods.trials.effect_size import effect_size
 from evidence.methods.trials.imputation import impute
+from evidence.methods.trials.itt import itt
 from evidence.methods.trials.randomisation import randomisation_test
 from evidence.show import words
 
@@ -110,8 +111,6 @@ def robustness(
     Simonsohn, U., Simmons, J. P. and Nelson, L. D. (2020), Nature Human Behaviour 4: the
     specification curve.
     """
-    from evidence.methods import trials
-
     model = str(trial.pop("model", "ols"))
     full = {"outcome": outcome, "treatment": treatment, "level": level, **trial}
     given = {name: frames.listed(full.get(name)) for name in (*_DROPPED, "cluster")}
@@ -158,7 +157,7 @@ def robustness(
     plain = {name: value for name, value in full.items() if name != "cov_type"}
     again = plain | {"draws": draws, "seed": seed}
     asks["Randomisation interval"] = lambda: _scaled(
-        randomisation_test(data, **again), trials.itt(data, **full), sized(model="ols")()
+        randomisation_test(data, **again), itt(data, **full), sized(model="ols")()
     )
     asks["Bootstrap"] = lambda: bootstrap(data, **again)
     rows, skipped = [], []

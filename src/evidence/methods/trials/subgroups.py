@@ -11,6 +11,8 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate, page
+from evidence.methods.trials.effect_size import effect_size
+from evidence.methods.trials.itt import itt
 from evidence.methods.trials.trial_data import Participants, read
 from evidence.show import words
 from evidence.stats import covariance
@@ -126,8 +128,6 @@ reference, arm
     (:func:`evidence.stats.covariance.joint_test`). Education Endowment Foundation (2022),
     Statistical analysis guidance, section on subgroup analyses.
     """
-    from evidence.methods import trials
-
     asked, foreseen = frames.listed(subgroup), frames.listed(prespecified)
     frames.require(data, asked)
     for name in asked:
@@ -152,8 +152,8 @@ reference, arm
         "arm": arm,
     }
     how = {"cov_type": cov_type, "level": level}
-    whole = trials.effect_size(data, **base, covariates=covariates, **how)
-    scale = whole.std_error / trials.itt(data, **base, covariates=covariates, **how).std_error
+    whole = effect_size(data, **base, covariates=covariates, **how)
+    scale = whole.std_error / itt(data, **base, covariates=covariates, **how).std_error
     rows, tests, estimates = [], [], {}
     for column in asked:
         head = {
@@ -170,9 +170,7 @@ reference, arm
                 row["note"] = f"too little data: fewer than {FEWEST} pupils in an arm"
             else:
                 here = data[group == place]
-                found, row["note"] = _tried(
-                    trials.effect_size, here, **base, covariates=others, **how
-                )
+                found, row["note"] = _tried(effect_size, here, **base, covariates=others, **how)
             if found is not None:
                 estimates[column, label] = found
                 row |= {name: getattr(found, name) for name in _NUMBERS}
@@ -261,7 +259,9 @@ def _interaction(
     estimate, residuals = made.fit(trial.outcome)
     plain = trial.cluster is None and how["cov_type"].startswith("CR")
     result = covariance.robust(made, residuals, trial.cluster, "HC2" if plain else how["cov_type"])
-    _, p_value, lower, upper = covariance.t_test(estimate, result.std_error, result.df, how["level"])
+    _, p_value, lower, upper = covariance.t_test(
+        estimate, result.std_error, result.df, how["level"]
+    )
     parts = (scale * estimate, scale * result.std_error, result.df, p_value)
     parts += (scale * lower, scale * upper)
     counts = _counts(trial, np.ones(len(trial.outcome), bool))

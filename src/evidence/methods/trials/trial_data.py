@@ -10,6 +10,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.frames import compact
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,14 +173,6 @@ def _check_roles(alone: list[tuple[str, str]], others: list[tuple[str, str | Non
                     f"column {name!r} is given both as {role} and as {other}; name another column "
                     "for one of them"
                 )
-
-
-def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
-    """Return codes 0, 1, … of the combinations that occur, in their order."""
-    label = np.zeros(len(codes[0]), int)
-    for column in codes:  # by hashing: a million rows take a twentieth of what sorting takes
-        label = pd.factorize(label * (int(column.max()) + 1) + column, sort=True)[0]
-    return label
 
 
 def _check_clusters(trial: Participants) -> None:

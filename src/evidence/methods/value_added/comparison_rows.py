@@ -9,6 +9,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.frames import given
 from evidence.stats import leave_group_out
 
 
@@ -46,28 +47,6 @@ def rows(
     return score, school, fit
 
 
-def given(
-    data: pd.DataFrame, values: str | Sequence[float], argument: str
-) -> tuple[np.ndarray, str]:
-    """Return numbers that are given as a column or a value a row, and what to call them.
-
-    Raises
-    ------
-    EvidenceError
-        There is no such column, or the values belong to another table.
-    """
-    if isinstance(values, str):
-        frames.require(data, (values,))
-        return frames.numbers(data, values), f"column {values!r}"
-    if isinstance(values, pd.Series) and not values.index.equals(data.index):
-        raise EvidenceError(f"{argument} has another index than data: make it from this table")
-    if len(values) != len(data):
-        raise EvidenceError(
-            f"{argument} has {len(values)} values for {len(data)} rows: give one a row"
-        )
-    return frames.numbers(pd.DataFrame({argument: pd.array(values)}), argument), argument
-
-
 def two_schools(fit: np.ndarray, school: np.ndarray, which: str) -> None:
     """Refuse fewer than two comparison schools: one cannot be compared with another."""
     schools = len(np.unique(school[fit]))
@@ -78,7 +57,9 @@ def two_schools(fit: np.ndarray, school: np.ndarray, which: str) -> None:
         )
 
 
-def without(found: leave_group_out.Expectation, labels: list[str], name: str = "regression") -> list[str]:
+def without(
+    found: leave_group_out.Expectation, labels: list[str], name: str = "regression"
+) -> list[str]:
     """Name each basis of a regression by the columns it had to do without."""
     return [
         f"{name} without {', '.join(labels[j] for j in lost)}" if lost else name

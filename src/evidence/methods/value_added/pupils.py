@@ -9,7 +9,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import features, frames
-from evidence.methods.trials.trial_data import compact
+from evidence.methods.core.frames import compact
 from evidence.methods.value_added import comparison_rows
 from evidence.stats import leave_group_out
 

@@ -104,7 +104,9 @@ def expected_schools(
             name = f"results {told} before" if told else "no earlier result"
             comparison_rows.two_schools(learn, school, f"with {name}")
             values = np.column_stack([own, np.where(learn | rows, past.T, 0.0).T[:, pattern]])
-            found = leave_group_out.regression(values, score, learn, school, np.nan_to_num(weight, nan=1))
+            found = leave_group_out.regression(
+                values, score, learn, school, np.nan_to_num(weight, nan=1)
+            )
             names = comparison_rows.without(
                 found, [*labels, *(f"result {step:g} before" for step in steps[pattern])], name
             )

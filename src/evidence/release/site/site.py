@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import EvidenceError
+from evidence.release.site import indicators, reports
 from evidence.release.site.page import day, esc, page, wide
-from evidence.release.site.site import indicators, reports
 from evidence.release.store import provenance, reader
 from evidence.show import tables
 from evidence.show.picture import Picture

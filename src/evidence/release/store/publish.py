@@ -15,7 +15,7 @@ from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.rules import Rules
 from evidence.release.control.suppression import complete
-from evidence.release.site.site import site
+from evidence.release.site import site
 from evidence.release.store import candidates, figures, log, provenance, reader, releases, review
 from evidence.release.store.exports import csv, plain, workbook
 from evidence.release.store.proposal import propose
@@ -205,7 +205,12 @@ def keep(
         (draft / f"{kind}.csv").write_text(csv(table), encoding="utf-8")
     (draft / "results.xlsx").write_bytes(workbook(tables))
     now = log.now()
-    stamp = {"number": releases.next_number(root), "date": now[:10], "time": now, "reviewer": reviewer}
+    stamp = {
+        "number": releases.next_number(root),
+        "date": now[:10],
+        "time": now,
+        "reviewer": reviewer,
+    }
     whole = stamp | dict(record)
     text = json.dumps(whole, indent=1, ensure_ascii=False)
     (draft / "release.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,56 @@
+"""What trials and panels share of the wild cluster bootstrap."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from evidence.errors import EvidenceError
+from evidence.methods.core import frames
+from evidence.methods.core.results import Estimate
+from evidence.stats import covariance
+from evidence.stats.wild_bootstrap import SIGNS, TIE, Wild
+
+
+def check(signs: str, draws: int, level: float) -> None:
+    """Refuse unknown signs, too few draws and a level that is no proportion."""
+    frames.one_of("signs", signs, SIGNS)
+    covariance.check_level(level)
+    frames.whole("draws", draws, 99)
+
+
+def method_of(found: Wild, cluster: str, signs: str) -> str:
+    """Say how the test was made."""
+    number = found.effect.shape[1]
+    how = f"all {2 + 2 * number:,} combinations of ±1" if found.exact else f"{number:,} draws"
+    return (
+        f"wild cluster bootstrap by {cluster} (WCR11, {signs}, {how}); interval by test inversion"
+    )
+
+
+def std_error(found: Wild, cluster: np.ndarray) -> float:
+    """Return the CR1 standard error."""
+    m = int(cluster.max()) + 1
+    return found.error * math.sqrt(m / (m - 1))
+
+
+def tested(plain: Estimate, found: Wild, few: int) -> Estimate:
+    """Put p-value and interval of the bootstrap into an estimate."""
+    if not found.error > TIE * abs(found.estimate):
+        raise EvidenceError(
+            f"column {plain.outcome!r} is explained exactly by treatment and covariates: no error "
+            "can be estimated"
+        )
+    lower, upper = found.interval(plain.level)
+    notes = list(plain.caveats)
+    if few < 5:
+        notes.append(
+            f"one side has only {few} clusters: this test then hardly ever finds anything; see the "
+            "randomisation test"
+        )
+    if np.isinf([lower, upper]).any():
+        notes.append("too few different draws for an interval of this level to end")
+    found_p = found.p_value(0.0)
+    return replace(plain, p_value=found_p, ci_lower=lower, ci_upper=upper, caveats=tuple(notes))

@@ -1,0 +1,114 @@
+"""Verdict, months of progress, cost rating and what a study could have detected."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+from scipy.special import stdtrit
+
+from evidence.data.schema import VERDICTS
+from evidence.errors import EvidenceError
+from evidence.methods.core.results import Estimate, normal_error
+from evidence.show import words
+
+# EEF Toolkit, "Cost", as read in 2026: pounds a pupil a year up to which the rating holds.
+COSTS = ((80, "very low"), (200, "low"), (720, "moderate"), (1200, "high"))
+
+
+def months(effect_size: float, table: str = "toolkit") -> float:
+    """Translate an effect on attainment into whole months of progress, with its sign.
+
+    Parameters
+    ----------
+    effect_size : float
+        In standard deviations; NaN stays NaN. Never use this for other outcomes.
+    table : {"toolkit", "trial"}
+        The Toolkit's table, or that of EEF trial reports, which differ below .05.
+
+    Raises
+    ------
+    EvidenceError
+        The table is not one of the two, or the effect is no finite number.
+    """
+    if not isinstance(effect_size, Real) or math.isinf(effect_size):
+        raise EvidenceError(f"effect_size is {effect_size!r}; a finite number is needed")
+    if table not in words.MONTHS:
+        raise EvidenceError(f"table is {table!r}; allowed are {', '.join(words.MONTHS)}")
+    return words.months(float(effect_size), table)
+
+
+def cost_rating(pounds: float) -> str:
+    """Return the EEF's word for a cost in pounds a pupil a year.
+
+    Raises
+    ------
+    EvidenceError
+        The cost is negative or missing.
+    """
+    if not isinstance(pounds, Real) or not pounds >= 0:
+        raise EvidenceError(
+            f"cost is {pounds!r}; pounds a pupil a year, nought or more, are needed"
+        )
+    # The lowest band is below 80, all others include their upper end.
+    if pounds < COSTS[0][0]:
+        return COSTS[0][1]
+    return next((word for limit, word in COSTS[1:] if pounds <= limit), "very high")
+
+
+def verdict(ci_lower: float, ci_upper: float, smallest_worthwhile: float) -> str:
+    """Decide the verdict from the interval of the primary estimate.
+
+    Parameters
+    ----------
+    ci_lower, ci_upper : float
+        The interval, in the unit of `smallest_worthwhile`; NaN where there is no estimate.
+    smallest_worthwhile : float
+        Smallest effect worth having, above 0.
+
+    Returns
+    -------
+    str
+        One of `evidence.data.schema.VERDICTS`.
+
+    Raises
+    ------
+    EvidenceError
+        The smallest worthwhile effect is not above 0, or the interval is upside down.
+    """
+    better, worse, none, unsure = VERDICTS
+    if not smallest_worthwhile > 0:
+        raise EvidenceError(f"smallest_worthwhile is {smallest_worthwhile}; it must be above 0")
+    if ci_lower > ci_upper:
+        raise EvidenceError("the interval's lower end lies above its upper end")
+    if ci_lower > 0:
+        return better
+    if ci_upper < 0:
+        return worse
+    within = -smallest_worthwhile <= ci_lower and ci_upper <= smallest_worthwhile
+    return none if within else unsure
+
+
+def detectable(estimate: Estimate, power: float = 0.8) -> float:
+    """Return the smallest effect that a study of this precision could have told from nought.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Its standard error and df are used; without df (resampling) the width of its interval.
+    power : float
+        Chance of finding an effect of that size.
+
+    Returns
+    -------
+    float
+        In the unit of the estimate.
+
+    Notes
+    -----
+    (t[1 − α/2, df] + t[power, df]) × standard error: Bloom (1995), Evaluation Review 19(5).
+    """
+    df, error = estimate.df, estimate.std_error
+    if df != df:
+        df, error = math.inf, normal_error(estimate)
+    return float((stdtrit(df, 0.5 + estimate.level / 2) + stdtrit(df, power)) * error)
