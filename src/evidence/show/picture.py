@@ -20,6 +20,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.show import figures, html_table
+from evidence.show.questions import QUESTIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,13 +73,15 @@ class Picture:
         Columns that count schools.
     axes : tuple of str
         Ordinal columns that describe the row (a year, a rank), not people.
+    question : str
+        Which of `evidence.show.questions.QUESTIONS` it answers; site and dashboards group by it.
     place : int
         Place among the pictures of a report; proposing sets it.
 
     Raises
     ------
     EvidenceError
-        The kind is unknown, the title or text alternative is empty, or a column named is absent.
+        The kind or the question is unknown, the title or text alternative is empty, or a column named is absent.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Picture:
     statistics: tuple[str, ...] = ()
     schools: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
+    question: str = ""
     place: int = 0
 
     def __post_init__(self) -> None:
@@ -103,6 +107,11 @@ class Picture:
             )
         if not (self.title.strip() and self.alt.strip()):
             raise EvidenceError(f"picture {self.name!r}: give it a title and a text alternative")
+        if self.question not in QUESTIONS:
+            raise EvidenceError(
+                f"picture {self.name!r}: question is {self.question!r}; allowed are "
+                f"{', '.join(filter(None, QUESTIONS))}"
+            )
         named = {*self.counts, *self.statistics, *self.schools, *self.axes}
         if missing := sorted(named - set(self.table.columns)):
             raise EvidenceError(

@@ -88,7 +88,8 @@ class Balance:
 class Matched(Balance):
     """Balance before and after weighting.
 
-    The fields of :class:`Balance`, whose `mean_control`, `effect_size` and `band` are those after weighting; the table also has `before` (the effect size without weights)
+    The fields of :class:`Balance`, whose `mean_control`, `effect_size` and `band` are those after
+    weighting; the table also has `before` (the effect size without weights)
     and `outside` (treated rows beyond the range of the comparison rows). Further
 
     Parameters

@@ -72,8 +72,8 @@ def given_past(
     y_it = λ_t + τ·treatment_it + x_it'β + a_i + u_it + e_it, with a_i the lasting difference of a
     unit, u_it a passing one and e_it the luck of who was measured; variances by
     :func:`evidence.stats.panel_mixed_model.fit`, coefficients by generalised least squares.
-    Errors by the model are (X'V⁻¹X)⁻¹ with n − k df; those by cluster have the model's covariance for their
-    working one, and Satterthwaite df.
+    Errors by the model are (X'V⁻¹X)⁻¹ with n − k df; those by cluster have the model's covariance
+    for their working one, and Satterthwaite df.
 
     The estimate misses what the programme changed for those in it by what they would have come to
     without it, so its error hangs on how untreated results vary; the model learns that from all

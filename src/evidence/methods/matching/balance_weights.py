@@ -53,8 +53,8 @@ def balance_weights(
     Notes
     -----
     Entropy balancing (:func:`evidence.stats.entropy_balancing.tilt`): of all weightings with these
-    means the one nearest to the base weights. The means agree to 1e-10 standard deviations. Weights are a
-    function of the covariates only: no result after the start enters.
+    means the one nearest to the base weights. The means agree to 1e-10 standard deviations.
+    Weights are a function of the covariates only: no result after the start enters.
 
     References
     ----------
