@@ -81,7 +81,8 @@ class Picture:
     Raises
     ------
     EvidenceError
-        The kind or the question is unknown, the title or text alternative is empty, or a column named is absent.
+        The kind or the question is unknown, the title or text alternative is empty, or a column
+        named is absent.
     """
 
     name: str

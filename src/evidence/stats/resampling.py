@@ -8,7 +8,7 @@ import numpy as np
 
 from evidence.errors import EvidenceError
 from evidence.methods.trials.allocation_rule import whole_clusters
-from evidence.methods.trials.trial_data import Participants
+from evidence.methods.trials.trial_data import TrialData
 from evidence.stats.design import Design, sums
 from evidence.stats.permutation import first_rows, members
 from evidence.stats.resample_moments import Draw, variances
@@ -44,7 +44,7 @@ class Sample:
     whole: bool
 
     @classmethod
-    def of(cls, trial: Participants, made: Design, ratio: float) -> Sample:
+    def of(cls, trial: TrialData, made: Design, ratio: float) -> Sample:
         """Take a trial, its regression and a ratio of variances."""
         n = len(trial.outcome)
         return cls(

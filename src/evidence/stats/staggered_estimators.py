@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evidence.errors import EvidenceError
-from evidence.methods.impact.panel_data import Panel
+from evidence.methods.impact.panel_data import PanelData
 from evidence.methods.impact.two_way import two_way
 from evidence.stats import covariance
 from evidence.stats.design import sums
@@ -34,7 +34,7 @@ class Effects:
     joint: tuple[float, float, float, float]
 
 
-def sunab(read: Panel, since: np.ndarray, weight: np.ndarray, label: str) -> Effects:
+def sunab(read: PanelData, since: np.ndarray, weight: np.ndarray, label: str) -> Effects:
     """Estimate an effect for each cohort and time, and average over cohorts.
 
     Parameters
@@ -83,7 +83,7 @@ def sunab(read: Panel, since: np.ndarray, weight: np.ndarray, label: str) -> Eff
     )
 
 
-def did2s(read: Panel, since: np.ndarray, weight: np.ndarray, label: str) -> Effects:
+def did2s(read: PanelData, since: np.ndarray, weight: np.ndarray, label: str) -> Effects:
     """Predict what would have been from untreated rows, and average what is left.
 
     The parameters of :func:`sunab`.
@@ -134,7 +134,7 @@ def _own(since: np.ndarray, after: np.ndarray, effects: np.ndarray) -> np.ndarra
 
 
 def _predict(
-    read: Panel, weight: np.ndarray, label: str, average: np.ndarray
+    read: PanelData, weight: np.ndarray, label: str, average: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what the first stage leaves in every row, and the lines c of the averages."""
     treated = read.dose > 0
@@ -165,7 +165,7 @@ def _predict(
 
 
 def _before(
-    read: Panel, since: np.ndarray, label: str
+    read: PanelData, since: np.ndarray, label: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[float, float, float, float]]:
     """Return times, effects, errors, df and joint test before the start, of untreated rows."""
     part = read.rows(read.dose == 0)

@@ -6,7 +6,6 @@ import pytest
 
 from evidence import effects, trials
 from evidence.errors import EvidenceError
-from evidence.methods.trials.itt import regression
 from evidence.methods.trials.trial_data import read
 from evidence.stats import multiplicity
 
@@ -201,7 +200,7 @@ def test_wild_draws_equal_refitting(trial):
     null, _ = fit(full[:, :-1], made.outcome)
     by_hand = [fit(full, null + s[made.cluster] * (made.outcome - null))[1] for s in signs]
     np.testing.assert_allclose(drawn, by_hand, rtol=1e-9)
-    assert regression(made).n_obs == len(trial)
+    assert made.design.n_obs == len(trial)
 
 
 def test_romano_wolf_lies_between_plain_and_holm(trial):

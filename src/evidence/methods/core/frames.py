@@ -7,8 +7,9 @@ be of any kind pandas has: text, categories, nullable or plain numbers.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,44 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 
+T = TypeVar("T")
 MOST_LEVELS = 50  # a text covariate with more values than this is a name or an id
 
 # As pandas' infer_dtype calls what a column holds; "empty" is one with nothing but gaps.
 _NUMERIC = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "complex", "empty")
 _DATES = dict.fromkeys(("datetime64", "datetime", "date", "time", "period"), "dates")
 _ODD = _DATES | {"timedelta64": "durations", "timedelta": "durations", "complex": "complex numbers"}
+
+
+class Encoded(pd.DataFrame):
+    """A table whose columns are read and encoded once, however many methods ask for them.
+
+    It is an ordinary DataFrame otherwise, and what is selected or copied from it is a plain one.
+    Do not change its values: what was read stays as it was.
+    """
+
+    _internal_names = (*pd.DataFrame._internal_names, "_kept")
+    _internal_names_set = frozenset(_internal_names)
+
+    def __init__(self, data: pd.DataFrame) -> None:
+        super().__init__(data)
+        self._kept: dict[Hashable, Any] = {}
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+
+def once(data: pd.DataFrame, key: Hashable, make: Callable[[], T]) -> T:
+    """Return what `make` makes, which an encoded table keeps under `key`."""
+    if not isinstance(data, Encoded):
+        return make()
+    if key not in data._kept:
+        kept = data._kept[key] = make()
+        for part in kept if isinstance(kept, tuple) else (kept,):
+            if isinstance(part, np.ndarray):
+                part.setflags(write=False)
+    return data._kept[key]
 
 
 def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
@@ -71,7 +104,10 @@ def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
         A value is text that is no number, or infinite; the row is named, the value is not. The
         column holds dates, durations or complex numbers.
     """
-    values = data[column]
+    return once(data, ("numbers", column), lambda: _numbers(data[column], column))
+
+
+def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if values.dtype in (np.float64, np.int64):  # most are, and what follows takes far longer
         found = values.to_numpy(float, copy=True)
         if np.isfinite(found).all():
@@ -100,8 +136,12 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
     EvidenceError
         A cell holds a list or the like.
     """
+    return once(data, ("factor", column), lambda: _factor(data[column], column))
+
+
+def _factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
     try:
-        codes, found = pd.factorize(data[column], sort=True)
+        codes, found = pd.factorize(values, sort=True)
     except TypeError:
         raise EvidenceError(
             f"column {column!r}: some cells hold lists or the like; one label a row is needed"

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
-import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.impact.panel_data import read_panel
+from evidence.methods.impact.panel_data import PanelData, of_panel
 from evidence.methods.impact.two_way import caveats as caveats_of
-from evidence.methods.impact.two_way import two_way
+from evidence.methods.impact.two_way import two_way, written_down
 from evidence.stats import covariance
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
 
 
-def did(
-    panel: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    cluster: str | None = None,
-    weights: str | None = None,
-    covariates: Sequence[str] = (),
-    overlap: Sequence[str] = (),
-    cov_type: str = "CR2",
-    level: float = 0.95,
-) -> Estimate:
+@of_panel()
+def did(panel: PanelData, *, cov_type: str = "CR2", level: float = 0.95) -> Estimate:
     """Estimate the effect on the treated by two-way fixed effects.
 
     Parameters
@@ -83,43 +67,15 @@ def did(
     """
     frames.one_of("cov_type", cov_type, COV_TYPES)
     covariance.check_level(level)
-    read = read_panel(
+    design = two_way(panel, panel.dose[:, None], f"column {panel.treatment!r}")
+    estimate, residuals = design.fit(panel.outcome)
+    found = covariance.robust(design, residuals, panel.cluster, cov_type)
+    return written_down(
         panel,
-        outcome=outcome,
-        treatment=treatment,
-        unit=unit,
-        time=time,
-        cluster=cluster,
-        weights=weights,
-        covariates=covariates,
-        overlap=overlap,
-    )
-    made = two_way(read, read.dose[:, None], f"column {treatment!r}")
-    estimate, residuals = made.fit(read.outcome)
-    found = covariance.robust(made, residuals, read.cluster, cov_type)
-    statistic, p_value, lower, upper = (
-        float(x[0]) for x in covariance.t_test(estimate, found.std_error, found.df, level)
-    )
-    ever = np.isfinite(read.start)[read.unit]
-    return Estimate(
-        estimand="att",
-        outcome=outcome,
-        treatment=f"{treatment} against no {treatment}",
-        method=f"{read.method}, {cov_type} {read.errors}",
-        unit="score",
-        estimate=float(estimate[0]),
-        std_error=float(found.std_error[0]),
-        statistic=statistic,
-        df=float(found.df[0]),
-        p_value=p_value,
-        ci_lower=lower,
-        ci_upper=upper,
-        level=level,
-        n_obs=made.n_obs,
-        n_clusters=found.n_clusters,
-        n_treated=int(ever.sum()),
-        n_control=int((~ever).sum()),
-        caveats=tuple(caveats_of(read, made, found.df[0])),
+        f"{panel.method}, {cov_type} {panel.errors}",
+        (estimate[0], found.std_error[0], found.df[0]),
+        level,
+        caveats_of(panel, design, found.df[0]),
     )
 
 

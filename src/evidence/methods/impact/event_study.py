@@ -11,7 +11,7 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import EventStudy
 from evidence.methods.impact.did import COV_TYPES
-from evidence.methods.impact.panel_data import read_panel
+from evidence.methods.impact.panel_data import read as read_panel
 from evidence.methods.impact.two_way import caveats as caveats_of
 from evidence.methods.impact.two_way import two_way
 from evidence.stats import covariance

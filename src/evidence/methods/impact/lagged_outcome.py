@@ -10,7 +10,8 @@ import pandas as pd
 
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.impact.panel_data import Panel, read_panel
+from evidence.methods.impact.panel_data import PanelData
+from evidence.methods.impact.panel_data import read as read_panel
 from evidence.methods.impact.two_way import caveats
 from evidence.stats import covariance, panel_mixed_model
 from evidence.stats.design import Design, design
@@ -170,7 +171,7 @@ def leave_one_out(panel: pd.DataFrame, **model: object) -> tuple[float, float]:
     return float(min(found)), float(max(found))
 
 
-def _fit(read: Panel) -> _Fit:
+def _fit(read: PanelData) -> _Fit:
     """Fit the model by restricted maximum likelihood and generalised least squares."""
     moments = np.unique(read.time)
     fixed = [(read.time[:, None] == moments).astype(float)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,17 +11,18 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.reading import reads
 
 _NAMED = 4  # programmes in a caveat; more are counted
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class PanelData:
     """The complete rows of a panel as arrays.
 
     `start` holds each unit's first treated time, infinity for those never treated; rows that are
     left out for want of a result still say when a unit started. `places` says which rows of the
-    caller's table these are.
+    caller's table `data` these are, `columns` what it calls outcome, unit, time and cluster.
     """
 
     outcome: np.ndarray
@@ -30,6 +32,8 @@ class Panel:
     time: np.ndarray
     cluster: np.ndarray
     places: np.ndarray
+    data: pd.DataFrame
+    columns: dict[str, str]
     weights: np.ndarray | None
     others: np.ndarray
     names: tuple[str, ...]
@@ -38,7 +42,7 @@ class Panel:
     method: str
     errors: str
 
-    def rows(self, keep: np.ndarray, notes: tuple[str, ...] = ()) -> Panel:
+    def rows(self, keep: np.ndarray, notes: tuple[str, ...] = ()) -> PanelData:
         """Return the panel of the rows that a mask keeps, with further caveats."""
         units, codes = np.unique(self.unit[keep], return_inverse=True)
         return replace(
@@ -56,27 +60,45 @@ class Panel:
         )
 
 
-def read_panel(
+def read(
     panel: pd.DataFrame,
     *,
     outcome: str,
     treatment: str,
     unit: str,
     time: str,
-    cluster: str | None,
-    weights: str | None,
-    covariates: Sequence[str],
-    overlap: Sequence[str],
-) -> Panel:
+    cluster: str | None = None,
+    weights: str | None = None,
+    covariates: Sequence[str] = (),
+    overlap: Sequence[str] = (),
+) -> PanelData:
     """Check the columns of a panel and keep the rows that are complete.
 
     Raises
     ------
     EvidenceError
-        As :func:`evidence.methods.impact.did`.
+        As :func:`evidence.methods.impact.did.did`.
     """
-    others = (*frames.listed(overlap), *frames.listed(covariates))
-    cluster = cluster or unit
+    covariates, overlap = frames.listed(covariates), frames.listed(overlap)
+    plan = (outcome, treatment, unit, time, cluster or unit, weights, covariates, overlap)
+    return frames.once(panel, ("panel", *plan), lambda: _read(panel, *plan))
+
+
+of_panel = functools.partial(reads, read, PanelData)
+
+
+def _read(
+    panel: pd.DataFrame,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    cluster: str,
+    weights: str | None,
+    covariates: tuple[str, ...],
+    overlap: tuple[str, ...],
+) -> PanelData:
+    others = (*overlap, *covariates)
     frames.require(panel, (outcome, treatment, unit, time, cluster, weights, *others))
     values, names, complete = frames.covariates(panel, others)
     score, dose, when = (frames.numbers(panel, name) for name in (outcome, treatment, time))
@@ -102,8 +124,7 @@ def read_panel(
         have[weights] = weight > 0
     keep, caveats = frames.complete(have, np.ones(len(panel), bool), "rows")
     if overlap:
-        named = frames.listed(overlap)
-        which = ", ".join(named) if len(named) <= _NAMED else f"{len(named)} other programmes"
+        which = ", ".join(overlap) if len(overlap) <= _NAMED else f"{len(overlap)} other programmes"
         caveats += (f"held fixed: taking part in {which}",)
     if not keep.any():
         raise EvidenceError(f"no row has all of {', '.join(name for name in have if name)}")
@@ -117,7 +138,7 @@ def read_panel(
     treated = (dose != 0) & have[unit] & have[time]
     np.minimum.at(first, codes[unit][treated], when[treated])
     units, unit_codes = np.unique(codes[unit][keep], return_inverse=True)
-    made = Panel(
+    made = PanelData(
         outcome=score[keep],
         dose=dose[keep],
         start=first[units],
@@ -125,6 +146,8 @@ def read_panel(
         time=when[keep],
         cluster=np.unique(codes[cluster][keep], return_inverse=True)[1],
         places=np.flatnonzero(keep),
+        data=panel,
+        columns={"outcome": outcome, "unit": unit, "time": time, "cluster": cluster},
         weights=None if weight is None else weight[keep],
         others=values[keep],
         names=tuple(names),
@@ -137,7 +160,7 @@ def read_panel(
     return made
 
 
-def _check(made: Panel, outcome: str, cluster: str) -> None:
+def _check(made: PanelData, outcome: str, cluster: str) -> None:
     """Refuse panels that hold no before and after, or nobody to compare with."""
     name, treated = f"column {made.treatment!r}", made.dose != 0
     if np.ptp(made.outcome) == 0:

@@ -11,7 +11,8 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate, words_of
-from evidence.methods.impact.panel_data import Panel, read_panel
+from evidence.methods.impact.panel_data import PanelData
+from evidence.methods.impact.panel_data import read as read_panel
 from evidence.methods.impact.two_way import caveats, two_way
 from evidence.stats import covariance
 from evidence.stats.permutation import (
@@ -156,7 +157,7 @@ def randomisation_test(
 
 
 def _blocks(
-    panel: pd.DataFrame, read: Panel, mover: np.ndarray, strata: str | None, name: str
+    panel: pd.DataFrame, read: PanelData, mover: np.ndarray, strata: str | None, name: str
 ) -> np.ndarray:
     """Return the stratum of each unit that changes places."""
     if strata is None:
@@ -179,7 +180,7 @@ def _blocks(
 
 
 def _histories(
-    read: Panel, mover: np.ndarray, label: str, name: str
+    read: PanelData, mover: np.ndarray, label: str, name: str
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return each unit's history (0 is never treated), and the treatment by time of the others."""
     times, when = np.unique(read.time, return_inverse=True)
@@ -213,7 +214,7 @@ def _histories(
 
 
 def _columns(
-    read: Panel, mover: np.ndarray, values: list[np.ndarray]
+    read: PanelData, mover: np.ndarray, values: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return rows, columns (history × unit) and doses of every way a row can be treated."""
     when = np.unique(read.time, return_inverse=True)[1]

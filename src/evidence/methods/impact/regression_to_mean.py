@@ -11,7 +11,7 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import page
 from evidence.methods.impact.lagged_outcome import _fit
-from evidence.methods.impact.panel_data import read_panel
+from evidence.methods.impact.panel_data import read as read_panel
 from evidence.show import words
 
 _UNITS = {"pp": "percentage points", "sd": "SD"}

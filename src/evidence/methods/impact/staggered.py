@@ -11,7 +11,8 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate, EventStudy, page
-from evidence.methods.impact.panel_data import Panel, read_panel
+from evidence.methods.impact.panel_data import PanelData
+from evidence.methods.impact.panel_data import read as read_panel
 from evidence.methods.impact.two_way import few_clusters, two_way
 from evidence.show import words
 from evidence.stats import covariance, staggered_estimators
@@ -204,7 +205,7 @@ def _read(
     weights: str | None,
     covariates: Sequence[str],
     overlap: Sequence[str],
-) -> Panel:
+) -> PanelData:
     """Read the panel and leave out what has no untreated counterpart."""
     given = {"cluster": cluster, "weights": weights, "covariates": covariates, "overlap": overlap}
     read = read_panel(panel, **names, **given)
@@ -248,7 +249,7 @@ def _read(
     return kept
 
 
-def _estimate(read: Panel, names: dict[str, str], method: str, level: float) -> EventStudy:
+def _estimate(read: PanelData, names: dict[str, str], method: str, level: float) -> EventStudy:
     since = np.round(read.time - read.start[read.unit])
     last = read.time.max()
     ever = read.start[read.unit] <= last  # the rest are the comparison

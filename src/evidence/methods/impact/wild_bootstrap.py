@@ -10,7 +10,7 @@ import pandas as pd
 
 from evidence.methods.core.results import Estimate
 from evidence.methods.core.wild_bootstrap import check, method_of, std_error, tested
-from evidence.methods.impact.panel_data import read_panel
+from evidence.methods.impact.panel_data import read as read_panel
 from evidence.methods.impact.two_way import caveats, two_way
 from evidence.stats.wild_bootstrap import Wild
 

@@ -8,16 +8,16 @@ import numpy as np
 
 from evidence.errors import EvidenceError
 from evidence.methods.core.frames import compact
-from evidence.methods.trials.trial_data import Participants
+from evidence.methods.trials.trial_data import TrialData
 from evidence.stats.permutation import first_rows
 
 
-def whole_clusters(trial: Participants) -> bool:
+def whole_clusters(trial: TrialData) -> bool:
     """Say whether whole clusters were allocated: there are some and each has one arm."""
     return trial.cluster is not None and trial.n_mixed == 0
 
 
-def in_order(trial: Participants) -> Participants:
+def in_order(trial: TrialData) -> TrialData:
     """Put the rows in the order of their values: draws then do not depend on the file's order."""
     keys = [trial.weights, *trial.others.T, trial.outcome, trial.treated, trial.control]
     order = np.lexsort([k for k in (*keys, trial.strata, trial.cluster) if k is not None])
@@ -26,7 +26,7 @@ def in_order(trial: Participants) -> Participants:
     return replace(trial, **{k: v[order] for k, v in parts.items() if v is not None})
 
 
-def nested_strata(trial: Participants) -> np.ndarray:
+def nested_strata(trial: TrialData) -> np.ndarray:
     """Return the stratum of each row, all 0 without strata, one in each cluster.
 
     Raises
@@ -45,7 +45,7 @@ def nested_strata(trial: Participants) -> np.ndarray:
     return trial.strata
 
 
-def blocks(trial: Participants, whole: bool) -> np.ndarray:
+def blocks(trial: TrialData, whole: bool) -> np.ndarray:
     """Return the code of the block of each row: units change places only within one."""
     if whole:
         return nested_strata(trial)

@@ -12,9 +12,9 @@ from scipy.special import expit
 
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import Estimate
-from evidence.methods.trials.itt import answer, least_squares
+from evidence.methods.trials.itt import answer, itt
 from evidence.methods.trials.multilevel import with_dummies
-from evidence.methods.trials.trial_data import Participants, read
+from evidence.methods.trials.trial_data import TrialData, read
 from evidence.show import words
 from evidence.stats import covariance
 from evidence.stats.design import design
@@ -152,7 +152,6 @@ def odds_ratio(
     inside = " with strata" if strata is not None else ""
     plain = answer(
         trial,
-        made,
         f"logit{inside}, {kind} (Satterthwaite df)",
         (estimate[0], found.std_error[0], found.df[0]),
         level,
@@ -214,10 +213,10 @@ def risk_difference(
         arm=arm,
     )
     trial = replace(trial, outcome=100 * trial.outcome)
-    return replace(least_squares(trial, cov_type, level), unit="pp")
+    return replace(itt(trial, cov_type=cov_type, level=level), unit="pp")
 
 
-def _read_binary(data: pd.DataFrame, *, outcome: str, **named: object) -> Participants:
+def _read_binary(data: pd.DataFrame, *, outcome: str, **named: object) -> TrialData:
     trial = read(data, outcome=outcome, **named)
     if not np.isin(trial.outcome, (0, 1)).all():
         raise EvidenceError(

@@ -13,8 +13,8 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.allocation_rule import in_order, nested_strata
-from evidence.methods.trials.itt import answer, regression
-from evidence.methods.trials.trial_data import Participants, read
+from evidence.methods.trials.itt import answer
+from evidence.methods.trials.trial_data import TrialData, read
 from evidence.stats import covariance
 from evidence.stats.design import Design
 from evidence.stats.effect_sizes import small_sample_factor
@@ -125,7 +125,7 @@ def bootstrap(
     frames.one_of("interval", interval, ways)
     if resample != "cluster":
         trial = in_order(trial)
-    made = regression(trial)
+    made = trial.design
     sample = Sample.of(trial, made, _ratio(trial, made) if model == "multilevel" else 0.0)
     if resample == "both" or plain:
         plan = Nested.of(sample, moved=resample == "both")
@@ -178,7 +178,7 @@ def bootstrap(
         f"{fitted} over the unconditional {sd} SD; {interval} bootstrap of {plan.what}, "
         f"{draws:,} draws"
     )
-    found = answer(trial, made, method, (size, float(sizes.std(ddof=1)), math.nan), level)
+    found = answer(trial, method, (size, float(sizes.std(ddof=1)), math.nan), level)
     caveats = found.caveats
     if plan.freedom < _FREEDOM:
         caveats += (few,)
@@ -197,7 +197,7 @@ def bootstrap(
     )
 
 
-def _ratio(trial: Participants, made: Design) -> float:
+def _ratio(trial: TrialData, made: Design) -> float:
     fit = random_intercept(trial.outcome, made.basis, trial.cluster)
     return fit.variance_between / fit.variance_within
 

@@ -13,8 +13,8 @@ from scipy.special import stdtrit
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.trials.itt import answer, regression
-from evidence.methods.trials.trial_data import Participants, read
+from evidence.methods.trials.itt import answer
+from evidence.methods.trials.trial_data import TrialData, read
 from evidence.show import words
 from evidence.stats import covariance
 from evidence.stats.design import Design
@@ -154,13 +154,13 @@ def cace(
         raise EvidenceError(f"column {dosage!r}{least} is the same for all: nobody complied more")
     if trial.cluster is None and cov_type.startswith("CR"):
         cov_type = "HC2"
-    made = regression(trial)
+    made = trial.design
     forms = _reduced_forms(made, trial, taken, cov_type)
     value = _two_stages(made, trial.outcome, taken)
     kind = f"{cov_type} by {trial.columns['cluster']}" if cov_type.startswith("CR") else cov_type
     inside = f" within {trial.columns['strata']}" if trial.columns["strata"] else ""
     found = (value, math.sqrt(forms.variance(value)) / abs(forms.dosage), forms.df)
-    plain = answer(trial, made, f"2SLS{inside}, {kind} (Satterthwaite df)", found, level)
+    plain = answer(trial, f"2SLS{inside}, {kind} (Satterthwaite df)", found, level)
     scale, over = 1.0, ""
     if unit == "sd":
         total = null_model(trial.outcome, trial.cluster).variance_total
@@ -208,7 +208,7 @@ def _ends(lower: float, upper: float) -> list[str]:
     return [words.number(end, digits, sign=True).replace("inf", "∞") for end in (lower, upper)]
 
 
-def _without(trial: Participants, dosage: str) -> Participants:
+def _without(trial: TrialData, dosage: str) -> TrialData:
     """Return the trial with the dosage taken from the covariates it was read among."""
     place = trial.names.index(dosage)
     return replace(
@@ -261,7 +261,7 @@ class _Forms:
         return linear / square - half, linear / square + half
 
 
-def _reduced_forms(made: Design, trial: Participants, taken: np.ndarray, cov_type: str) -> _Forms:
+def _reduced_forms(made: Design, trial: TrialData, taken: np.ndarray, cov_type: str) -> _Forms:
     """Regress outcome and dosage on the offer; their covariance by polarisation."""
     (effect,), left = made.fit(trial.outcome)
     (first,), rest = made.fit(taken)

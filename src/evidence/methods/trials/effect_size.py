@@ -13,10 +13,10 @@ from scipy.special import ndtr, ndtri
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.trials.itt import least_squares, regression
+from evidence.methods.trials.itt import itt
 from evidence.methods.trials.multilevel import Multilevel
 from evidence.methods.trials.multilevel import fit as fit_multilevel
-from evidence.methods.trials.trial_data import Participants, read
+from evidence.methods.trials.trial_data import TrialData, read
 from evidence.stats.effect_sizes import pooled_variance, small_sample_factor
 from evidence.stats.mixed_model import null_model
 
@@ -118,7 +118,7 @@ def effect_size(
     elif random_slope:
         raise EvidenceError("random_slope needs model='multilevel'")
     else:
-        raw = least_squares(trial, cov_type, level)
+        raw = itt(trial, cov_type=cov_type, level=level)
     if conditional and sd == "pooled":
         raise EvidenceError("sd='pooled' is never conditional; ask for 'total' or 'within'")
     if conditional and random_slope and cluster_correction:
@@ -180,14 +180,14 @@ class _Parts:
     icc: float
 
 
-def _unconditional(trial: Participants) -> _Parts:
+def _unconditional(trial: TrialData) -> _Parts:
     null = null_model(trial.outcome, trial.cluster)
     return _Parts(null.variance_between, null.variance_within, null.variance_total, null.icc)
 
 
-def _conditional(trial: Participants, raw: Estimate, level: float) -> _Parts:
+def _conditional(trial: TrialData, raw: Estimate, level: float) -> _Parts:
     if trial.cluster is None:
-        made = regression(trial)
+        made = trial.design
         residuals = made.fit(trial.outcome)[1]
         within = float(made.weights @ residuals**2) / (made.n_obs - made.rank)
         return _Parts(0.0, within, within, 0.0)
@@ -196,7 +196,7 @@ def _conditional(trial: Participants, raw: Estimate, level: float) -> _Parts:
     return _Parts(raw.variance_between, raw.variance_within, raw.variance_total, raw.icc)
 
 
-def _multilevel(trial: Participants, level: float, random_slope: bool) -> Multilevel:
+def _multilevel(trial: TrialData, level: float, random_slope: bool) -> Multilevel:
     return fit_multilevel(trial, range(trial.n_clusters), level, random_slope=random_slope)
 
 
@@ -217,7 +217,7 @@ class _Sizes:
     clustered: bool
 
     @classmethod
-    def of(cls, trial: Participants) -> _Sizes:
+    def of(cls, trial: TrialData) -> _Sizes:
         clustered = trial.cluster is not None
         codes = trial.cluster if clustered else np.arange(len(trial.outcome))
         return cls(*(np.bincount(codes, arm) for arm in (trial.treated, trial.control)), clustered)

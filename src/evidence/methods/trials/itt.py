@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.trials.trial_data import Participants, read
+from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats import covariance
-from evidence.stats.design import Design, design
 
 
-def itt(
-    data: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
-    cov_type: str = "CR2",
-    level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
-) -> Estimate:
+@of_trial()
+def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Estimate:
     """Estimate what being offered the treatment changed, whoever took it up.
 
     Parameters
@@ -75,23 +58,6 @@ def itt(
     -----
     Least squares with the small-sample inference of :func:`evidence.stats.covariance.robust`.
     """
-    trial = read(
-        data,
-        outcome=outcome,
-        treatment=treatment,
-        baseline=baseline,
-        covariates=covariates,
-        cluster=cluster,
-        strata=strata,
-        weights=weights,
-        reference=reference,
-        arm=arm,
-    )
-    return least_squares(trial, cov_type, level)
-
-
-def least_squares(trial: Participants, cov_type: str, level: float) -> Estimate:
-    """Compare the arms by least squares, as :func:`evidence.methods.trials.itt` says."""
     names = trial.columns
     frames.one_of("cov_type", cov_type, covariance.COV_TYPES)
     covariance.check_level(level)
@@ -99,36 +65,23 @@ def least_squares(trial: Participants, cov_type: str, level: float) -> Estimate:
         if cov_type != "CR2":
             raise EvidenceError(f"cov_type {cov_type!r} needs cluster=; without it use 'HC2'")
         cov_type = "HC2"
-    made = regression(trial)
-    estimate, residuals = made.fit(trial.outcome)
-    if made.weights @ residuals**2 <= 1e-20 * np.sum((trial.outcome - trial.outcome.mean()) ** 2):
+    design, (estimate, residuals) = trial.design, trial.fitted
+    if design.weights @ residuals**2 <= 1e-20 * np.sum((trial.outcome - trial.outcome.mean()) ** 2):
         raise EvidenceError(
             f"column {names['outcome']!r} is explained exactly by arms, covariates and strata: no "
             "error can be estimated"
         )
-    result = covariance.robust(made, residuals, trial.cluster, cov_type)
+    result = trial.inference(cov_type)
     kind = f"{cov_type} by {names['cluster']}" if cov_type.startswith("CR") else cov_type
     freedom = "residual df" if cov_type == "classical" else "Satterthwaite df"
     within = f" within {names['strata']}" if names["strata"] else ""
     weighted = f" weighted by {names['weights']}" if names["weights"] else ""
     method = f"OLS{within}{weighted}, {kind} ({freedom})"
-    return answer(trial, made, method, (estimate[0], result.std_error[0], result.df[0]), level)
-
-
-def regression(trial: Participants) -> Design:
-    """Make the regression of the trial ready."""
-    return design(
-        trial.treated[:, None],
-        trial.others,
-        trial.strata,
-        trial.weights,
-        name=f"column {trial.columns['treatment']!r}",
-    )
+    return answer(trial, method, (estimate[0], result.std_error[0], result.df[0]), level)
 
 
 def answer(
-    trial: Participants,
-    made: Design,
+    trial: TrialData,
     method: str,
     found: tuple[float, float, float],
     level: float,
@@ -138,7 +91,10 @@ def answer(
     statistic, p_value, lower, upper = map(float, covariance.t_test(value, std_error, df, level))
     caveats = [
         *trial.caveats,
-        *(f"{trial.names[j]} is explained by the others and left out" for j in made.dropped),
+        *(
+            f"{trial.names[j]} is explained by the others and left out"
+            for j in trial.design.dropped
+        ),
     ]
     if trial.strata is not None:
         seen = [np.bincount(trial.strata, arm) > 0 for arm in (trial.treated, trial.control)]

@@ -11,8 +11,8 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.trials.itt import answer, regression
-from evidence.methods.trials.trial_data import Participants, read
+from evidence.methods.trials.itt import answer
+from evidence.methods.trials.trial_data import TrialData, read
 from evidence.stats import covariance, mixed_model
 from evidence.stats.reml import add_up
 
@@ -107,7 +107,7 @@ def multilevel(
 
 
 def fit(
-    trial: Participants,
+    trial: TrialData,
     labels: Sequence[str],
     level: float,
     *,
@@ -129,7 +129,7 @@ def fit(
             "rows; leave out cluster="
         )
     trial = with_dummies(trial)
-    made = regression(trial)
+    made = trial.design
     kept = [j for j in range(trial.others.shape[1]) if j not in made.dropped]
     fixed = np.column_stack([trial.treated, trial.others[:, kept]]).astype(float)
     terms = ["intercept", trial.contrast, *(trial.names[j] for j in kept)]
@@ -167,7 +167,6 @@ def fit(
     what = "intercept and effect" if random_slope else "intercept"
     plain = answer(
         trial,
-        made,
         f"random {what} by {name}, REML ({ended})",
         tuple(table.loc[1, ["estimate", "std_error", "df"]]),
         level,
@@ -201,7 +200,7 @@ def fit(
     )
 
 
-def with_dummies(trial: Participants) -> Participants:
+def with_dummies(trial: TrialData) -> TrialData:
     """Return the trial with a 0/1 column a stratum but the first among the others."""
     if trial.strata is None:
         return trial
@@ -221,7 +220,7 @@ def with_dummies(trial: Participants) -> Participants:
     )
 
 
-def _check_sites(trial: Participants) -> None:
+def _check_sites(trial: TrialData) -> None:
     seen = [np.bincount(trial.cluster, arm) > 0 for arm in (trial.treated, trial.control)]
     if not (seen[0] & seen[1]).any():
         raise EvidenceError(

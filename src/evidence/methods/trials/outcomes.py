@@ -9,8 +9,8 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.trials.itt import itt, regression
-from evidence.methods.trials.trial_data import Participants, read
+from evidence.methods.trials.itt import itt
+from evidence.methods.trials.trial_data import TrialData, read
 from evidence.stats.multiplicity import adjust, stepdown
 from evidence.stats.wild_bootstrap import moved
 
@@ -93,10 +93,10 @@ def romano_wolf(
 
 
 def _wild(
-    trial: Participants, units: np.ndarray, n_units: int, draws: int, seed: int
+    trial: TrialData, units: np.ndarray, n_units: int, draws: int, seed: int
 ) -> tuple[float, np.ndarray]:
     """Return t, and t with the signs of whole units' null residuals drawn anew."""
-    made = regression(trial)
+    made = trial.design
     estimate, residuals = made.fit(trial.outcome)
     null = residuals + made.basis[:, -1] * (estimate[0] / made.coefficients[0, -1])
     t = estimate[0] / np.sqrt((np.bincount(units, made.directions[:, 0] * residuals) ** 2).sum())

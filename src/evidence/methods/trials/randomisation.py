@@ -13,7 +13,7 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate, words_of
 from evidence.methods.trials.allocation_rule import blocks, in_order, whole_clusters
-from evidence.methods.trials.itt import answer, regression
+from evidence.methods.trials.itt import answer
 from evidence.methods.trials.trial_data import read
 from evidence.stats import covariance
 from evidence.stats.permutation import (
@@ -132,7 +132,7 @@ def randomisation_test(
                 "needs both arms, and another unit, in at least one stratum"
             )
         drawn = every(treated, block, total) if exact else shuffled(treated, block, rng, draws)
-    made = regression(trial)
+    made = trial.design
     place = np.full(int(unit.max()) + 1, -1)
     place[unit[first]] = np.arange(len(first))
     rows = np.flatnonzero(place[unit] >= 0)
@@ -145,7 +145,6 @@ def randomisation_test(
     what = f"{cluster if whole else 'pupils'} drawn" + (rule if allocation is None else " by rule")
     found = answer(
         trial,
-        made,
         words_of(statistic, what, len(values), exact),
         (observed, error, math.nan),
         level,

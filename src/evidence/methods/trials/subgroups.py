@@ -13,7 +13,7 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate, page
 from evidence.methods.trials.effect_size import effect_size
 from evidence.methods.trials.itt import itt
-from evidence.methods.trials.trial_data import Participants, read
+from evidence.methods.trials.trial_data import TrialData, read
 from evidence.show import words
 from evidence.stats import covariance
 from evidence.stats.design import design
@@ -220,7 +220,7 @@ def _groups(
     return np.where(np.isnan(values), -1, thirds), list(_THIRDS), values
 
 
-def _counts(trial: Participants, which: np.ndarray) -> dict[str, float]:
+def _counts(trial: TrialData, which: np.ndarray) -> dict[str, float]:
     return {
         "n_treated": int((trial.treated & which).sum()),
         "n_control": int((trial.control & which).sum()),
@@ -240,7 +240,7 @@ def _tried(function: Callable, *args: object, **given: object) -> tuple[object, 
 
 
 def _interaction(
-    trial: Participants, terms: np.ndarray, names: list[str], how: dict, scale: float
+    trial: TrialData, terms: np.ndarray, names: list[str], how: dict, scale: float
 ) -> tuple[list[dict], dict]:
     """Return a row for each column of `terms` times the treatment, and the joint test."""
     none = dict.fromkeys(("statistic", "df_num", "df_denom", "p_value"), np.nan)

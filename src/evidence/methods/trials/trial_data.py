@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,10 +12,13 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.frames import compact
+from evidence.methods.core.reading import reads
+from evidence.stats import covariance, mixed_model
+from evidence.stats.design import Design, design
 
 
 @dataclass(frozen=True, eq=False)
-class Participants:
+class TrialData:
     """The complete rows of a trial.
 
     Parameters
@@ -33,6 +37,8 @@ class Participants:
         The caller's names of outcome, treatment, cluster, strata and weights.
     rows : ndarray of int, shape (n,)
         Places of these rows in the caller's table.
+    data : DataFrame
+        That table.
     """
 
     outcome: np.ndarray
@@ -47,6 +53,42 @@ class Participants:
     caveats: tuple[str, ...]
     columns: dict[str, str | None]
     rows: np.ndarray
+    data: pd.DataFrame
+
+    @functools.cached_property
+    def design(self) -> Design:
+        """The regression on the treatment, everything else held fixed."""
+        return design(
+            self.treated[:, None],
+            self.others,
+            self.strata,
+            self.weights,
+            name=f"column {self.columns['treatment']!r}",
+        )
+
+    @functools.cached_property
+    def fitted(self) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficient of the treatment, shape (1,), and residuals of the regression."""
+        return self.design.fit(self.outcome)
+
+    @functools.cached_property
+    def _inferences(self) -> dict[str, covariance.Inference]:
+        return {}
+
+    def inference(self, cov_type: str) -> covariance.Inference:
+        """Return the standard error of the treatment's coefficient and its degrees of freedom."""
+        kept = self._inferences
+        if cov_type not in kept:
+            kept[cov_type] = covariance.robust(self.design, self.fitted[1], self.cluster, cov_type)
+        return kept[cov_type]
+
+    @functools.cached_property
+    def null_model(self) -> mixed_model.Mixed:
+        """The model without covariates or arms, whose variances an effect size is divided by."""
+        key = ("null", self.columns["outcome"], self.columns["cluster"], self.rows.tobytes())
+        return frames.once(
+            self.data, key, lambda: mixed_model.null_model(self.outcome, self.cluster)
+        )
 
     @property
     def n_clusters(self) -> int:
@@ -86,15 +128,34 @@ def read(
     weights: str | None = None,
     reference: object = None,
     arm: object = None,
-) -> Participants:
+) -> TrialData:
     """Check the columns of a trial and keep the rows that are complete.
 
     Raises
     ------
     EvidenceError
-        As :func:`evidence.methods.trials.itt`.
+        As :func:`evidence.methods.trials.itt.itt`.
     """
     covariates, strata = frames.listed(covariates), frames.listed(strata)
+    plan = (outcome, treatment, baseline, covariates, cluster, strata, weights, reference, arm)
+    return frames.once(data, ("trial", *plan), lambda: _read(data, *plan))
+
+
+of_trial = functools.partial(reads, read, TrialData)
+
+
+def _read(
+    data: pd.DataFrame,
+    outcome: str,
+    treatment: str,
+    baseline: str | None,
+    covariates: tuple[str, ...],
+    cluster: str | None,
+    strata: tuple[str, ...],
+    weights: str | None,
+    reference: object,
+    arm: object,
+) -> TrialData:
     frames.require(data, (outcome, treatment, baseline, *covariates, cluster, *strata, weights))
     _check_roles(
         [("outcome", outcome), ("treatment", treatment)],
@@ -139,7 +200,7 @@ def read(
             )
     if np.ptp(score[keep]) == 0:
         raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
-    made = Participants(
+    made = TrialData(
         outcome=score[keep],
         treated=arms.treated[keep],
         control=arms.control[keep],
@@ -158,6 +219,7 @@ def read(
             "weights": weights,
         },
         rows=np.flatnonzero(keep),
+        data=data,
     )
     _check_clusters(made)
     return replace(made, caveats=(*caveats, made.astray)) if made.astray else made
@@ -175,7 +237,7 @@ def _check_roles(alone: list[tuple[str, str]], others: list[tuple[str, str | Non
                 )
 
 
-def _check_clusters(trial: Participants) -> None:
+def _check_clusters(trial: TrialData) -> None:
     if trial.cluster is None:
         return
     name = trial.columns["cluster"]

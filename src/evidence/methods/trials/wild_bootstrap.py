@@ -10,7 +10,7 @@ import pandas as pd
 
 from evidence.methods.core.results import Estimate
 from evidence.methods.core.wild_bootstrap import check, method_of, std_error, tested
-from evidence.methods.trials.itt import answer, regression
+from evidence.methods.trials.itt import answer
 from evidence.methods.trials.trial_data import read
 from evidence.stats.wild_bootstrap import Wild
 
@@ -71,12 +71,12 @@ def wild_bootstrap(
     given |= {"covariates": covariates, "strata": strata, "weights": weights}
     check(signs, draws, level)
     trial = read(data, **given, reference=reference, arm=arm)
-    made = regression(trial)
+    made = trial.design
     found = Wild.of(made, trial.outcome, trial.cluster, signs, draws, seed)
     few = min(len(np.unique(trial.cluster[side])) for side in (trial.treated, trial.control))
     within = f" within {trial.columns['strata']}" if strata is not None else ""
     method = f"OLS{within}, {method_of(found, cluster, signs)}"
     plain = answer(
-        trial, made, method, (found.estimate, std_error(found, trial.cluster), math.nan), level
+        trial, method, (found.estimate, std_error(found, trial.cluster), math.nan), level
     )
     return tested(plain, found, few)

@@ -1,0 +1,65 @@
+"""One method for rows that were read already and for a table with the names of its columns."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def reads(
+    read: Callable[..., Any], kind: type, *, needs: Sequence[str] = (), without: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a method of rows that `read` returns take a table and its columns as well.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(data, *, outcome, …)``: checks a table's columns and returns its rows as arrays.
+    kind : type
+        What `read` returns.
+    needs : sequence of str
+        Arguments of `read` that this method cannot do without.
+    without : sequence of str
+        Arguments of `read` that this method does not take.
+
+    Returns
+    -------
+    callable
+        A decorator. Of ``method(rows, *, option)`` it makes one that is called as
+        ``method(data, outcome=…, …, option=…)``, whose signature says so, or as
+        ``method(rows, option=…)`` with what `read` gave.
+
+    Notes
+    -----
+    One study reads its table once and asks many methods; somebody who asks one method has the
+    columns in the same call. Both run the same lines.
+    """
+    table, *columns = inspect.signature(read).parameters.values()
+    columns = [
+        column.replace(default=inspect.Parameter.empty) if column.name in needs else column
+        for column in columns
+        if column.name not in without
+    ]
+    names = {column.name for column in columns}
+
+    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        _, *options = inspect.signature(method).parameters.values()
+        signature = inspect.Signature(
+            [table, *columns, *options],
+            return_annotation=inspect.signature(method).return_annotation,
+        )
+
+        @functools.wraps(method)
+        def function(*given: Any, **arguments: Any) -> Any:
+            if given and isinstance(given[0], kind):
+                return method(*given, **arguments)
+            bound = signature.bind(*given, **arguments).arguments
+            plan = {name: bound.pop(name) for name in names & bound.keys()}
+            return method(read(bound.pop(table.name), **plan), **bound)
+
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        return function
+
+    return decorate
