@@ -20,6 +20,8 @@ _NAMES = {
     "words": "show.words",
     "propose": "release.store.publish:propose",
     "publish": "release.store.publish:publish",
+    "Impact": "studies.impact:Impact",
+    "Trial": "studies.trial:Trial",
     "pictures": "studies.pictures",
     "report": "studies.sections",
 }

@@ -1,8 +1,7 @@
-"""A notebook's own words: names from the register, sections, and the answer at its head."""
+"""A report in words: names from the register, the answer at its head, and the sections below it."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +12,10 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.show import words
-from evidence.show.figures import COLOURS, INK
+from evidence.show.figures import COLOURS
 from evidence.show.html_table import table
+from evidence.show.picture import Picture
+from evidence.show.render import render, safe
 from evidence.show.tables import STRENGTH
 from evidence.studies.posterior import Posterior
 from evidence.studies.strength import Strength
@@ -60,7 +61,7 @@ def in_words(
     names = list(dict.fromkeys(name for name in (treatment, *keep) if name))
     frames.require(data, names)
     _distinct([say(name, labels) for name in names], "columns")
-    made = {}
+    columns = {}
     for name in names:
         codes, levels = frames.factor(data, name)
         spoken = [labels.get(f"{name}: {level}", level) for level in levels]
@@ -68,11 +69,11 @@ def in_words(
             spoken = say(levels, labels)
             _distinct(spoken, "arms")
         elif spoken == levels:
-            made[say(name, labels)] = data[name]
+            columns[say(name, labels)] = data[name]
             continue
         said = np.array([*spoken, None], dtype=object)  # code −1 is missing
-        made[say(name, labels)] = pd.Series(said[codes], index=data.index, dtype="str")
-    return pd.DataFrame(made)
+        columns[say(name, labels)] = pd.Series(said[codes], index=data.index, dtype="str")
+    return pd.DataFrame(columns)
 
 
 def _distinct(said: Sequence[str], what: str) -> None:
@@ -81,41 +82,74 @@ def _distinct(said: Sequence[str], what: str) -> None:
             raise EvidenceError(f"labels: two {what} would be called {name!r}; call each its own")
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Section:
-    """A heading with results below it."""
-
-    title: str
-    about: str
-    parts: tuple[Any, ...]
-
-    def _repr_html_(self) -> str:
-        lead = f"<p>{html.escape(self.about)}</p>" if self.about else ""
-        body = "".join(
-            table(part)
-            if isinstance(part, pd.DataFrame)
-            else f"<p>{html.escape(words.capital(part))}</p>"
-            if isinstance(part, str)
-            else part._repr_html_()
-            for part in self.parts
-        )
-        return f"<h2>{html.escape(self.title)}</h2>{lead}{body}"
-
-
-def section(title: str, *parts: Any, about: str = "") -> Section | None:
-    """Return a section of a report; without parts that are not None there is none.
+def raw_means(
+    data: pd.DataFrame, *, before: str | None, after: Sequence[str], arms: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return means of each arm as they are: nothing adjusted for.
 
     Parameters
     ----------
-    title : str
-        Its heading.
-    *parts
-        Results and pictures that show themselves, tables, and sentences.
-    about : str
-        A sentence below the heading.
+    data : DataFrame
+        One row a pupil of the two arms.
+    before : str or None
+        Column of the baseline.
+    after : sequence of str
+        Columns of the outcomes.
+    arms : mapping
+        `treatment`, `reference` and `arm`, as methods take them.
+
+    Returns
+    -------
+    DataFrame
+        A row a column: `measured`; for each arm "mean (SD), n, missing" in words; `difference`.
     """
-    shown = tuple(part for part in parts if part is not None)
-    return Section(title=title, about=about, parts=shown) if shown else None
+    sides = frames.arms(data, arms["treatment"], arms["reference"], arms["arm"])
+    rows = []
+    for name in (*frames.listed(before), *after):
+        values = frames.numbers(data, name)
+        row, means = {"measured": name}, []
+        for arm, label in ((sides.treated, sides.arm), (sides.control, sides.reference)):
+            here = values[arm]
+            known = here[~np.isnan(here)]
+            means.append(known.mean() if len(known) else np.nan)
+            spread = words.number(known.std(ddof=1), 2) if len(known) > 1 else "–"
+            row[f"{label}: mean (SD), n, missing"] = (
+                f"{words.number(means[-1], 2)} ({spread}), {len(known):,}, "
+                f"{len(here) - len(known):,}"
+            )
+        rows.append(row | {"difference": words.number(means[0] - means[1], 2, sign=True)})
+    return pd.DataFrame(rows)
+
+
+def shown(part: Any) -> Any:
+    """Return what a report shows of a part: a table, a sentence or a result that shows itself."""
+    if isinstance(part, pd.DataFrame):
+        return safe(table(part))
+    return words.capital(part) if isinstance(part, str) else safe(part._repr_html_())
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Section:
+    """What answers one question of a report, below its heading."""
+
+    title: str
+    parts: tuple[Any, ...]
+
+    def _repr_html_(self) -> str:
+        parts = [(isinstance(part, str), shown(part)) for part in self.parts]
+        return render("study/section.html", parts=parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Report:
+    """An answer and the sections below it, with their headings."""
+
+    answer: Answer
+    sections: tuple[Section, ...]
+
+    def _repr_html_(self) -> str:
+        parts = [(section.title, shown(section)) for section in self.sections]
+        return render("study/report.html", answer=shown(self.answer), sections=parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -126,12 +160,16 @@ class Answer:
     ----------
     title, cohort : str
         Of the programme.
-    headline, verdict, sentence : str
-        The finding, in a few words, in one of the fixed words, and in full.
+    headline, verdict : str
+        The finding in a few words, and in one of the fixed words.
+    conclusions : tuple of str
+        The finding in full, one sentence an outcome, and how likely it is to be worth while.
     strength : Strength
-    belief : str
-        How likely it is to be worth while.
     caveats : tuple of str
+    table : DataFrame
+        A row an outcome: effect size with interval, months, pupils, p-value.
+    picture : Picture
+        The same as a picture.
     simulated : bool
     """
 
@@ -139,37 +177,42 @@ class Answer:
     cohort: str
     headline: str
     verdict: str
-    sentence: str
+    conclusions: tuple[str, ...]
     strength: Strength
-    belief: str
     caveats: tuple[str, ...]
+    table: pd.DataFrame
+    picture: Picture
     simulated: bool
 
     def _repr_html_(self) -> str:
-        colour, points = COLOURS[self.verdict], self.strength.padlocks
-        squares = "■" * points + "□" * (5 - points)
-        notes = "".join(f"<li>{html.escape(words.capital(note))}.</li>" for note in self.caveats)
-        band = '<p style="background:#FFF2CC;padding:8px"><b>Simulated data.</b></p>'
-        return (
-            (band if self.simulated else "")
-            + f"<p>{html.escape(' · '.join(filter(None, (self.title, self.cohort))))}</p>"
-            f'<h2 style="color:{INK};margin-top:0">{html.escape(self.headline)}</h2>'
-            f'<p style="border-left:5px solid {colour};padding-left:10px;color:{colour}">'
-            f"<b>{html.escape(self.verdict)}</b></p><p>{html.escape(self.sentence)}</p>"
-            f'<p>Strength of the evidence: <span aria-hidden="true" style="color:{COLOURS[""]}">'
-            f"{squares}</span> <b>{points} of 5, {STRENGTH[points]}</b>. "
-            f"{html.escape(self.strength.why())}</p><p>{html.escape(self.belief)}</p>"
-            + (f"<p>To bear in mind:</p><ul>{notes}</ul>" if notes else "")
+        points = self.strength.padlocks
+        return render(
+            "study/answer.html",
+            simulated=self.simulated,
+            about=" · ".join(filter(None, (self.title, self.cohort))),
+            headline=self.headline,
+            verdict=self.verdict,
+            colour=COLOURS[self.verdict],
+            conclusions=self.conclusions,
+            points=points,
+            squares="■" * points + "□" * (5 - points),
+            strength=STRENGTH[points],
+            square_colour=COLOURS[""],
+            why=self.strength.why(),
+            caveats=[words.capital(note) for note in self.caveats],
+            table=shown(self.table),
+            picture=shown(self.picture),
         )
 
 
 def answer(
-    row: Mapping[str, Any],
+    effects: pd.DataFrame,
     strength: Strength,
     *,
-    title: str,
+    outcomes: Mapping[str, str],
+    picture: Picture,
+    title: str = "",
     cohort: str = "",
-    outcome: str = "",
     belief: Posterior | None = None,
     simulated: bool = False,
 ) -> Answer:
@@ -177,25 +220,57 @@ def answer(
 
     Parameters
     ----------
-    row : mapping
-        The primary row of `effects`.
+    effects : DataFrame
+        Rows of the `effects` contract, that of the primary outcome first.
     strength : Strength
         Of that result.
-    title, cohort, outcome : str
-        Programme, cohort and outcome in words.
+    outcomes : mapping
+        Name of an outcome to its words.
+    picture : Picture
+        The effects as a picture.
+    title, cohort : str
+        Programme and cohort in words.
     belief : Posterior, optional
+        How likely the primary effect is to be worth while.
     simulated : bool
         Whether the data are made up, which is said first.
     """
-    notes = [note for note in str(row["caveats"]).split("; ") if note]
+    rows = effects.to_dict("records")
+    first = rows[0]
+    conclusions = [str(row["sentence"]) for row in rows]
+    if belief is not None:
+        conclusions.insert(1, belief.sentence())
+    notes = [note for note in str(first["caveats"]).split("; ") if note]
     return Answer(
         title=title,
         cohort=cohort,
-        headline=words.headline(row, outcome=outcome),
-        verdict=str(row["verdict"]),
-        sentence=str(row["sentence"]),
+        headline=words.headline(first, outcome=outcomes[first["outcome"]]),
+        verdict=str(first["verdict"]),
+        conclusions=tuple(conclusions),
         strength=strength,
-        belief="" if belief is None else belief.sentence(),
         caveats=tuple(note for note in notes if note not in strength.reasons),
+        table=pd.DataFrame([_impact(row, outcomes) for row in rows]),
+        picture=picture,
         simulated=simulated,
     )
+
+
+def _impact(row: Mapping[str, Any], outcomes: Mapping[str, str]) -> dict[str, str]:
+    """Return a line of the table of effects, in words."""
+    group = "" if row["subgroup"] == "all" else f", {row['subgroup']}"
+
+    def signed(*values: float) -> str:
+        known = all(value == value for value in values)
+        return " to ".join(words.number(x, 2, sign=True) for x in values) if known else ""
+
+    size = signed(row["effect_size"])
+    likely = f" ({signed(row['es_lower'], row['es_upper'])})" if size else ""
+    months, pupils, p = row["months"], row["n_pupils"], row["p_value"]
+    return {
+        "outcome": f"{outcomes[row['outcome']]}{group}{' (primary)' if row['primary'] else ''}",
+        "effect size (likely range)": f"{size}{likely}",
+        "months": words.number(months, 0, sign=True) if months == months else "",
+        "pupils": f"{pupils:,.0f}" if pupils == pupils else "",
+        "p": words.p_value(p) if p == p else "",
+        "verdict": str(row["verdict"]),
+    }

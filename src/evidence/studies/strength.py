@@ -48,7 +48,7 @@ THREATS = (
     "measurement",
     "selective reporting",
 )
-_LEVELS = ("low", "moderate", "moderate up", "moderate down", "high", "high up", "high down")
+LEVELS = ("low", "moderate", "moderate up", "moderate down", "high", "high up", "high down")
 _WWC = ("meets without reservations", "meets with reservations", "does not meet", "not rated")
 
 
@@ -219,8 +219,8 @@ def _judged(threats: Mapping[str, str]) -> dict[str, str]:
     for name, level in threats.items():
         if name not in THREATS:
             raise EvidenceError(f"threats: {name!r} is not one; {nearest(str(name), THREATS)}")
-        if level not in _LEVELS:
-            raise EvidenceError(f"threats: {name!r} is {level!r}; allowed are {', '.join(_LEVELS)}")
+        if level not in LEVELS:
+            raise EvidenceError(f"threats: {name!r} is {level!r}; allowed are {', '.join(LEVELS)}")
     return {name: threats[name] for name in THREATS if name in threats}
 
 

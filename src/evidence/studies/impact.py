@@ -1,0 +1,548 @@
+"""A programme that nobody randomised, as its report asks of it: `ev.Impact`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+
+from evidence.data import readers
+from evidence.errors import EvidenceError, nearest
+from evidence.methods.core import frames
+from evidence.methods.core.balance import Matched, weighted_balance
+from evidence.methods.core.results import Estimate, EventStudy
+from evidence.methods.impact import participation as taking_part
+from evidence.methods.impact.baseline import before_start
+from evidence.methods.impact.did import did, effect_size
+from evidence.methods.impact.event_study import event_study
+from evidence.methods.impact.lagged_outcome import given_past
+from evidence.methods.impact.randomisation import randomisation_test
+from evidence.methods.impact.regression_to_mean import Rebound, rebound
+from evidence.methods.impact.robustness import Checks, sensitivity
+from evidence.methods.impact.staggered import staggered, two_way_bias
+from evidence.methods.impact.unmeasured_confounding import e_value
+from evidence.methods.impact.wild_bootstrap import wild_bootstrap
+from evidence.methods.matching.balance_weights import balance_weights
+from evidence.methods.value_added.pupils import school_results
+from evidence.show import words
+from evidence.stats.multiplicity import adjust
+from evidence.studies import pictures, sections
+from evidence.studies.effects_row import row
+from evidence.studies.plan import Outcome, Plan
+from evidence.studies.strength import Strength, strength
+from evidence.studies.study import Study, answered
+from evidence.studies.verdict import detectable
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "given_past": given_past,
+    "did": did,
+    "event_study": event_study,
+    "staggered": staggered,
+    "randomisation_test": randomisation_test,
+    "wild_bootstrap": wild_bootstrap,
+}
+GAP = "gap to other pupils"
+_DESIGN = {"unit": "urn", "time": "year"}
+
+
+class ImpactPlan(Plan):
+    """The parameters of ``notebooks/impact.ipynb``, which says what each of them is."""
+
+    reported_claim: str = ""
+    ks2: list[str] = Field(default_factory=list)
+    years: list[int] = Field(default_factory=list)
+    context: list[str] = Field(default_factory=list)
+    pupils: str = ""
+    baseline: str = ""
+    group: dict[str, Any] = Field(default_factory=dict, max_length=1)
+    gap: bool = False
+    participation: str
+    start: int
+    chosen: str = ""
+    placebo: str = ""
+
+    @property
+    def wanted(self) -> list[str]:
+        """Columns of results that are analysed: outcomes, and the placebo where there is one."""
+        return [*(outcome.name for outcome in self.outcomes), *filter(None, [self.placebo])]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Impact(Study[ImpactPlan]):
+    """What a programme changed for the schools that took part, given what was known before.
+
+    Parameters
+    ----------
+    plan : ImpactPlan
+        The parameters of the notebook.
+    panel : Encoded
+        A row a school and year: results, context, `taking_part`, and a 0/1 column for each
+        programme and start.
+    gaps : Encoded or None
+        The same of the difference between the plan's group of pupils and all others.
+    spells : DataFrame
+        Who took part in what, and when: `urn`, `programme`, `start`, `end`.
+    """
+
+    panel: frames.Encoded
+    gaps: frames.Encoded | None
+    spells: pd.DataFrame
+
+    @classmethod
+    def read(cls, data: str, plan: Mapping[str, Any]) -> Impact:
+        """Check a plan and read the tables that it names.
+
+        Parameters
+        ----------
+        data : str
+            The folder of the tables.
+        plan : mapping
+            The parameters of ``notebooks/impact.ipynb``; in a notebook ``globals()``.
+
+        Raises
+        ------
+        EvidenceError
+            Faults of the plan, all at once; a file that cannot be read or lacks columns; or
+            nobody took part in the programme from that start.
+        """
+        checked = ImpactPlan.checked(plan)
+        spells = readers.participation(f"{data}/{checked.participation}")
+        if checked.ks2:
+            files = [f"{data}/{file}" for file in checked.ks2]
+            asked = [*checked.wanted, *checked.context]
+            return cls._of(checked, spells, readers.ks2_panel(files, asked, years=checked.years))
+        people = readers.pupils(f"{data}/{checked.pupils}")
+        groups = _school_results(checked, spells, readers.select(people, checked.group))
+        others = None
+        if checked.gap:
+            ((column, value),) = checked.group.items()
+            others = _school_results(checked, spells, people[people[column] != value])
+        return cls._of(checked, spells, groups, others)
+
+    @classmethod
+    def _of(
+        cls,
+        plan: ImpactPlan,
+        spells: pd.DataFrame,
+        results: pd.DataFrame,
+        others: pd.DataFrame | None = None,
+    ) -> Impact:
+        def panel(table: pd.DataFrame) -> frames.Encoded:
+            began = {"programme": plan.programme, "start": plan.start}
+            whole = taking_part.cohort(table, spells, **began)
+            return frames.Encoded(taking_part.exposure(whole, spells))
+
+        gaps = None
+        if others is not None:
+            primary = plan.outcomes[0].name
+            both = [primary, f"{primary}, expected"]
+            gaps = panel(taking_part.gaps(results, others, outcomes=both))
+        return cls(plan=plan, panel=panel(results), gaps=gaps, spells=spells)
+
+    def with_(self, **changes: Any) -> Impact:
+        """Return the study with some parameters changed, such as ``context=[]``.
+
+        Raises
+        ------
+        EvidenceError
+            Faults of the plan; or a parameter is changed that says what to read, for which
+            :meth:`read` is needed.
+        """
+        sources = ("programme", "start", "ks2", "years", "pupils", "group", "gap", "participation")
+        for name in sources:
+            if name in changes and changes[name] != getattr(self.plan, name):
+                raise EvidenceError(f"{name} says what to read: use Impact.read for another one")
+        plan = self.plan.changed(**changes)
+        frames.require(self.panel, [*plan.wanted, *(plan.context if plan.ks2 else [])])
+        return replace(self, plan=plan)
+
+    @property
+    def treatment(self) -> str:
+        """The column of this programme and start."""
+        return f"{self.plan.programme} {self.plan.start}"
+
+    @property
+    def main(self) -> Outcome:
+        """The primary outcome."""
+        return self.plan.outcomes[0]
+
+    @functools.cached_property
+    def labels(self) -> dict[str, str]:
+        """Words of columns and of the comparison."""
+        titles = {outcome.name: outcome.words for outcome in self.plan.outcomes}
+        contrast = f"{self.treatment} against no {self.treatment}"
+        against = {
+            contrast: "schools that took part against others",
+            "treated against untreated": "Schools that took part against others",
+        }
+        return self.plan.labels | titles | against
+
+    @functools.cached_property
+    def programmes(self) -> list[str]:
+        """Every programme and start, as the columns of the panel are called."""
+        return list((self.spells["programme"] + " " + self.spells["start"].astype(str)).unique())
+
+    @functools.cached_property
+    def overlap(self) -> list[str]:
+        """Other programmes and starts that schools of the panel took part in: held fixed."""
+        return [
+            name for name in self.programmes if name != self.treatment and self.panel[name].any()
+        ]
+
+    def model(self, outcome: str) -> dict[str, Any]:
+        """Return the planned analysis of an outcome, as methods take it."""
+        context = self.plan.context if self.plan.ks2 else [f"{outcome}, expected"]
+        return {
+            **_DESIGN,
+            "outcome": outcome,
+            "treatment": self.treatment,
+            "weights": "n_pupils",
+            "covariates": context,
+            "overlap": self.overlap,
+        }
+
+    @property
+    def primary(self) -> dict[str, Any]:
+        """The planned analysis of the primary outcome."""
+        return self.model(self.main.name)
+
+    @functools.cached_property
+    def took_part(self) -> pd.DataFrame:
+        """Rows of the schools of this cohort."""
+        return self.panel[self.panel["taking_part"]]
+
+    def counts(self, outcome: str) -> dict[str, int]:
+        """Return how many pupils and schools stand behind an outcome since the start."""
+        since = self.took_part[self.took_part["year"] >= self.plan.start].dropna(subset=[outcome])
+        return {"n_pupils": int(since["n_pupils"].sum()), "n_schools": since["urn"].nunique()}
+
+    # answers ----------------------------------------------------------------------------------
+
+    def estimate(self, method: str = "given_past", *, outcome: str = "", **options: Any) -> Any:
+        """Estimate the effect by one method, with the study's plan.
+
+        Parameters
+        ----------
+        method : str
+            One of `METHODS`, such as "given_past", "did" or "event_study".
+        outcome : str
+            Name of an outcome of the plan; the primary one where absent.
+        **options
+            Further arguments of that method.
+
+        Raises
+        ------
+        EvidenceError
+            There is no such method or outcome, or the data do not allow it.
+        """
+        if method not in METHODS:
+            raise EvidenceError(f"method is {method!r}; {nearest(method, METHODS)}")
+        if outcome and outcome not in self.plan.wanted:
+            raise EvidenceError(f"outcome is {outcome!r}; {nearest(outcome, self.plan.wanted)}")
+        return METHODS[method](self.panel, **self.model(outcome or self.main.name) | options)
+
+    @answered
+    def estimates(self) -> dict[str, Estimate]:
+        """The effect on each outcome, in its own unit."""
+        return {o.name: self.estimate(outcome=o.name) for o in self.plan.outcomes}
+
+    @answered
+    def sizes(self) -> dict[str, Estimate | None]:
+        """The same in standard deviations; None where no standard deviation is known."""
+        return {o.name: self._size(self.estimates[o.name], o) for o in self.plan.outcomes}
+
+    def _size(self, estimate: Estimate, outcome: Outcome) -> Estimate | None:
+        share = self.took_part[outcome.name].mean() if outcome.unit == "pp" else None
+        return effect_size(estimate, sd=outcome.sd, percent=share)
+
+    @answered
+    def rebound(self) -> Rebound:
+        """What regression to the mean alone would have given."""
+        return rebound(self.panel, **self.primary)
+
+    @answered
+    def checks(self) -> Checks:
+        """The primary effect by other analyses, and where there can be none."""
+        return sensitivity(
+            self.panel,
+            placebo=self.plan.placebo or None,
+            unit_words=self.main.unit,
+            **self.primary,
+        )
+
+    @answered
+    def before(self) -> pd.DataFrame:
+        """A row a school: whether it took part, its results and context before the start."""
+        return before_start(self.panel, **{k: v for k, v in self.primary.items() if k != "overlap"})
+
+    @answered
+    def _weights(self) -> tuple[pd.Series, str]:
+        """Weights under which schools were alike before, or equal ones and why there are none."""
+        try:
+            balanced = balance_weights(
+                self.before, treatment="treated", covariates=[*self.before.columns[1:]]
+            )
+        except EvidenceError as error:
+            return 1.0 + 0.0 * self.before["treated"], str(error)
+        return balanced["weight"], ""
+
+    @answered
+    def balance(self) -> Matched:
+        """How alike schools that took part and others were before the start, weighted."""
+        return weighted_balance(
+            self.before,
+            treatment="treated",
+            covariates=[*self.before.columns[1:]],
+            weights=self._weights[0],
+        )
+
+    @property
+    def design(self) -> str:
+        """What the strength of the evidence starts from: "matched" or "weakly_matched".
+
+        Matched where weights exist under which no column differs by more than .25 SD.
+        """
+        alike = self.balance.worst() in ("ok", "adjust") and not self._weights[1]
+        return "matched" if alike else "weakly_matched"
+
+    @answered
+    def strengths(self) -> dict[str, Strength]:
+        """How secure the finding on each outcome is."""
+        return {
+            name: strength(
+                self.design,
+                mdes=detectable(size) if size else float("nan"),
+                threats=self.plan.threats or None,
+                balance=self.balance,
+                adjusted=[*self.before.columns[1:]],
+            )
+            for name, size in self.sizes.items()
+        }
+
+    @answered
+    def effects(self) -> pd.DataFrame:
+        """Rows of the `effects` contract, that of the primary outcome first, the gap last."""
+        chosen = self.plan.chosen
+        how = f"schools were {chosen}" if chosen else "how schools were chosen is not known"
+        unit = self.main.unit
+        further = [self.rebound.sentence(unit), *self.checks.caveats()]
+        rows = [
+            self._row(
+                outcome,
+                self.estimates[outcome.name],
+                caveats=[how, *(further if outcome.primary else [])],
+                labels=self.labels,
+            )
+            for outcome in self.plan.outcomes
+        ]
+        if self.gaps is not None:
+            closed = given_past(self.gaps, **self.primary | {"weights": "precision"})
+            rows.append(
+                self._row(
+                    self.main.model_copy(update={"primary": False}),
+                    closed,
+                    subgroup=GAP,
+                    caveats=["a rise means that the gap closes"],
+                )
+            )
+        return pd.concat(rows, ignore_index=True)
+
+    def _row(self, outcome: Outcome, estimate: Estimate, **more: Any) -> pd.DataFrame:
+        return row(
+            estimate,
+            self._size(estimate, outcome),
+            programme=self.plan.programme,
+            cohort=self.plan.cohort,
+            outcome=outcome.entry,
+            strength=self.strengths[outcome.name],
+            attainment=outcome.attainment,
+            run_id=self.plan.run_id,
+            **self.counts(outcome.name),
+            **more,
+        )
+
+    @answered
+    def by_year(self) -> dict[str, EventStudy]:
+        """Effects by year, before and after the start, for each outcome."""
+        return {o.name: self.estimate("event_study", outcome=o.name) for o in self.plan.outcomes}
+
+    @answered
+    def cohorts_together(self) -> Any:
+        """How far plain difference in differences misleads over starts; None with one start."""
+        programme = self.plan.programme
+        starts = [name for name in self.programmes if name.rpartition(" ")[0] == programme]
+        if len(starts) < 2:
+            return None
+        together = self.panel.assign(**{programme: self.panel[starts].max(axis=1)})
+        rest = {"treatment": programme, "overlap": [n for n in self.overlap if n not in starts]}
+        return two_way_bias(together, **self.primary | rest)
+
+    @answered
+    def several(self) -> pd.DataFrame | None:
+        """P-values of several outcomes, adjusted for their number."""
+        every = self.effects[self.effects["subgroup"] == "all"]
+        if len(every) < 2:
+            return None
+        return every.assign(
+            outcome=every["outcome"].replace(self.labels),
+            adjusted_p=adjust(every["p_value"], method="holm"),
+        )[["outcome", "estimate", "ci_lower", "ci_upper", "p_value", "adjusted_p"]]
+
+    # what a reader sees -----------------------------------------------------------------------
+
+    def answer(self) -> sections.Answer:
+        """Return what was found, verdict first."""
+        return sections.answer(
+            self.effects,
+            self.strengths[self.main.name],
+            title=self.plan.title,
+            cohort=self.plan.cohort_title,
+            outcomes={outcome.name: outcome.words for outcome in self.plan.outcomes},
+            picture=self.effect_picture,
+            simulated=self.plan.simulated,
+        )
+
+    @property
+    def questions(self) -> dict[str, Callable[[], list[Any]]]:
+        """What answers each question, in the order of the report."""
+        return {
+            "who took part": self._who,
+            "the data": self.pictures,
+            "what changed": self._changed,
+            "for whom": self._whom,
+            "does it hold": self._holds,
+            "method": self._method,
+        }
+
+    def _who(self) -> list[Any]:
+        alike = self._weights[1] or self.balance.sentence()
+        return [
+            self.overlap_picture,
+            words.relabel(alike, self.labels),
+            self.balance_picture,
+            "Comparison schools are weighted until their earlier results and their pupils have the "
+            "same means (entropy balancing). The analysis holds the same things fixed; one of the "
+            "checks below uses the weights.",
+        ]
+
+    def pictures(self) -> list[Any]:
+        """Return pictures of the data themselves, for exploring."""
+        return []
+
+    def _changed(self) -> list[Any]:
+        claim = self.plan.reported_claim
+        return [
+            f"A report says: “{claim}”." if claim else None,
+            self.rebound.sentence(self.main.unit),
+            self.claim_picture,
+            self.several,
+            *self.year_pictures,
+        ]
+
+    def _whom(self) -> list[Any]:
+        rows = self.effects[self.effects["subgroup"] != "all"]
+        return list(rows["sentence"])
+
+    def _holds(self) -> list[Any]:
+        size = self.sizes[self.main.name]
+        unmeasured = (
+            "Something unmeasured would have to make being chosen, and doing well, each "
+            f"{e_value(size.estimate):.1f} times as likely to explain all of it (E-value)."
+            if size
+            else None
+        )
+        return [
+            self.checks.sentence(),
+            self.checks_picture,
+            *(words.relabel(note, self.labels) for note in self.checks.notes),
+            unmeasured,
+            self.cohorts_together,
+            *(f"Not possible here: {words.relabel(n, self.labels)}." for n in self.checks.skipped),
+        ]
+
+    def _method(self) -> list[Any]:
+        return [words.relabel(self.estimates[self.main.name].method, self.labels)]
+
+    @functools.cached_property
+    def effect_picture(self) -> Any:
+        """The estimates of all outcomes on the scale of effect sizes."""
+        return pictures.effects(self.effects, [o.entry for o in self.plan.outcomes])
+
+    @functools.cached_property
+    def claim_picture(self) -> Any:
+        """What was claimed, what would have come anyway, and the answer."""
+        first = self.effects.iloc[0]
+        behind = {name: first[name] for name in ("verdict", "n_pupils", "n_schools")}
+        main = self.main
+        return pictures.claim(
+            self.rebound, self.estimates[main.name], title=main.words, unit=main.unit, **behind
+        )
+
+    @functools.cached_property
+    def checks_picture(self) -> Any:
+        """The primary effect by other analyses."""
+        return pictures.checks(
+            self.checks,
+            n_pupils=self.effects.loc[0, "n_pupils"],
+            worthwhile=self.main.smallest_worthwhile,
+        )
+
+    @functools.cached_property
+    def year_pictures(self) -> list[Any]:
+        """Effects by year, a picture an outcome."""
+        pupils = self.took_part.groupby("year")["n_pupils"].sum()
+        return [
+            pictures.event_study(
+                self.by_year[outcome.name],
+                name=outcome.name,
+                title=outcome.words,
+                start=self.plan.start,
+                unit=outcome.unit,
+                n_pupils=pupils,
+            )
+            for outcome in self.plan.outcomes
+        ]
+
+    @functools.cached_property
+    def balance_picture(self) -> Any:
+        """Differences before the start, before and after weighting."""
+        pupils = self.effects.loc[0, "n_pupils"]
+        return pictures.balance(self.balance, self.labels, n_pupils=pupils)
+
+    @functools.cached_property
+    def overlap_picture(self) -> Any:
+        """In how many other programmes the schools are."""
+        among = taking_part.participation(self.spells, among=self.plan.programme)
+        return pictures.overlap(among)
+
+    def findings(self) -> dict[str, Any]:
+        """Return what may be proposed for release: the arguments of `ev.propose`."""
+        return {
+            "effects": self.effects,
+            "pictures": [
+                self.effect_picture,
+                self.claim_picture,
+                self.checks_picture,
+                *self.year_pictures,
+                self.balance_picture,
+                self.overlap_picture,
+            ],
+        }
+
+
+def _school_results(plan: ImpactPlan, spells: pd.DataFrame, pupils: pd.DataFrame) -> pd.DataFrame:
+    """Return schools' results and what similar pupils elsewhere achieve, from a pupil file."""
+    mine = spells.query("programme == @plan.programme")["urn"]
+    return school_results(
+        pupils,
+        fit_on=~pupils["urn"].isin(mine),
+        outcomes=plan.wanted,
+        cluster="urn",
+        time="year",
+        context=plan.context,
+        baseline=[plan.baseline] if plan.baseline else [],
+    )

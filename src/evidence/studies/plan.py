@@ -1,0 +1,164 @@
+"""The plan of a study: its notebook's parameters, checked by name and type, all faults at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from evidence.data.schema import EFFECT_UNITS
+from evidence.errors import EvidenceError, nearest
+from evidence.studies.strength import LEVELS, THREATS
+
+P = TypeVar("P", bound="Plan")
+_CLOSE = 0.8  # a variable of a notebook as like a parameter as this is taken for a slip
+_KINDS = {
+    "string_type": "a text is needed, such as 'maths'",
+    "list_type": "a list is needed, such as ['maths', 'reading']",
+    "dict_type": "a mapping is needed, such as {'grade': 'K'}",
+    "bool_type": "True or False is needed",
+    "int_type": "a whole number is needed",
+    "float_type": "a number is needed",
+    "greater_than": "a number above {gt} is needed",
+    "greater_than_equal": "{ge} or more is needed",
+    "missing": "is missing; it is needed",
+    "model_type": "a mapping is needed, such as {{'name': 'maths'}}",
+    "too_short": "at least one is needed",
+}
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Outcome(_Checked):
+    """An outcome as the register has it: column, words, unit and smallest worthwhile effect."""
+
+    name: str
+    title: str = ""
+    unit: Literal[EFFECT_UNITS] = "sd"  # type: ignore[valid-type]
+    smallest_worthwhile: float = Field(gt=0)
+    primary: bool = False
+    attainment: bool = True
+    sd: float = Field(default=0.0, ge=0)
+
+    @property
+    def words(self) -> str:
+        """What people call it."""
+        return self.title or self.name
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The register's entry of it, as `ev.effects.row` takes it."""
+        return self.model_dump() | {"title": self.words}
+
+
+class Plan(_Checked):
+    """What every study is told: which programme, which outcomes, where to write."""
+
+    programme: str = "exploring"
+    cohort: str = "all"
+    title: str = ""
+    cohort_title: str = ""
+    simulated: bool = False
+    outcomes: list[Outcome] = Field(min_length=1)
+    threats: dict[Literal[THREATS], Literal[LEVELS]] = Field(default_factory=dict)  # type: ignore[valid-type]
+    labels: dict[str, str] = Field(default_factory=dict)
+    data: str = ""
+    out: str = ""
+    run_id: str = "interactive"
+
+    @classmethod
+    def checked(cls: type[P], given: Mapping[str, Any]) -> P:
+        """Return the plan that a mapping holds.
+
+        Parameters
+        ----------
+        given : mapping
+            Parameter to value; None stands for the default. Or a notebook's ``globals()``, of
+            which everything that is no parameter is passed over, unless it is a slip for one.
+
+        Raises
+        ------
+        EvidenceError
+            Parameters are missing, unknown or of the wrong kind: every fault.
+        """
+        names = list(cls.model_fields)
+        faults = []
+        if "__name__" in given:
+            values = {name: given[name] for name in names if name in given}
+            absent = [name for name in names if name not in given]
+            for name in given:
+                close = difflib.get_close_matches(name, absent, n=1, cutoff=_CLOSE)
+                if close and not name.startswith("_"):
+                    faults.append(f"{name} is no parameter; did you mean {close[0]!r}?")
+        else:
+            values = dict(given)
+        try:
+            plan = cls.model_validate({k: v for k, v in values.items() if v is not None})
+        except ValidationError as error:
+            faults += [_in_words(fault, names) for fault in error.errors()]
+        if faults:
+            raise EvidenceError(_together(faults))
+        outcomes = sorted(plan.outcomes, key=lambda outcome: not outcome.primary)
+        outcomes[0] = outcomes[0].model_copy(update={"primary": True})
+        return plan.model_copy(update={"outcomes": outcomes})
+
+    def changed(self: P, **changes: Any) -> P:
+        """Return the plan with some parameters changed, checked again; None is the default."""
+        values = self.model_dump() | changes
+        return type(self).checked(values)
+
+    def require(self, columns: Mapping[str, str | list[str]], data: pd.DataFrame) -> None:
+        """Refuse a table that lacks columns, naming the parameter that asks for each.
+
+        Raises
+        ------
+        EvidenceError
+            Every column that is not there.
+        """
+        there = [str(name) for name in data.columns]
+        faults = [
+            f"{parameter}: the table has no column {name!r}; {nearest(name, there)}"
+            for parameter, names in columns.items()
+            for name in ([names] if isinstance(names, str) else names)
+            if name and name not in there
+        ]
+        if faults:
+            raise EvidenceError(_together(faults))
+
+
+def _together(faults: list[str]) -> str:
+    if len(faults) == 1:
+        return f"plan: {faults[0]}"
+    numbered = (f"({place}) {fault}" for place, fault in enumerate(faults, start=1))
+    return f"plan: {len(faults)} faults: {'; '.join(numbered)}"
+
+
+def _in_words(fault: Any, names: list[str]) -> str:
+    """Say one of pydantic's faults as the reader of a notebook or register knows it."""
+    parts = [f"entry {part + 1}" if isinstance(part, int) else str(part) for part in fault["loc"]]
+    where, kind = ", ".join(part for part in parts if part != "[key]"), fault["type"]
+    if kind == "extra_forbidden":
+        allowed = names if len(fault["loc"]) == 1 else list(Outcome.model_fields)
+        return f"{where} is no parameter; {nearest(parts[-1], allowed)}"
+    if kind == "missing":
+        return f"{where} is missing; it is needed"
+    if kind == "literal_error":
+        allowed = fault["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
+        hint = nearest(str(fault["input"]), allowed.split(", "))
+        return f"{where} is {fault['input']!r}; allowed are {allowed}" + (
+            f"; {hint}" if "mean" in hint else ""
+        )
+    rule = _KINDS.get(kind, fault["msg"])
+    for name, value in fault.get("ctx", {}).items():
+        rule = rule.replace(f"{{{name}}}", f"{value:g}" if isinstance(value, float) else str(value))
+    return f"{where} is {_short(fault['input'])}; {rule}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"

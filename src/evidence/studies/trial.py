@@ -1,0 +1,534 @@
+"""A randomised trial as its report asks of it: `ev.Trial`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pandas as pd
+from pydantic import Field
+
+from evidence.data import readers
+from evidence.errors import EvidenceError, nearest
+from evidence.methods.core import frames
+from evidence.methods.core.balance import Balance, balance
+from evidence.methods.core.results import Estimate
+from evidence.methods.trials.attrition import Attrition, attrition
+from evidence.methods.trials.binary import odds_ratio, risk_difference
+from evidence.methods.trials.bootstrap import bootstrap
+from evidence.methods.trials.cace import cace
+from evidence.methods.trials.effect_size import effect_size
+from evidence.methods.trials.flow import Flow, flow
+from evidence.methods.trials.imputation import Sensitivity, delta_sensitivity, impute
+from evidence.methods.trials.itt import itt
+from evidence.methods.trials.missingness import Missingness, missingness
+from evidence.methods.trials.multilevel import multilevel
+from evidence.methods.trials.outcomes import romano_wolf
+from evidence.methods.trials.randomisation import randomisation_test
+from evidence.methods.trials.robustness import Robustness, robustness
+from evidence.methods.trials.roster import check
+from evidence.methods.trials.subgroups import Subgroups, subgroups
+from evidence.methods.trials.wild_bootstrap import wild_bootstrap
+from evidence.studies import pictures, sections
+from evidence.studies.effects_row import row
+from evidence.studies.plan import Outcome, Plan
+from evidence.studies.posterior import Posterior, posterior
+from evidence.studies.strength import Strength, strength
+from evidence.studies.study import Study, answered
+from evidence.studies.verdict import detectable
+
+METHODS: dict[str, Callable[..., Estimate]] = {
+    "itt": itt,
+    "effect_size": effect_size,
+    "risk_difference": risk_difference,
+    "odds_ratio": odds_ratio,
+    "multilevel": multilevel,
+    "randomisation_test": randomisation_test,
+    "bootstrap": bootstrap,
+    "wild_bootstrap": wild_bootstrap,
+    "impute": impute,
+    "cace": cace,
+}
+
+
+class TrialPlan(Plan):
+    """The parameters of ``notebooks/trial.ipynb``, which says what each of them is."""
+
+    design: str = "randomised"
+    pupils: str = ""
+    where: dict[str, Any] = Field(default_factory=dict)
+    treatment: str
+    control: str = ""
+    arm: str = ""
+    lot: str = ""
+    pupil: str = ""
+    baseline: str = ""
+    covariates: list[str] = Field(default_factory=list)
+    cluster: str = ""
+    strata: str = ""
+    school: str = ""
+    subgroups: list[str] = Field(default_factory=list)
+    prespecified: list[str] = Field(default_factory=list)
+    dosage: str = ""
+    draws: int = 9999
+    imputations: int = 10
+    seed: int = 2026
+
+    @property
+    def columns(self) -> dict[str, str | list[str]]:
+        """Which columns each parameter names."""
+        names = ("treatment", "pupil", "baseline", "covariates", "cluster", "strata", "school")
+        asked = {name: getattr(self, name) for name in (*names, "subgroups", "dosage")}
+        return asked | {"where": list(self.where), "outcomes": [o.name for o in self.outcomes]}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trial(Study[TrialPlan]):
+    """A randomised trial: what being offered the programme changed, for whom, and how surely.
+
+    Parameters
+    ----------
+    plan : TrialPlan
+        The parameters of the notebook.
+    table : DataFrame
+        The pupils of this cohort under the columns' own names.
+    roster : Encoded
+        The same under the names that people call them.
+    """
+
+    table: pd.DataFrame
+    roster: frames.Encoded
+    parameters: ClassVar[Mapping[str, str]] = {
+        "reference": "control",
+        "design": "lot",
+        "subgroup": "subgroups",
+    }
+
+    @classmethod
+    def read(cls, data: str | pd.DataFrame, plan: Mapping[str, Any]) -> Trial:
+        """Check a plan and read the pupils' table that it names.
+
+        Parameters
+        ----------
+        data : str or DataFrame
+            The table, a path to it or, with ``pupils`` in the plan, the folder that holds it.
+        plan : mapping
+            The parameters of ``notebooks/trial.ipynb``; in a notebook ``globals()``.
+
+        Raises
+        ------
+        EvidenceError
+            Faults of the plan, all at once; columns that are missing, all at once; a file that
+            cannot be read; or a roster that is not what the plan says of it.
+        """
+        checked = TrialPlan.checked(plan)
+        if not isinstance(data, pd.DataFrame):
+            place = f"{data}/{checked.pupils}" if checked.pupils else data
+            numeric = [*(outcome.name for outcome in checked.outcomes), checked.baseline]
+            data = readers.table(place, numeric=numeric)
+        checked.require(checked.columns, data)
+        return cls._of(checked, readers.select(data, checked.where))
+
+    @classmethod
+    def _of(cls, plan: TrialPlan, table: pd.DataFrame) -> Trial:
+        plan.require(plan.columns, table)
+        names = _names(plan)
+        kept = [name for asked in plan.columns.values() for name in frames.listed(asked)]
+        roster = sections.in_words(table, names, treatment=plan.treatment, keep=kept)
+        study = cls(plan=plan, table=table, roster=frames.Encoded(roster))
+        study._checked  # noqa: B018  (refuses a roster that is not what the plan says)
+        return study
+
+    def with_(self, **changes: Any) -> Trial:
+        """Return the trial with some parameters changed, such as ``baseline=None``.
+
+        Raises
+        ------
+        EvidenceError
+            As :meth:`read`.
+        """
+        plan = self.plan.changed(**changes)
+        known = self.plan.columns
+        same = all(
+            set(frames.listed(asked)) <= {*frames.listed(known[name]), ""}
+            for name, asked in plan.columns.items()
+        )
+        if not same or _names(plan) != self.names:
+            return self._of(plan, self.table)
+        return replace(self, plan=plan)
+
+    @answered
+    def _checked(self) -> pd.DataFrame:
+        plan = self.plan
+        return check(
+            self.table,
+            outcome=plan.outcomes[0].name,
+            design=plan.lot or None,
+            pupil=plan.pupil or None,
+            treatment=plan.treatment,
+            reference=plan.control or None,
+            arm=plan.arm or None,
+            baseline=plan.baseline or None,
+            covariates=plan.covariates,
+            cluster=plan.cluster or None,
+            strata=plan.strata or None,
+        )
+
+    @functools.cached_property
+    def names(self) -> dict[str, str]:
+        """Words of columns and arms."""
+        return _names(self.plan)
+
+    def _say(self, name: str | list[str]) -> Any:
+        return sections.say(name, self.names) or None
+
+    @functools.cached_property
+    def arms(self) -> dict[str, Any]:
+        """The treatment, the control and the arm asked about, as methods take them."""
+        plan = self.plan
+        return {
+            "treatment": self._say(plan.treatment),
+            "reference": self._say(plan.control),
+            "arm": self._say(plan.arm),
+        }
+
+    @functools.cached_property
+    def model(self) -> dict[str, Any]:
+        """The planned analysis of any outcome, as methods take it."""
+        plan = self.plan
+        return {
+            **self.arms,
+            "baseline": self._say(plan.baseline),
+            "covariates": self._say(plan.covariates) or [],
+            "cluster": self._say(plan.cluster),
+            "strata": self._say(plan.strata),
+        }
+
+    @property
+    def main(self) -> Outcome:
+        """The primary outcome."""
+        return self.plan.outcomes[0]
+
+    @property
+    def primary(self) -> dict[str, Any]:
+        """The planned analysis of the primary outcome."""
+        return {"outcome": self.main.words, **self.model}
+
+    @property
+    def before(self) -> list[str]:
+        """Columns known before the start: baseline and covariates."""
+        return [*frames.listed(self.model["baseline"]), *self.model["covariates"]]
+
+    @functools.cached_property
+    def compared(self) -> frames.Encoded:
+        """The pupils of the two arms that are compared."""
+        chosen = frames.arms(
+            self.roster, *(self.arms[n] for n in ("treatment", "reference", "arm"))
+        )
+        return frames.Encoded(self.roster[chosen.treated | chosen.control])
+
+    def analysed(self, outcome: Outcome) -> pd.DataFrame:
+        """Return the pupils with everything that the analysis of an outcome needs."""
+        return self.compared.dropna(subset=[outcome.words, *self.before])
+
+    # answers ----------------------------------------------------------------------------------
+
+    def estimate(self, method: str = "itt", *, outcome: str = "", **options: Any) -> Estimate:
+        """Estimate the effect by one method, with the study's plan.
+
+        Parameters
+        ----------
+        method : str
+            One of `METHODS`, such as "itt", "multilevel" or "bootstrap".
+        outcome : str
+            Name of an outcome of the plan; the primary one where absent.
+        **options
+            Further arguments of that method.
+
+        Raises
+        ------
+        EvidenceError
+            There is no such method or outcome, or the data do not allow it.
+        """
+        if method not in METHODS:
+            raise EvidenceError(f"method is {method!r}; {nearest(method, METHODS)}")
+        chosen = self._outcome(outcome)
+        return METHODS[method](self.roster, outcome=chosen.words, **self.model | options)
+
+    def randomisation_test(self, **options: Any) -> Estimate:
+        """Return :func:`~evidence.methods.trials.randomisation.randomisation_test` of the plan."""
+        return self.estimate("randomisation_test", **options)
+
+    def _outcome(self, name: str) -> Outcome:
+        chosen = {outcome.name: outcome for outcome in self.plan.outcomes}
+        if name and name not in chosen:
+            raise EvidenceError(f"outcome is {name!r}; {nearest(name, chosen)}")
+        return chosen[name] if name else self.main
+
+    @answered
+    def estimates(self) -> dict[str, Estimate]:
+        """The difference between the arms for each outcome, in its own unit."""
+        return {
+            outcome.name: self.estimate(
+                "itt" if outcome.unit == "sd" else "risk_difference", outcome=outcome.name
+            )
+            for outcome in self.plan.outcomes
+        }
+
+    @answered
+    def sizes(self) -> dict[str, Estimate]:
+        """The same in standard deviations."""
+        return {
+            outcome.name: self.estimate("effect_size", outcome=outcome.name)
+            if outcome.unit == "sd"
+            else self.estimate("odds_ratio", outcome=outcome.name).cox_index()
+            for outcome in self.plan.outcomes
+        }
+
+    @answered
+    def losses(self) -> dict[str, Attrition]:
+        """Who was lost between assignment and the analysis of each outcome."""
+        return {
+            outcome.name: attrition(self.compared, self.analysed(outcome), **self.arms)
+            for outcome in self.plan.outcomes
+        }
+
+    @answered
+    def alike(self) -> dict[str, Balance]:
+        """How alike the arms were before the start, among those analysed for each outcome."""
+        return {
+            outcome.name: balance(self.analysed(outcome), covariates=self.before, **self.arms)
+            for outcome in self.plan.outcomes
+        }
+
+    @answered
+    def strengths(self) -> dict[str, Strength]:
+        """How secure the finding on each outcome is."""
+        return {
+            name: strength(
+                self.plan.design,
+                mdes=detectable(size),
+                attrition=self.losses[name],
+                threats=self.plan.threats or None,
+                balance=self.alike[name],
+                adjusted=self.before,
+            )
+            for name, size in self.sizes.items()
+        }
+
+    @answered
+    def effects(self) -> pd.DataFrame:
+        """Rows of the `effects` contract, that of the primary outcome first."""
+        school = self._say(self.plan.school)
+        return pd.concat(
+            [
+                row(
+                    self.estimates[outcome.name],
+                    self.sizes[outcome.name],
+                    programme=self.plan.programme,
+                    cohort=self.plan.cohort,
+                    outcome=outcome.entry,
+                    strength=self.strengths[outcome.name],
+                    attainment=outcome.attainment,
+                    n_schools=self.analysed(outcome)[school].nunique() if school else None,
+                    run_id=self.plan.run_id,
+                )
+                for outcome in self.plan.outcomes
+            ],
+            ignore_index=True,
+        )
+
+    @answered
+    def belief(self) -> Posterior | None:
+        """How likely it is to be worth while, given what such programmes have achieved."""
+        size = self.sizes[self.main.name]
+        return posterior(size, table="trial") if self.main.attainment else None
+
+    @answered
+    def lottery(self) -> Estimate:
+        """The chance that the allocation alone would make a difference this large."""
+        return self.randomisation_test(draws=self.plan.draws, seed=self.plan.seed)
+
+    @answered
+    def flow(self) -> Flow:
+        """Pupils and schools of each arm from assignment to analysis."""
+        rest = {name: self.model[name] for name in ("baseline", "covariates")}
+        school = self._say(self.plan.school)
+        return flow(self.roster, outcome=self.main.words, cluster=school, **rest, **self.arms)
+
+    @answered
+    def missing(self) -> Missingness:
+        """Who has no outcome, and whether that goes with what is known of them."""
+        rest = {name: self.model[name] for name in ("baseline", "covariates", "cluster")}
+        return missingness(self.compared, outcome=self.main.words, **rest, **self.arms)
+
+    @answered
+    def balance(self) -> Balance | None:
+        """How alike the arms were as assigned; None where nothing was known before."""
+        if not self.before:
+            return None
+        return balance(self.compared, covariates=self.before, **self.arms)
+
+    @answered
+    def several(self) -> pd.DataFrame | None:
+        """P-values of several outcomes, adjusted for their number."""
+        if len(self.plan.outcomes) < 2:
+            return None
+        table = romano_wolf(
+            self.roster,
+            outcomes=[outcome.words for outcome in self.plan.outcomes],
+            draws=self.plan.draws,
+            seed=self.plan.seed,
+            **self.model,
+        ).assign(effect_size=self.effects["effect_size"])
+        return table[["outcome", "effect_size", "p_value", "p_romano_wolf"]]
+
+    @answered
+    def groups(self) -> Subgroups | None:
+        """The effect by subgroup, and whether effects differ."""
+        if not self.plan.subgroups:
+            return None
+        return subgroups(
+            self.roster,
+            subgroup=self._say(self.plan.subgroups),
+            prespecified=self._say(self.plan.prespecified) or (),
+            **self.primary,
+        )
+
+    @answered
+    def received(self) -> Estimate | None:
+        """The effect on those who took the programme up."""
+        if not self.plan.dosage:
+            return None
+        return self.estimate("cace", dosage=self._say(self.plan.dosage), unit="sd")
+
+    @answered
+    def checks(self) -> Robustness:
+        """The primary effect by every sensible analysis."""
+        plan = self.plan
+        many = {"draws": plan.draws, "imputations": plan.imputations, "seed": plan.seed}
+        return robustness(self.roster, **many, **self.primary)
+
+    @answered
+    def shifted(self) -> Sensitivity | None:
+        """What if those not measured differ from those who were; None where all were measured."""
+        chosen = frames.arms(
+            self.roster, *(self.arms[n] for n in ("treatment", "reference", "arm"))
+        )
+        if not self.roster.loc[chosen.treated, self.main.words].isna().any():
+            return None
+        many = {"imputations": self.plan.imputations, "seed": self.plan.seed}
+        return delta_sensitivity(self.roster, **many, **self.primary)
+
+    @answered
+    def means(self) -> pd.DataFrame:
+        """Means of each arm before and after, and their difference as it is."""
+        return sections.raw_means(
+            self.compared,
+            before=self.model["baseline"],
+            after=[outcome.words for outcome in self.plan.outcomes],
+            arms=self.arms,
+        )
+
+    # what a reader sees -----------------------------------------------------------------------
+
+    def answer(self) -> sections.Answer:
+        """Return what was found, verdict first."""
+        return sections.answer(
+            self.effects,
+            self.strengths[self.main.name],
+            title=self.plan.title,
+            cohort=self.plan.cohort_title,
+            outcomes={outcome.name: outcome.words for outcome in self.plan.outcomes},
+            belief=self.belief,
+            picture=self.effect_picture,
+            simulated=self.plan.simulated,
+        )
+
+    @property
+    def questions(self) -> dict[str, Callable[[], list[Any]]]:
+        """What answers each question, in the order of the report."""
+        return {
+            "who took part": self._who,
+            "the data": self.pictures,
+            "what changed": self._changed,
+            "for whom": lambda: [self.groups],
+            "does it hold": self._holds,
+            "method": self._method,
+        }
+
+    def _who(self) -> list[Any]:
+        alike = f"Among those analysed: {self.alike[self.main.name].sentence()}"
+        return [
+            self.flow_picture,
+            self.losses[self.main.name],
+            self.missing,
+            self.balance_picture,
+            alike if self.before else None,
+        ]
+
+    def pictures(self) -> list[Any]:
+        """Return pictures of the data themselves, for exploring."""
+        return []
+
+    def _changed(self) -> list[Any]:
+        return [
+            self.means,
+            self.estimates[self.main.name].sentence(),
+            self.sizes[self.main.name],
+            self.several,
+            self.belief,
+            self.received,
+        ]
+
+    def _holds(self) -> list[Any]:
+        known = self.sizes[self.main.name].caveats
+        return [
+            self.checks_picture,
+            self.lottery.sentence(),
+            *(caveat for caveat in self.lottery.caveats if caveat not in known),
+            *(f"Not possible here: {note}" for note in self.checks.skipped),
+            pictures.sensitivity(self.shifted) if self.shifted else None,
+            self.shifted.sentence() if self.shifted else None,
+        ]
+
+    def _method(self) -> list[Any]:
+        return [self.estimates[self.main.name].method]
+
+    @functools.cached_property
+    def effect_picture(self) -> Any:
+        """The estimates of all outcomes on the scale of effect sizes."""
+        return pictures.effects(self.effects, [o.entry for o in self.plan.outcomes])
+
+    @functools.cached_property
+    def checks_picture(self) -> Any:
+        """The primary effect by every sensible analysis."""
+        least = pictures.worthwhile(self.effects.iloc[0], self.main.entry)
+        return pictures.specifications(self.checks, least)
+
+    @functools.cached_property
+    def flow_picture(self) -> Any:
+        """The participant flow."""
+        return pictures.flow(self.flow)
+
+    @functools.cached_property
+    def balance_picture(self) -> Any:
+        """Differences between the arms before the start; None where nothing was known."""
+        return pictures.balance(self.balance) if self.balance else None
+
+    def findings(self) -> dict[str, Any]:
+        """Return what may be proposed for release: the arguments of `ev.propose`."""
+        drawn = [self.effect_picture, self.checks_picture, self.flow_picture, self.balance_picture]
+        return {
+            "effects": self.effects,
+            "pictures": [picture for picture in drawn if picture is not None],
+            "titles": {outcome.name: outcome.words for outcome in self.plan.outcomes},
+        }
+
+
+def _names(plan: TrialPlan) -> dict[str, str]:
+    """Return the words of columns and arms; a 0/1 treatment has words of its own."""
+    yes_no = {"0": f"no {plan.treatment}", "1": plan.treatment}
+    return yes_no | plan.labels | {outcome.name: outcome.words for outcome in plan.outcomes}
