@@ -401,7 +401,7 @@ class Impact(Study[ImpactPlan]):
             self.strengths[self.main.name],
             title=self.plan.title,
             cohort=self.plan.cohort_title,
-            outcomes={outcome.name: outcome.words for outcome in self.plan.outcomes},
+            titles={outcome.name: outcome.words for outcome in self.plan.outcomes},
             picture=self.effect_picture,
             simulated=self.plan.simulated,
         )

@@ -379,8 +379,7 @@ def checks(found: Checks, *, n_pupils: float, worthwhile: float) -> Picture:
             "label": shown["label"].where(~placebo, "Placebo: " + shown["label"].str.lower()),
             **{name: shown[name] for name in _INTERVAL},
             "verdict": [
-                verdict(row.ci_lower, row.ci_upper, worthwhile)
-                for row in shown.itertuples()
+                verdict(row.ci_lower, row.ci_upper, worthwhile) for row in shown.itertuples()
             ],
             "unit": found.unit,
             "worthwhile": worthwhile,

@@ -130,14 +130,31 @@ def shown(part: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Section:
-    """What answers one question of a report, below its heading."""
+    """What answers one question of a report; in a notebook its heading is a cell of its own."""
 
     title: str
+    about: str
     parts: tuple[Any, ...]
 
     def _repr_html_(self) -> str:
         parts = [(isinstance(part, str), shown(part)) for part in self.parts]
-        return render("study/section.html", parts=parts)
+        return render("study/section.html", title=self.title, about=self.about, parts=parts)
+
+
+def section(title: str, *parts: Any, about: str = "") -> Section | None:
+    """Return a section of a report; without parts that are not None there is none.
+
+    Parameters
+    ----------
+    title : str
+        Its heading.
+    *parts
+        Results and pictures that show themselves, tables, and sentences.
+    about : str
+        A sentence below the heading.
+    """
+    shown = tuple(part for part in parts if part is not None)
+    return Section(title=title, about=about, parts=shown) if shown else None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -148,8 +165,8 @@ class Report:
     sections: tuple[Section, ...]
 
     def _repr_html_(self) -> str:
-        parts = [(section.title, shown(section)) for section in self.sections]
-        return render("study/report.html", answer=shown(self.answer), sections=parts)
+        sections = [shown(section) for section in self.sections]
+        return render("study/report.html", answer=shown(self.answer), sections=sections)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -163,8 +180,10 @@ class Answer:
     headline, verdict : str
         The finding in a few words, and in one of the fixed words.
     conclusions : tuple of str
-        The finding in full, one sentence an outcome, and how likely it is to be worth while.
+        The finding in full, one sentence an outcome.
     strength : Strength
+    belief : str
+        How likely it is to be worth while.
     caveats : tuple of str
     table : DataFrame
         A row an outcome: effect size with interval, months, pupils, p-value.
@@ -179,9 +198,10 @@ class Answer:
     verdict: str
     conclusions: tuple[str, ...]
     strength: Strength
+    belief: str
     caveats: tuple[str, ...]
     table: pd.DataFrame
-    picture: Picture
+    picture: Picture | None
     simulated: bool
 
     def _repr_html_(self) -> str:
@@ -199,20 +219,22 @@ class Answer:
             strength=STRENGTH[points],
             square_colour=COLOURS[""],
             why=self.strength.why(),
+            belief=self.belief,
             caveats=[words.capital(note) for note in self.caveats],
             table=shown(self.table),
-            picture=shown(self.picture),
+            picture=shown(self.picture) if self.picture else "",
         )
 
 
 def answer(
-    effects: pd.DataFrame,
+    effects: pd.DataFrame | Mapping[str, Any],
     strength: Strength,
     *,
-    outcomes: Mapping[str, str],
-    picture: Picture,
-    title: str = "",
+    title: str,
     cohort: str = "",
+    outcome: str = "",
+    titles: Mapping[str, str] | None = None,
+    picture: Picture | None = None,
     belief: Posterior | None = None,
     simulated: bool = False,
 ) -> Answer:
@@ -220,44 +242,44 @@ def answer(
 
     Parameters
     ----------
-    effects : DataFrame
-        Rows of the `effects` contract, that of the primary outcome first.
+    effects : DataFrame or mapping
+        Rows of the `effects` contract, that of the primary outcome first; or that row alone.
     strength : Strength
         Of that result.
-    outcomes : mapping
-        Name of an outcome to its words.
-    picture : Picture
+    title, cohort, outcome : str
+        Programme, cohort and primary outcome in words.
+    titles : mapping, optional
+        Name of each outcome to its words.
+    picture : Picture, optional
         The effects as a picture.
-    title, cohort : str
-        Programme and cohort in words.
     belief : Posterior, optional
         How likely the primary effect is to be worth while.
     simulated : bool
         Whether the data are made up, which is said first.
     """
-    rows = effects.to_dict("records")
+    rows = effects.to_dict("records") if isinstance(effects, pd.DataFrame) else [effects]
     first = rows[0]
-    conclusions = [str(row["sentence"]) for row in rows]
-    if belief is not None:
-        conclusions.insert(1, belief.sentence())
+    named = {first["outcome"]: outcome, **(titles or {})}
     notes = [note for note in str(first["caveats"]).split("; ") if note]
     return Answer(
         title=title,
         cohort=cohort,
-        headline=words.headline(first, outcome=outcomes[first["outcome"]]),
+        headline=words.headline(first, outcome=named[first["outcome"]]),
         verdict=str(first["verdict"]),
-        conclusions=tuple(conclusions),
+        conclusions=tuple(str(row["sentence"]) for row in rows),
+        belief="" if belief is None else belief.sentence(),
         strength=strength,
         caveats=tuple(note for note in notes if note not in strength.reasons),
-        table=pd.DataFrame([_impact(row, outcomes) for row in rows]),
+        table=pd.DataFrame([_impact(row, named) for row in rows]),
         picture=picture,
         simulated=simulated,
     )
 
 
-def _impact(row: Mapping[str, Any], outcomes: Mapping[str, str]) -> dict[str, str]:
+def _impact(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]:
     """Return a line of the table of effects, in words."""
     group = "" if row["subgroup"] == "all" else f", {row['subgroup']}"
+    main = " (primary)" if row["primary"] else ""
 
     def signed(*values: float) -> str:
         known = all(value == value for value in values)
@@ -267,7 +289,7 @@ def _impact(row: Mapping[str, Any], outcomes: Mapping[str, str]) -> dict[str, st
     likely = f" ({signed(row['es_lower'], row['es_upper'])})" if size else ""
     months, pupils, p = row["months"], row["n_pupils"], row["p_value"]
     return {
-        "outcome": f"{outcomes[row['outcome']]}{group}{' (primary)' if row['primary'] else ''}",
+        "outcome": f"{titles.get(row['outcome']) or row['outcome']}{group}{main}",
         "effect size (likely range)": f"{size}{likely}",
         "months": words.number(months, 0, sign=True) if months == months else "",
         "pupils": f"{pupils:,.0f}" if pupils == pupils else "",

@@ -13,7 +13,7 @@ import pandas as pd
 from evidence.errors import EvidenceError, nearest
 from evidence.show.questions import QUESTIONS
 from evidence.studies.plan import Plan
-from evidence.studies.sections import Answer, Report, Section
+from evidence.studies.sections import Answer, Report, Section, section
 
 P = TypeVar("P", bound=Plan)
 S = TypeVar("S", bound="Study")
@@ -93,12 +93,11 @@ class Study(ABC, Generic[P]):
         """
         if question not in self.questions:
             raise EvidenceError(f"section is {question!r}; {nearest(question, self.questions)}")
-        parts = tuple(part for part in self.questions[question]() if part is not None)
-        return Section(title=QUESTIONS[question], parts=parts) if parts else None
+        return section("", *self.questions[question]())
 
     def report(self) -> Report:
         """Return the answer and every section, to be looked at in a notebook."""
-        sections = (self.section(question) for question in self.questions)
+        sections = (section(QUESTIONS[name], *parts()) for name, parts in self.questions.items())
         return Report(answer=self.answer(), sections=tuple(filter(None, sections)))
 
     @abstractmethod

@@ -441,7 +441,7 @@ class Trial(Study[TrialPlan]):
             self.strengths[self.main.name],
             title=self.plan.title,
             cohort=self.plan.cohort_title,
-            outcomes={outcome.name: outcome.words for outcome in self.plan.outcomes},
+            titles={outcome.name: outcome.words for outcome in self.plan.outcomes},
             belief=self.belief,
             picture=self.effect_picture,
             simulated=self.plan.simulated,
@@ -490,6 +490,7 @@ class Trial(Study[TrialPlan]):
             self.lottery.sentence(),
             *(caveat for caveat in self.lottery.caveats if caveat not in known),
             *(f"Not possible here: {note}" for note in self.checks.skipped),
+            "What if those not measured differ from those who were?" if self.shifted else None,
             pictures.sensitivity(self.shifted) if self.shifted else None,
             self.shifted.sentence() if self.shifted else None,
         ]
