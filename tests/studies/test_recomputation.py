@@ -8,6 +8,7 @@ import pytest
 
 import evidence as ev
 from evidence.data import sample
+from evidence.methods.core import frames
 from evidence.stats import panel_mixed_model
 from evidence.studies.recomputation import TOLERANCE, recompute_panel, recompute_trial
 
@@ -132,7 +133,7 @@ def _trial(rng):
         {
             "arm": np.array(["no", "some", "more"])[rng.integers(0, arms, n)],
             "site": sites + (0.0 if rng.random() < 0.5 else 1e6),
-            "year": rng.choice(["3 ", "4"], n),
+            "year": rng.choice(["3 ", "3.0", "4"], n),
             "school": pd.Categorical([f"s{x}" for x in sites * 4 + rng.integers(0, 4, n)]),
             "before": 1000 + rng.normal(0, 5, n).round(2),
             "kind": rng.choice(
@@ -145,13 +146,16 @@ def _trial(rng):
         index=rng.permutation(n),
     )
     data["same"] = 3 - 2 * data["before"]
+    data["nearly"] = data["before"].astype("float32")
     data["score"] = 50 + data["before"] / 10 + 2 * (data["arm"] == "more") + rng.normal(0, 3, n)
     for name in ("score", "before", "school", "meals", "weight"):
         data.loc[rng.random(n) < 0.03, name] = None
     plan = {"outcome": "score", "treatment": "arm", "reference": "no", "arm": "some"}
     extra = {
         "baseline": "before",
-        "covariates": [*rng.permutation(["kind", "meals", "same", "size"])[: rng.integers(0, 5)]],
+        "covariates": [
+            *rng.permutation(["kind", "meals", "same", "size", "nearly"])[: rng.integers(0, 6)]
+        ],
         "cluster": "school",
         "strata": ["site", ["site", "year"]][rng.integers(2)],
         "weights": "weight",
@@ -239,3 +243,31 @@ def test_percentage_points_are_recomputed_and_other_units_are_refused(rng):
     for other in (ev.trials.odds_ratio(data, **plan), ev.trials.effect_size(data, **plan)):
         with pytest.raises(ev.EvidenceError, match="in the outcome's own unit"):
             recompute_trial(data, other, **plan)
+
+
+@pytest.mark.parametrize("fault", ["numbers", "factor", "covariates"])
+def test_a_fault_in_the_first_reading_of_columns_is_seen(rng, monkeypatch, fault):
+    n = 200
+    data = pd.DataFrame(
+        {
+            "t": np.arange(n) % 2,
+            "before": rng.normal(size=n),
+            "kind": rng.choice(["a", "b", "c"], n),
+            "site": rng.choice(["p", "q"], n),
+        }
+    )
+    data["y"] = data["before"] + (data["kind"] == "b") + (data["site"] == "q") + rng.normal(size=n)
+    plan = {"outcome": "y", "treatment": "t", "covariates": ["before", "kind"], "strata": "site"}
+    assert recompute_trial(data, ev.trials.itt(data, **plan), **plan).difference < TOLERANCE
+    right = getattr(frames, fault)
+
+    def wrong(table, *columns, **options):
+        found = right(table, *columns, **options)
+        if isinstance(found, tuple):
+            return np.roll(found[0], 1, axis=0), *found[1:]
+        return np.roll(found, 1) if columns == ("before",) else found
+
+    monkeypatch.setattr(frames, fault, wrong)
+    estimate = ev.trials.itt(data, **plan)
+    with pytest.raises(ev.EvidenceError, match="do not agree on the estimate"):
+        recompute_trial(data, estimate, **plan)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.special import stdtrit
 
 from evidence.data.schema import ESTIMANDS
@@ -28,20 +29,6 @@ _LINKS = {"Identity": _DIFFERENCES, "Logit": _LOG_ODDS}
 _CLASSICAL = ("nonrobust", "unadjusted", "iid", "homoskedastic", "homo")
 _COX = 1.65  # What Works Clearinghouse: a log odds ratio over this is like a difference in SD
 _FEW = 40  # clusters: with fewer, errors that trust the normal distribution are too small
-
-
-class _Fit(NamedTuple):
-    """What a program says of its fit: an entry a term in the first four."""
-
-    names: list[str]
-    estimates: Any
-    errors: Any
-    ends: Any
-    df: float
-    n_obs: int
-    outcome: str
-    covariance: str
-    clusters: Any = None  # of each row, a column a way of clustering; or how many there are
 
 
 def estimate(
@@ -100,22 +87,24 @@ def estimate(
     frames.one_of("estimand", estimand, ESTIMANDS)
     covariance.check_level(level)
     program, model, log_odds = _recognise(fit)
-    read = _READERS[program](fit, level)
-    if read.names.count(term) != 1:
-        which = f"has several terms {term!r}" if term in read.names else f"has no term {term!r}"
-        raise EvidenceError(f"the model {which}; {nearest(str(term), read.names)}")
-    place = read.names.index(term)
-    value, error = (float(np.asarray(x)[place]) for x in (read.estimates, read.errors))
+    table, residual_df, n_obs, dependent, kind, groups = _READERS[program](fit, level)
+    names = [str(name) for name in table.index]
+    if names.count(term) != 1:
+        which = f"has several terms {term!r}" if term in names else f"has no term {term!r}"
+        raise EvidenceError(f"the model {which}; {nearest(str(term), names)}")
+    value, error, *ends = map(float, table.iloc[names.index(term)])
     if not (math.isfinite(value) and 0 < error < math.inf):
         raise EvidenceError(f"term {term!r} has no standard error, so that nothing is known of it")
     allowed = ("log_odds", "sd") if log_odds else ("score", "sd", "pp", "points")
     unit = unit or allowed[0]
     frames.one_of("unit", unit, allowed)
-    scale = small_sample_factor(read.n_obs - 2) / _COX if log_odds and unit == "sd" else 1.0
-    df = _degrees_of_freedom(read, np.asarray(read.ends)[place], error, level)
-    counts = {"n_treated": n_treated, "n_control": n_control}
-    rows = _rows(read, estimand, counts)
-    clusters = n_clusters or _count(read, rows)
+    scale = small_sample_factor(n_obs - 2) / _COX if log_odds and unit == "sd" else 1.0
+    df = _degrees_of_freedom((ends[1] - ends[0]) / (2 * error), residual_df, level)
+    rows = _rows(int(n_obs), estimand, {"n_treated": n_treated, "n_control": n_control})
+    errors, clusters = _errors(kind), n_clusters or groups
+    if clusters is None and errors.startswith("clustered"):
+        raise EvidenceError("how many clusters the model has is not known: give n_clusters=")
+    clusters = min(clusters or rows, rows)
     frames.whole("n_clusters", clusters, 1)
     caveats = []
     if clusters < min(rows, _FEW) and df == math.inf:
@@ -126,9 +115,9 @@ def estimate(
     index = "Cox index of " if scale != 1 else ""
     return Estimate(
         estimand=estimand,
-        outcome=outcome or read.outcome,
+        outcome=outcome or str(dependent),
         treatment=treatment or f"{term} against no {term}",
-        method=f"{index}{model} of {program}, {read.covariance} errors",
+        method=f"{index}{model} of {program}, {errors} errors",
         unit=unit,
         estimate=scale * value,
         std_error=scale * error,
@@ -173,86 +162,70 @@ def _recognise(fit: Any) -> tuple[str, str, bool]:
     return program, name, log_odds
 
 
-def _linearmodels(fit: Any, level: float) -> _Fit:
+def _linearmodels(fit: Any, level: float) -> tuple:
     # Results of panels say only in private what their errors are.
-    kind = str(getattr(fit, "cov_type", None) or getattr(fit, "_cov_type", "")).lower()
-    config = getattr(fit, "cov_config", None) or {}
+    kind = str(getattr(fit, "cov_type", None) or getattr(fit, "_cov_type", ""))
     maker = getattr(getattr(fit, "_deferred_cov", None), "__self__", None)
-    clusters = config.get("clusters", getattr(maker, "_clusters", None))
-    dependent = fit.model.dependent
-    if type(fit.model).__name__ == "RandomEffects" and kind in _CLASSICAL:
-        clusters = int(fit.entity_info["total"])
-    return _Fit(
-        names=[str(name) for name in fit.params.index],
-        estimates=fit.params,
-        errors=fit.std_errors,
-        ends=fit.conf_int(level),
-        df=fit.df_resid,
-        n_obs=int(fit.nobs),
-        outcome=str((getattr(dependent, "vars", None) or dependent.cols)[0]),
-        covariance=_errors(kind),
-        clusters=clusters,
-    )
+    config = getattr(fit, "cov_config", None) or {}
+    groups = _count(config.get("clusters", getattr(maker, "_clusters", None)))
+    if type(fit.model).__name__ == "RandomEffects" and groups is None:
+        groups = int(fit.entity_info["total"])
+    named = getattr(fit.model.dependent, "vars", None) or fit.model.dependent.cols
+    table = pd.concat([fit.params, fit.std_errors, fit.conf_int(level)], axis=1)
+    return table, fit.df_resid, fit.nobs, named[0], kind, groups
 
 
-def _statsmodels(fit: Any, level: float) -> _Fit:
-    names, design = [str(name) for name in fit.model.exog_names], np.asarray(fit.model.exog)
+def _statsmodels(fit: Any, level: float) -> tuple:
     if not hasattr(fit, "bse"):
         raise EvidenceError("the model has no standard errors: fit it without a penalty")
+    design = np.asarray(fit.model.exog)
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise EvidenceError(
             "the model has columns that others explain, so that its coefficients are not unique: "
             "leave those out"
         )
-    kind, groups = getattr(fit, "cov_type", "") or "", getattr(fit, "cov_kwds", None) or {}
-    name, clusters = type(fit.model).__name__, groups.get("groups")
-    if name == "MixedLM":
-        clusters = int(fit.model.n_groups)
-    if name == "GEE":
-        clusters, kind = len(fit.model.group_labels), "cluster" if kind != "naive" else "naive"
-    count, n_obs = len(names), getattr(fit, "nobs", len(design))
-    return _Fit(
-        names=names,
-        estimates=np.asarray(fit.params)[:count],  # after them come a multilevel model's variances
-        errors=np.asarray(fit.bse)[:count],
-        ends=np.asarray(fit.conf_int(alpha=1 - level))[:count],
-        df=getattr(fit, "df_resid_inference", None) or fit.df_resid,
-        n_obs=int(n_obs),
-        outcome=str(fit.model.endog_names),
-        covariance=_errors(str(kind)),
-        clusters=clusters,
-    )
+    kind = getattr(fit, "cov_type", "")
+    groups = _count((getattr(fit, "cov_kwds", None) or {}).get("groups"))
+    if type(fit.model).__name__ == "MixedLM":
+        groups = int(fit.model.n_groups)
+    elif type(fit.model).__name__ == "GEE":
+        groups, kind = len(fit.model.group_labels), "cluster" if kind == "robust" else kind
+    columns = np.column_stack([fit.params, fit.bse, fit.conf_int(alpha=1 - level)])
+    # after its coefficients a multilevel model has variances
+    table = pd.DataFrame(columns[: design.shape[1]], index=fit.model.exog_names)
+    df = getattr(fit, "df_resid_inference", None) or fit.df_resid
+    n_obs = getattr(fit, "nobs", len(design))
+    return table, df, n_obs, fit.model.endog_names, kind or "model-based", groups
 
 
-def _pyfixest(fit: Any, level: float) -> _Fit:
-    counts = list(fit._G) if fit._vcov_type == "CRV" else []
-    return _Fit(
-        names=[str(name) for name in fit.coef().index],
-        estimates=fit.coef(),
-        errors=fit.se(),
-        ends=fit.confint(alpha=1 - level),
-        df=fit._df_t,
-        n_obs=int(fit._N),
-        outcome=str(fit._depvar),
-        covariance=_errors(str(fit._vcov_type_detail)),
-        clusters=int(min(counts)) if counts else None,
-    )
+def _pyfixest(fit: Any, level: float) -> tuple:
+    table = pd.concat([fit.coef(), fit.se(), fit.confint(alpha=1 - level)], axis=1)
+    groups = int(min(fit._G)) if fit._vcov_type == "CRV" else None
+    return table, fit._df_t, fit._N, fit._depvar, fit._vcov_type_detail, groups
 
 
+# Each returns a row a term (estimate, error, ends of the interval), degrees of freedom, rows, name
+# of the outcome, kind of errors, and how many clusters there are, the fewest of several kinds.
 _READERS = {"linearmodels": _linearmodels, "statsmodels": _statsmodels, "pyfixest": _pyfixest}
 
 
+def _count(groups: Any) -> int | None:
+    if groups is None:
+        return None
+    columns = np.asarray(groups).reshape(len(groups), -1).T
+    return min(len(pd.unique(pd.Series(column))) for column in columns)
+
+
 def _errors(kind: str) -> str:
-    """Name a covariance as the methods of this library do."""
+    """Name a covariance in the words of this library."""
     if kind.lower().startswith(("cluster", "crv")):
         return f"clustered ({kind})" if kind.startswith("CRV") else "clustered"
-    return "classical" if kind.lower() in _CLASSICAL else kind or "model-based"
+    return "classical" if kind.lower() in _CLASSICAL else kind.replace("Robust", "robust")
 
 
-def _degrees_of_freedom(read: _Fit, ends: np.ndarray, error: float, level: float) -> float:
-    """Return the degrees of freedom with which the program made its interval."""
-    width = float(ends[1] - ends[0]) / (2 * error)
-    for df in (float(read.df), math.inf):
+def _degrees_of_freedom(width: float, residual: float, level: float) -> float:
+    """Return with which degrees of freedom an interval has half a `width` of standard errors."""
+    for df in (float(residual), math.inf):
         if df > 0 and math.isclose(width, float(stdtrit(df, 0.5 + level / 2)), rel_tol=1e-6):
             return df
     raise EvidenceError(
@@ -260,7 +233,7 @@ def _degrees_of_freedom(read: _Fit, ends: np.ndarray, error: float, level: float
     )
 
 
-def _rows(read: _Fit, estimand: str, counts: dict[str, int | None]) -> int:
+def _rows(n_obs: int, estimand: str, counts: dict[str, int | None]) -> int:
     """Return the rows compared: those of the two arms in a trial, else all."""
     given = {name: count for name, count in counts.items() if count is not None}
     if estimand != "att" and len(given) < len(counts):
@@ -271,19 +244,8 @@ def _rows(read: _Fit, estimand: str, counts: dict[str, int | None]) -> int:
         )
     for name, count in given.items():
         frames.whole(name, count, 1)
-    if sum(given.values()) > read.n_obs:
+    if sum(given.values()) > n_obs:
         raise EvidenceError(
-            f"n_treated and n_control make {sum(given.values()):,} rows; the model has "
-            f"{read.n_obs:,}"
+            f"n_treated and n_control make {sum(given.values()):,} rows; the model has {n_obs:,}"
         )
-    return read.n_obs if estimand == "att" else sum(given.values())
-
-
-def _count(read: _Fit, rows: int) -> int:
-    """Return the clusters of the fit, the fewest where there are several kinds; else its rows."""
-    if read.clusters is None and read.covariance.startswith("clustered"):
-        raise EvidenceError("how many clusters the model has is not known: give n_clusters=")
-    if read.clusters is None or isinstance(read.clusters, int):
-        return min(read.clusters or rows, rows)
-    codes = np.asarray(read.clusters).reshape(len(read.clusters), -1)
-    return min(rows, *(len(np.unique(column)) for column in codes.T))
+    return n_obs if estimand == "att" else sum(given.values())

@@ -270,9 +270,12 @@ def _numbers(column: pd.Series) -> np.ndarray:
 def _labels(column: pd.Series) -> np.ndarray:
     """Return labels spelled one way, whether True, 1, 1.0 or "1 "; "" where there is none."""
     codes, values = pd.factorize(column)
-    spelled = [str(value).strip().removesuffix(".0") for value in values]
-    spelled = [{"True": "1", "False": "0"}.get(label, label) for label in spelled]
-    return np.array([*spelled, ""], dtype=object)[codes]
+    said = [value.strip() if isinstance(value, str) else _spell(value) for value in values]
+    return np.array([*said, ""], dtype=object)[codes]
+
+
+def _spell(value: object) -> str:
+    return {"True": "1", "False": "0"}.get(str(value), str(value).removesuffix(".0"))
 
 
 def _coded(column: pd.Series) -> np.ndarray:
