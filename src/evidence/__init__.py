@@ -15,6 +15,7 @@ _NAMES = {
     "register": "data.register",
     "disclosure": "release.control.disclosure",
     "base": "release.store.reader",
+    "estimate": "studies.fitted_model:estimate",
     "Picture": "show.picture:Picture",
     "secret": "data.secrets:secret",
     "words": "show.words",
