@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from pydantic import Field
 
 from evidence.data import readers
-from evidence.errors import EvidenceError, nearest
+from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.balance import Matched, weighted_balance
 from evidence.methods.core.results import Estimate, EventStudy
@@ -30,21 +30,13 @@ from evidence.methods.matching.balance_weights import balance_weights
 from evidence.methods.value_added.pupils import school_results
 from evidence.show import words
 from evidence.stats.multiplicity import adjust
-from evidence.studies import pictures, sections
+from evidence.studies import pictures
 from evidence.studies.effects_row import row
 from evidence.studies.plan import Outcome, Plan
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
 
-METHODS: dict[str, Callable[..., Any]] = {
-    "given_past": given_past,
-    "did": did,
-    "event_study": event_study,
-    "staggered": staggered,
-    "randomisation_test": randomisation_test,
-    "wild_bootstrap": wild_bootstrap,
-}
 GAP = "gap to other pupils"
 _DESIGN = {"unit": "urn", "time": "year"}
 
@@ -91,6 +83,14 @@ class Impact(Study[ImpactPlan]):
     panel: frames.Encoded
     gaps: frames.Encoded | None
     spells: pd.DataFrame
+    methods: ClassVar[Mapping[str, Callable[..., Any]]] = {
+        "given_past": given_past,
+        "did": did,
+        "event_study": event_study,
+        "staggered": staggered,
+        "randomisation_test": randomisation_test,
+        "wild_bootstrap": wild_bootstrap,
+    }
 
     @classmethod
     def read(cls, data: str, plan: Mapping[str, Any]) -> Impact:
@@ -165,21 +165,15 @@ class Impact(Study[ImpactPlan]):
         """The column of this programme and start."""
         return f"{self.plan.programme} {self.plan.start}"
 
-    @property
-    def main(self) -> Outcome:
-        """The primary outcome."""
-        return self.plan.outcomes[0]
-
     @functools.cached_property
     def labels(self) -> dict[str, str]:
         """Words of columns and of the comparison."""
-        titles = {outcome.name: outcome.words for outcome in self.plan.outcomes}
         contrast = f"{self.treatment} against no {self.treatment}"
         against = {
             contrast: "schools that took part against others",
             "treated against untreated": "Schools that took part against others",
         }
-        return self.plan.labels | titles | against
+        return self.plan.labels | self.titles | against
 
     @functools.cached_property
     def programmes(self) -> list[str]:
@@ -193,22 +187,22 @@ class Impact(Study[ImpactPlan]):
             name for name in self.programmes if name != self.treatment and self.panel[name].any()
         ]
 
-    def model(self, outcome: str) -> dict[str, Any]:
+    @property
+    def encoded(self) -> frames.Encoded:
+        """The table that every method reads."""
+        return self.panel
+
+    def model(self, outcome: Outcome) -> dict[str, Any]:
         """Return the planned analysis of an outcome, as methods take it."""
-        context = self.plan.context if self.plan.ks2 else [f"{outcome}, expected"]
+        context = self.plan.context if self.plan.ks2 else [f"{outcome.name}, expected"]
         return {
             **_DESIGN,
-            "outcome": outcome,
+            "outcome": outcome.name,
             "treatment": self.treatment,
             "weights": "n_pupils",
             "covariates": context,
             "overlap": self.overlap,
         }
-
-    @property
-    def primary(self) -> dict[str, Any]:
-        """The planned analysis of the primary outcome."""
-        return self.model(self.main.name)
 
     @functools.cached_property
     def took_part(self) -> pd.DataFrame:
@@ -221,29 +215,6 @@ class Impact(Study[ImpactPlan]):
         return {"n_pupils": int(since["n_pupils"].sum()), "n_schools": since["urn"].nunique()}
 
     # answers ----------------------------------------------------------------------------------
-
-    def estimate(self, method: str = "given_past", *, outcome: str = "", **options: Any) -> Any:
-        """Estimate the effect by one method, with the study's plan.
-
-        Parameters
-        ----------
-        method : str
-            One of `METHODS`, such as "given_past", "did" or "event_study".
-        outcome : str
-            Name of an outcome of the plan; the primary one where absent.
-        **options
-            Further arguments of that method.
-
-        Raises
-        ------
-        EvidenceError
-            There is no such method or outcome, or the data do not allow it.
-        """
-        if method not in METHODS:
-            raise EvidenceError(f"method is {method!r}; {nearest(method, METHODS)}")
-        if outcome and outcome not in self.plan.wanted:
-            raise EvidenceError(f"outcome is {outcome!r}; {nearest(outcome, self.plan.wanted)}")
-        return METHODS[method](self.panel, **self.model(outcome or self.main.name) | options)
 
     @answered
     def estimates(self) -> dict[str, Estimate]:
@@ -394,18 +365,6 @@ class Impact(Study[ImpactPlan]):
 
     # what a reader sees -----------------------------------------------------------------------
 
-    def answer(self) -> sections.Answer:
-        """Return what was found, verdict first."""
-        return sections.answer(
-            self.effects,
-            self.strengths[self.main.name],
-            title=self.plan.title,
-            cohort=self.plan.cohort_title,
-            titles={outcome.name: outcome.words for outcome in self.plan.outcomes},
-            picture=self.effect_picture,
-            simulated=self.plan.simulated,
-        )
-
     @property
     def questions(self) -> dict[str, Callable[[], list[Any]]]:
         """What answers each question, in the order of the report."""
@@ -466,11 +425,6 @@ class Impact(Study[ImpactPlan]):
 
     def _method(self) -> list[Any]:
         return [words.relabel(self.estimates[self.main.name].method, self.labels)]
-
-    @functools.cached_property
-    def effect_picture(self) -> Any:
-        """The estimates of all outcomes on the scale of effect sizes."""
-        return pictures.effects(self.effects, [o.entry for o in self.plan.outcomes])
 
     @functools.cached_property
     def claim_picture(self) -> Any:

@@ -11,9 +11,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 import pandas as pd
 
 from evidence.errors import EvidenceError, nearest
+from evidence.methods.core.frames import Encoded
+from evidence.show.picture import Picture
 from evidence.show.questions import QUESTIONS
-from evidence.studies.plan import Plan
-from evidence.studies.sections import Answer, Report, Section, section
+from evidence.studies import pictures
+from evidence.studies.plan import Outcome, Plan
+from evidence.studies.posterior import Posterior
+from evidence.studies.sections import Answer, Report, Section, answer, section
+from evidence.studies.strength import Strength
 
 P = TypeVar("P", bound=Plan)
 S = TypeVar("S", bound="Study")
@@ -53,6 +58,7 @@ class Study(ABC, Generic[P]):
     """
 
     plan: P
+    methods: ClassVar[Mapping[str, Callable[..., Any]]] = {}  # the first is the planned one
     parameters: ClassVar[Mapping[str, str]] = {}  # argument of a method to the plan's name of it
 
     @classmethod
@@ -64,9 +70,14 @@ class Study(ABC, Generic[P]):
     def with_(self: S, **changes: Any) -> S:
         """Return the study with some parameters changed; what did not change is shared."""
 
+    @property
     @abstractmethod
-    def answer(self) -> Answer:
-        """Return what was found, verdict first."""
+    def encoded(self) -> Encoded:
+        """The table that every method reads."""
+
+    @abstractmethod
+    def model(self, outcome: Outcome) -> dict[str, Any]:
+        """Return the planned analysis of an outcome, as methods take it."""
 
     @property
     @abstractmethod
@@ -75,8 +86,85 @@ class Study(ABC, Generic[P]):
 
     @property
     @abstractmethod
+    def strengths(self) -> dict[str, Strength]:
+        """How secure the finding on each outcome is."""
+
+    @property
+    @abstractmethod
     def questions(self) -> Mapping[str, Callable[[], list[Any]]]:
         """What answers each question: results, pictures, tables and sentences, in order."""
+
+    @abstractmethod
+    def pictures(self) -> list[Any]:
+        """Return pictures of the data themselves, for exploring."""
+
+    @abstractmethod
+    def findings(self) -> dict[str, Any]:
+        """Return what may be proposed for release: the arguments of `ev.propose`."""
+
+    @property
+    def main(self) -> Outcome:
+        """The primary outcome."""
+        return self.plan.outcomes[0]
+
+    @property
+    def primary(self) -> dict[str, Any]:
+        """The planned analysis of the primary outcome, as methods take it."""
+        return self.model(self.main)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What people call each outcome."""
+        return {outcome.name: outcome.words for outcome in self.plan.outcomes}
+
+    @property
+    def belief(self) -> Posterior | None:
+        """How likely it is to be worth while; None where that is not known."""
+        return None
+
+    def estimate(self, method: str = "", *, outcome: str = "", **options: Any) -> Any:
+        """Estimate the effect by one method, with the study's plan.
+
+        Parameters
+        ----------
+        method : str
+            One of `methods`; the planned one where absent.
+        outcome : str
+            Name of an outcome of the plan; the primary one where absent.
+        **options
+            Further arguments of that method.
+
+        Raises
+        ------
+        EvidenceError
+            There is no such method or outcome, or the data do not allow it.
+        """
+        method = method or next(iter(self.methods))
+        if method not in self.methods:
+            raise EvidenceError(f"method is {method!r}; {nearest(method, self.methods)}")
+        known = {each.name: each for each in self.plan.outcomes}
+        if outcome and outcome not in known:
+            raise EvidenceError(f"outcome is {outcome!r}; {nearest(outcome, known)}")
+        chosen = self.model(known.get(outcome, self.main))
+        return self.methods[method](self.encoded, **chosen | options)
+
+    @functools.cached_property
+    def effect_picture(self) -> Picture:
+        """The estimates of all outcomes on the scale of effect sizes."""
+        return pictures.effects(self.effects, [outcome.entry for outcome in self.plan.outcomes])
+
+    def answer(self) -> Answer:
+        """Return what was found, verdict first."""
+        return answer(
+            self.effects,
+            self.strengths[self.main.name],
+            title=self.plan.title,
+            cohort=self.plan.cohort_title,
+            titles=self.titles,
+            belief=self.belief,
+            picture=self.effect_picture,
+            simulated=self.plan.simulated,
+        )
 
     def section(self, question: str) -> Section | None:
         """Return what answers one question; None where the plan or the data have nothing on it.
@@ -99,11 +187,3 @@ class Study(ABC, Generic[P]):
         """Return the answer and every section, to be looked at in a notebook."""
         sections = (section(QUESTIONS[name], *parts()) for name, parts in self.questions.items())
         return Report(answer=self.answer(), sections=tuple(filter(None, sections)))
-
-    @abstractmethod
-    def pictures(self) -> list[Any]:
-        """Return pictures of the data themselves, for exploring."""
-
-    @abstractmethod
-    def findings(self) -> dict[str, Any]:
-        """Return what may be proposed for release: the arguments of `ev.propose`."""

@@ -11,7 +11,6 @@ import pandas as pd
 from pydantic import Field
 
 from evidence.data import readers
-from evidence.errors import EvidenceError, nearest
 from evidence.methods.core import frames
 from evidence.methods.core.balance import Balance, balance
 from evidence.methods.core.results import Estimate
@@ -38,19 +37,6 @@ from evidence.studies.posterior import Posterior, posterior
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
-
-METHODS: dict[str, Callable[..., Estimate]] = {
-    "itt": itt,
-    "effect_size": effect_size,
-    "risk_difference": risk_difference,
-    "odds_ratio": odds_ratio,
-    "multilevel": multilevel,
-    "randomisation_test": randomisation_test,
-    "bootstrap": bootstrap,
-    "wild_bootstrap": wild_bootstrap,
-    "impute": impute,
-    "cace": cace,
-}
 
 
 class TrialPlan(Plan):
@@ -100,6 +86,18 @@ class Trial(Study[TrialPlan]):
 
     table: pd.DataFrame
     roster: frames.Encoded
+    methods: ClassVar[Mapping[str, Callable[..., Any]]] = {
+        "itt": itt,
+        "effect_size": effect_size,
+        "risk_difference": risk_difference,
+        "odds_ratio": odds_ratio,
+        "multilevel": multilevel,
+        "randomisation_test": randomisation_test,
+        "bootstrap": bootstrap,
+        "wild_bootstrap": wild_bootstrap,
+        "impute": impute,
+        "cace": cace,
+    }
     parameters: ClassVar[Mapping[str, str]] = {
         "reference": "control",
         "design": "lot",
@@ -194,32 +192,26 @@ class Trial(Study[TrialPlan]):
             "arm": self._say(plan.arm),
         }
 
-    @functools.cached_property
-    def model(self) -> dict[str, Any]:
-        """The planned analysis of any outcome, as methods take it."""
-        plan = self.plan
+    @property
+    def encoded(self) -> frames.Encoded:
+        """The table that every method reads."""
+        return self.roster
+
+    def model(self, outcome: Outcome) -> dict[str, Any]:
+        """Return the planned analysis of an outcome, as methods take it."""
         return {
+            "outcome": outcome.words,
             **self.arms,
-            "baseline": self._say(plan.baseline),
-            "covariates": self._say(plan.covariates) or [],
-            "cluster": self._say(plan.cluster),
-            "strata": self._say(plan.strata),
+            "baseline": self._say(self.plan.baseline),
+            "covariates": self._say(self.plan.covariates) or [],
+            "cluster": self._say(self.plan.cluster),
+            "strata": self._say(self.plan.strata),
         }
-
-    @property
-    def main(self) -> Outcome:
-        """The primary outcome."""
-        return self.plan.outcomes[0]
-
-    @property
-    def primary(self) -> dict[str, Any]:
-        """The planned analysis of the primary outcome."""
-        return {"outcome": self.main.words, **self.model}
 
     @property
     def before(self) -> list[str]:
         """Columns known before the start: baseline and covariates."""
-        return [*frames.listed(self.model["baseline"]), *self.model["covariates"]]
+        return [*frames.listed(self.primary["baseline"]), *self.primary["covariates"]]
 
     @functools.cached_property
     def compared(self) -> frames.Encoded:
@@ -235,37 +227,9 @@ class Trial(Study[TrialPlan]):
 
     # answers ----------------------------------------------------------------------------------
 
-    def estimate(self, method: str = "itt", *, outcome: str = "", **options: Any) -> Estimate:
-        """Estimate the effect by one method, with the study's plan.
-
-        Parameters
-        ----------
-        method : str
-            One of `METHODS`, such as "itt", "multilevel" or "bootstrap".
-        outcome : str
-            Name of an outcome of the plan; the primary one where absent.
-        **options
-            Further arguments of that method.
-
-        Raises
-        ------
-        EvidenceError
-            There is no such method or outcome, or the data do not allow it.
-        """
-        if method not in METHODS:
-            raise EvidenceError(f"method is {method!r}; {nearest(method, METHODS)}")
-        chosen = self._outcome(outcome)
-        return METHODS[method](self.roster, outcome=chosen.words, **self.model | options)
-
     def randomisation_test(self, **options: Any) -> Estimate:
         """Return :func:`~evidence.methods.trials.randomisation.randomisation_test` of the plan."""
         return self.estimate("randomisation_test", **options)
-
-    def _outcome(self, name: str) -> Outcome:
-        chosen = {outcome.name: outcome for outcome in self.plan.outcomes}
-        if name and name not in chosen:
-            raise EvidenceError(f"outcome is {name!r}; {nearest(name, chosen)}")
-        return chosen[name] if name else self.main
 
     @answered
     def estimates(self) -> dict[str, Estimate]:
@@ -354,14 +318,14 @@ class Trial(Study[TrialPlan]):
     @answered
     def flow(self) -> Flow:
         """Pupils and schools of each arm from assignment to analysis."""
-        rest = {name: self.model[name] for name in ("baseline", "covariates")}
+        rest = {name: self.primary[name] for name in ("baseline", "covariates")}
         school = self._say(self.plan.school)
         return flow(self.roster, outcome=self.main.words, cluster=school, **rest, **self.arms)
 
     @answered
     def missing(self) -> Missingness:
         """Who has no outcome, and whether that goes with what is known of them."""
-        rest = {name: self.model[name] for name in ("baseline", "covariates", "cluster")}
+        rest = {name: self.primary[name] for name in ("baseline", "covariates", "cluster")}
         return missingness(self.compared, outcome=self.main.words, **rest, **self.arms)
 
     @answered
@@ -378,10 +342,10 @@ class Trial(Study[TrialPlan]):
             return None
         table = romano_wolf(
             self.roster,
-            outcomes=[outcome.words for outcome in self.plan.outcomes],
+            outcomes=list(self.titles.values()),
             draws=self.plan.draws,
             seed=self.plan.seed,
-            **self.model,
+            **{name: value for name, value in self.primary.items() if name != "outcome"},
         ).assign(effect_size=self.effects["effect_size"])
         return table[["outcome", "effect_size", "p_value", "p_romano_wolf"]]
 
@@ -427,25 +391,12 @@ class Trial(Study[TrialPlan]):
         """Means of each arm before and after, and their difference as it is."""
         return sections.raw_means(
             self.compared,
-            before=self.model["baseline"],
-            after=[outcome.words for outcome in self.plan.outcomes],
+            before=self.primary["baseline"],
+            after=list(self.titles.values()),
             arms=self.arms,
         )
 
     # what a reader sees -----------------------------------------------------------------------
-
-    def answer(self) -> sections.Answer:
-        """Return what was found, verdict first."""
-        return sections.answer(
-            self.effects,
-            self.strengths[self.main.name],
-            title=self.plan.title,
-            cohort=self.plan.cohort_title,
-            titles={outcome.name: outcome.words for outcome in self.plan.outcomes},
-            belief=self.belief,
-            picture=self.effect_picture,
-            simulated=self.plan.simulated,
-        )
 
     @property
     def questions(self) -> dict[str, Callable[[], list[Any]]]:
@@ -499,11 +450,6 @@ class Trial(Study[TrialPlan]):
         return [self.estimates[self.main.name].method]
 
     @functools.cached_property
-    def effect_picture(self) -> Any:
-        """The estimates of all outcomes on the scale of effect sizes."""
-        return pictures.effects(self.effects, [o.entry for o in self.plan.outcomes])
-
-    @functools.cached_property
     def checks_picture(self) -> Any:
         """The primary effect by every sensible analysis."""
         least = pictures.worthwhile(self.effects.iloc[0], self.main.entry)
@@ -525,7 +471,7 @@ class Trial(Study[TrialPlan]):
         return {
             "effects": self.effects,
             "pictures": [picture for picture in drawn if picture is not None],
-            "titles": {outcome.name: outcome.words for outcome in self.plan.outcomes},
+            "titles": self.titles,
         }
 
 
