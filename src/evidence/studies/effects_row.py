@@ -1,9 +1,10 @@
-"""Effect sizes, and what to make of them: months, cost, verdict, strength, the row to release."""
+"""The row of the `effects` contract: unit, verdict, caveats, small groups and the sentence."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -15,10 +16,12 @@ from evidence.studies.strength import Strength
 from evidence.studies.verdict import detectable, months, verdict
 
 _FEWEST = 10  # pupils in an arm: with fewer a figure tells of persons
-_NUMBERS = (
-    "estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value", "effect_size", "es_lower",
-    "es_upper", "months",
-)  # fmt: skip
+_NUMBERS = ("estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value")
+_SIZES = {"effect_size": "estimate", "es_lower": "ci_lower", "es_upper": "ci_upper"}
+_EXAGGERATED = (
+    "the study could only have detected effects larger than worthwhile, so this one is probably "
+    "exaggerated"
+)
 
 
 def row(
@@ -76,31 +79,24 @@ def row(
         row breaks the contract.
     """
     entry = {"name": outcome} if isinstance(outcome, str) else dict(outcome or {})
-    if smallest_worthwhile is None:
-        smallest_worthwhile = entry.get("smallest_worthwhile")
-    if smallest_worthwhile is None:
+    least = entry.get("smallest_worthwhile") if smallest_worthwhile is None else smallest_worthwhile
+    if least is None:
         raise EvidenceError("smallest_worthwhile is needed: the verdict is decided by it")
     size = estimate if estimate.unit == "sd" else effect_size
-    if entry.get("unit") == "sd" and size is None:
-        raise EvidenceError(f"outcome {entry['name']!r} is told in SD: give effect_size as well")
-    shown = size if entry.get("unit") == "sd" else estimate
-    unit = entry.get("unit", shown.unit) if shown.unit == "score" else shown.unit
-    nan = math.nan
-    es, low, high = (size.estimate, size.ci_lower, size.ci_upper) if size else (nan, nan, nan)
-    said = verdict(shown.ci_lower, shown.ci_upper, smallest_worthwhile)
-    notes = [note.removesuffix(".") for note in (*estimate.caveats, *caveats)]
-    if isinstance(strength, Strength):
-        notes += strength.reasons
+    shown = _in_registered_unit(estimate, size, entry)
+    decided = verdict(shown.ci_lower, shown.ci_upper, least)
+    notes = [
+        *estimate.caveats,
+        *caveats,
+        *(strength.reasons if isinstance(strength, Strength) else ()),
+    ]
+    if decided in VERDICTS[:2] and detectable(shown) > least:
+        notes.append(_EXAGGERATED)
     if n_pupils is None and estimate.estimand != "att":
         n_pupils = estimate.n_treated + estimate.n_control
     if n_schools is None and estimate.n_clusters < estimate.n_obs:
         n_schools = estimate.n_clusters
-    if said in VERDICTS[:2] and detectable(shown) > smallest_worthwhile:
-        notes.append(
-            "the study could only have detected effects larger than worthwhile, so this one is "
-            "probably exaggerated"
-        )
-    made = {
+    fields: dict[str, Any] = {
         "run_id": run_id,
         "programme": programme,
         "cohort": cohort,
@@ -109,29 +105,44 @@ def row(
         "estimand": estimate.estimand,
         "method": shown.method,
         "primary": bool(entry.get("primary", primary)),
-        "unit": unit,
-        "estimate": shown.estimate,
-        "std_error": shown.std_error,
-        "df": shown.df,
-        "ci_lower": shown.ci_lower,
-        "ci_upper": shown.ci_upper,
+        "unit": entry.get("unit", shown.unit) if shown.unit == "score" else shown.unit,
+        **{name: getattr(shown, name) for name in _NUMBERS},
         "level": shown.level,
-        "p_value": shown.p_value,
-        "effect_size": es,
-        "es_lower": low,
-        "es_upper": high,
-        "months": months(es, words.months_table(estimate.estimand)) if attainment else nan,
-        "n_pupils": nan if n_pupils is None else float(n_pupils),
-        "n_schools": nan if n_schools is None else float(n_schools),
-        "verdict": said,
-        "strength": float(getattr(strength, "padlocks", nan if strength is None else strength)),
-        "caveats": "; ".join(dict.fromkeys(notes)),
+        **{name: getattr(size, own) if size else math.nan for name, own in _SIZES.items()},
+        "months": math.nan,
+        "n_pupils": math.nan if n_pupils is None else float(n_pupils),
+        "n_schools": math.nan if n_schools is None else float(n_schools),
+        "verdict": decided,
+        "strength": float(
+            getattr(strength, "padlocks", math.nan if strength is None else strength)
+        ),
+        "caveats": "; ".join(dict.fromkeys(note.removesuffix(".") for note in notes)),
     }
+    if attainment:
+        table = words.months_table(estimate.estimand)
+        fields["months"] = months(fields["effect_size"], table)
     if estimate.estimand != "att" and min(estimate.n_treated, estimate.n_control) < _FEWEST:
-        made |= dict.fromkeys(_NUMBERS, nan) | {"verdict": VERDICTS[3]}
-        made["caveats"] = f"a group has fewer than {_FEWEST} pupils, so no figure is shown"
-    spoken = {str(made["outcome"]): str(entry["title"])} if "title" in entry else {}
+        fields |= _suppressed()
+    titles = {str(fields["outcome"]): str(entry["title"])} if "title" in entry else {}
     for key in ("caveats", "method"):
-        made[key] = words.relabel(str(made[key]), spoken | dict(labels or {}))
-    made["sentence"] = words.effect_sentence(made, outcome=str(entry.get("title", "")))
-    return validate_effects(pd.DataFrame([made]))
+        fields[key] = words.relabel(fields[key], titles | dict(labels or {}))
+    fields["sentence"] = words.effect_sentence(fields, outcome=str(entry.get("title", "")))
+    return validate_effects(pd.DataFrame([fields]))
+
+
+def _in_registered_unit(
+    estimate: Estimate, size: Estimate | None, entry: Mapping[str, Any]
+) -> Estimate:
+    """Return the estimate in the unit in which the register wants it told."""
+    if entry.get("unit") != "sd":
+        return estimate
+    if size is None:
+        raise EvidenceError(f"outcome {entry['name']!r} is told in SD: give effect_size as well")
+    return size
+
+
+def _suppressed() -> dict[str, Any]:
+    """Return what stands in a row of a group too small for any figure."""
+    hidden = dict.fromkeys((*_NUMBERS, *_SIZES, "months"), math.nan)
+    why = f"a group has fewer than {_FEWEST} pupils, so no figure is shown"
+    return hidden | {"verdict": VERDICTS[3], "caveats": why}

@@ -378,11 +378,13 @@ class Impact(Study[ImpactPlan]):
         }
 
     def _who(self) -> list[Any]:
+        among = taking_part.participation(self.spells, among=self.plan.programme)
         alike = self._weights[1] or self.balance.sentence()
+        pupils = self.effects.loc[0, "n_pupils"]
         return [
-            self.overlap_picture,
+            pictures.overlap(among),
             words.relabel(alike, self.labels),
-            self.balance_picture,
+            pictures.balance(self.balance, self.labels, n_pupils=pupils),
             "Comparison schools are weighted until their earlier results and their pupils have the "
             "same means (entropy balancing). The analysis holds the same things fixed; one of the "
             "checks below uses the weights.",
@@ -393,13 +395,27 @@ class Impact(Study[ImpactPlan]):
         return []
 
     def _changed(self) -> list[Any]:
-        claim = self.plan.reported_claim
+        main, claim, first = self.main, self.plan.reported_claim, self.effects.iloc[0]
+        behind = {name: first[name] for name in ("verdict", "n_pupils", "n_schools")}
+        pupils = self.took_part.groupby("year")["n_pupils"].sum()
         return [
             f"A report says: “{claim}”." if claim else None,
-            self.rebound.sentence(self.main.unit),
-            self.claim_picture,
+            self.rebound.sentence(main.unit),
+            pictures.claim(
+                self.rebound, self.estimates[main.name], title=main.words, unit=main.unit, **behind
+            ),
             self.several,
-            *self.year_pictures,
+            *(
+                pictures.event_study(
+                    self.by_year[outcome.name],
+                    name=outcome.name,
+                    title=outcome.words,
+                    start=self.plan.start,
+                    unit=outcome.unit,
+                    n_pupils=pupils,
+                )
+                for outcome in self.plan.outcomes
+            ),
         ]
 
     def _whom(self) -> list[Any]:
@@ -416,7 +432,11 @@ class Impact(Study[ImpactPlan]):
         )
         return [
             self.checks.sentence(),
-            self.checks_picture,
+            pictures.checks(
+                self.checks,
+                n_pupils=self.effects.loc[0, "n_pupils"],
+                worthwhile=self.main.smallest_worthwhile,
+            ),
             *(words.relabel(note, self.labels) for note in self.checks.notes),
             unmeasured,
             self.cohorts_together,
@@ -425,67 +445,6 @@ class Impact(Study[ImpactPlan]):
 
     def _method(self) -> list[Any]:
         return [words.relabel(self.estimates[self.main.name].method, self.labels)]
-
-    @functools.cached_property
-    def claim_picture(self) -> Any:
-        """What was claimed, what would have come anyway, and the answer."""
-        first = self.effects.iloc[0]
-        behind = {name: first[name] for name in ("verdict", "n_pupils", "n_schools")}
-        main = self.main
-        return pictures.claim(
-            self.rebound, self.estimates[main.name], title=main.words, unit=main.unit, **behind
-        )
-
-    @functools.cached_property
-    def checks_picture(self) -> Any:
-        """The primary effect by other analyses."""
-        return pictures.checks(
-            self.checks,
-            n_pupils=self.effects.loc[0, "n_pupils"],
-            worthwhile=self.main.smallest_worthwhile,
-        )
-
-    @functools.cached_property
-    def year_pictures(self) -> list[Any]:
-        """Effects by year, a picture an outcome."""
-        pupils = self.took_part.groupby("year")["n_pupils"].sum()
-        return [
-            pictures.event_study(
-                self.by_year[outcome.name],
-                name=outcome.name,
-                title=outcome.words,
-                start=self.plan.start,
-                unit=outcome.unit,
-                n_pupils=pupils,
-            )
-            for outcome in self.plan.outcomes
-        ]
-
-    @functools.cached_property
-    def balance_picture(self) -> Any:
-        """Differences before the start, before and after weighting."""
-        pupils = self.effects.loc[0, "n_pupils"]
-        return pictures.balance(self.balance, self.labels, n_pupils=pupils)
-
-    @functools.cached_property
-    def overlap_picture(self) -> Any:
-        """In how many other programmes the schools are."""
-        among = taking_part.participation(self.spells, among=self.plan.programme)
-        return pictures.overlap(among)
-
-    def findings(self) -> dict[str, Any]:
-        """Return what may be proposed for release: the arguments of `ev.propose`."""
-        return {
-            "effects": self.effects,
-            "pictures": [
-                self.effect_picture,
-                self.claim_picture,
-                self.checks_picture,
-                *self.year_pictures,
-                self.balance_picture,
-                self.overlap_picture,
-            ],
-        }
 
 
 def _school_results(plan: ImpactPlan, spells: pd.DataFrame, pupils: pd.DataFrame) -> pd.DataFrame:

@@ -98,10 +98,6 @@ class Study(ABC, Generic[P]):
     def pictures(self) -> list[Any]:
         """Return pictures of the data themselves, for exploring."""
 
-    @abstractmethod
-    def findings(self) -> dict[str, Any]:
-        """Return what may be proposed for release: the arguments of `ev.propose`."""
-
     @property
     def main(self) -> Outcome:
         """The primary outcome."""
@@ -166,6 +162,17 @@ class Study(ABC, Generic[P]):
             simulated=self.plan.simulated,
         )
 
+    @functools.cached_property
+    def _parts(self) -> dict[str, list[Any]]:
+        return {}
+
+    def parts(self, question: str) -> list[Any]:
+        """Return results, pictures, tables and sentences that answer a question; made once."""
+        if question not in self._parts:
+            parts = self.questions[question]()
+            self._parts[question] = [part for part in parts if part is not None]
+        return self._parts[question]
+
     def section(self, question: str) -> Section | None:
         """Return what answers one question; None where the plan or the data have nothing on it.
 
@@ -181,9 +188,26 @@ class Study(ABC, Generic[P]):
         """
         if question not in self.questions:
             raise EvidenceError(f"section is {question!r}; {nearest(question, self.questions)}")
-        return section("", *self.questions[question]())
+        return section("", *self.parts(question))
 
     def report(self) -> Report:
         """Return the answer and every section, to be looked at in a notebook."""
-        sections = (section(QUESTIONS[name], *parts()) for name, parts in self.questions.items())
+        sections = (section(QUESTIONS[name], *self.parts(name)) for name in self.questions)
         return Report(answer=self.answer(), sections=tuple(filter(None, sections)))
+
+    def findings(self) -> dict[str, Any]:
+        """Return what may be proposed for release: the arguments of `ev.propose`.
+
+        Every picture of the report is proposed, but those without a count behind their rows.
+        """
+        parts = (
+            getattr(part, "picture", part) for name in self.questions for part in self.parts(name)
+        )
+        drawn = [
+            each for each in parts if isinstance(each, Picture) and (each.counts or each.schools)
+        ]
+        return {
+            "effects": self.effects,
+            "pictures": [self.effect_picture, *drawn],
+            "titles": self.titles,
+        }

@@ -413,10 +413,10 @@ class Trial(Study[TrialPlan]):
     def _who(self) -> list[Any]:
         alike = f"Among those analysed: {self.alike[self.main.name].sentence()}"
         return [
-            self.flow_picture,
+            pictures.flow(self.flow),
             self.losses[self.main.name],
             self.missing,
-            self.balance_picture,
+            pictures.balance(self.balance) if self.balance else None,
             alike if self.before else None,
         ]
 
@@ -436,8 +436,9 @@ class Trial(Study[TrialPlan]):
 
     def _holds(self) -> list[Any]:
         known = self.sizes[self.main.name].caveats
+        least = pictures.worthwhile(self.effects.iloc[0], self.main.entry)
         return [
-            self.checks_picture,
+            pictures.specifications(self.checks, least),
             self.lottery.sentence(),
             *(caveat for caveat in self.lottery.caveats if caveat not in known),
             *(f"Not possible here: {note}" for note in self.checks.skipped),
@@ -448,31 +449,6 @@ class Trial(Study[TrialPlan]):
 
     def _method(self) -> list[Any]:
         return [self.estimates[self.main.name].method]
-
-    @functools.cached_property
-    def checks_picture(self) -> Any:
-        """The primary effect by every sensible analysis."""
-        least = pictures.worthwhile(self.effects.iloc[0], self.main.entry)
-        return pictures.specifications(self.checks, least)
-
-    @functools.cached_property
-    def flow_picture(self) -> Any:
-        """The participant flow."""
-        return pictures.flow(self.flow)
-
-    @functools.cached_property
-    def balance_picture(self) -> Any:
-        """Differences between the arms before the start; None where nothing was known."""
-        return pictures.balance(self.balance) if self.balance else None
-
-    def findings(self) -> dict[str, Any]:
-        """Return what may be proposed for release: the arguments of `ev.propose`."""
-        drawn = [self.effect_picture, self.checks_picture, self.flow_picture, self.balance_picture]
-        return {
-            "effects": self.effects,
-            "pictures": [picture for picture in drawn if picture is not None],
-            "titles": self.titles,
-        }
 
 
 def _names(plan: TrialPlan) -> dict[str, str]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from numbers import Real
 
-from scipy.special import stdtrit
-
 from evidence.data.schema import VERDICTS
 from evidence.errors import EvidenceError
-from evidence.methods.core.results import Estimate, normal_error
+from evidence.methods.core.results import Estimate
 from evidence.show import words
 
 # EEF Toolkit, "Cost", as read in 2026: pounds a pupil a year up to which the rating holds.
@@ -106,9 +104,8 @@ def detectable(estimate: Estimate, power: float = 0.8) -> float:
 
     Notes
     -----
-    (t[1 − α/2, df] + t[power, df]) × standard error: Bloom (1995), Evaluation Review 19(5).
+    The formula is that of :func:`evidence.show.words.detectable`; without df (resampling) the
+    width of the interval is read as a normal one's.
     """
-    df, error = estimate.df, estimate.std_error
-    if df != df:
-        df, error = math.inf, normal_error(estimate)
-    return float((stdtrit(df, 0.5 + estimate.level / 2) + stdtrit(df, power)) * error)
+    ends = {"es_lower": estimate.ci_lower, "es_upper": estimate.ci_upper}
+    return words.detectable(ends | {"df": estimate.df, "level": estimate.level}, power)
