@@ -27,6 +27,7 @@ _KINDS = {
     "missing": "is missing; it is needed",
     "model_type": "a mapping is needed, such as {{'name': 'maths'}}",
     "too_short": "at least one is needed",
+    "too_long": "at most one is allowed",
 }
 
 

@@ -223,7 +223,8 @@ class Trial(Study[TrialPlan]):
 
     def analysed(self, outcome: Outcome) -> pd.DataFrame:
         """Return the pupils with everything that the analysis of an outcome needs."""
-        return self.compared.dropna(subset=[outcome.words, *self.before])
+        complete = self.compared[[outcome.words, *self.before]].notna().all(axis=1)
+        return self.compared if complete.all() else self.compared[complete]
 
     # answers ----------------------------------------------------------------------------------
 

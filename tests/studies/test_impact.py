@@ -1,0 +1,113 @@
+"""An impact study's rules: when matched, what where no weights exist, the gap's row."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import evidence as ev
+from evidence.errors import EvidenceError
+
+OUTCOME = {
+    "name": "maths",
+    "title": "Maths",
+    "unit": "points",
+    "smallest_worthwhile": 1.0,
+    "sd": 10.0,
+}
+PLAN = {
+    "programme": "lamp",
+    "start": 2018,
+    "pupils": "pupils.csv",
+    "participation": "participation.csv",
+    "outcomes": [OUTCOME],
+}
+
+
+def county(folder, rng, *, schools=40, low=0.0, per_year=12):
+    """Write a pupil file of five years and who took part from 2018: those who stood `low`."""
+    urn = np.arange(100000, 100000 + schools)
+    part = np.arange(schools) < schools // 4
+    level = rng.normal(0, 2, schools) - low * part
+    rows = [
+        pd.DataFrame(
+            {
+                "upn": [f"P{school}{year}{k}" for k in range(per_year)],
+                "urn": school,
+                "year": year,
+                "sen": rng.choice(["N", "K"], per_year, p=[0.6, 0.4]),
+                "maths": 100 + level[i] + rng.normal(0, 8, per_year),
+            }
+        )
+        for i, school in enumerate(urn)
+        for year in range(2015, 2020)
+    ]
+    pd.concat(rows).to_csv(folder / "pupils.csv", index=False)
+    pd.DataFrame({"urn": urn[part], "programme": "lamp", "start": 2018, "end": ""}).to_csv(
+        folder / "participation.csv", index=False
+    )
+    return str(folder)
+
+
+def test_numbers_are_those_of_the_functions_and_the_model_is_fitted_once(tmp_path, rng):
+    study = ev.Impact.read(county(tmp_path, rng), PLAN)
+    plain = ev.impact.given_past(pd.DataFrame(study.panel), **study.primary)
+    assert study.estimate().estimate == plain.estimate
+    assert study.effects["estimate"].item() == plain.estimate
+    did = ev.impact.did(pd.DataFrame(study.panel), **study.primary)
+    assert study.estimate("did").std_error == did.std_error
+    assert study.effects is study.effects
+
+
+def test_schools_that_can_be_balanced_are_matched(tmp_path, rng):
+    study = ev.Impact.read(county(tmp_path, rng), PLAN)
+    assert study.design == "matched"
+    assert study.balance.worst() == "ok"
+    assert study.strengths["maths"].padlocks <= 3
+
+
+def test_schools_that_no_weights_can_balance_are_weakly_matched_and_the_reader_is_told_why(
+    tmp_path, rng
+):
+    study = ev.Impact.read(county(tmp_path, rng, low=40.0), PLAN)
+    assert study.design == "weakly_matched"
+    assert (study.balance.to_frame()["effect_size"] == study.balance.to_frame()["before"]).all()
+    shown = study.section("who took part")._repr_html_()
+    assert "no weighting of the 30 comparison rows has the means of the treated" in shown
+
+
+def test_gap_is_a_row_of_its_own_that_is_not_primary(tmp_path, rng):
+    plan = PLAN | {"group": {"sen": "K"}, "gap": True}
+    effects = ev.Impact.read(county(tmp_path, rng), plan).effects
+    assert list(effects["subgroup"]) == ["all", "gap to other pupils"]
+    assert list(effects["primary"]) == [True, False]
+    assert "a rise means that the gap closes" in effects["caveats"].iloc[1]
+    assert effects["n_pupils"].iloc[0] == effects["n_pupils"].iloc[1]
+    without = ev.Impact.read(county(tmp_path, rng), PLAN | {"group": {"sen": "K"}}).effects
+    assert list(without["subgroup"]) == ["all"]
+
+
+def test_how_schools_were_chosen_is_said_either_way(tmp_path, rng):
+    data = county(tmp_path, rng)
+    unknown = ev.Impact.read(data, PLAN).effects["caveats"].item()
+    assert "how schools were chosen is not known" in unknown
+    chosen = ev.Impact.read(data, PLAN | {"chosen": "chosen by a panel"}).effects
+    assert "schools were chosen by a panel" in chosen["caveats"].item()
+
+
+def test_with_shares_the_panel_and_refuses_what_says_what_to_read(tmp_path, rng):
+    study = ev.Impact.read(county(tmp_path, rng), PLAN)
+    strict = study.with_(threats={"confounding": "high"})
+    assert strict.panel is study.panel
+    assert strict.strengths["maths"].padlocks < study.strengths["maths"].padlocks
+    with pytest.raises(EvidenceError, match=r"^start says what to read: use Impact.read"):
+        study.with_(start=2019)
+
+
+def test_faults_of_the_plan_are_said_at_once():
+    with pytest.raises(EvidenceError) as error:
+        ev.Impact.read("", {"outcomes": [OUTCOME], "start": "2018", "group": {"a": 1, "b": 2}})
+    message = str(error.value)
+    assert message.startswith("plan: 3 faults: ")
+    assert "start is '2018'; a whole number is needed" in message
+    assert "participation is missing; it is needed" in message
+    assert "group is {'a': 1, 'b': 2}; at most one is allowed" in message

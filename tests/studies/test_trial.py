@@ -1,0 +1,125 @@
+"""A trial's study: one reading, the functions' numbers, variants that share, sections."""
+
+import pandas as pd
+import pytest
+
+import evidence as ev
+from evidence.errors import EvidenceError
+from evidence.methods.core import frames
+
+
+@pytest.fixture
+def pupils(rng):
+    n = 400
+    school = rng.integers(0, 20, n)
+    arm = (school % 2).astype(int)
+    pre = rng.normal(0, 1, n)
+    post = 0.3 * arm + 0.6 * pre + rng.normal(0, 0.8, n)
+    fsm = rng.choice(["yes", "no"], n)
+    return pd.DataFrame(
+        {"arm": arm, "school": school, "pre": pre, "post": post, "fsm": fsm, "took": arm * 1.0}
+    )
+
+
+PLAN = {
+    "treatment": "arm",
+    "control": "0",
+    "baseline": "pre",
+    "covariates": ["fsm"],
+    "cluster": "school",
+    "school": "school",
+    "draws": 199,
+    "imputations": 2,
+    "labels": {"pre": "Test before"},
+    "outcomes": [{"name": "post", "title": "Reading", "smallest_worthwhile": 0.1}],
+}
+MODEL = {
+    "treatment": "arm",
+    "reference": "0",
+    "baseline": "pre",
+    "covariates": ["fsm"],
+    "cluster": "school",
+}
+
+
+def test_numbers_are_those_of_the_functions(pupils):
+    study = ev.Trial.read(pupils, PLAN)
+    plain = ev.trials.itt(pupils, outcome="post", **MODEL)
+    assert study.estimate().estimate == plain.estimate
+    assert study.estimate().std_error == plain.std_error
+    assert study.estimate().outcome == "Reading"
+    size = ev.trials.effect_size(pupils, outcome="post", **MODEL)
+    assert study.effects["effect_size"].item() == size.estimate
+    multilevel = ev.trials.multilevel(pupils, outcome="post", **MODEL)
+    assert study.estimate(method="multilevel").estimate == multilevel.estimate
+    test = ev.trials.randomisation_test(pupils, outcome="post", draws=99, **MODEL)
+    assert study.randomisation_test(draws=99).p_value == test.p_value
+
+
+def test_every_column_is_encoded_once(pupils, monkeypatch):
+    asked = []
+    for name in ("_numbers", "_factor"):
+        inner = getattr(frames, name)
+        monkeypatch.setattr(
+            frames,
+            name,
+            lambda v, c, inner=inner, name=name: asked.append((name, c, len(v))) or inner(v, c),
+        )
+    study = ev.Trial.read(pupils, PLAN)
+    study.answer(), study.section("who took part"), study.section("what changed")
+    whole = [one for one in asked if one[1] == len(pupils) and one[0] in ("Reading", "Test before")]
+    assert len(whole) == len(set(whole))
+
+
+def test_answers_are_computed_once(pupils):
+    study = ev.Trial.read(pupils, PLAN)
+    assert study.effects is study.effects
+    assert study.parts("who took part") is study.parts("who took part")
+
+
+def test_with_gives_a_variant_that_shares_the_table_and_leaves_the_study_alone(pupils):
+    study = ev.Trial.read(pupils, PLAN)
+    bare = study.with_(baseline=None)
+    assert bare.roster is study.roster
+    expected = ev.trials.itt(pupils, outcome="post", **MODEL | {"baseline": None})
+    assert bare.estimate().estimate == expected.estimate
+    assert study.plan.baseline == "pre"
+    other = study.with_(subgroups=["took"])  # a column that was not read: the table is encoded anew
+    assert "took" in other.roster
+    with pytest.raises(EvidenceError, match="baseline: the table has no column 'prre'"):
+        study.with_(baseline="prre")
+
+
+def test_section_of_an_unknown_question_names_the_nearest_and_an_empty_one_is_none(pupils):
+    study = ev.Trial.read(pupils, PLAN)
+    with pytest.raises(EvidenceError, match=r"^section is 'who tok part'; did you mean"):
+        study.section("who tok part")
+    assert study.section("for whom") is None
+    groups = study.with_(subgroups=["fsm"]).section("for whom")._repr_html_()
+    assert "fsm" in groups
+
+
+def test_unknown_method_and_outcome_name_the_nearest(pupils):
+    study = ev.Trial.read(pupils, PLAN)
+    with pytest.raises(EvidenceError, match=r"^method is 'multi_level'; did you mean 'multilevel'"):
+        study.estimate("multi_level")
+    with pytest.raises(EvidenceError, match=r"^outcome is 'pst'; did you mean 'post'"):
+        study.estimate(outcome="pst")
+
+
+def test_findings_are_what_propose_takes_and_every_picture_has_its_question(pupils):
+    findings = ev.Trial.read(pupils, PLAN).findings()
+    assert findings["pictures"][0].name == "effect"
+    assert all(picture.question for picture in findings["pictures"])
+    assert "not-measured" not in [picture.name for picture in findings["pictures"]]
+    proposal = ev.propose("", **findings)
+    assert proposal.refused == ()
+
+
+def test_report_reads_in_the_order_of_the_questions(pupils):
+    page = ev.Trial.read(pupils, PLAN).report()._repr_html_()
+    order = ["Reading: ", "Who took part?", "What changed?", "Does the answer hold?",
+             "How was it worked out?"]  # fmt: skip
+    places = [page.index(text) for text in order]
+    assert places == sorted(places)
+    assert "For whom?" not in page
