@@ -86,6 +86,7 @@ def test_hidden_cells_lie_open_on_a_hatched_ground(ax):
     assert [text.get_text() for text in ax.texts] == ["40"]
     assert ax.get_title(loc="left") == "Number of pupils. Hatched: too few to show"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Maths", "Reading")
+    assert to_hex(ax.texts[0].get_color()).upper() == "#0B0C0C"  # on every blue there is
     values = ax.collections[0].get_array()
     assert values.shape == (2, 2)
     assert np.ma.count_masked(values) == 3

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _COLOURS = ("#6B7780", "#12436D", "#801650", "#28A197", "#F46A25", "#A285D1")
 _MARKERS = ["o", "s", "D", "^", "v", "P"]
 _HATCH = "////"
+_DEEPEST = "#7FA3C9"  # dark text on it has a contrast of 7 to 1
 _BARS = {"element": "bars", "multiple": "dodge", "alpha": 0.9, "linewidth": 0.5, "shrink": 0.85}
 _STEPS = {"element": "step", "multiple": "layer", "alpha": 0.12, "linewidth": 2}
-_MANY = 120  # schools from which dots and lines are smaller
 
 
 def draw_distribution(frame: pd.DataFrame, ax: Axes) -> Axes:
@@ -110,8 +110,13 @@ def draw_together(frame: pd.DataFrame, ax: Axes) -> Axes:
     cells = frame.assign(x=x, y=y).pivot_table(count, "y", "x", dropna=False)
     hidden = cells.isna()
     ax.patch.set(hatch=_HATCH, edgecolor=RULE, facecolor="white", visible=True)
-    look = {"cmap": sns.blend_palette(["white", _COLOURS[1]], as_cmap=True), "vmin": 0}
-    look |= {"annot": True, "fmt": ",.0f", "annot_kws": {"fontsize": 11}, "linewidths": 1}
+    look = {"cmap": sns.blend_palette(["white", _DEEPEST], as_cmap=True), "vmin": 0}
+    look |= {
+        "annot": True,
+        "fmt": ",.0f",
+        "annot_kws": {"fontsize": 11, "color": INK},
+        "linewidths": 1,
+    }
     sns.heatmap(cells, mask=hidden, cbar=False, ax=ax, **look)
     ax.invert_yaxis()
     for axis, edges, column in ((ax.xaxis, one, 0), (ax.yaxis, other, 2)):
@@ -139,7 +144,9 @@ def draw_dots(frame: pd.DataFrame, ax: Axes) -> Axes:
     if ends["max"] > ends["min"]:
         line = np.polyfit(frame[one], frame[other], 1, w=np.sqrt(frame["n_pupils"]))
         ax.plot(ends, np.polyval(line, ends), color=RULE, zorder=1, label="all together")
-    _scatter(ax, frame, one, other, size="n_pupils", sizes=(25, 130), alpha=0.85)
+    _scatter(
+        ax, frame, one, other, _names(frame["group"]), size="n_pupils", sizes=(25, 130), alpha=0.85
+    )
     ax.set(xlabel=one, ylabel=other)
     return ax
 
@@ -154,14 +161,12 @@ def draw_schools(frame: pd.DataFrame, ax: Axes) -> Axes:
     ax : Axes
         Where to draw.
     """
-    many = len(frame) >= _MANY
+    groups = _names(frame["group"])  # before the schools are put in order
     shown = frame.sort_values("estimate", kind="stable").assign(place=np.arange(len(frame)))
     ax.axhline(shown["estimate"].mean(), color=RULE, zorder=1, label="mean of all")
-    colours = shown["group"].map(_palette(_names(frame["group"])))
-    look = {"colors": colours, "alpha": 0.6, "linewidth": 0.7 if many else 1.2}
+    look = {"colors": shown["group"].map(_palette(groups)), "alpha": 0.6, "linewidth": 1}
     ax.vlines(shown["place"], shown["ci_lower"], shown["ci_upper"], **look)
-    groups = _names(frame["group"])  # not in the order of their results
-    _scatter(ax, shown, "place", "estimate", groups, s=18 if many else 45, zorder=3)
+    _scatter(ax, shown, "place", "estimate", groups, s=28, zorder=3)
     ax.set(xlabel="Schools, lowest result first", ylabel="", xticks=[])
     return ax
 
@@ -273,12 +278,11 @@ def _hatch(ax: Axes, group: pd.Series, left: pd.Series, wide: Any, hidden: pd.Se
 
 
 def _scatter(
-    ax: Axes, frame: pd.DataFrame, across: str, up: str, groups: Any = None, **look: Any
+    ax: Axes, frame: pd.DataFrame, across: str, up: str, groups: list[str], **look: Any
 ) -> None:
     """Draw a mark for each row, and beside those that are far off the school's name, once."""
     import seaborn as sns
 
-    groups = groups or _names(frame["group"])
     sns.scatterplot(frame, x=across, y=up, ax=ax, **_styles(groups), **_hues(groups), **look)
     middle = frame[across].agg(["min", "max"]).mean()
     for row in frame[frame["far"]].drop_duplicates("school").to_dict("records"):

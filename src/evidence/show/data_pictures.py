@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
@@ -25,13 +24,14 @@ __all__ = ["DataPicture", "DataPictures"]
 CEILING = 0.15  # share at an end of the scale from which it is called a ceiling or a floor
 _SCALE = 10  # fewest different marks of which one may be a ceiling
 _APART = 2.0  # quartile ranges of empty space that set values apart from the rest
-_OUTLYING = 4.0  # robust standard deviations from the rest
+_OUTLYING = 3.5  # robust standard deviations (Iglewicz and Hoaglin, 1993)
 _WEAK, _CLOSE = 0.3, 0.9  # correlations: hardly go together; say nearly the same
 _ENOUGH = 12  # fewest schools of which one can lie far from the others
 _FEW_SCHOOLS = 20  # fewer in a group make no histogram
 _TAIL = 0.05  # share of pupils in each open end of the releasable form, about
-_CODES = [-1.0, *(sign * (10.0**n - 1) for n in (1, 2, 3, 4) for sign in (-1, 1))]
+_CODES = (-1, -9, -99, -999)
 _FRACTIONS = {5: "a fifth", 4: "a quarter", 3: "a third", 2: "half"}
+_NO_LIMITS = (-np.inf, np.inf)
 _INTERVAL = ("estimate", "ci_lower", "ci_upper")
 _ABSENT = {
     "group": "all",
@@ -141,6 +141,8 @@ class DataPictures:
     def _pair(
         self, name: str, one: str, other: str, usually: str, dots: bool = False
     ) -> DataPicture | None:
+        from scipy.stats import theilslopes
+
         data = self._take(one, other).dropna(subset=[one, other])
         usual = data.loc[~(_far(data[one]) | _far(data[other])), [one, other]]
         if usual.nunique().min() < 2:
@@ -148,9 +150,9 @@ class DataPictures:
         r = np.corrcoef(usual[one], usual[other])[0, 1]
         schools, dots = _by_school(data, [one, other]), dots and bool(self.school)
         if len(schools) >= _ENOUGH:
-            line = np.polyfit(schools[one], schools[other], 1)
-            off = schools[other] - np.polyval(line, schools[one])
-            schools["far"] = _outlying(off * np.sqrt(schools["n_pupils"]))
+            slope = theilslopes(schools[other], schools[one]).slope  # no outlying school bends it
+            off = schools[other] - slope * schools[one]
+            schools["far"] = _outlying((off - off.median()) * np.sqrt(schools["n_pupils"]))
 
         def words(least: int) -> tuple[str, str]:
             pair = f"{capital(one)} and {other}"
@@ -173,7 +175,7 @@ class DataPictures:
         return self._both(name, words, shown, ("together", coarse), **roles)
 
     def schools(
-        self, value: str, error: str | None = None, limits: tuple[float, float] | None = None
+        self, value: str, error: str | None = None, limits: tuple[float, float] = _NO_LIMITS
     ) -> DataPicture | None:
         """Picture the schools in the order of their results, each with its 95% interval.
 
@@ -197,12 +199,12 @@ class DataPictures:
         inside = data[value] - data.groupby("school")[value].transform("mean")
         pooled = (inside**2).sum() / max(1, len(data) - len(each))
         half = 1.96 * (each[error] if error else (pooled / each["n_pupils"]) ** 0.5)
-        off = each[value] - each[value].mean()
-        low, high = limits or (-np.inf, np.inf)
-        ends = {"ci_lower": (each[value] - half).clip(low)}
-        ends["ci_upper"] = (each[value] + half).clip(upper=high)
-        table = each.rename(columns={value: "estimate"})[["school", "group", "estimate"]]
-        table = table.assign(**ends, far=_outlying(off))
+        result, off = each[value], each[value] - each[value].mean()
+        ends = {
+            "ci_lower": (result - half).clip(*limits),
+            "ci_upper": (result + half).clip(*limits),
+        }
+        table = each[["school", "group"]].assign(estimate=result, **ends, far=_outlying(off))
         apart = (off.abs() > half).sum()
 
         def words(least: int) -> tuple[str, str]:
@@ -294,19 +296,17 @@ class DataPictures:
         """Picture which share of each group `there` is true of."""
         if not there:
             return None
-        parts = {
-            capital(what): flag.astype(int).groupby(data["group"], observed=False)
-            .agg(["sum", "size"]) for what, flag in there.items()
-        }  # fmt: skip
-        table = pd.concat(parts, names=["outcome"]).reset_index()
-        table = table.set_axis(["outcome", "group", "n_part", "n_pupils"], axis=1)
+        flags = {capital(what): flag.astype(int) for what, flag in there.items()}
+        by = {what: flag.groupby(data["group"], observed=False) for what, flag in flags.items()}
+        table = pd.concat({what: groups.agg(["sum", "size"]) for what, groups in by.items()})
+        table = table.reset_index().set_axis(["outcome", "group", "n_part", "n_pupils"], axis=1)
 
         def words(least: int) -> tuple[str, str]:
-            said = []
-            for what, part in parts.items():
-                shares = (f"{_share(*row, least)} in {name}" for name, *row in part.itertuples())
-                said.append(f"{what}: {', '.join(shares)}")
-            return said[0], "; ".join(said) + "."
+            said: dict[str, list[str]] = {}
+            for what, group, part, whole in table.itertuples(index=False):
+                said.setdefault(what, []).append(f"{_share(part, whole, least)} in {group}")
+            lines = [f"{what}: {', '.join(shares)}" for what, shares in said.items()]
+            return lines[0], "; ".join(lines) + "."
 
         form, counts = ("shares", table), ("n_part", "n_pupils")
         return self._both(name, words, form, form, question=question, counts=counts)
@@ -370,21 +370,16 @@ def _histogram(data: pd.DataFrame, name: str, of: str, most: int, tail: float) -
 def _far(value: pd.Series) -> pd.Series:
     """Return which values lie far outside the rest, or look like a code for missing.
 
-    A code (−9, 99, 999 ...) is the lowest or highest value, and lies apart from the others by a
-    sixth of their range, or below 0 where no other does.
+    Far is what lies beyond a gap of more than two quartile ranges, and a −1, −9, −99 or −999 below
+    values that are all 0 or more.
     """
     marks = np.unique(value.dropna())
     low, high = value.quantile([0.25, 0.75])
-    far = pd.Series(False, value.index)
-    for left, right in pairwise(marks) if high > low else ():
-        if right - left > _APART * (high - low):
-            far |= (value <= left) if right <= low else (value >= right) & (left >= high)
-    marks = np.unique(value[~far].dropna())
-    for code, rest in ((marks[:1], marks[1:]), (marks[-1:], marks[:-1])):
-        if len(rest) > 1 and code[0] in _CODES:
-            apart = np.abs(rest - code[0]).min() > np.ptp(rest) / 6
-            far |= (value == code[0]) & (apart or code[0] < 0 <= rest.min())
-    return far
+    left, right = marks[:-1], marks[1:]
+    gap = right - left > (_APART * (high - low) or np.inf)
+    coded = np.isin(left, _CODES) & (right >= 0)
+    lowest = left[(right <= low) & (gap | coded)].max(initial=-np.inf)
+    return (value <= lowest) | (value >= right[(left >= high) & gap].min(initial=np.inf))
 
 
 def _by_school(data: pd.DataFrame, values: Sequence[str]) -> pd.DataFrame:
