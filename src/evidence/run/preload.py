@@ -1,7 +1,7 @@
 """What reports and their runner use, imported and warmed up once before the fork server forks.
 
 Much is loaded not by an import but by its first use, such as fonts and schemas. What few reports
-need (seaborn, linearmodels) is left out: it would be in the memory of all.
+need (linearmodels) is left out: it would be in the memory of all.
 """
 
 import importlib
@@ -22,6 +22,7 @@ for module in (
     "matplotlib.pyplot",
     "pyarrow.pandas_compat",
     "pyarrow.parquet",
+    "seaborn",
 ):
     importlib.import_module(module)
 
