@@ -18,6 +18,7 @@ PLAN = {
     "programme": "lamp",
     "start": 2018,
     "pupils": "pupils.csv",
+    "context": ["fsm"],
     "participation": "participation.csv",
     "outcomes": [OUTCOME],
 }
@@ -34,6 +35,7 @@ def county(folder, rng, *, schools=40, low=0.0, per_year=12):
                 "upn": [f"P{school}{year}{k}" for k in range(per_year)],
                 "urn": school,
                 "year": year,
+                "fsm": rng.choice(["0", "1"], per_year),
                 "sen": rng.choice(["N", "K"], per_year, p=[0.6, 0.4]),
                 "maths": 100 + level[i] + rng.normal(0, 8, per_year),
             }
