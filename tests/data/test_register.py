@@ -1,7 +1,7 @@
 import pytest
 from conftest import ROOT
 
-from evidence.data.register import load
+from evidence.data.register import Register, load
 from evidence.errors import EvidenceError
 
 GOOD = """\
@@ -64,7 +64,8 @@ def test_card_shows_neither_files_nor_parameters(tmp_path):
         ('"matched"', '"matchd"', "line 7: design is 'matchd'; did you mean 'matched'?"),
         ("primary = true\n", "", "line 13: lamp needs exactly one primary outcome"),
         ('"PTREAD_EXP"', '"PTMAT_EXP"', "line 13: lamp has two outcomes named 'PTMAT_EXP'"),
-        ('title = "Reading"\n', "", "line 19: programme.lamp.outcomes.1 needs the key 'title'"),
+        ('title = "Reading"\n', "", "line 19: outcome 'PTREAD_EXP' of lamp needs the key "
+         "'title'"),
         ("lamp.parameters", "lamp.params", "line 11: unknown key 'params'; did you mean "
          "'parameters'?"),
         ('name = "2018"', 'name = "20 18"', "line 25: name '20 18': use letters, digits and "
@@ -85,7 +86,116 @@ def test_load_second_outcome_unit_names_its_own_line(tmp_path):
     path = write(tmp_path, head + '"Reading"' + tail.replace('"pp"', '"ppt"'))
     with pytest.raises(EvidenceError) as error:
         load(path)
-    assert str(error.value) == f"{path}, line 22: unit is 'ppt'; did you mean 'pp'?"
+    assert str(error.value) == f"{path}, line 22: unit is 'ppt'; allowed: sd, pp, points, score"
+
+
+def test_load_of_many_faults_counts_them_and_the_register_lists_them_by_line(tmp_path):
+    text = GOOD.replace("cost = 212", "cost = -1").replace('name = "2018"', 'name = "20 18"')
+    text = text.replace("phase =", "phse =").replace('"pp"', '"months"')
+    path = write(tmp_path, text)
+    messages = [
+        "line 3: unknown key 'phse'; did you mean 'phase'?",
+        "line 16: unit is 'months'; allowed: sd, pp, points, score",
+        "line 22: unit is 'months'; allowed: sd, pp, points, score",
+        "line 25: name '20 18': use letters, digits and hyphens, no spaces",
+    ]  # the cost is looked at when the keys are right
+    register = Register(path)
+    assert [message for _, message in register.faults] == [f"{path}, {m}" for m in messages]
+    assert register.programmes == ()
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value) == f"{path}, {messages[0]} (and 3 more: evidence check)"
+
+
+def test_register_keeps_the_sound_programmes_beside_a_faulty_one(tmp_path):
+    second = GOOD.replace("lamp", "leap").replace("cost = 212", 'cost = "much"')
+    register = Register(write(tmp_path, GOOD + second))
+    assert [programme.name for programme in register.programmes] == ["lamp"]
+    assert [line for line, _ in register.faults] == [33]
+
+
+def test_load_finds_lines_in_quoted_dotted_and_inline_tables(tmp_path):
+    text = GOOD.replace("[programme.lamp]", "[ programme . 'lamp' ]")
+    text = text.replace("[programme.lamp.parameters]\nstart = 2018\n", "parameters.start = 2018\n")
+    cohorts = text.index("[[programme.lamp.cohorts]]")
+    listed = """cohorts = [
+  { name = "2018", title = "2017/18", files = {} },
+  { name = "2019", title = "2018/19", files = {}, timeout = -1.0 },
+]
+"""
+    start = text.index("[[programme.lamp.outcomes]]")
+    path = write(tmp_path, text[:start] + listed + text[start:cohorts])
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value) == (f"{path}, line 12: timeout is -1.0; seconds, 0 or more, are needed")
+
+
+SETS = """
+[files]
+county = "sample/ks2_{2015..2017}.csv"
+more = ["@county", "own.csv"]
+"""
+
+
+def cohort_files(tmp_path, value, sets=SETS):
+    old = '["sample/ks2_2018.csv"]'
+    return Register(write(tmp_path, GOOD.replace(old, value) + sets))
+
+
+@pytest.mark.parametrize(
+    ("value", "files"),
+    [
+        ('"own.csv"', "own.csv"),
+        ('["own.csv", "own.csv"]', ["own.csv", "own.csv"]),
+        ('"@county"', ["sample/ks2_2015.csv", "sample/ks2_2016.csv", "sample/ks2_2017.csv"]),
+        ('["@more", "a_{08..10}.csv"]', ["sample/ks2_2015.csv", "sample/ks2_2016.csv",
+         "sample/ks2_2017.csv", "own.csv", "a_08.csv", "a_09.csv", "a_10.csv"]),
+        ('"{2019,2022..2023}/ks2.csv"', ["2019/ks2.csv", "2022/ks2.csv", "2023/ks2.csv"]),
+        ('"{feedback, texts}.csv"', ["feedback.csv", "texts.csv"]),
+        ('["a_{1..1}.csv"]', ["a_1.csv"]),
+        ('"draft {2}.csv"', "draft {2}.csv"),
+        ("[]", []),
+    ],
+)  # fmt: skip
+def test_files_are_written_out_in_order(tmp_path, value, files):
+    (programme,) = cohort_files(tmp_path, value).programmes
+    assert programme.cohorts[0].files == {"ks2": files}
+
+
+@pytest.mark.parametrize(
+    ("value", "sets", "messages"),
+    [
+        ('"@conty"', SETS, ["line 27: ks2: no set of files '@conty'; did you mean '@county'?"]),
+        ('"@county"', "", ["line 27: ks2: no set of files '@county'; name it under [files]"]),
+        ('["@a", "@b"]', SETS, ["line 27: ks2: no set of files '@a'; allowed: @county, @more",
+         "line 27: ks2: no set of files '@b'; allowed: @county, @more"]),
+        ("5", "", ["line 27: ks2 must be a file in quotes or a list of them, not 5"]),
+        ('["a.csv", 5]', "", ["line 27: ks2 must be a file in quotes or a list of them, not 5"]),
+        ('"@a"', '[files]\na = "@b"\nb = ["x.csv", "@a"]\n',
+         ["line 30: b: the sets go in a circle: @a, @b, @a"]),
+        ('"x.csv"', '[files]\na = "@a"\n', ["line 29: a: the sets go in a circle: @a, @a"]),
+        ('"x.csv"', '[files]\nunused = "k_{2019..2015}.csv"\nodd = 3\n',
+         ["line 29: unused: the range 2019..2015 counts down; write 2015..2019",
+          "line 30: odd must be a file in quotes or a list of them, not 3"]),
+        ('"@county"', "[[files]]\n", ["line 27: ks2: no set of files '@county'; name it under "
+         "[files]", "line 28: files must be a table of named sets"]),
+        ('["a_{1..3}", "a_{2..4}"]', "", ["line 27: ks2: 'a_2' comes in twice", "line 27: ks2: "
+         "'a_3' comes in twice"]),
+        ('"a_{1..x}"', "", ["line 27: ks2: '1..x' is not a range of whole numbers such as "
+         "2015..2019"]),
+        ('"a_{1,}"', "", ["line 27: ks2: an empty part in braces; take the extra comma out"]),
+        ('"{1..2}_{2..3}"', "", ["line 27: ks2: '{1..2}_{2..3}' has more than one pair of braces; "
+         "list what it stands for"]),
+        ('"{1..1001}"', "", ["line 27: ks2: the range 1..1001 has more than 1,000 numbers"]),
+    ],
+)  # fmt: skip
+def test_files_that_cannot_be_written_out_are_named_with_their_line(
+    tmp_path, value, sets, messages
+):
+    register = cohort_files(tmp_path, value, sets)
+    assert [message for _, message in register.faults] == [
+        f"{register.path}, {message}" for message in messages
+    ]
 
 
 def test_load_missing_file_and_bad_toml_are_one_line(tmp_path):
