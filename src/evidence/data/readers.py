@@ -328,7 +328,7 @@ def _table(
 
 def _measure(cells: Sheet, name: str, new: Sequence[bool]) -> tuple[np.ndarray, list[str]]:
     """Return the numbers of a column, and the codes that stand where there is none."""
-    values, symbols = np.full(len(cells.rows), np.nan), [""] * len(cells.rows)
+    values, symbols = np.full(len(cells.lines), np.nan), [""] * len(cells.lines)
     for place, cell in enumerate(cells.column(name)):
         if NUMBER.fullmatch(cell):
             values[place] = value(cell)

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import zipfile
-from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -334,13 +333,23 @@ def test_read_what_is_no_bundle_is_one_line(tmp_path, content):
 
 
 def test_read_damaged_anywhere_is_one_line(county, tmp_path, rng):
+    """One bit changed: refused in one line, or it lies where nothing is read and changes nothing."""
+    path = tmp_path / "sent.zip"
     whole = (county / "sent.zip").read_bytes()
+    path.write_bytes(whole)
+    sound, refused = bundle.read(path), 0
     for place in rng.integers(0, len(whole), 150):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << int(rng.integers(8))
-        (tmp_path / "x.zip").write_bytes(bytes(damaged))
-        with suppress(EvidenceError):  # or the damage is where nothing is told
-            bundle.read(tmp_path / "x.zip")
+        path.write_bytes(bytes(damaged))
+        try:
+            assert bundle.read(path) == sound
+        except EvidenceError as error:
+            refused += 1
+            assert str(error).startswith(f"{path}: ")
+            assert len(str(error).splitlines()) == 1
+            assert len(str(error)) < 400
+    assert refused > 120
 
 
 def test_read_nothing_there_is_one_line(tmp_path):
