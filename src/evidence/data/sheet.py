@@ -1,6 +1,6 @@
 """Files as cells: csv, gzipped csv, xlsx and parquet become a header and rows of text.
 
-Every reader stands on this, so every fault reads the same: file, row (as a spreadsheet counts: a
+Every reader uses this, so every fault reads the same: file, row (as a spreadsheet counts: a
 header in the first line is row 1), column, what is allowed. A value is never quoted.
 """
 
@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
@@ -57,6 +56,12 @@ class Sheet:
     def fault(self, place: int, column: str, reason: str) -> EvidenceError:
         """Return the error for the cell in row `place` of `column`."""
         return EvidenceError(f"{self.path}, row {self.lines[place]}, column {column}: {reason}")
+
+    def refuse(self, wrong: Iterable[object], column: str, reason: str) -> None:
+        """Raise the fault of the first row whose `wrong` is true."""
+        for place, at_fault in enumerate(wrong):
+            if at_fault:
+                raise self.fault(place, column, reason)
 
     def need(self, name: str, required: Sequence[str], nearest: float = 0.6) -> None:
         """Refuse unless column `name` stands there once.
@@ -114,8 +119,8 @@ def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
     different = [cell for cell in dict.fromkeys(column) if cell not in MISSING]
     words = {cell for cell in different if not NUMBER.fullmatch(cell)}
     if numeric and words:
-        place = next(i for i, cell in enumerate(column) if cell in words)
-        raise cells.fault(place, name, "not a number; give a number or leave it blank")
+        reason = "not a number; give a number or leave it blank"
+        cells.refuse((cell in words for cell in column), name, reason)
     code = name.lower().startswith(("urn", "upn")) or any(map(_LEADING.match, different))
     if not numeric and (code or words or not different):
         text = {cell: cell for cell in different}
@@ -191,15 +196,15 @@ def _records(path: str | Path) -> Iterable[list[str]]:
             text = raw.decode("cp1252", errors="replace")
     if "\0" in text or raw.startswith((b"\xd0\xcf\x11\xe0", b"%PDF")):
         raise EvidenceError(f"{path}: not a text file; save it as CSV (UTF-8)")
-    return _csv(path, text)
-
-
-def _csv(path: str | Path, text: str) -> Iterator[list[str]]:
     head = text.lstrip().partition("\n")[0]
+    return _csv(path, text, max(",;\t", key=head.count))
+
+
+def _csv(path: str | Path, text: str, delimiter: str) -> Iterator[list[str]]:
     lines = io.StringIO(text, newline=None)  # CRLF and lone CR become LF
     count = 0
     try:
-        for record in csv.reader(lines, delimiter=max(",;\t", key=head.count), strict=True):
+        for record in csv.reader(lines, delimiter=delimiter, strict=True):
             yield list(map(str.strip, record))
             count += 1
     except csv.Error:
@@ -243,19 +248,12 @@ def _workbook(path: str | Path, raw: bytes) -> list[list[str]]:
         raise EvidenceError(f"{path}: not a workbook that can be read; save it as CSV") from None
 
 
-def _parquet(path: str | Path, raw: bytes) -> list[list[str]]:
+def _parquet(path: str | Path, raw: bytes) -> Iterable[list[str]]:
     from pyarrow import ArrowException
 
-    def text(content: object) -> str:
-        if isinstance(content, bool | np.bool_):
-            return str(int(content))
-        if isinstance(content, float):
-            return "" if pd.isna(content) else repr(float(content))
-        return "" if content is None or content is pd.NA else str(content).strip()
-
     try:
-        frame = pd.read_parquet(io.BytesIO(raw))
+        frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable")
     except (ArrowException, OSError, ValueError):
         raise EvidenceError(f"{path}: not a parquet file that can be read") from None
-    cells = [[text(content) for content in frame[name]] for name in frame.columns]
-    return [[str(name) for name in frame.columns], *map(list, zip(*cells, strict=True))]
+    flags = frame.select_dtypes("boolean").astype("Int8")  # 1 and 0, as files write them
+    return _csv(path, frame.assign(**flags).to_csv(index=False), ",")
