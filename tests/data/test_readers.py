@@ -376,6 +376,23 @@ def test_table_is_the_same_from_every_format(tmp_path, kind):
     pd.testing.assert_frame_equal(readers.table(path, ["arm"], ["score"], ["n"]), frame)
 
 
+def test_table_from_parquet_reads_flags_blanks_and_commas_as_a_csv_would(tmp_path):
+    """Line ends within a cell become one kind, as in a csv."""
+    frame = pd.DataFrame(
+        {"note": ['a "b", c', "x\r\ny", None], "fsm": [True, None, False], "n": [1, None, 3],
+         "ok": [True, False, True]}
+    )  # fmt: skip
+    frame.to_parquet(tmp_path / "t.parquet")
+    read = readers.table(tmp_path / "t.parquet")
+    assert read["note"].fillna("").tolist() == ['a "b", c', "x\ny", ""]
+    assert read["fsm"].fillna(-1).tolist() == [1, -1, 0]
+    assert read["n"].fillna(-1).tolist() == [1, -1, 3]
+    assert read["ok"].tolist() == [1, 0, 1]
+    assert read["ok"].dtype == "int64"
+    pd.DataFrame([[1, 2]], columns=[2018, 2019]).to_parquet(tmp_path / "years.parquet")
+    assert list(readers.table(tmp_path / "years.parquet")) == ["2018", "2019"]
+
+
 def test_participation_reads_spells_with_open_ends(write):
     path = write("urn,programme,start,end\n990001,lamp,2018,2019\n990001,leap,2018,\n")
     frame = readers.participation(path)

@@ -253,7 +253,8 @@ def _parquet(path: str | Path, raw: bytes) -> Iterable[list[str]]:
 
     try:
         frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable")
+        flags = frame.select_dtypes("boolean").columns
+        frame = frame.astype(dict.fromkeys(flags, "Int8"))  # 1 and 0, as files write them
     except (ArrowException, OSError, ValueError):
         raise EvidenceError(f"{path}: not a parquet file that can be read") from None
-    flags = frame.select_dtypes("boolean").astype("Int8")  # 1 and 0, as files write them
-    return _csv(path, frame.assign(**flags).to_csv(index=False), ",")
+    return _csv(path, frame.to_csv(index=False), ",")
