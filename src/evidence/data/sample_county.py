@@ -225,14 +225,13 @@ def _pupils(rng: np.random.Generator, schools: pd.DataFrame, cohort: np.ndarray)
     counts = cohort.T.ravel()
     at = np.repeat(np.tile(np.arange(len(cohort)), len(YEARS)), counts)
     n = len(at)
-    first = np.repeat(np.cumsum(counts) - counts, counts)
     support = rng.random(n)
     rate = schools["sen"].to_numpy()[at]
     return pd.DataFrame(
         {
             "at": at,
             "year": np.repeat(np.repeat(YEARS, len(cohort)), counts),
-            "number": np.arange(n) - first,
+            "number": numbered(counts),
             "female": rng.integers(0, 2, n),
             "birth_month": rng.integers(1, 13, n),
             "fsm": (rng.random(n) < schools["fsm"].to_numpy()[at]).astype(int),
@@ -241,6 +240,11 @@ def _pupils(rng: np.random.Generator, schools: pd.DataFrame, cohort: np.ndarray)
             "mobile": (rng.random(n) < schools["mobile"].to_numpy()[at]).astype(int),
         }
     )
+
+
+def numbered(counts: np.ndarray) -> np.ndarray:
+    """Number the members of groups of the given sizes, from 0 in each."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _two_layers(
