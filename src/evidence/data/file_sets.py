@@ -38,7 +38,7 @@ class FileSets:
     def write_out(
         self, value: Any, where: Sequence[str], inside: tuple[str, ...] = ()
     ) -> str | list[str]:
-        """Return the file or the files, in order, that `value` of the key `where` stands for.
+        """Return the file or the files, in order, that `value` of the key `where` means.
 
         One plain path stays a text, and everything else becomes a list. What is written out plainly
         is returned as it is.

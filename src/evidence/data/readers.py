@@ -69,8 +69,8 @@ def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.D
     Raises
     ------
     EvidenceError
-        Not a key stage 2 table, a column is missing (the nearest name is given) or stands twice,
-        the file belongs to another year, a URN is malformed or stands twice, a row is longer than
+        Not a key stage 2 table, a column is missing (the nearest name is given) or is there twice,
+        the file belongs to another year, a URN is malformed or repeats, a row is longer than
         the header, a percentage lies outside 0 to 100, or a cell is neither number nor code.
     """
     if isinstance(year, bool) or not isinstance(year, int | np.integer) or not 1990 < year < 2100:
@@ -181,7 +181,7 @@ def table(
     numeric : sequence of str
         Columns whose cells, where there is such a column, must be numbers or blank. Other columns
         become numbers where every cell that is not blank is one; URN, UPN and codes with leading
-        noughts stay text.
+        zeros stay text.
     unique : sequence of str
         Columns that together must differ from row to row, none of them blank.
 
@@ -193,7 +193,7 @@ def table(
     Raises
     ------
     EvidenceError
-        The file cannot be read or has no rows, a column is missing or stands twice, a cell is not
+        The file cannot be read or has no rows, a column is missing or is there twice, a cell is not
         a number, or a row repeats `unique`.
     """
     return _table(path, required, numeric, unique, str)[0]
@@ -223,7 +223,7 @@ def pupils(
     Raises
     ------
     EvidenceError
-        As `table`; also when a UPN (where required) is blank or stands twice (in a year).
+        As `table`; also when a UPN (where required) is blank or repeats (in a year).
     """
     unique = [name for name in ("upn", "year") if name in required and "upn" in required]
     return _table(path, required, (*SCORES, *numeric), unique, str.lower)[0]
@@ -291,7 +291,7 @@ def establishments(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     EvidenceError
-        As `table`; also when a URN stands twice or is blank.
+        As `table`; also when a URN repeats or is blank.
     """
     theirs = {name.lower(): ours for ours, name in ESTABLISHMENT.items()}
     numeric = ("numberofpupils", "percentagefsm")

@@ -334,7 +334,7 @@ class Register:
 def _lines(text: str) -> dict[tuple[str, ...], int]:
     """Find the line of each table and key of a TOML text, for a person to go to.
 
-    A place is the path of its keys; after the name of a list of tables stands the position in it.
+    A place is the path of its keys; the name of a list of tables is followed by the position in it.
     """
     lines: dict[tuple[str, ...], int] = {}
     latest: dict[tuple[str, ...], int] = {}  # of each list of tables, the last position so far

@@ -2,7 +2,7 @@
 
 Each pupil has two results: with every programme and without. Results are latent scores in standard
 deviations of the county's pupils, so a programme's effect is stated there and percentages follow.
-Schools are chosen for programmes on results that hold a year's luck, so those results rebound.
+Schools are chosen for programmes on results of one year, partly chance, so those results rebound.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def primary(rng: np.random.Generator) -> Phase:
     latent = context[:, None] + np.outer(female - 0.5, (0.08, -0.1, 0.22))
     kept = _two_layers(rng, (N_PRIMARY,), 0.2, 0.13)
     intakes = np.bincount(at, context) / np.bincount(at)
-    intakes -= intakes.mean()  # by luck alone they would go together: the spread is a promise
+    intakes -= intakes.mean()  # by chance alone they would go together: the spread is a promise
     kept -= kept.mean(0) + np.outer(intakes, intakes @ kept / (intakes @ intakes))
     kept *= 0.235 / kept.std(0)
     shock = _two_layers(rng, (N_PRIMARY, 5), 0.14, 0.13)  # a cohort's or a teacher's good year
@@ -243,7 +243,7 @@ def _pupils(rng: np.random.Generator, schools: pd.DataFrame, cohort: np.ndarray)
 
 
 def numbered(counts: np.ndarray) -> np.ndarray:
-    """Number the members of groups of the given sizes, from 0 in each."""
+    """Return the number of each member of groups of the given sizes, from 0 in each."""
     return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 

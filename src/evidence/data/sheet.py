@@ -64,7 +64,7 @@ class Sheet:
                 raise self.fault(place, column, reason)
 
     def need(self, name: str, required: Sequence[str], nearest: float = 0.6) -> None:
-        """Refuse unless column `name` stands there once.
+        """Refuse unless column `name` is there once.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class Sheet:
         Raises
         ------
         EvidenceError
-            The column is missing, or stands twice.
+            The column is missing, or is there twice.
         """
         found = self.names.count(name)
         if found > 1:
@@ -101,14 +101,14 @@ class Sheet:
 
 
 def value(cell: str) -> float:
-    """Return the number that a cell matching `NUMBER` stands for; 65% is 65.0."""
+    """Return the number that a cell matching `NUMBER` means; 65% is 65.0."""
     return float(cell.rstrip("%").replace(",", "").replace("\u2212", "-"))
 
 
 def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
     """Return a column as numbers where every cell that is not blank is one, else as text.
 
-    URN, UPN and codes with leading noughts stay text unless `numeric` says it must be numbers.
+    URN, UPN and codes with leading zeros stay text unless `numeric` says it must be numbers.
 
     Raises
     ------
