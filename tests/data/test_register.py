@@ -130,6 +130,19 @@ def test_load_finds_lines_in_quoted_dotted_and_inline_tables(tmp_path):
     assert str(error.value) == (f"{path}, line 12: timeout is -1.0; seconds, 0 or more, are needed")
 
 
+def test_load_finds_lines_after_lists_of_lists_and_comments(tmp_path):
+    nested = 'start = [\n  ["a"]\n]\n'
+    text = GOOD.replace("start = 2018\n", nested).replace("outcomes]]", "outcomes]]  # [x]")
+    path = write(tmp_path, text.replace('"PTREAD_EXP"', "5"))
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value) == f"{path}, line 22: name must be text in quotes, not 5"
+    path = write(tmp_path, text.replace("[programme.lamp.parameters]\n" + nested, nested))
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value).startswith(f"{path}, line 11: unknown key 'start'; ")
+
+
 SETS = """
 [files]
 county = "sample/ks2_{2015..2017}.csv"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,7 @@ class Cohort:
 
     def own_faults(self) -> Iterator[tuple[str, str]]:
         """Give the key and the reason of each value that is not allowed."""
-        yield from _check_name(self.name)
-        yield from _check_timeout(self.timeout)
+        yield from _common_faults(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +156,7 @@ class Programme:
 
     def own_faults(self) -> Iterator[tuple[str, str]]:
         """Give the key and the reason of each value that is not allowed, its rows apart."""
-        yield from _check_name(self.name)
-        yield from _check_timeout(self.timeout)
+        yield from _common_faults(self)
         if self.design not in DESIGNS:
             yield "design", f"design is {self.design!r}; {nearest(self.design, DESIGNS)}"
         if self.automatic and not (self.simulated or self.public):
@@ -274,15 +272,13 @@ class Register:
     def _programme(self, name: str, body: Any) -> Programme | None:
         """Check one programme whole; None when anything in it is at fault."""
         where, before = ("programme", name), len(self.faults)
-        rest = body
-        outcomes, cohorts = (), ()
-        if isinstance(body, dict):
-            rest = {key: value for key, value in body.items() if key not in ("outcomes", "cohorts")}
-            outcomes = self._rows(Outcome, body.get("outcomes", []), (*where, "outcomes"))
-            cohorts = self._rows(Cohort, body.get("cohorts", []), (*where, "cohorts"))
-        programme = self._build(
-            Programme, rest, where, name=name, outcomes=outcomes or (), cohorts=cohorts or ()
-        )
+        if not isinstance(body, dict):
+            return self.note(where, "must be a table of keys and values")
+        body = dict(body)
+        outcomes = self._rows(Outcome, body.pop("outcomes", []), (*where, "outcomes"))
+        cohorts = self._rows(Cohort, body.pop("cohorts", []), (*where, "cohorts"))
+        rows = {"outcomes": outcomes or (), "cohorts": cohorts or ()}
+        programme = self._build(Programme, body, where, name=name, **rows)
         if programme and None not in (outcomes, cohorts):
             for key, reason in programme.row_faults():
                 self.note((*where, key), reason)
@@ -303,12 +299,12 @@ class Register:
         specs = {f.name: f for f in fields(cls) if f.name not in extra}
         hints = self._unknown(table, specs, where)
         for key, spec in specs.items():
+            words, fits = _KINDS[str(spec.type).partition("[")[0]]
             if key not in table:
                 needed = spec.default is MISSING and spec.default_factory is MISSING
                 if needed and nearest(key, [key]) not in hints:  # not misspelt: left out
                     self.note(where, f"{_label(where, table)} needs the key {key!r}")
-            elif not _fits(table[key], str(spec.type)):
-                words = _WORDS[_kind(spec.type)]
+            elif not fits(table[key]):
                 self.note((*where, key), f"{key} must be {words}, not {table[key]!r}")
         if len(self.faults) > before:
             return None
@@ -355,14 +351,11 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
     return lines
 
 
-def _check_name(name: str) -> Iterator[tuple[str, str]]:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-        yield "name", f"name {name!r}: use letters, digits and hyphens, no spaces"
-
-
-def _check_timeout(seconds: float) -> Iterator[tuple[str, str]]:
-    if not 0 <= seconds < math.inf:
-        yield "timeout", f"timeout is {seconds}; seconds, 0 or more, are needed"
+def _common_faults(row: Cohort | Programme) -> Iterator[tuple[str, str]]:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", row.name):
+        yield "name", f"name {row.name!r}: use letters, digits and hyphens, no spaces"
+    if not 0 <= row.timeout < math.inf:
+        yield "timeout", f"timeout is {row.timeout}; seconds, 0 or more, are needed"
 
 
 def _label(where: tuple[str, ...], table: Mapping) -> str:
@@ -376,25 +369,18 @@ def _label(where: tuple[str, ...], table: Mapping) -> str:
 
 _NAME = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 _DOTTED = rf"(?:{_NAME.pattern})(?:\s*\.\s*(?:{_NAME.pattern}))*"
-_HEADER = re.compile(rf"\s*\[\[?\s*{_DOTTED}\s*\]")
+_HEADER = re.compile(rf"\s*\[\[?\s*{_DOTTED}(?=\s*\]\]?\s*(?:#.*)?$)")
 _KEYS = re.compile(rf"\s*{_DOTTED}(?=\s*=)")
-_WORDS = {
-    "str": "text in quotes",
-    "float": "a number",
-    "bool": "true or false",
-    "list": "a list of texts",
-    "dict": "a table",
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of a key: words, and whether it is one
+    "str": ("text in quotes", lambda value: isinstance(value, str)),
+    "float": (
+        "a number",
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    ),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "list": (
+        "a list of texts",
+        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    ),
+    "dict": ("a table", lambda value: isinstance(value, dict)),
 }
-
-
-def _kind(annotation: Any) -> str:
-    return str(annotation).split("[", 1)[0]
-
-
-def _fits(value: Any, annotation: str) -> bool:
-    kind = _kind(annotation)
-    if kind == "float":
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "list":
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, {"str": str, "bool": bool, "dict": dict}[kind])
