@@ -349,6 +349,15 @@ def test_select_keeps_rows_by_values_compared_as_text(write):
     fails(lambda: readers.select(frame, {"grs": 1}), "where: no column 'grs'; did you mean 'gr'?")
 
 
+def test_select_finds_whole_numbers_in_a_column_with_blanks(write):
+    frame = readers.table(write("id,fsm\n1,1\n2,\n3,0\n4,0.5\n"))
+    assert readers.select(frame, {"fsm": 1})["id"].tolist() == [1]
+    assert readers.select(frame, {"fsm": "0"})["id"].tolist() == [3]
+    assert readers.select(frame, {"fsm": "1.0"})["id"].tolist() == [1]
+    assert readers.select(frame, {"fsm": "0.5"})["id"].tolist() == [4]
+    fails(lambda: readers.select(frame, {"fsm": 2}), "where: no row has fsm = 2")
+
+
 def test_table_without_header_names_columns_by_number(write):
     path = write(f"{CANARY},1,{CANARY}\n{CANARY},2,b\n")
     fails(lambda: readers.table(path), f"{path}: columns 1 and 3 have the same name")

@@ -230,7 +230,7 @@ def pupils(
 
 
 def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
-    """Keep the rows in which each column of `where` has its value, compared as text.
+    """Keep the rows in which each column of `where` has its value, as text or number.
 
     Raises
     ------
@@ -240,7 +240,11 @@ def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
     for name, wanted in where.items():
         if name not in frame.columns:
             raise EvidenceError(f"where: no column {name!r}; {nearest(name, frame.columns)}")
-        frame = frame[frame[name].astype("str") == str(wanted)]
+        column = frame[name]
+        if pd.api.types.is_float_dtype(column):  # whole numbers in a column with blanks, too
+            frame = frame[column == pd.to_numeric(str(wanted), errors="coerce")]
+        else:
+            frame = frame[column.astype("str") == str(wanted)]
         if frame.empty:
             raise EvidenceError(f"where: no row has {name} = {wanted!r}")
     return frame.reset_index(drop=True)
