@@ -71,7 +71,7 @@ def test_ks2_code_stays_beside_a_missing_number_as_printed(write, code):
     assert row["PTRWM_EXP_symbol"] == row["READPROG_symbol"] == code
 
 
-def test_ks2_suppressed_is_never_nought(write):
+def test_ks2_suppressed_is_never_zero(write):
     frame = ks2(
         write, SCHOOL.replace("65%", "SUPP"), SCHOOL.replace("65%", "0%").replace("8,C", "9,C")
     )
