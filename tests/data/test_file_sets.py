@@ -1,6 +1,6 @@
 import pytest
-from data.test_register import GOOD, write
 
+from data.test_register import GOOD, write
 from evidence.data.file_sets import braces
 from evidence.data.register import Register
 
