@@ -71,7 +71,7 @@ def test_ks2_code_stays_beside_a_missing_number_as_printed(write, code):
     assert row["PTRWM_EXP_symbol"] == row["READPROG_symbol"] == code
 
 
-def test_ks2_suppressed_is_never_nought(write):
+def test_ks2_suppressed_is_never_zero(write):
     frame = ks2(
         write, SCHOOL.replace("65%", "SUPP"), SCHOOL.replace("65%", "0%").replace("8,C", "9,C")
     )
@@ -349,6 +349,15 @@ def test_select_keeps_rows_by_values_compared_as_text(write):
     fails(lambda: readers.select(frame, {"grs": 1}), "where: no column 'grs'; did you mean 'gr'?")
 
 
+def test_select_finds_whole_numbers_in_a_column_with_blanks(write):
+    frame = readers.table(write("id,fsm\n1,1\n2,\n3,0\n4,0.5\n"))
+    assert readers.select(frame, {"fsm": 1})["id"].tolist() == [1]
+    assert readers.select(frame, {"fsm": "0"})["id"].tolist() == [3]
+    assert readers.select(frame, {"fsm": "1.0"})["id"].tolist() == [1]
+    assert readers.select(frame, {"fsm": "0.5"})["id"].tolist() == [4]
+    fails(lambda: readers.select(frame, {"fsm": 2}), "where: no row has fsm = 2")
+
+
 def test_table_without_header_names_columns_by_number(write):
     path = write(f"{CANARY},1,{CANARY}\n{CANARY},2,b\n")
     fails(lambda: readers.table(path), f"{path}: columns 1 and 3 have the same name")
@@ -374,6 +383,23 @@ def test_table_is_the_same_from_every_format(tmp_path, kind):
         text = frame.to_csv(index=False).encode()
         path.write_bytes(gzip.compress(text) if kind == "csv.gz" else text)
     pd.testing.assert_frame_equal(readers.table(path, ["arm"], ["score"], ["n"]), frame)
+
+
+def test_table_from_parquet_reads_flags_blanks_and_commas_as_a_csv_would(tmp_path):
+    """Line ends within a cell become one kind, as in a csv."""
+    frame = pd.DataFrame(
+        {"note": ['a "b", c', "x\r\ny", None], "fsm": [True, None, False], "n": [1, None, 3],
+         "ok": [True, False, True]}
+    )  # fmt: skip
+    frame.to_parquet(tmp_path / "t.parquet")
+    read = readers.table(tmp_path / "t.parquet")
+    assert read["note"].fillna("").tolist() == ['a "b", c', "x\ny", ""]
+    assert read["fsm"].fillna(-1).tolist() == [1, -1, 0]
+    assert read["n"].fillna(-1).tolist() == [1, -1, 3]
+    assert read["ok"].tolist() == [1, 0, 1]
+    assert read["ok"].dtype == "int64"
+    pd.DataFrame([[1, 2]], columns=[2018, 2019]).to_parquet(tmp_path / "years.parquet")
+    assert list(readers.table(tmp_path / "years.parquet")) == ["2018", "2019"]
 
 
 def test_participation_reads_spells_with_open_ends(write):

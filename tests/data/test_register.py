@@ -1,7 +1,7 @@
 import pytest
 from conftest import ROOT
 
-from evidence.data.register import load
+from evidence.data.register import Register, load
 from evidence.errors import EvidenceError
 
 GOOD = """\
@@ -64,7 +64,8 @@ def test_card_shows_neither_files_nor_parameters(tmp_path):
         ('"matched"', '"matchd"', "line 7: design is 'matchd'; did you mean 'matched'?"),
         ("primary = true\n", "", "line 13: lamp needs exactly one primary outcome"),
         ('"PTREAD_EXP"', '"PTMAT_EXP"', "line 13: lamp has two outcomes named 'PTMAT_EXP'"),
-        ('title = "Reading"\n', "", "line 19: programme.lamp.outcomes.1 needs the key 'title'"),
+        ('title = "Reading"\n', "", "line 19: outcome 'PTREAD_EXP' of lamp needs the key "
+         "'title'"),
         ("lamp.parameters", "lamp.params", "line 11: unknown key 'params'; did you mean "
          "'parameters'?"),
         ('name = "2018"', 'name = "20 18"', "line 25: name '20 18': use letters, digits and "
@@ -85,7 +86,61 @@ def test_load_second_outcome_unit_names_its_own_line(tmp_path):
     path = write(tmp_path, head + '"Reading"' + tail.replace('"pp"', '"ppt"'))
     with pytest.raises(EvidenceError) as error:
         load(path)
-    assert str(error.value) == f"{path}, line 22: unit is 'ppt'; did you mean 'pp'?"
+    assert str(error.value) == f"{path}, line 22: unit is 'ppt'; allowed: sd, pp, points, score"
+
+
+def test_load_of_many_faults_counts_them_and_the_register_lists_them_by_line(tmp_path):
+    text = GOOD.replace("cost = 212", "cost = -1").replace('name = "2018"', 'name = "20 18"')
+    text = text.replace("phase =", "phse =").replace('"pp"', '"months"')
+    path = write(tmp_path, text)
+    messages = [
+        "line 3: unknown key 'phse'; did you mean 'phase'?",
+        "line 16: unit is 'months'; allowed: sd, pp, points, score",
+        "line 22: unit is 'months'; allowed: sd, pp, points, score",
+        "line 25: name '20 18': use letters, digits and hyphens, no spaces",
+    ]  # the cost is looked at when the keys are right
+    register = Register(path)
+    assert [message for _, message in register.faults] == [f"{path}, {m}" for m in messages]
+    assert register.programmes == ()
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value) == f"{path}, {messages[0]} (and 3 more: evidence check)"
+
+
+def test_register_keeps_the_sound_programmes_beside_a_faulty_one(tmp_path):
+    second = GOOD.replace("lamp", "leap").replace("cost = 212", 'cost = "much"')
+    register = Register(write(tmp_path, GOOD + second))
+    assert [programme.name for programme in register.programmes] == ["lamp"]
+    assert [line for line, _ in register.faults] == [33]
+
+
+def test_load_finds_lines_in_quoted_dotted_and_inline_tables(tmp_path):
+    text = GOOD.replace("[programme.lamp]", "[ programme . 'lamp' ]")
+    text = text.replace("[programme.lamp.parameters]\nstart = 2018\n", "parameters.start = 2018\n")
+    cohorts = text.index("[[programme.lamp.cohorts]]")
+    listed = """cohorts = [
+  { name = "2018", title = "2017/18", files = {} },
+  { name = "2019", title = "2018/19", files = {}, timeout = -1.0 },
+]
+"""
+    start = text.index("[[programme.lamp.outcomes]]")
+    path = write(tmp_path, text[:start] + listed + text[start:cohorts])
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value) == (f"{path}, line 12: timeout is -1.0; seconds, 0 or more, are needed")
+
+
+def test_load_finds_lines_after_lists_of_lists_and_comments(tmp_path):
+    nested = 'start = [\n  ["a"]\n]\n'
+    text = GOOD.replace("start = 2018\n", nested).replace("outcomes]]", "outcomes]]  # [x]")
+    path = write(tmp_path, text.replace('"PTREAD_EXP"', "5"))
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value) == f"{path}, line 22: name must be text in quotes, not 5"
+    path = write(tmp_path, text.replace("[programme.lamp.parameters]\n" + nested, nested))
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value).startswith(f"{path}, line 11: unknown key 'start'; ")
 
 
 def test_load_missing_file_and_bad_toml_are_one_line(tmp_path):

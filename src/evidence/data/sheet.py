@@ -1,6 +1,6 @@
 """Files as cells: csv, gzipped csv, xlsx and parquet become a header and rows of text.
 
-Every reader stands on this, so every fault reads the same: file, row (as a spreadsheet counts: a
+Every reader uses this, so every fault reads the same: file, row (as a spreadsheet counts: a
 header in the first line is row 1), column, what is allowed. A value is never quoted.
 """
 
@@ -10,15 +10,15 @@ import csv
 import difflib
 import gzip
 import io
+import itertools
 import re
 import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
@@ -38,28 +38,33 @@ class Sheet:
         The file.
     names : list of str
         Names of the columns.
-    rows : list of list of str
-        Cells, each row as long as `names`.
+    cells : list of str
+        Row after row, each as long as `names`: one long list is read far faster than many.
     lines : list of int
-        The row of the file in which each of `rows` stands.
+        The row of the file that each row of cells comes from.
     """
 
     path: str | Path
     names: list[str]
-    rows: list[list[str]]
+    cells: list[str]
     lines: list[int]
 
     def column(self, name: str) -> list[str]:
         """Return the cells of a column."""
-        position = self.names.index(name)
-        return [row[position] for row in self.rows]
+        return self.cells[self.names.index(name) :: len(self.names)]
 
     def fault(self, place: int, column: str, reason: str) -> EvidenceError:
-        """Return the error for the cell in row `place` (of `rows`) of `column`."""
+        """Return the error for the cell in row `place` of `column`."""
         return EvidenceError(f"{self.path}, row {self.lines[place]}, column {column}: {reason}")
 
+    def refuse(self, wrong: Iterable[object], column: str, reason: str) -> None:
+        """Raise the fault of the first row whose `wrong` is true."""
+        for place, at_fault in enumerate(wrong):
+            if at_fault:
+                raise self.fault(place, column, reason)
+
     def need(self, name: str, required: Sequence[str], nearest: float = 0.6) -> None:
-        """Refuse unless column `name` stands there once.
+        """Refuse unless column `name` is there once.
 
         Parameters
         ----------
@@ -74,7 +79,7 @@ class Sheet:
         Raises
         ------
         EvidenceError
-            The column is missing, or stands twice.
+            The column is missing, or is there twice.
         """
         found = self.names.count(name)
         if found > 1:
@@ -96,14 +101,14 @@ class Sheet:
 
 
 def value(cell: str) -> float:
-    """Return the number that a cell matching `NUMBER` stands for; 65% is 65.0."""
+    """Return the number that a cell matching `NUMBER` means; 65% is 65.0."""
     return float(cell.rstrip("%").replace(",", "").replace("\u2212", "-"))
 
 
 def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
     """Return a column as numbers where every cell that is not blank is one, else as text.
 
-    URN, UPN and codes with leading noughts stay text unless `numeric` says it must be numbers.
+    URN, UPN and codes with leading zeros stay text unless `numeric` says it must be numbers.
 
     Raises
     ------
@@ -114,14 +119,14 @@ def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
     different = [cell for cell in dict.fromkeys(column) if cell not in MISSING]
     words = {cell for cell in different if not NUMBER.fullmatch(cell)}
     if numeric and words:
-        place = next(i for i, cell in enumerate(column) if cell in words)
-        raise cells.fault(place, name, "not a number; give a number or leave it blank")
+        reason = "not a number; give a number or leave it blank"
+        cells.refuse((cell in words for cell in column), name, reason)
     code = name.lower().startswith(("urn", "upn")) or any(map(_LEADING.match, different))
     if not numeric and (code or words or not different):
         text = {cell: cell for cell in different}
-        return pd.Series([text.get(cell) for cell in column], dtype="str")
+        return pd.Series(list(map(text.get, column)), dtype="str")
     numbers = {cell: value(cell) for cell in different}
-    values = pd.Series([numbers.get(cell, np.nan) for cell in column], dtype="float64")
+    values = pd.Series(list(map(numbers.get, column)), dtype="float64")
     whole = different and values.notna().all() and all(map(_WHOLE.fullmatch, different))
     return values.astype("int64") if whole else values
 
@@ -152,34 +157,31 @@ def sheet(
     EvidenceError
         The file cannot be read, has no header or no rows, or has a row longer than the header.
     """
-    records = _records(path)
-    heads = [i for i, cells in enumerate(records) if any(cells)]
-    if not heads:
+    rows = ((line, row) for line, row in enumerate(_records(path), start=1) if any(row))
+    top = list(itertools.islice(rows, 10))
+    if not top:
         raise EvidenceError(f"{path}: is empty; the first row must name the columns")
-    head = next(
-        (i for i in heads[:10] if {fold(cell) for cell in records[i]} & set(required)), heads[0]
-    )
-    names = [fold(name) for name in records[head]]
-    rows, lines = [], []
-    for line, cells in enumerate(records[head + 1 :], start=head + 2):
-        if not any(cells):
-            continue
-        if any(cells[len(names) :]):
+    heads = (i for i, (_, row) in enumerate(top) if set(map(fold, row)) & set(required))
+    head = next(heads, 0)
+    names = list(map(fold, top[head][1]))
+    found = Sheet(path, names, cells=[], lines=[])
+    for line, row in itertools.chain(top[head + 1 :], rows):
+        if any(row[len(names) :]):
             raise EvidenceError(
                 f"{path}, row {line}: more cells than the header has columns ({len(names)}); "
                 "put a text that holds a comma in quotation marks"
             )
-        rows.append(cells[: len(names)] + [""] * (len(names) - len(cells)))
-        lines.append(line)
-    made = Sheet(path, names, rows, lines)
+        found.cells.extend(row[: len(names)])
+        found.cells.extend([""] * (len(names) - len(row)))
+        found.lines.append(line)
     for name in required:
-        made.need(name, required)
-    if not rows:
+        found.need(name, required)
+    if not found.lines:
         raise EvidenceError(f"{path}: no rows below the header")
-    return made
+    return found
 
 
-def _records(path: str | Path) -> list[list[str]]:
+def _records(path: str | Path) -> Iterable[list[str]]:
     raw = _bytes(path)
     if raw.startswith(b"PK\x03\x04"):
         return _workbook(path, raw)
@@ -195,17 +197,21 @@ def _records(path: str | Path) -> list[list[str]]:
     if "\0" in text or raw.startswith((b"\xd0\xcf\x11\xe0", b"%PDF")):
         raise EvidenceError(f"{path}: not a text file; save it as CSV (UTF-8)")
     head = text.lstrip().partition("\n")[0]
+    return _csv(path, text, max(",;\t", key=head.count))
+
+
+def _csv(path: str | Path, text: str, delimiter: str) -> Iterator[list[str]]:
     lines = io.StringIO(text, newline=None)  # CRLF and lone CR become LF
-    reader = csv.reader(lines, delimiter=max(",;\t", key=head.count), strict=True)
-    records: list[list[str]] = []
+    count = 0
     try:
-        records.extend([cell.strip() for cell in record] for record in reader)
+        for record in csv.reader(lines, delimiter=delimiter, strict=True):
+            yield list(map(str.strip, record))
+            count += 1
     except csv.Error:
         raise EvidenceError(
-            f"{path}, row {len(records) + 1}: a quotation mark is not closed or stands inside a "
+            f"{path}, row {count + 1}: a quotation mark is not closed or stands inside a "
             "text; double it or take it out"
         ) from None
-    return records
 
 
 def _bytes(path: str | Path) -> bytes:
@@ -242,19 +248,13 @@ def _workbook(path: str | Path, raw: bytes) -> list[list[str]]:
         raise EvidenceError(f"{path}: not a workbook that can be read; save it as CSV") from None
 
 
-def _parquet(path: str | Path, raw: bytes) -> list[list[str]]:
+def _parquet(path: str | Path, raw: bytes) -> Iterable[list[str]]:
     from pyarrow import ArrowException
 
-    def text(content: object) -> str:
-        if isinstance(content, bool | np.bool_):
-            return str(int(content))
-        if isinstance(content, float):
-            return "" if pd.isna(content) else repr(float(content))
-        return "" if content is None or content is pd.NA else str(content).strip()
-
     try:
-        frame = pd.read_parquet(io.BytesIO(raw))
+        frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable")
+        flags = frame.select_dtypes("boolean").columns
+        frame = frame.astype(dict.fromkeys(flags, "Int8"))  # 1 and 0, as files write them
     except (ArrowException, OSError, ValueError):
         raise EvidenceError(f"{path}: not a parquet file that can be read") from None
-    cells = [[text(content) for content in frame[name]] for name in frame.columns]
-    return [[str(name) for name in frame.columns], *map(list, zip(*cells, strict=True))]
+    return _csv(path, frame.to_csv(index=False), ",")

@@ -7,15 +7,17 @@ key is proof that this very job was done.
 from __future__ import annotations
 
 import ast
+import difflib
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evidence.data.register import Cohort, Programme, load
+from evidence.data.register import Cohort, Programme, Register, refuse
 from evidence.errors import EvidenceError, nearest
 
 # What the runner itself sets; a notebook declares them, the register never does.
@@ -120,32 +122,56 @@ def plan(project: Project) -> list[Job]:
         The first of the faults that `check` finds, with how many more there are.
     """
     jobs, faults = _plan(project)
-    if faults:
-        more = f" (and {len(faults) - 1} more: evidence check)" if len(faults) > 1 else ""
-        raise EvidenceError(faults[0] + more)
+    refuse(faults)
     return jobs
 
 
 def check(project: Project) -> list[str]:
-    """Return every fault in the register's jobs, a line each; empty when all is well."""
+    """Return every fault of the register and its jobs, a line each; empty when all is well."""
     return _plan(project)[1]
 
 
 def _plan(project: Project) -> tuple[list[Job], list[str]]:
-    programmes = load(project.register)
+    register = Register(project.register)
     hashes = cache(sha256)
     surroundings = [_package_sha256(), sha256(project.lock) if project.lock.exists() else ""]
-    jobs, faults = [], []
-    for programme in programmes:
-        for cohort in programme.cohorts:
+    jobs, faults = [], list(register.faults)
+    for programme in register.programmes:
+        for position, cohort in enumerate(programme.cohorts):
+            found: list[tuple[str, str]] = []  # of which key, and what
             try:
-                jobs.append(_job(project, programme, cohort, hashes, surroundings))
+                jobs.append(_job(project, programme, cohort, hashes, surroundings, found))
             except EvidenceError as fault:
-                faults.append(f"{project.register}: {programme.name}/{cohort.name}: {fault}")
-    return jobs, faults
+                found.append(("notebook", str(fault)))
+            for name, reason in found:
+                where = ("programme", programme.name, *_where(programme, cohort, position, name))
+                faults.append(register.fault(where, f"{programme.name}/{cohort.name}: {reason}"))
+    return list(filter(None, jobs)), [
+        message for _, message in sorted(faults, key=lambda fault: fault[0])
+    ]
 
 
-def _job(project, programme: Programme, cohort: Cohort, hashes, surroundings) -> Job:
+def _where(programme: Programme, cohort: Cohort, position: int, name: str) -> tuple[str, ...]:
+    """Return the keys, within its programme's table, that a fault of `name` is mended at."""
+    at = ("cohorts", str(position))
+    if name in cohort.parameters:
+        return (*at, "parameters", name)
+    if name in cohort.files:
+        return (*at, "files", name)
+    if name in programme.parameters:
+        return ("parameters", name)
+    return ("notebook",) if name == "notebook" else at
+
+
+def _job(
+    project: Project,
+    programme: Programme,
+    cohort: Cohort,
+    hashes: Callable[[Path], str],
+    surroundings: list[str],
+    found: list[tuple[str, str]],
+) -> Job | None:
+    """Make a job, or add to `found` why there can be none: which key, and the reason."""
     path = project.notebooks / f"{programme.notebook}.ipynb"
     if not path.is_file():
         there = sorted(p.stem for p in project.notebooks.glob("*.ipynb"))
@@ -154,18 +180,17 @@ def _job(project, programme: Programme, cohort: Cohort, hashes, surroundings) ->
             f"{nearest(programme.notebook, there)}"
         )
     notebook = read_notebook(path)
-    declared = declared_parameters(notebook, path)
-    parameters = _parameters(programme, cohort, declared)
+    parameters = _parameters(programme, cohort, declared_parameters(notebook, path), found)
     inputs = {}
     for name, value in cohort.files.items():
-        for file in [value] if isinstance(value, str) else value:
-            if Path(file).is_absolute() or ".." in Path(file).parts:
-                raise EvidenceError(f"{name}: {file!r} lies outside {project.data}; move it there")
-            if not (project.data / file).is_file():
-                made = file.startswith(("sample/", "star/"))
-                hint = "; evidence sample makes it" if made else ""
-                raise EvidenceError(f"{name}: no file {file!r} in {project.data}{hint}")
-            inputs[file] = hashes(project.data / file)
+        files = [value] if isinstance(value, str) else value
+        faults = {file: fault for file in files if (fault := _file_fault(project.data, file))}
+        if faults:
+            more = f" (and {len(faults) - 1} more of its files)" if len(faults) > 1 else ""
+            found.append((name, f"{name}: {next(iter(faults.values()))}{more}"))
+        inputs |= {file: hashes(project.data / file) for file in files if file not in faults}
+    if found:
+        return None
     sources = [[cell["cell_type"], "".join(cell["source"])] for cell in notebook["cells"]]
     notebook_sha256 = hashlib.sha256(json.dumps(sources).encode()).hexdigest()
     name = [programme.name, cohort.name]
@@ -180,6 +205,25 @@ def _job(project, programme: Programme, cohort: Cohort, hashes, surroundings) ->
         key=hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest(),
         timeout=cohort.timeout or programme.timeout or None,
     )
+
+
+def _file_fault(data: Path, file: str) -> str:
+    """Say why a file of the register cannot be an input; "" when it can."""
+    if not file.strip():
+        return "is empty; name a file"
+    if Path(file).is_absolute() or ".." in Path(file).parts:
+        return f"{file!r} lies outside {data}; move it there"
+    if (data / file).is_file():
+        return ""
+    hints = ["evidence sample makes it"] if file.startswith(("sample/", "star/")) else []
+    if "*" in file:
+        hints.append("a star is no pattern here: write a range such as {2015..2019}")
+    folder = (data / file).parent
+    beside = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    names = [path.relative_to(data).as_posix() for path in beside]
+    if close := difflib.get_close_matches(file, names, n=1):
+        hints.append(f"did you mean {close[0]!r}?")
+    return f"no file {file!r} in {data}{'; ' if hints else ''}{', or '.join(hints)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +281,13 @@ def declared_parameters(notebook: dict[str, Any], path: Path) -> dict[str, _Decl
     return declared
 
 
-def _parameters(programme: Programme, cohort: Cohort, declared: dict) -> dict[str, Any]:
+def _parameters(
+    programme: Programme,
+    cohort: Cohort,
+    declared: dict[str, _Declared],
+    found: list[tuple[str, str]],
+) -> dict[str, Any]:
+    """Give the notebook what it declares; what the register states wrongly is added to `found`."""
     stated = {**programme.parameters, **cohort.files, **cohort.parameters}
     offered = {
         "programme": programme.name,
@@ -251,31 +301,25 @@ def _parameters(programme: Programme, cohort: Cohort, declared: dict) -> dict[st
         "subgroups": programme.subgroups,
     }
     allowed = [name for name in declared if name not in (*offered, *RUN_PARAMETERS)]
-    for name in stated:
-        if name not in allowed:
-            raise EvidenceError(
-                f"notebook {programme.notebook!r} has no parameter {name!r}; "
-                f"{nearest(name, allowed)}"
-            )
+    hints = {name: nearest(name, allowed) for name in stated if name not in allowed}
+    for name, hint in hints.items():
+        found.append((name, f"notebook {programme.notebook!r} has no parameter {name!r}; {hint}"))
     parameters = {name: value for name, value in offered.items() if name in declared} | stated
     for name, spec in declared.items():
         if name in RUN_PARAMETERS:
             continue
         if name not in parameters:
-            if spec.mark == "required":
-                raise EvidenceError(
-                    f"parameter {name!r} of notebook {programme.notebook!r} is required; "
-                    "state it under parameters or files"
-                )
+            misspelt = nearest(name, [name]) in hints.values()  # and named as that already
+            if spec.mark == "required" and not misspelt:
+                reason = f"parameter {name!r} of notebook {programme.notebook!r} is required; "
+                found.append((name, f"{reason}state it under parameters or files"))
             if spec.mark != "default":
                 parameters[name] = type(spec.default)()
         elif not _json(parameters[name]):
-            raise EvidenceError(f"parameter {name!r}: write dates and times as text, in quotes")
+            found.append((name, f"parameter {name!r}: write dates and times as text, in quotes"))
         elif not _same_type(parameters[name], spec.default):
-            raise EvidenceError(
-                f"parameter {name!r} must be {type(spec.default).__name__} "
-                f"(as in {spec.default!r}), not {parameters[name]!r}"
-            )
+            reason = f"parameter {name!r} must be {type(spec.default).__name__} "
+            found.append((name, f"{reason}(as in {spec.default!r}), not {parameters[name]!r}"))
     return parameters
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import zipfile
-from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -334,13 +333,26 @@ def test_read_what_is_no_bundle_is_one_line(tmp_path, content):
 
 
 def test_read_damaged_anywhere_is_one_line(county, tmp_path, rng):
+    """With one bit changed: refused, or it lies where nothing is read and changes nothing."""
+    path = tmp_path / "sent.zip"
     whole = (county / "sent.zip").read_bytes()
+    path.write_bytes(whole)
+    sound, messages = bundle.read(path)[:2], []
     for place in rng.integers(0, len(whole), 150):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << int(rng.integers(8))
-        (tmp_path / "x.zip").write_bytes(bytes(damaged))
-        with suppress(EvidenceError):  # or the damage is where nothing is told
-            bundle.read(tmp_path / "x.zip")
+        path.write_bytes(bytes(damaged))
+        try:
+            same = bundle.read(path)[:2] == sound
+        except EvidenceError as error:
+            messages.append(str(error))
+        else:
+            assert same
+    assert len(messages) > 100
+    for message in messages:
+        assert message.startswith(str(path))
+        assert len(message.splitlines()) == 1
+        assert len(message) < 400
 
 
 def test_read_nothing_there_is_one_line(tmp_path):
@@ -379,7 +391,7 @@ def test_start_gives_a_notebook_and_a_register_to_fill_in(county, tmp_path):
     assert programme.cohorts[0].files == {"ks2": ""}
     assert not programme.automatic
     project = jobs.Project(register=stub, data=tmp_path / "data", notebooks=tmp_path / "notebooks")
-    assert jobs.check(project) == [f"{stub}: lamp/first: ks2: no file '' in {tmp_path / 'data'}"]
+    assert jobs.check(project) == [f"{stub}, line 33: lamp/first: ks2: is empty; name a file"]
     (tmp_path / "data/own.csv").write_text("x\n")
     filled = stub.read_text(encoding="utf-8").replace('ks2 = ""', 'ks2 = "own.csv"')
     stub.write_text(filled, encoding="utf-8")
