@@ -24,20 +24,20 @@ PLAN = {
 }
 
 
-def county(folder, rng, *, schools=40, low=0.0, per_year=12):
+def county(folder, rng, *, schools=80, low=0.0, per_year=12):
     """Write a pupil file of five years and who took part from 2018: those who stood `low`."""
     urn = np.arange(100000, 100000 + schools)
     part = np.arange(schools) < schools // 4
-    level = rng.normal(0, 2, schools) - low * part
+    level, poor = rng.normal(0, 2, schools) - low * part, rng.uniform(0.1, 0.6, schools)
     rows = [
         pd.DataFrame(
             {
                 "upn": [f"P{school}{year}{k}" for k in range(per_year)],
                 "urn": school,
                 "year": year,
-                "fsm": rng.choice(["0", "1"], per_year),
+                "fsm": (fsm := (rng.random(per_year) < poor[i]).astype(int)),
                 "sen": rng.choice(["N", "K"], per_year, p=[0.6, 0.4]),
-                "maths": 100 + level[i] + rng.normal(0, 8, per_year),
+                "maths": 100 + level[i] - 5 * fsm + rng.normal(0, 8, per_year),
             }
         )
         for i, school in enumerate(urn)
@@ -74,7 +74,7 @@ def test_schools_that_no_weights_can_balance_are_weakly_matched_and_the_reader_i
     assert study.design == "weakly_matched"
     assert (study.balance.to_frame()["effect_size"] == study.balance.to_frame()["before"]).all()
     shown = study.section("who took part")._repr_html_()
-    assert "no weighting of the 30 comparison rows has the means of the treated" in shown
+    assert "no weighting of the 60 comparison rows has the means of the treated" in shown
 
 
 def test_gap_is_a_row_of_its_own_that_is_not_primary(tmp_path, rng):
