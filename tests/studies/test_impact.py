@@ -24,7 +24,7 @@ PLAN = {
 }
 
 
-def county(folder, rng, *, schools=80, low=0.0, per_year=12):
+def county(folder, rng, *, schools=80, low=0.0):
     """Write a pupil file of five years and who took part from 2018: those who stood `low`."""
     urn = np.arange(100000, 100000 + schools)
     part = np.arange(schools) < schools // 4
@@ -40,7 +40,7 @@ def county(folder, rng, *, schools=80, low=0.0, per_year=12):
                 "maths": 100 + level[i] - 5 * fsm + rng.normal(0, 8, per_year),
             }
         )
-        for i, school in enumerate(urn)
+        for i, (school, per_year) in enumerate(zip(urn, rng.integers(8, 20, schools), strict=True))
         for year in range(2015, 2020)
     ]
     pd.concat(rows).to_csv(folder / "pupils.csv", index=False)
