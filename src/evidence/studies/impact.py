@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -29,6 +30,7 @@ from evidence.methods.impact.wild_bootstrap import wild_bootstrap
 from evidence.methods.matching.balance_weights import balance_weights
 from evidence.methods.value_added.pupils import school_results
 from evidence.show import words
+from evidence.show.data_pictures import DataPictures
 from evidence.stats.multiplicity import adjust
 from evidence.studies import pictures
 from evidence.studies.effects_row import row
@@ -392,7 +394,33 @@ class Impact(Study[ImpactPlan]):
 
     def pictures(self) -> list[Any]:
         """Return pictures of the data themselves, for exploring."""
-        return []
+        name, start = self.main.words, self.plan.start
+        rows = pd.DataFrame(
+            {
+                "Schools": np.where(self.panel["taking_part"], "Taking part", "Others"),
+                "School": self.panel["urn"],
+                "Pupils": self.panel["n_pupils"],
+                "Year": self.panel["year"],
+                "Start": float(start),
+                name: self.panel[self.main.name],
+            }
+        ).dropna()
+        before, after = f"{name} in {words.school_year(start - 1)}", f"{name} since"
+        wide = rows.groupby(["School", "Schools"], as_index=False).agg(Pupils=("Pupils", "mean"))
+        wide = wide.set_index("School").assign(
+            **{
+                before: rows[rows["Year"] == start - 1].set_index("School")[name],
+                after: rows[rows["Year"] >= start].groupby("School")[name].mean(),
+            }
+        )
+        each = {"by": "Schools", "order": ["Others"], "school": "School", "n": "Pupils"}
+        years = DataPictures(rows=rows, **each)
+        schools = DataPictures(rows=wide.reset_index(), **each)
+        return [
+            years.over_years(name, "Year", start="Start"),
+            schools.before_after(before, after),
+            schools.scores(after, before),
+        ]
 
     def _changed(self) -> list[Any]:
         main, claim, first = self.main, self.plan.reported_claim, self.effects.iloc[0]
@@ -444,7 +472,10 @@ class Impact(Study[ImpactPlan]):
         ]
 
     def _method(self) -> list[Any]:
-        return [words.relabel(self.estimates[self.main.name].method, self.labels)]
+        held = [*(f"β · {name}" for name in self.primary["covariates"]), "other programmes"]
+        terms = ["λ by year", f"τ · {self.treatment}", *held, "lasting, passing and chance error"]
+        model = f"{self.main.words} = {' + '.join(terms)}; {self.estimates[self.main.name].method}."
+        return [words.relabel(model, self.labels)]
 
 
 def _school_results(plan: ImpactPlan, spells: pd.DataFrame, pupils: pd.DataFrame) -> pd.DataFrame:

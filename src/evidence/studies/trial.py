@@ -30,10 +30,12 @@ from evidence.methods.trials.robustness import Robustness, robustness
 from evidence.methods.trials.roster import check
 from evidence.methods.trials.subgroups import Subgroups, subgroups
 from evidence.methods.trials.wild_bootstrap import wild_bootstrap
+from evidence.show.data_pictures import DataPictures
 from evidence.studies import pictures, sections
 from evidence.studies.effects_row import row
 from evidence.studies.plan import Outcome, Plan
 from evidence.studies.posterior import Posterior, posterior
+from evidence.studies.recomputation import Recomputation, recompute_trial
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
@@ -417,13 +419,31 @@ class Trial(Study[TrialPlan]):
             pictures.flow(self.flow),
             self.losses[self.main.name],
             self.missing,
+            self.drawn.missing(self.main.words, *self.before),
             pictures.balance(self.balance) if self.balance else None,
             alike if self.before else None,
         ]
 
+    @functools.cached_property
+    def drawn(self) -> DataPictures:
+        """What draws the data of the two arms."""
+        treatment, control, _ = self.arms.values()
+        order = [control] if control else []
+        school = self._say(self.plan.school)
+        return DataPictures(rows=self.compared, by=treatment, order=order, school=school)
+
     def pictures(self) -> list[Any]:
         """Return pictures of the data themselves, for exploring."""
-        return []
+        scores = [outcome.words for outcome in self.plan.outcomes if outcome.unit != "pp"]
+        yes_no = [outcome.words for outcome in self.plan.outcomes if outcome.unit == "pp"]
+        before = self.primary["baseline"]
+        return [
+            self.drawn.scores(*scores, *frames.listed(before)) if scores else None,
+            self.drawn.shares(*yes_no) if yes_no else None,
+            self.drawn.before_after(before, self.main.words) if before else None,
+            self.drawn.together(*scores[:2]) if len(scores) > 1 else None,
+            self.drawn.schools(self.main.words) if self.plan.school else None,
+        ]
 
     def _changed(self) -> list[Any]:
         return [
@@ -448,8 +468,30 @@ class Trial(Study[TrialPlan]):
             self.shifted.sentence() if self.shifted else None,
         ]
 
+    @answered
+    def recomputed(self) -> tuple[Recomputation, ...]:
+        """The primary estimate, and what those gained who took it up, by another program."""
+        found = [recompute_trial(self.roster, self.estimates[self.main.name], **self.primary)]
+        if self.plan.dosage:
+            taken = {"dosage": self._say(self.plan.dosage)}
+            plain = self.estimate(
+                "cace", cov_type="CR0" if self.plan.cluster else "classical", **taken
+            )
+            found.append(recompute_trial(self.roster, plain, **taken, **self.primary))
+        return tuple(found)
+
     def _method(self) -> list[Any]:
-        return [self.estimates[self.main.name].method]
+        return [self._equation(), *(each.sentence() for each in self.recomputed)]
+
+    def _equation(self) -> str:
+        """Write the model of the primary outcome down."""
+        terms = [
+            f"α by {self.primary['strata']}" if self.primary["strata"] else "α",
+            f"τ · {self.estimates[self.main.name].treatment}",
+            *(f"β · {name}" for name in self.before),
+            "ε",
+        ]
+        return f"{self.main.words} = {' + '.join(terms)}; {self.estimates[self.main.name].method}."
 
 
 def _names(plan: TrialPlan) -> dict[str, str]:
