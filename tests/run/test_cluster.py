@@ -80,7 +80,7 @@ def test_cluster_runs_each_job_once_and_tells_each_fault(project, dask):
         ends = run(jobs, project, Silent(), executor=executor)
         again = run(jobs[:1], project, Silent(), executor=executor)
     assert [o.state for o in ends] == ["done", "failed", "failed", "done"]
-    assert ends[1].error == "RuntimeError, told in the notebook"
+    assert ends[1].error == "RuntimeError, shown in the notebook"
     assert ends[2].error == "the kernel ran out of memory or was killed"
     assert [o.state for o in again] == ["kept"]
     nothing_half_written(project.runs)

@@ -127,7 +127,7 @@ def test_run_failures_are_named_and_do_not_stop_the_others(project):
     ends = {o.job.cohort: o for o in run(jobs, project, report, workers=2, timeout=60)}
     assert {c for c, o in ends.items() if o.state == "done"} == {"one", "two"}
     assert {c: o.error for c, o in ends.items() if o.error} == {
-        "fails": "RuntimeError, told in the notebook",
+        "fails": "RuntimeError, shown in the notebook",
         "dies": "the kernel ran out of memory or was killed",
         "quits": "the kernel ran out of memory or was killed",
         "sleeps": "took longer than 3 s",
@@ -212,6 +212,15 @@ def test_run_timeout_of_the_register_goes_before_that_of_the_command(project):
     assert (outcome.state, outcome.error) == ("failed", "took longer than 1.5 s")
 
 
+def test_run_whose_output_does_not_end_is_not_said_to_take_too_long(project):
+    path = project.notebooks / "impact.ipynb"
+    cell = "get_ipython().kernel._publish_status = lambda *args, **kwargs: None"
+    source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\n'
+    path.write_text(json.dumps(notebook(source, more=[cell, PROPOSE])))
+    (outcome,) = run(jobs_of(project, "one"), project, Silent())
+    assert outcome.error.startswith("CellTimeoutError: ")
+
+
 def test_run_killed_process_fails_its_job_only(project):
     jobs = jobs_of(project, "sleeps", "one")
     report, ends = Silent(), []
@@ -256,7 +265,7 @@ def test_idle_process_that_was_killed_is_replaced(project, monkeypatch, forking)
 
     def done():
         with processes.start(request) as process:
-            last = next(said for said in process.says() if "error" in said)
+            last = next(said for said in process.messages() if "error" in said)
             process.idle = True
         assert not last["error"]
         return process
@@ -406,11 +415,11 @@ def test_interrupt_leaves_no_idle_process(project, monkeypatch):
 @pytest.mark.parametrize("forking", [True, False])
 def test_stopped_run_kills_a_job_that_it_had_just_begun(project, monkeypatch, forking):
     monkeypatch.setattr(fork_client, "available", lambda: forking)
-    (job,) = jobs_of(project, "sleeps")
+    (sleeps,) = jobs_of(project, "sleeps")
     given = {"project": project.resolved(), "timeout": None, "fresh": False, "provenance": {}}
     stop = threading.Event()
     stop.set()
-    outcome = job.perform(job.Task(job=job, **given), None, stop)
+    outcome = job.perform(job.Task(job=sleeps, **given), stop=stop)
     assert outcome.state == "stopped"
     assert outcome.seconds < 10
     nothing_half_written(project.runs)
@@ -583,7 +592,7 @@ def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
     ends = run(jobs, project, Silent())
     assert [o.error for o in ends] == [
         "",
-        "RuntimeError, told in the notebook",
+        "RuntimeError, shown in the notebook",
         "its file log.txt holds the secret EVIDENCE_CANARY; write results only",
     ]
     (project.runs / ".failed/lamp/writes/log.txt").unlink()  # the notebook's own doing

@@ -17,10 +17,11 @@ from typing import Any
 from evidence.data.secrets import IN_TEXT, REFERENCE, SHORTEST
 from evidence.errors import EvidenceError
 from evidence.run import ledger, processes
-from evidence.run.jobs import Job, Project
+from evidence.run.jobs import Job, Project, leaves
 from evidence.run.processes import TOO_LONG
 
 _VERSIONS = ("evidence", "papermill", "pandas", "numpy", "linearmodels")
+_OF_JOB = ("run_id", "key", "programme", "cohort", "notebook_sha256", "parameters", "inputs")
 _KILLED = f"its process {processes.KILLED}"
 _GRACE = 10  # seconds after its time before a job that does not stop by itself is killed
 
@@ -35,9 +36,9 @@ class Outcome:
         The job.
     state : {"done", "kept", "failed", "stopped"}
         `kept`: its run folder was there already; `stopped`: not run, or not to its end, because
-        the runner was told to stop.
+        the runner was asked to stop.
     seconds : float
-        Wall-clock time; nought where kept.
+        Wall-clock time; zero where kept.
     peak_mb : float or None
         The kernel's peak memory, where the system tells.
     error : str
@@ -83,7 +84,7 @@ class Task:
 
 def perform(
     task: Task,
-    tell: Callable[[int, int], None] | None = None,
+    reached: Callable[[int, int], None] = lambda cell, of: None,
     stop: threading.Event | None = None,
 ) -> Outcome:
     """Do one job on this machine and publish its run folder.
@@ -92,10 +93,10 @@ def perform(
     ----------
     task : Task
         What to do.
-    tell : callable, optional
-        Is told the number of each cell that starts and how many there are.
+    reached : callable, optional
+        Gets the number of each cell that starts and how many there are.
     stop : Event, optional
-        Set where the runner was told to stop.
+        Set where the runner was asked to stop.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def perform(
         `kept` where another finished the same job first.
     """
     job, began, started = task.job, time.monotonic(), _now()
-    final = job.folder(task.project.runs)
+    final, stop = job.folder(task.project.runs), stop or threading.Event()
     attempt: dict[str, Any] = {"error": "", "cell": 0, "peak_mb": None}
     draft = None
 
@@ -117,15 +118,11 @@ def perform(
         for alone in (False, True):  # again where the server was killed: not by this job, perhaps
             draft = ledger.Draft(final)
             left = task.timeout and max(task.timeout - (time.monotonic() - began), 0.1)
-            attempt = _execute(task, draft, secrets, left, tell, stop, alone)
-            if not attempt.get("orphaned") or alone or (stop and stop.is_set()):
+            attempt = _execute(task, draft, [*secrets], left, reached, stop, alone)
+            if not attempt.get("orphaned") or alone or stop.is_set():
                 break
             draft.discard()
-        error = attempt["error"]
-        if not error and not draft.proposes():
-            error = "every cell ran but nothing was proposed: end with ev.propose(out, …)"
-        if not error and (told := draft.holding({name: os.environ[name] for name in secrets})):
-            error = "its file {} holds the secret {}; write results only".format(*told)
+        error = attempt["error"] or draft.fault(secrets)
         if not error:
             seconds = time.monotonic() - began
             record = _record(task, started, seconds, attempt["peak_mb"])
@@ -134,12 +131,10 @@ def perform(
     except EvidenceError as fault:
         error = str(fault)
     except OSError as fault:
-        there = draft is None or draft.folder.exists()
-        error = f"its run folder could not be written ({fault.strerror or fault})"
-        error = error if there else "its run folder was deleted while it ran"
+        error = ledger.fault_of(fault, draft and draft.folder)
     except Exception as fault:  # whatever it is, the other jobs go on
         error = f"the runner failed ({type(fault).__name__})"
-    if draft and stop and stop.is_set():
+    if draft and stop.is_set():
         draft.discard()
         return ended("stopped")
     notebook = None
@@ -153,8 +148,8 @@ def _execute(
     draft: ledger.Draft,
     secrets: list[str],
     left: float | None,
-    tell: Callable[[int, int], None] | None,
-    stop: threading.Event | None,
+    reached: Callable[[int, int], None],
+    stop: threading.Event,
     alone: bool,
 ) -> dict[str, Any]:
     """Run the notebook in a process of its own; return how it ended."""
@@ -170,17 +165,16 @@ def _execute(
     }
     cell, result = 0, None
     with processes.start(request, alone=alone) as process:
-        if stop and stop.is_set():  # perhaps after all that ran then was killed
+        if stop.is_set():  # perhaps after all that ran then was killed
             process.kill()
         with _watch(process, left) as late:
-            for said in process.says():
-                if "error" in said:
-                    result = said
+            for message in process.messages():
+                if "error" in message:
+                    result = message
                     break
-                cell = said["cell"]
-                draft.reach(cell, said["of"])
-                if tell:
-                    tell(cell, said["of"])
+                cell = message["cell"]
+                draft.reach(cell, message["of"])
+                reached(cell, message["of"])
         process.idle = result is not None and not (result["error"] or late.is_set())
     if result is None:
         error = TOO_LONG if late.is_set() else _KILLED
@@ -193,13 +187,8 @@ def _execute(
 @contextlib.contextmanager
 def _watch(process: Any, left: float | None) -> Iterator[threading.Event]:
     """Kill the process where it goes on for too long; the event then says so."""
-    late = threading.Event()
-
-    def give_up() -> None:
-        late.set()
-        process.kill()
-
-    watch = threading.Timer(left + _GRACE if left else threading.TIMEOUT_MAX, give_up)
+    late, limit = threading.Event(), left + _GRACE if left else threading.TIMEOUT_MAX
+    watch = threading.Timer(limit, lambda: (late.set(), process.kill()))
     watch.daemon = True
     watch.start()
     try:
@@ -209,40 +198,35 @@ def _watch(process: Any, left: float | None) -> Iterator[threading.Event]:
         watch.join()  # it must not kill the process in its next job
 
 
-def _secrets(job: Job) -> list[str]:
-    """Return the environment variables that hold secrets of a job, all of them set and long enough.
+def _secrets(job: Job) -> dict[str, str]:
+    """Return the secrets of a job by their environment variables, all set and long enough.
 
     Raises
     ------
     EvidenceError
-        One is not set, or is too short to be told from other text and taken out of it.
+        One is not set, or is too short to be recognised in other text and taken out of it.
     """
-    stated = {name for value in _strings(job.parameters) for name in _named(value)}
+    strings = [value for value in leaves(job.parameters) if isinstance(value, str)]
+    stated = {value.removeprefix("env:") for value in strings if REFERENCE.fullmatch(value)}
     source = job.notebook.read_text(encoding="utf-8")  # a default may name one too
     for name in sorted(stated):
         if name not in os.environ:
             raise EvidenceError(f"environment variable {name} is not set; set it and run")
-    found = sorted(stated | {name for name in IN_TEXT.findall(source) if name in os.environ})
-    for name in found:
+    names = stated | {name for name in IN_TEXT.findall(source) if name in os.environ}
+    for name in sorted(names):
         if len(os.environ[name]) < SHORTEST:
             raise EvidenceError(
                 f"environment variable {name} is too short to be kept secret; "
                 f"{SHORTEST} characters or more can be"
             )
-    return found
+    return {name: os.environ[name] for name in sorted(names)}
 
 
 def _record(task: Task, started: str, seconds: float, peak: float | None) -> dict[str, Any]:
-    job = task.job
+    """Return what `run.json` says of a job that ran whole."""
     return {
-        "run_id": job.run_id,
-        "key": job.key,
-        "programme": job.programme,
-        "cohort": job.cohort,
-        "notebook": job.notebook.name,
-        "notebook_sha256": job.notebook_sha256,
-        "parameters": job.parameters,
-        "inputs": job.inputs,
+        **{name: getattr(task.job, name) for name in _OF_JOB},
+        "notebook": task.job.notebook.name,
         **task.provenance,
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in _VERSIONS},
@@ -251,18 +235,6 @@ def _record(task: Task, started: str, seconds: float, peak: float | None) -> dic
         "seconds": round(seconds, 2),
         "peak_mb": peak,
     }
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _strings(item)
-
-
-def _named(value: str) -> list[str]:
-    return IN_TEXT.findall(value) if REFERENCE.fullmatch(value) else []
 
 
 def _now() -> str:

@@ -243,6 +243,7 @@ def test_complete_nought_that_the_rules_show_is_not_told_by_earlier_releases():
     assert complete({"t": safe})[1] == ()
 
 
+@pytest.mark.slow
 def test_complete_total_of_many_groups_that_nobody_shows_may_be_large():
     """It is many times as large as any number shown; with less, no numbers fitted."""
     sexes = pd.DataFrame(
