@@ -24,8 +24,6 @@ from evidence.run.runner import run
 
 from .test_jobs import notebook
 
-pytestmark = pytest.mark.slow
-
 PROPOSE = "open('effects.parquet', 'w').close()"
 COHORT = '[[programme.lamp.cohorts]]\nname = "{0}"\ntitle = "{0}"\nfiles = {{}}\n'
 FAULTS = {
@@ -120,6 +118,7 @@ def nothing_half_written(runs):
         assert json.loads((path / "run.json").read_text())["run_id"] == path.name
 
 
+@pytest.mark.slow
 def test_run_failures_are_named_and_do_not_stop_the_others(project):
     jobs = jobs_of(project, "one", *(c for c in FAULTS if c not in ("one", "two")), "two")
     jobs = [replace(job, timeout=3.0) if job.cohort == "sleeps" else job for job in jobs]
@@ -161,6 +160,7 @@ def test_run_failures_are_named_and_do_not_stop_the_others(project):
         assert told["metadata"]["papermill"]["exception"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["dies", "quits", "floods", "removes", "ends"])
 def test_run_tells_a_fault_within_five_seconds(project, fault):
     jobs = jobs_of(project, fault)
@@ -177,6 +177,7 @@ def test_run_tells_a_fault_within_five_seconds(project, fault):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_run_again_executes_nothing_and_fresh_executes_all(project):
     jobs = jobs_of(project, "one")
     assert [o.state for o in run(jobs, project, Silent())] == ["done"]
@@ -187,6 +188,7 @@ def test_run_again_executes_nothing_and_fresh_executes_all(project):
     nothing_half_written(project.runs)
 
 
+@pytest.mark.slow
 def test_run_again_after_a_change_executes_its_dependants_only(project):
     for name in ("a", "b"):
         (project.data / f"{name}.csv").write_text("1")
@@ -206,12 +208,14 @@ def test_run_again_after_a_change_executes_its_dependants_only(project):
     assert [o.state for o in run(jobs(), project, Silent())] == ["done", "kept"]
 
 
+@pytest.mark.slow
 def test_run_timeout_of_the_register_goes_before_that_of_the_command(project):
     jobs = jobs_of(project, "sleeps", more="timeout = 1.5\n")
     (outcome,) = run(jobs, project, Silent(), timeout=100)
     assert (outcome.state, outcome.error) == ("failed", "took longer than 1.5 s")
 
 
+@pytest.mark.slow
 def test_run_whose_output_does_not_end_is_not_said_to_take_too_long(project):
     path = project.notebooks / "impact.ipynb"
     cell = "get_ipython().kernel._publish_status = lambda *args, **kwargs: None"
@@ -221,6 +225,7 @@ def test_run_whose_output_does_not_end_is_not_said_to_take_too_long(project):
     assert outcome.error.startswith("CellTimeoutError: ")
 
 
+@pytest.mark.slow
 def test_run_killed_process_fails_its_job_only(project):
     jobs = jobs_of(project, "sleeps", "one")
     report, ends = Silent(), []
@@ -233,6 +238,7 @@ def test_run_killed_process_fails_its_job_only(project):
     assert ends[0].error == "its process ran out of memory or was killed"
 
 
+@pytest.mark.slow
 def test_run_has_job_after_job_done_by_a_process_until_one_fails(project):
     jobs = jobs_of(project, "one", "two", "fails", "silent", "last")
     report, seen = Silent(), {}
@@ -254,6 +260,7 @@ def test_run_has_job_after_job_done_by_a_process_until_one_fails(project):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forking", [True, False])
 def test_idle_process_that_was_killed_is_replaced(project, monkeypatch, forking):
     (job,) = jobs_of(project, "one")
@@ -279,6 +286,7 @@ def test_idle_process_that_was_killed_is_replaced(project, monkeypatch, forking)
         processes.dismiss()
 
 
+@pytest.mark.slow
 def test_run_leaves_the_history_of_a_person_alone(project, tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     fork_client.close()
@@ -309,6 +317,7 @@ def alive(pids):
     return found
 
 
+@pytest.mark.slow
 def test_run_killed_fork_server_costs_no_job(project):
     jobs = jobs_of(project, "sleeps", "one", more="timeout = 8\n")
     report, ends = Silent(), []
@@ -325,6 +334,7 @@ def test_run_killed_fork_server_costs_no_job(project):
     assert not alive(forked)
 
 
+@pytest.mark.slow
 def test_run_tries_again_in_a_clean_folder(project):
     path = project.notebooks / "impact.ipynb"
     cells = ["import os, time", "os.mkdir('figures')", "time.sleep(2)", PROPOSE]
@@ -340,6 +350,7 @@ def test_run_tries_again_in_a_clean_folder(project):
     assert [o.error for o in ends] == [""]
 
 
+@pytest.mark.slow
 def test_run_one_that_kills_its_server_fails_no_other(project):
     path = project.notebooks / "impact.ipynb"
     cells = [
@@ -353,6 +364,7 @@ def test_run_one_that_kills_its_server_fails_no_other(project):
     assert [o.error for o in ends] == ["its process ran out of memory or was killed", ""]
 
 
+@pytest.mark.slow
 def test_run_that_cannot_fork_stops_what_it_runs(project, monkeypatch):
     monkeypatch.setattr(fork_client, "available", lambda: False)
     jobs = jobs_of(project, "sleeps", "two")
@@ -378,6 +390,7 @@ def test_run_that_cannot_fork_stops_what_it_runs(project, monkeypatch):
     nothing_half_written(project.runs)
 
 
+@pytest.mark.slow
 def test_interrupt_while_progress_is_shown_stops_the_rest(project):
     report = Silent()
 
@@ -391,6 +404,7 @@ def test_interrupt_while_progress_is_shown_stops_the_rest(project):
     assert ends[2].state == "stopped"
 
 
+@pytest.mark.slow
 def test_interrupt_leaves_no_idle_process(project, monkeypatch):
     watch = job._watch
 
@@ -412,6 +426,7 @@ def test_interrupt_leaves_no_idle_process(project, monkeypatch):
     assert processes._idle == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forking", [True, False])
 def test_stopped_run_kills_a_job_that_it_had_just_begun(project, monkeypatch, forking):
     monkeypatch.setattr(fork_client, "available", lambda: forking)
@@ -425,6 +440,7 @@ def test_stopped_run_kills_a_job_that_it_had_just_begun(project, monkeypatch, fo
     nothing_half_written(project.runs)
 
 
+@pytest.mark.slow
 def test_run_leaves_nothing_in_the_folder_for_temporary_files(project, tmp_path, monkeypatch):
     deep = tmp_path / ("a" * 60) / ("b" * 60)  # longer than the name of a socket may be
     deep.mkdir(parents=True)
@@ -467,6 +483,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.slow
 def test_run_on_a_full_disk_is_one_line_and_keeps_earlier_results(project, small_disk):
     there = Project(
         register=project.register, data=project.data, notebooks=project.notebooks, runs=small_disk
@@ -483,6 +500,7 @@ def test_run_on_a_full_disk_is_one_line_and_keeps_earlier_results(project, small
     assert [o.state for o in run(two, there, Silent())] == ["kept", "done"]
 
 
+@pytest.mark.slow
 def test_run_damaged_record_is_one_line_and_fresh_mends_it(project):
     jobs = jobs_of(project, "one", "two")
     run(jobs, project, Silent())
@@ -499,6 +517,7 @@ def test_run_damaged_record_is_one_line_and_fresh_mends_it(project):
     assert [o.state for o in run(jobs, project, Silent())] == ["kept", "kept"]
 
 
+@pytest.mark.slow
 def test_run_takes_an_empty_folder_for_nothing(project):
     (job,) = jobs_of(project, "one")
     job.folder(project.runs).mkdir(parents=True)  # as workflow engines make it before the job
@@ -506,6 +525,7 @@ def test_run_takes_an_empty_folder_for_nothing(project):
     assert ledger.done(job.folder(project.runs))
 
 
+@pytest.mark.slow
 def test_two_runners_publish_one_result_and_say_so(project):
     jobs = jobs_of(project, "one")
     ends, notes = [], Silent()
@@ -563,6 +583,7 @@ SECRETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SECRETS)
 def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
     canary = SECRETS[name]
@@ -607,6 +628,7 @@ def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
                     assert written not in content, (file, written)
 
 
+@pytest.mark.slow
 def test_interrupt_finishes_tidily(project, tmp_path):
     jobs_of(project, "one", "sleeps", "two")
     places = [f"--{k}={getattr(project, k)}" for k in ("register", "data", "notebooks", "runs")]
