@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -122,11 +123,14 @@ def sleeping(pid):
 
 def test_cluster_that_is_not_there_is_one_line(monkeypatch):
     monkeypatch.setattr(cluster, "_WAIT", 1)
-    with (
-        pytest.raises(EvidenceError, match=r"^no dask scheduler answers at tcp://127.0.0.1:9 \("),
-        cluster.connect("tcp://127.0.0.1:9"),
-    ):
-        pass
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        where = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+        with (
+            pytest.raises(EvidenceError, match=rf"^no dask scheduler answers at {where} \("),
+            cluster.connect(where),
+        ):
+            pass
 
 
 @pytest.fixture

@@ -431,10 +431,9 @@ def test_interrupt_leaves_no_idle_process(project, monkeypatch):
 def test_stopped_run_kills_a_job_that_it_had_just_begun(project, monkeypatch, forking):
     monkeypatch.setattr(fork_client, "available", lambda: forking)
     (sleeps,) = jobs_of(project, "sleeps")
-    given = {"project": project.resolved(), "timeout": None, "fresh": False, "provenance": {}}
     stop = threading.Event()
     stop.set()
-    outcome = job.perform(job.Task(job=sleeps, **given), stop=stop)
+    outcome = job.perform(sleeps, project.resolved(), stop=stop)
     assert outcome.state == "stopped"
     assert outcome.seconds < 10
     nothing_half_written(project.runs)

@@ -6,12 +6,12 @@ import contextlib
 import datetime
 import os
 import platform
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from threading import TIMEOUT_MAX, Event, Timer
 from typing import Any
 
 from evidence.data.secrets import IN_TEXT, REFERENCE, SHORTEST
@@ -58,41 +58,30 @@ class Outcome:
     notebook: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A job with all that a process, here or on another host, needs to do it.
-
-    Parameters
-    ----------
-    job : Job
-    project : Project
-        With absolute paths, the same on every host.
-    timeout : float or None
-        Seconds for the whole report.
-    fresh : bool
-        Run it though its folder is there.
-    provenance : dict
-        Code, author and lock, for `run.json`.
-    """
-
-    job: Job
-    project: Project
-    timeout: float | None
-    fresh: bool
-    provenance: dict[str, str]
-
-
 def perform(
-    task: Task,
+    job: Job,
+    project: Project,
+    *,
+    timeout: float | None = None,
+    fresh: bool = False,
+    provenance: dict[str, str] | None = None,
     reached: Callable[[int, int], None] = lambda cell, of: None,
-    stop: threading.Event | None = None,
+    stop: Event | None = None,
 ) -> Outcome:
     """Do one job on this machine and publish its run folder.
 
     Parameters
     ----------
-    task : Task
+    job : Job
         What to do.
+    project : Project
+        With absolute paths, the same on every host.
+    timeout : float, optional
+        Seconds for the whole report, where the register gives it none.
+    fresh : bool
+        Run it though its folder is there.
+    provenance : dict, optional
+        Code, author and lock, for `run.json`.
     reached : callable, optional
         Gets the number of each cell that starts and how many there are.
     stop : Event, optional
@@ -103,8 +92,8 @@ def perform(
     Outcome
         `kept` where another finished the same job first.
     """
-    job, began, started = task.job, time.monotonic(), _now()
-    final, stop = job.folder(task.project.runs), stop or threading.Event()
+    began, started = time.monotonic(), _now()
+    final, timeout, stop = job.folder(project.runs), job.timeout or timeout, stop or Event()
     attempt: dict[str, Any] = {"error": "", "cell": 0, "peak_mb": None}
     draft = None
 
@@ -112,21 +101,24 @@ def perform(
         return Outcome(job=job, state=state, seconds=time.monotonic() - began, **more)
 
     try:
-        if not task.fresh and ledger.done(final):  # another was quicker since the jobs were planned
+        if not fresh and ledger.done(final):  # another was quicker since the jobs were planned
             return Outcome(job=job, state="kept")
         secrets = _secrets(job)
+        request = _request(job, project, secrets)
         for alone in (False, True):  # again where the server was killed: not by this job, perhaps
             draft = ledger.Draft(final)
-            left = task.timeout and max(task.timeout - (time.monotonic() - began), 0.1)
-            attempt = _execute(task, draft, [*secrets], left, reached, stop, alone)
+            left = timeout and max(timeout - (time.monotonic() - began), 0.1)
+            request |= {"folder": str(draft.folder), "timeout": left}
+            attempt = _execute(request, draft, reached, stop, alone)
             if not attempt.get("orphaned") or alone or stop.is_set():
                 break
             draft.discard()
         error = attempt["error"] or draft.fault(secrets)
+        if error == TOO_LONG:
+            error = f"took longer than {timeout:g} s"
         if not error:
-            seconds = time.monotonic() - began
-            record = _record(task, started, seconds, attempt["peak_mb"])
-            first = draft.publish(record, replace=task.fresh)
+            record = _record(job, started, time.monotonic() - began, attempt["peak_mb"])
+            first = draft.publish(record | (provenance or {}), replace=fresh)
             return ended("done" if first else "kept", peak_mb=attempt["peak_mb"])
     except EvidenceError as fault:
         error = str(fault)
@@ -139,56 +131,50 @@ def perform(
         return ended("stopped")
     notebook = None
     if draft:
-        notebook = draft.set_aside(task.project.runs / ".failed" / job.programme / job.cohort)
+        notebook = draft.set_aside(project.runs / ".failed" / job.programme / job.cohort)
     return ended("failed", error=error, cell=attempt["cell"], notebook=notebook)
 
 
+def _request(job: Job, project: Project, secrets: dict[str, str]) -> dict[str, Any]:
+    """Return what `worker.execute` needs, but for what differs between attempts."""
+    places = {"data": str(project.data), "out": ".", "run_id": job.run_id}
+    return {
+        "notebook": str(job.notebook.resolve()),
+        "title": f"{job.parameters.get('title') or job.programme}, {job.cohort}",
+        "parameters": job.parameters | places,
+        "secrets": [*secrets],
+    }
+
+
 def _execute(
-    task: Task,
+    request: dict[str, Any],
     draft: ledger.Draft,
-    secrets: list[str],
-    left: float | None,
     reached: Callable[[int, int], None],
-    stop: threading.Event,
+    stop: Event,
     alone: bool,
 ) -> dict[str, Any]:
     """Run the notebook in a process of its own; return how it ended."""
-    job = task.job
-    places = {"data": str(task.project.data), "out": ".", "run_id": job.run_id}
-    request = {
-        "notebook": str(job.notebook.resolve()),
-        "folder": str(draft.folder),
-        "title": f"{job.parameters.get('title') or job.programme}, {job.cohort}",
-        "parameters": job.parameters | places,
-        "secrets": secrets,
-        "timeout": left,
-    }
-    cell, result = 0, None
+    cell = 0
     with processes.start(request, alone=alone) as process:
         if stop.is_set():  # perhaps after all that ran then was killed
             process.kill()
-        with _watch(process, left) as late:
+        with _watch(process, request["timeout"]) as late:
             for message in process.messages():
                 if "error" in message:
-                    result = message
-                    break
+                    process.idle = not (message["error"] or late.is_set())
+                    return message
                 cell = message["cell"]
                 draft.reach(cell, message["of"])
                 reached(cell, message["of"])
-        process.idle = result is not None and not (result["error"] or late.is_set())
-    if result is None:
-        error = TOO_LONG if late.is_set() else _KILLED
-        result = {"error": error, "cell": cell, "peak_mb": None, "orphaned": process.orphaned}
-    if result["error"] == TOO_LONG:
-        result["error"] = f"took longer than {task.timeout:g} s"
-    return result
+    error = TOO_LONG if late.is_set() else _KILLED
+    return {"error": error, "cell": cell, "peak_mb": None, "orphaned": process.orphaned}
 
 
 @contextlib.contextmanager
-def _watch(process: Any, left: float | None) -> Iterator[threading.Event]:
+def _watch(process: Any, left: float | None) -> Iterator[Event]:
     """Kill the process where it goes on for too long; the event then says so."""
-    late, limit = threading.Event(), left + _GRACE if left else threading.TIMEOUT_MAX
-    watch = threading.Timer(limit, lambda: (late.set(), process.kill()))
+    late, limit = Event(), left + _GRACE if left else TIMEOUT_MAX
+    watch = Timer(limit, lambda: (late.set(), process.kill()))
     watch.daemon = True
     watch.start()
     try:
@@ -222,12 +208,11 @@ def _secrets(job: Job) -> dict[str, str]:
     return {name: os.environ[name] for name in sorted(names)}
 
 
-def _record(task: Task, started: str, seconds: float, peak: float | None) -> dict[str, Any]:
+def _record(job: Job, started: str, seconds: float, peak: float | None) -> dict[str, Any]:
     """Return what `run.json` says of a job that ran whole."""
     return {
-        **{name: getattr(task.job, name) for name in _OF_JOB},
-        "notebook": task.job.notebook.name,
-        **task.provenance,
+        **{name: getattr(job, name) for name in _OF_JOB},
+        "notebook": job.notebook.name,
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in _VERSIONS},
         "started": started,

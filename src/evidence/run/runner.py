@@ -7,15 +7,16 @@ import itertools
 import os
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evidence.errors import EvidenceError
 from evidence.release.store.log import person
 from evidence.run import fork_client, ledger, processes
-from evidence.run.job import Outcome, Task, perform
+from evidence.run.job import Outcome, perform
 from evidence.run.jobs import Job, Project, sha256
 
 if TYPE_CHECKING:
@@ -81,15 +82,19 @@ def run(
         report.begin(len(waiting) + len(damaged))
         if waiting and not executor and not fork_client.available():
             report.note("each report takes seconds longer to start here: only Linux can fork them")
-        alike = {"project": project, "fresh": fresh, "provenance": {}}
+        provenance = {}
         if waiting:
-            alike["provenance"] = {
+            provenance = {
                 "lock_sha256": sha256(project.lock) if project.lock.exists() else "",
                 "commit": _commit(project.notebooks),
                 "author": person(project.notebooks),
             }
-        tasks = [Task(job=job, timeout=job.timeout or timeout, **alike) for job in waiting]
-        ended = _elsewhere(tasks, executor) if executor else _here(tasks, report, workers)
+        alike = {"project": project, "fresh": fresh, "provenance": provenance, "timeout": timeout}
+        work = partial(perform, **alike)
+        if executor:
+            ended = _elsewhere(work, waiting, executor)
+        else:
+            ended = _here(work, waiting, report, workers)
         with contextlib.suppress(KeyboardInterrupt), contextlib.closing(ended):
             for outcome in itertools.chain(damaged, ended):
                 outcomes[outcome.job.key] = outcome
@@ -101,19 +106,21 @@ def run(
     return [outcomes[job.key] for job in jobs]
 
 
-def _here(tasks: list[Task], report: Live, workers: int | None) -> Iterator[Outcome]:
-    """Do the tasks in threads, each of which watches a process; give outcomes as they come."""
+def _here(
+    work: Callable[..., Outcome], jobs: list[Job], report: Live, workers: int | None
+) -> Iterator[Outcome]:
+    """Do the jobs in threads, each of which watches a process; give outcomes as they come."""
     stop = threading.Event()
 
-    def one(task: Task) -> Outcome:
+    def one(job: Job) -> Outcome:
         if stop.is_set():
-            return Outcome(job=task.job, state="stopped")
-        return perform(task, lambda k, n: report.cell(task.job, k, n), stop)
+            return Outcome(job=job, state="stopped")
+        return work(job, reached=partial(report.cell, job), stop=stop)
 
     with contextlib.ExitStack() as stack:
         stack.callback(processes.dismiss)  # when the threads have ended
         pool = stack.enter_context(ThreadPoolExecutor(workers or os.cpu_count() or 1))
-        futures = [pool.submit(one, task) for task in tasks]
+        futures = [pool.submit(one, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -124,16 +131,18 @@ def _here(tasks: list[Task], report: Live, workers: int | None) -> Iterator[Outc
             raise
 
 
-def _elsewhere(tasks: list[Task], executor: Executor) -> Iterator[Outcome]:
-    """Do the tasks in an executor; one that loses a task with its host fails that task only."""
-    futures = {executor.submit(perform, task): task for task in tasks}
+def _elsewhere(
+    work: Callable[..., Outcome], jobs: list[Job], executor: Executor
+) -> Iterator[Outcome]:
+    """Do the jobs in an executor; one that loses a job with its host fails that job only."""
+    futures = {executor.submit(work, job): job for job in jobs}
     try:
         for future in as_completed(futures):
             try:
                 yield future.result()
             except Exception as error:  # whatever the engine raises, the others go on
                 line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                yield Outcome(job=futures[future].job, state="failed", error=f"cluster: {line}")
+                yield Outcome(job=futures[future], state="failed", error=f"cluster: {line}")
     finally:
         for future in futures:
             future.cancel()

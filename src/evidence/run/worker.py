@@ -213,7 +213,9 @@ def _redact(notebook: Any, secrets: list[str]) -> None:
 
     Only the words of outputs change, never what makes the file a notebook.
     """
-    values = {name: spellings(os.environ.get(name, "")) for name in secrets}
+    written = {form: name for name in secrets for form in spellings(os.environ.get(name, ""))}
+    longest_first = sorted(written, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
@@ -221,17 +223,13 @@ def _redact(notebook: Any, secrets: list[str]) -> None:
         if isinstance(value, list):
             return [clean(item) for item in value]
         if isinstance(value, str):
-            for name, written in values.items():
-                for spelling in written:
-                    value = value.replace(spelling, f"[{name}]")
+            return pattern.sub(lambda found: f"[{written[found[0]]}]", value)
         return value
 
-    if secrets:
-        for cell in notebook.cells:
-            for output in cell.get("outputs", ()):
-                for key in ("text", "data", "ename", "evalue", "traceback"):
-                    if key in output:
-                        output[key] = clean(output[key])
+    for cell in notebook.cells if written else ():
+        for output in cell.get("outputs", ()):
+            for key in output.keys() & {"text", "data", "ename", "evalue", "traceback"}:
+                output[key] = clean(output[key])
 
 
 def _mend_statuses(output: Path, failed: int) -> None:
