@@ -43,7 +43,7 @@ lab: $(READY) ## Open the notebooks in JupyterLab, to explore
 check: $(READY) ## Lint, contracts and quick tests (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" --ignore tests/browser
 
 test: $(READY) browser ## Everything: what CI runs
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,8 @@ from .test_runner import project as project  # the fixture
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+    pytest.mark.skipif(find_spec("distributed") is None, reason="needs dask.distributed"),
 ]
-pytest.importorskip("distributed")
 DASK = [sys.executable, "-m", "dask"]
 SCHEDULER = ["scheduler", "--no-dashboard", "--no-show"]
 WORKER = ["--no-dashboard", "--nthreads=1", "--death-timeout=20"]
