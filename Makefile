@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboard check test fix lock browser clean
+.PHONY: help setup run dashboard lab check test fix lock browser clean
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -37,10 +37,13 @@ run: $(READY) ## Sample county, every programme x cohort, release, site
 dashboard: $(READY) ## Serve the board dashboard on this machine
 	@$(BIN)/evidence dashboard
 
+lab: $(READY) ## Open the notebooks in JupyterLab, to explore
+	@$(BIN)/jupyter lab notebooks
+
 check: $(READY) ## Lint, contracts and quick tests (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest -q -n 2 -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" --ignore tests/browser
 
 test: $(READY) browser ## Everything: what CI runs
 	$(BIN)/ruff check .

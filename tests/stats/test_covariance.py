@@ -104,6 +104,7 @@ def test_robust_with_many_clusters_gives_the_df_of_few(rng, monkeypatch, nesting
     np.testing.assert_allclose(many.joint_df, few.joint_df, rtol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("clusters", "interest", "others", "slower"),
     [(170, 1, 10, "_many"), (20, 250, 0, "_many"), (800, 1, 150, "_many"), (500, 8, 0, "_few")],
@@ -188,6 +189,7 @@ def test_design_with_too_few_rows_says_so(rng):
     )
 
 
+@pytest.mark.slow
 @settings(derandomize=True, max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10_000),

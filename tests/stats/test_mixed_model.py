@@ -75,6 +75,7 @@ def test_fit_of_a_slope_finds_what_it_was_made_with(rng):
     assert found.df[1] == pytest.approx(599, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [False, True])
 def test_profile_interval_solves_its_equation(sites, slope):
     sums = add_up(sites, slope)
@@ -92,6 +93,7 @@ def _root(sums):
     return root
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),

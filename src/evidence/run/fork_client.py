@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import os
-import select
 import shutil
 import signal
 import socket
@@ -19,6 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import cache, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,7 @@ _PATIENCE = 60  # seconds for the server to be ready and fork
 PLACE = "EVIDENCE_FORK_SERVER"  # where a server listens that children of it can ask
 _ENVIRONMENT = {
     # A thread that runs at the time of the fork would be missing in the child.
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     # Reports are short-lived and many: memory given back matters more than speed of taking it …
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -40,6 +38,11 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": "4194304",
     "MALLOC_TRIM_THRESHOLD_": "8388608",
 }
+
+
+def to_line(message: dict[str, Any]) -> bytes:
+    """Write a message as one line of JSON, as processes here send it to each other."""
+    return json.dumps(message).encode() + b"\n"
 
 
 class Server:
@@ -59,33 +62,33 @@ class Server:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.place)  # from here on requests queue, and need not wait to be made
             listener.listen(128)
+            number = listener.fileno()
             # -P: the folder of the person's own files is not where modules come from
+            server = [sys.executable, "-P", "-Xfrozen_modules=off", "-m", "evidence.run.forkserver"]
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-Xfrozen_modules=off",
-                    "-m",
-                    "evidence.run.forkserver",
-                    str(listener.fileno()),
-                    preload,
-                ],
+                [*server, str(number), preload],
                 stdin=subprocess.PIPE,  # never written to: it ends when the owner does
                 stdout=subprocess.DEVNULL,
-                pass_fds=[listener.fileno()],
+                pass_fds=[number],
                 env={**os.environ, **_ENVIRONMENT, PLACE: self.place},
                 start_new_session=True,  # Ctrl-C is the owner's to deal with
             )
 
     def close(self) -> None:
         """End the server and every process it forked."""
-        self.process.stdin.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def end(process: subprocess.Popen) -> None:
+    """End a process that ends with its standard input; kill it where it does not."""
+    with contextlib.suppress(OSError):  # what was written to one that has ended
+        process.stdin.close()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 class Child:
@@ -111,69 +114,66 @@ class Child:
 
     def __init__(self, place: str, target: str, request: dict[str, Any]) -> None:
         self.returncode: int | None = None
-        self._heard = threading.Lock()  # a kernel is polled in one thread, waited for in another
-        self._line = socket.socket(socket.AF_UNIX)
-        self._lines = self._line.makefile("r", encoding="utf-8")
-        try:
-            self._line.settimeout(_PATIENCE)
-            self._line.connect(place)
-            self._line.sendall(json.dumps({"target": target, **request}).encode() + b"\n")
-            said = json.loads(self._lines.readline() or "{}")
-            self._line.settimeout(None)
-        except OSError:
-            said = {}
-        if "pid" not in said:
+        self._reading = threading.Lock()  # a kernel is polled in one thread, waited for in another
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._lines = self._socket.makefile("rb")
+        answer: dict[str, Any] = {}
+        with contextlib.suppress(OSError):
+            self._socket.settimeout(_PATIENCE)
+            self._socket.connect(place)
+            self._socket.sendall(to_line({"target": target, **request}))
+            answer = json.loads(self._lines.readline() or "{}")
+            self._socket.settimeout(None)
+        if "pid" not in answer:
             self.close()
-            raise EvidenceError(said.get("refused", "the fork server is not there"))
-        self.pid = said["pid"]
+            raise EvidenceError(answer.get("refused", "the fork server is not there"))
+        self.pid = answer["pid"]
 
     def ask(self, request: dict[str, Any]) -> bool:
         """Give a job's process that is idle another job; say whether it took it."""
         try:
-            self._line.settimeout(_PATIENCE)
-            self._line.sendall(json.dumps(request).encode() + b"\n")
-            taken = next(self.says(), None) is not None  # else it has ended, or is about to
-            self._line.settimeout(None)
+            self._socket.settimeout(_PATIENCE)
+            self._socket.sendall(to_line(request))
+            taken = next(self.messages(), None) is not None  # else it has ended, or is about to
+            self._socket.settimeout(None)
         except OSError:
             return False
         return taken
 
-    def says(self) -> Iterator[dict[str, Any]]:
+    def messages(self) -> Iterator[dict[str, Any]]:
         """Give what the process says until it ends."""
-        for line in self._lines:
-            said = json.loads(line)
-            if "exit" in said:
-                self._ended(said["exit"])
-                return
-            yield said
-        self.orphaned = True  # the server died, and with it all it had forked
-        self._ended(-signal.SIGKILL)
+        while self.returncode is None:
+            # Where nothing says the end, the server died, and with it all that it had forked.
+            message = json.loads(self._lines.readline() or '{"exit": null}')
+            if "exit" not in message:
+                yield message
+                continue
+            self.orphaned = message["exit"] is None
+            self.returncode = -signal.SIGKILL if self.orphaned else message["exit"]
+            self.close()
 
     def poll(self) -> int | None:
         """Return the exit status, or nothing while the process runs (one that says nothing)."""
-        if self._heard.acquire(blocking=False):  # else somebody waits for the end already
+        if self._reading.acquire(blocking=False):  # else somebody waits for the end already
             try:
-                if self.returncode is None and self._line_speaks():
-                    self._hear()
+                if self.returncode is None:
+                    self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+                    self._read_to_the_end()
+            except BlockingIOError:  # nothing has come
+                pass
             finally:
-                self._heard.release()
+                self._reading.release()
         return self.returncode
 
     def wait(self) -> int:
         """Wait for the end and return the exit status."""
-        with self._heard:
-            self._hear()
+        with self._reading:
+            self._read_to_the_end()
         return self.returncode
 
-    def _line_speaks(self) -> bool:
-        poller = select.poll()
-        poller.register(self._line, select.POLLIN)
-        return bool(poller.poll(0))
-
-    def _hear(self) -> None:
-        if self.returncode is None:
-            for _ in self.says():
-                pass
+    def _read_to_the_end(self) -> None:
+        for _ in self.messages():
+            pass
 
     def send_signal(self, number: int) -> None:
         """Send the process a signal, if it is still there."""
@@ -181,22 +181,13 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def kill(self) -> None:
-        """Kill the process; the server kills what it started."""
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Ask the process to end."""
-        self.send_signal(signal.SIGTERM)
+    kill = partialmethod(send_signal, signal.SIGKILL)  # the server kills what it had started
+    terminate = partialmethod(send_signal, signal.SIGTERM)
 
     def close(self) -> None:
         """Hang up: the server kills the process if it is still there."""
         self._lines.close()
-        self._line.close()
-
-    def _ended(self, status: int) -> None:
-        self.returncode = status
-        self.close()
+        self._socket.close()
 
 
 def available() -> bool:
@@ -204,14 +195,10 @@ def available() -> bool:
     return sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 
-_said: set[str] = set()
-
-
+@cache
 def say_once(what: str) -> None:
     """Warn of what only costs time, the first time that it does."""
-    if what not in _said:
-        _said.add(what)
-        logging.getLogger("evidence").warning(what)
+    logging.getLogger("evidence").warning(what)
 
 
 _own: dict[str, Server] = {}
@@ -230,15 +217,15 @@ def place(preload: str = "") -> str:
         return os.environ[PLACE]
     with _lock:
         server = _own.get(preload)
-        if server and server.process.poll() is not None:
+        if server and server.process.poll() is None:
+            return server.place
+        if server:
             server.close()
-            server = None
-        if server is None:
-            try:
-                server = _own[preload] = Server(preload or PRELOAD)
-            except OSError as error:
-                raise EvidenceError(f"the fork server cannot start: {error}") from None
-    return server.place
+        try:
+            _own[preload] = Server(preload or PRELOAD)
+        except OSError as error:
+            raise EvidenceError(f"the fork server cannot start: {error}") from None
+        return _own[preload].place
 
 
 @atexit.register

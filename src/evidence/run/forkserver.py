@@ -5,11 +5,11 @@ kernel or a job is a fork of it, ready within a tenth of a second, that shares i
 writes.
 
 A request is one line of JSON on a Unix socket in a folder that its owner alone can read. Until the
-process that was asked for ends, the line stays open: the server says the process's id first and its
-exit status last, and what is between the process says itself. Whoever hangs up wants it gone: the
-server kills it with all that it started, daemons too. When the owner dies the server goes and takes
-all with it. If the server itself is killed, all that it forked dies at once; only what a notebook
-had started on its own account then lives on.
+process that was asked for ends, the socket stays open: the server says the process's id first and
+its exit status last, and what is between the process says itself. Whoever hangs up wants it gone:
+the server kills it with all that it started, daemons too. When the owner dies the server goes and
+takes all with it. If the server itself is killed, all that it forked dies at once; only what a
+notebook had started on its own account then lives on.
 
 Linux only: elsewhere forking a process that has imported numerical libraries is not safe.
 """
@@ -35,7 +35,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
-from evidence.run.fork_client import PLACE
+from evidence.run.fork_client import PLACE, to_line
 
 _PDEATHSIG, _CHILD_SUBREAPER = 1, 36  # of prctl(2)
 _INSIDES = (  # of a kernel, which loads them only when it first uses them
@@ -50,7 +50,7 @@ _INSIDES = (  # of a kernel, which loads them only when it first uses them
     "sqlite3",
     "tornado.platform.asyncio",
 )
-_TARGETS = {"kernel": "evidence.run.kernels:become", "job": "evidence.run.worker:become"}
+_TARGETS = {"kernel": "evidence.run.kernels", "job": "evidence.run.worker"}
 
 
 def main() -> None:
@@ -77,84 +77,83 @@ def _serve(listener: socket.socket) -> None:
     ready = select.epoll()
     ready.register(listener, select.EPOLLIN)
     ready.register(0, select.EPOLLIN)
-    children: dict[int, tuple[int, socket.socket]] = {}  # handle of a process to its id and line
-    lines: dict[int, int] = {}  # line to the id of the process, while somebody is at the other end
+    children: dict[int, tuple[int, socket.socket]] = {}  # handle of a process: its id, its socket
     while True:
         # New ones last: they take the numbers of files that have just been closed.
-        found = [file for file, _ in ready.poll()]
-        for file in sorted(found, key=lambda file: file == listener.fileno()):
+        files = [file for file, _ in ready.poll()]
+        for file in sorted(files, key=lambda file: file == listener.fileno()):
             if file == 0:  # the owner is gone
                 for pid, _ in children.values():
-                    _kill(pid)
-                    os.waitpid(pid, 0)
+                    _end(pid)
                 _kill_strays(set())
                 shutil.rmtree(Path(os.environ[PLACE]).parent, ignore_errors=True)
                 return
             if file == listener.fileno():
                 if begun := _accept(listener):
-                    handle, pid, line = begun
-                    children[handle], lines[line.fileno()] = (pid, line), pid
+                    handle, pid, asker = begun
+                    children[handle] = pid, asker
                     ready.register(handle, select.EPOLLIN)
-                    ready.register(line, select.EPOLLRDHUP)  # what is said there is for the child
+                    ready.register(asker, select.EPOLLRDHUP)  # what is said there is for the child
             elif file in children:
-                pid, line = children.pop(file)
+                pid, asker = children.pop(file)
                 ready.unregister(file)
                 os.close(file)
-                _kill(pid)  # its group: what it had started itself
-                _, status = os.waitpid(pid, 0)
+                status = _end(pid)  # its group: what it had started itself
                 _kill_strays({pid for pid, _ in children.values()})
-                if lines.pop(line.fileno(), None):
-                    ready.unregister(line)
+                with contextlib.suppress(OSError):  # it has been where whoever asked has hung up
+                    ready.unregister(asker)
                 with contextlib.suppress(OSError):
-                    _say(line, {"exit": os.waitstatus_to_exitcode(status)})
-                line.close()
-            elif file in lines:  # whoever asked has hung up; the end will be an event of its own
-                _kill(lines.pop(file))
-                ready.unregister(file)
+                    asker.sendall(to_line({"exit": os.waitstatus_to_exitcode(status)}))
+                asker.close()
+            else:  # whoever asked has hung up; the end of the process is an event of its own
+                with contextlib.suppress(OSError):  # it has just ended
+                    ready.unregister(file)
+                for pid, asker in children.values():
+                    if asker.fileno() == file:
+                        _kill(pid)
 
 
 def _accept(listener: socket.socket) -> tuple[int, int, socket.socket] | None:
     """Fork what is asked for; say why where that cannot be, and go on."""
     try:
-        line, _ = listener.accept()
+        asker, _ = listener.accept()
     except OSError:  # no descriptor is left: later there will be
         time.sleep(0.05)
         return None
     try:
-        line.settimeout(1)
-        with line.makefile("r", encoding="utf-8") as lines:
+        asker.settimeout(1)
+        with asker.makefile("rb") as lines:
             request = json.loads(lines.readline())
         running = len([*Path("/proc/self/task").iterdir()])
         if running > 1:
             raise OSError(f"it runs {running} threads and must not fork")
-        line.settimeout(None)
+        asker.settimeout(None)
         server = os.getpid()
         pid = os.fork()
         if not pid:
-            _become(server, line, request)
-        return os.pidfd_open(pid), pid, line
+            _become(server, asker, request)
+        return os.pidfd_open(pid), pid, asker
     except (OSError, ValueError) as error:
         with contextlib.suppress(OSError):
-            _say(line, {"refused": f"the fork server cannot fork: {error}"})
-        line.close()
+            asker.sendall(to_line({"refused": f"the fork server cannot fork: {error}"}))
+        asker.close()
         return None
 
 
-def _become(server: int, line: socket.socket, request: dict[str, Any]) -> NoReturn:
+def _become(server: int, asker: socket.socket, request: dict[str, Any]) -> NoReturn:
+    """Be what was asked for, in the process just forked, and end with it."""
     try:
-        _leave(server, line, request)
-        _say(line, {"pid": os.getpid()})
-        module, _, name = _TARGETS[request["target"]].partition(":")
-        getattr(importlib.import_module(module), name)(line, request)
-    except BrokenPipeError:  # whoever asked has hung up
-        os._exit(1)
-    except BaseException:
-        traceback.print_exc()
+        _leave(server, asker, request)
+        asker.sendall(to_line({"pid": os.getpid()}))
+        importlib.import_module(_TARGETS[request["target"]]).become(asker, request)
+    except BaseException as error:
+        if not isinstance(error, BrokenPipeError):  # whoever asked has hung up
+            traceback.print_exc()
         os._exit(1)
     os._exit(0)
 
 
-def _leave(server: int, line: socket.socket, request: dict[str, Any]) -> None:
+def _leave(server: int, asker: socket.socket, request: dict[str, Any]) -> None:
     """Become a process of its own: session, signals, files, environment, randomness."""
     os.setsid()
     ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)  # die with the server
@@ -163,8 +162,8 @@ def _leave(server: int, line: socket.socket, request: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    os.closerange(3, line.fileno())
-    os.closerange(line.fileno() + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.closerange(3, asker.fileno())
+    os.closerange(asker.fileno() + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     if "env" in request:
         os.environ.clear()
         os.environ.update(request["env"])
@@ -180,28 +179,27 @@ def _kill_strays(ours: set[int]) -> None:
     """Kill what ended processes had started and left, in whatever session: it is ours now."""
     while strays := _children() - ours:
         for pid in strays:
-            _kill(pid)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+            _end(pid)
 
 
 def _children() -> set[int]:
     with contextlib.suppress(OSError):  # a kernel that does not list them has none for us
-        return {
-            int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        }
+        return {*map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())}
     return set()
 
 
+def _end(pid: int) -> int:
+    """Kill a process of ours and its group, and return its status once it has ended."""
+    _kill(pid)
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, 0)[1]
+    return 0
+
+
 def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)  # where it had not become a group yet
-
-
-def _say(line: socket.socket, what: dict[str, Any]) -> None:
-    line.sendall(json.dumps(what).encode() + b"\n")
+    for kill in (os.killpg, os.kill):  # the second where it had not become a group yet
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

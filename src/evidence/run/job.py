@@ -6,21 +6,22 @@ import contextlib
 import datetime
 import os
 import platform
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from threading import TIMEOUT_MAX, Event, Timer
 from typing import Any
 
 from evidence.data.secrets import IN_TEXT, REFERENCE, SHORTEST
 from evidence.errors import EvidenceError
 from evidence.run import ledger, processes
-from evidence.run.jobs import Job, Project
+from evidence.run.jobs import Job, Project, leaves
 from evidence.run.processes import TOO_LONG
 
 _VERSIONS = ("evidence", "papermill", "pandas", "numpy", "linearmodels")
+_OF_JOB = ("run_id", "key", "programme", "cohort", "notebook_sha256", "parameters", "inputs")
 _KILLED = f"its process {processes.KILLED}"
 _GRACE = 10  # seconds after its time before a job that does not stop by itself is killed
 
@@ -35,9 +36,9 @@ class Outcome:
         The job.
     state : {"done", "kept", "failed", "stopped"}
         `kept`: its run folder was there already; `stopped`: not run, or not to its end, because
-        the runner was told to stop.
+        the runner was asked to stop.
     seconds : float
-        Wall-clock time; nought where kept.
+        Wall-clock time; zero where kept.
     peak_mb : float or None
         The kernel's peak memory, where the system tells.
     error : str
@@ -57,53 +58,42 @@ class Outcome:
     notebook: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A job with all that a process, here or on another host, needs to do it.
-
-    Parameters
-    ----------
-    job : Job
-    project : Project
-        With absolute paths, the same on every host.
-    timeout : float or None
-        Seconds for the whole report.
-    fresh : bool
-        Run it though its folder is there.
-    provenance : dict
-        Code, author and lock, for `run.json`.
-    """
-
-    job: Job
-    project: Project
-    timeout: float | None
-    fresh: bool
-    provenance: dict[str, str]
-
-
 def perform(
-    task: Task,
-    tell: Callable[[int, int], None] | None = None,
-    stop: threading.Event | None = None,
+    job: Job,
+    project: Project,
+    *,
+    timeout: float | None = None,
+    fresh: bool = False,
+    provenance: dict[str, str] | None = None,
+    reached: Callable[[int, int], None] = lambda cell, of: None,
+    stop: Event | None = None,
 ) -> Outcome:
     """Do one job on this machine and publish its run folder.
 
     Parameters
     ----------
-    task : Task
+    job : Job
         What to do.
-    tell : callable, optional
-        Is told the number of each cell that starts and how many there are.
+    project : Project
+        With absolute paths, the same on every host.
+    timeout : float, optional
+        Seconds for the whole report, where the register gives it none.
+    fresh : bool
+        Run it though its folder is there.
+    provenance : dict, optional
+        Code, author and lock, for `run.json`.
+    reached : callable, optional
+        Gets the number of each cell that starts and how many there are.
     stop : Event, optional
-        Set where the runner was told to stop.
+        Set where the runner was asked to stop.
 
     Returns
     -------
     Outcome
         `kept` where another finished the same job first.
     """
-    job, began, started = task.job, time.monotonic(), _now()
-    final = job.folder(task.project.runs)
+    began, started = time.monotonic(), _now()
+    final, timeout, stop = job.folder(project.runs), job.timeout or timeout, stop or Event()
     attempt: dict[str, Any] = {"error": "", "cell": 0, "peak_mb": None}
     draft = None
 
@@ -111,95 +101,80 @@ def perform(
         return Outcome(job=job, state=state, seconds=time.monotonic() - began, **more)
 
     try:
-        if not task.fresh and ledger.done(final):  # another was quicker since the jobs were planned
+        if not fresh and ledger.done(final):  # another was quicker since the jobs were planned
             return Outcome(job=job, state="kept")
         secrets = _secrets(job)
+        request = _request(job, project, secrets)
         for alone in (False, True):  # again where the server was killed: not by this job, perhaps
             draft = ledger.Draft(final)
-            left = task.timeout and max(task.timeout - (time.monotonic() - began), 0.1)
-            attempt = _execute(task, draft, secrets, left, tell, stop, alone)
-            if not attempt.get("orphaned") or alone or (stop and stop.is_set()):
+            left = timeout and max(timeout - (time.monotonic() - began), 0.1)
+            request |= {"folder": str(draft.folder), "timeout": left}
+            attempt = _execute(request, draft, reached, stop, alone)
+            if not attempt.get("orphaned") or alone or stop.is_set():
                 break
             draft.discard()
-        error = attempt["error"]
-        if not error and not draft.proposes():
-            error = "every cell ran but nothing was proposed: end with ev.propose(out, …)"
-        if not error and (told := draft.holding({name: os.environ[name] for name in secrets})):
-            error = "its file {} holds the secret {}; write results only".format(*told)
+        error = attempt["error"] or draft.fault(secrets)
+        if error == TOO_LONG:
+            error = f"took longer than {timeout:g} s"
         if not error:
-            seconds = time.monotonic() - began
-            record = _record(task, started, seconds, attempt["peak_mb"])
-            first = draft.publish(record, replace=task.fresh)
+            record = _record(job, started, time.monotonic() - began, attempt["peak_mb"])
+            first = draft.publish(record | (provenance or {}), replace=fresh)
             return ended("done" if first else "kept", peak_mb=attempt["peak_mb"])
     except EvidenceError as fault:
         error = str(fault)
     except OSError as fault:
-        there = draft is None or draft.folder.exists()
-        error = f"its run folder could not be written ({fault.strerror or fault})"
-        error = error if there else "its run folder was deleted while it ran"
+        error = ledger.fault_of(fault, draft and draft.folder)
     except Exception as fault:  # whatever it is, the other jobs go on
         error = f"the runner failed ({type(fault).__name__})"
-    if draft and stop and stop.is_set():
+    if draft and stop.is_set():
         draft.discard()
         return ended("stopped")
     notebook = None
     if draft:
-        notebook = draft.set_aside(task.project.runs / ".failed" / job.programme / job.cohort)
+        notebook = draft.set_aside(project.runs / ".failed" / job.programme / job.cohort)
     return ended("failed", error=error, cell=attempt["cell"], notebook=notebook)
 
 
+def _request(job: Job, project: Project, secrets: dict[str, str]) -> dict[str, Any]:
+    """Return what `worker.execute` needs, but for what differs between attempts."""
+    places = {"data": str(project.data), "out": ".", "run_id": job.run_id}
+    return {
+        "notebook": str(job.notebook.resolve()),
+        "title": f"{job.parameters.get('title') or job.programme}, {job.cohort}",
+        "parameters": job.parameters | places,
+        "secrets": [*secrets],
+    }
+
+
 def _execute(
-    task: Task,
+    request: dict[str, Any],
     draft: ledger.Draft,
-    secrets: list[str],
-    left: float | None,
-    tell: Callable[[int, int], None] | None,
-    stop: threading.Event | None,
+    reached: Callable[[int, int], None],
+    stop: Event,
     alone: bool,
 ) -> dict[str, Any]:
     """Run the notebook in a process of its own; return how it ended."""
-    job = task.job
-    places = {"data": str(task.project.data), "out": ".", "run_id": job.run_id}
-    request = {
-        "notebook": str(job.notebook.resolve()),
-        "folder": str(draft.folder),
-        "title": f"{job.parameters.get('title') or job.programme}, {job.cohort}",
-        "parameters": job.parameters | places,
-        "secrets": secrets,
-        "timeout": left,
-    }
-    cell, result = 0, None
+    cell = 0
     with processes.start(request, alone=alone) as process:
-        if stop and stop.is_set():  # perhaps after all that ran then was killed
+        if stop.is_set():  # perhaps after all that ran then was killed
             process.kill()
-        with _watch(process, left) as late:
-            for said in process.says():
-                if "error" in said:
-                    result = said
-                    break
-                cell = said["cell"]
-                draft.reach(cell, said["of"])
-                if tell:
-                    tell(cell, said["of"])
-        process.idle = result is not None and not (result["error"] or late.is_set())
-    if result is None:
-        error = TOO_LONG if late.is_set() else _KILLED
-        result = {"error": error, "cell": cell, "peak_mb": None, "orphaned": process.orphaned}
-    if result["error"] == TOO_LONG:
-        result["error"] = f"took longer than {task.timeout:g} s"
-    return result
+        with _watch(process, request["timeout"]) as late:
+            for message in process.messages():
+                if "error" in message:
+                    process.idle = not (message["error"] or late.is_set())
+                    return message
+                cell = message["cell"]
+                draft.reach(cell, message["of"])
+                reached(cell, message["of"])
+    error = TOO_LONG if late.is_set() else _KILLED
+    return {"error": error, "cell": cell, "peak_mb": None, "orphaned": process.orphaned}
 
 
 @contextlib.contextmanager
-def _watch(process: Any, left: float | None) -> Iterator[threading.Event]:
+def _watch(process: Any, left: float | None) -> Iterator[Event]:
     """Kill the process where it goes on for too long; the event then says so."""
-    late = threading.Event()
-
-    def give_up() -> None:
-        late.set()
-        process.kill()
-
-    watch = threading.Timer(left + _GRACE if left else threading.TIMEOUT_MAX, give_up)
+    late, limit = Event(), left + _GRACE if left else TIMEOUT_MAX
+    watch = Timer(limit, lambda: (late.set(), process.kill()))
     watch.daemon = True
     watch.start()
     try:
@@ -209,41 +184,35 @@ def _watch(process: Any, left: float | None) -> Iterator[threading.Event]:
         watch.join()  # it must not kill the process in its next job
 
 
-def _secrets(job: Job) -> list[str]:
-    """Return the environment variables that hold secrets of a job, all of them set and long enough.
+def _secrets(job: Job) -> dict[str, str]:
+    """Return the secrets of a job by their environment variables, all set and long enough.
 
     Raises
     ------
     EvidenceError
-        One is not set, or is too short to be told from other text and taken out of it.
+        One is not set, or is too short to be recognised in other text and taken out of it.
     """
-    stated = {name for value in _strings(job.parameters) for name in _named(value)}
+    strings = [value for value in leaves(job.parameters) if isinstance(value, str)]
+    stated = {value.removeprefix("env:") for value in strings if REFERENCE.fullmatch(value)}
     source = job.notebook.read_text(encoding="utf-8")  # a default may name one too
     for name in sorted(stated):
         if name not in os.environ:
             raise EvidenceError(f"environment variable {name} is not set; set it and run")
-    found = sorted(stated | {name for name in IN_TEXT.findall(source) if name in os.environ})
-    for name in found:
+    names = stated | {name for name in IN_TEXT.findall(source) if name in os.environ}
+    for name in sorted(names):
         if len(os.environ[name]) < SHORTEST:
             raise EvidenceError(
                 f"environment variable {name} is too short to be kept secret; "
                 f"{SHORTEST} characters or more can be"
             )
-    return found
+    return {name: os.environ[name] for name in sorted(names)}
 
 
-def _record(task: Task, started: str, seconds: float, peak: float | None) -> dict[str, Any]:
-    job = task.job
+def _record(job: Job, started: str, seconds: float, peak: float | None) -> dict[str, Any]:
+    """Return what `run.json` says of a job that ran whole."""
     return {
-        "run_id": job.run_id,
-        "key": job.key,
-        "programme": job.programme,
-        "cohort": job.cohort,
+        **{name: getattr(job, name) for name in _OF_JOB},
         "notebook": job.notebook.name,
-        "notebook_sha256": job.notebook_sha256,
-        "parameters": job.parameters,
-        "inputs": job.inputs,
-        **task.provenance,
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in _VERSIONS},
         "started": started,
@@ -251,18 +220,6 @@ def _record(task: Task, started: str, seconds: float, peak: float | None) -> dic
         "seconds": round(seconds, 2),
         "peak_mb": peak,
     }
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _strings(item)
-
-
-def _named(value: str) -> list[str]:
-    return IN_TEXT.findall(value) if REFERENCE.fullmatch(value) else []
 
 
 def _now() -> str:

@@ -11,8 +11,9 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
+from datetime import date, time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -226,12 +227,6 @@ def _file_fault(data: Path, file: str) -> str:
     return f"no file {file!r} in {data}{'; ' if hints else ''}{', or '.join(hints)}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Declared:
-    default: Any
-    mark: str  # the first word of its comment
-
-
 def read_notebook(path: Path) -> dict[str, Any]:
     """Read a notebook file as plain data."""
     try:
@@ -241,8 +236,8 @@ def read_notebook(path: Path) -> dict[str, Any]:
         raise EvidenceError(f"{path}: not a notebook; save it again from JupyterLab") from None
 
 
-def declared_parameters(notebook: dict[str, Any], path: Path) -> dict[str, _Declared]:
-    """Read the literal defaults of the cell tagged `parameters`.
+def declared_parameters(notebook: dict[str, Any], path: Path) -> dict[str, tuple[Any, str]]:
+    """Read the literal defaults of the cell tagged `parameters`, with the first word beside each.
 
     A parameter whose comment begins with "required" has to be given by the register; one whose
     comment begins with "default" keeps its value where the register gives none. All others are
@@ -253,38 +248,29 @@ def declared_parameters(notebook: dict[str, Any], path: Path) -> dict[str, _Decl
     EvidenceError
         There is no such cell, or a default is not a literal.
     """
-    for cell in notebook["cells"]:
-        if "parameters" in cell.get("metadata", {}).get("tags", []):
-            source = "".join(cell["source"])
-            break
-    else:
+    cells = [c for c in notebook["cells"] if "parameters" in c.get("metadata", {}).get("tags", [])]
+    if not cells:
         raise EvidenceError(f"{path}: no cell is tagged 'parameters'")
+    source, place = "".join(cells[0]["source"]), f"{path}, parameters cell, line"
     lines = source.splitlines()
     declared = {}
     try:
-        body = ast.parse(source).body
-    except SyntaxError as error:
-        raise EvidenceError(
-            f"{path}, parameters cell, line {error.lineno}: not Python; open it in JupyterLab"
-        ) from None
-    for node in body:
-        try:
+        for node in ast.parse(source).body:
             (target,) = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
-            name, default = target.id, ast.literal_eval(node.value)
-        except (AttributeError, ValueError):
-            raise EvidenceError(
-                f"{path}, parameters cell, line {node.lineno}: use plain literals only, "
-                "such as name = 'value'"
-            ) from None
-        comment = re.match(r"\W*(\w*)", lines[node.lineno - 1].partition("#")[2])
-        declared[name] = _Declared(default, comment[1])
+            comment = re.match(r"\W*(\w*)", lines[node.lineno - 1].partition("#")[2])
+            declared[target.id] = ast.literal_eval(node.value), comment[1]
+    except SyntaxError as error:
+        raise EvidenceError(f"{place} {error.lineno}: not Python; open it in JupyterLab") from None
+    except (AttributeError, ValueError):
+        hint = "use plain literals only, such as name = 'value'"
+        raise EvidenceError(f"{place} {node.lineno}: {hint}") from None
     return declared
 
 
 def _parameters(
     programme: Programme,
     cohort: Cohort,
-    declared: dict[str, _Declared],
+    declared: dict[str, tuple[Any, str]],
     found: list[tuple[str, str]],
 ) -> dict[str, Any]:
     """Give the notebook what it declares; what the register states wrongly is added to `found`."""
@@ -305,30 +291,22 @@ def _parameters(
     for name, hint in hints.items():
         found.append((name, f"notebook {programme.notebook!r} has no parameter {name!r}; {hint}"))
     parameters = {name: value for name, value in offered.items() if name in declared} | stated
-    for name, spec in declared.items():
+    for name, (default, mark) in declared.items():
         if name in RUN_PARAMETERS:
             continue
         if name not in parameters:
             misspelt = nearest(name, [name]) in hints.values()  # and named as that already
-            if spec.mark == "required" and not misspelt:
+            if mark == "required" and not misspelt:
                 reason = f"parameter {name!r} of notebook {programme.notebook!r} is required; "
                 found.append((name, f"{reason}state it under parameters or files"))
-            if spec.mark != "default":
-                parameters[name] = type(spec.default)()
-        elif not _json(parameters[name]):
+            if mark != "default":
+                parameters[name] = type(default)()
+        elif any(isinstance(leaf, date | time) for leaf in leaves(parameters[name])):  # of TOML
             found.append((name, f"parameter {name!r}: write dates and times as text, in quotes"))
-        elif not _same_type(parameters[name], spec.default):
-            reason = f"parameter {name!r} must be {type(spec.default).__name__} "
-            found.append((name, f"{reason}(as in {spec.default!r}), not {parameters[name]!r}"))
+        elif not _same_type(parameters[name], default):
+            reason = f"parameter {name!r} must be {type(default).__name__} "
+            found.append((name, f"{reason}(as in {default!r}), not {parameters[name]!r}"))
     return parameters
-
-
-def _json(value: Any) -> bool:
-    try:
-        json.dumps(value)
-    except TypeError:  # TOML has dates of its own
-        return False
-    return True
 
 
 def _same_type(value: Any, default: Any) -> bool:
@@ -339,6 +317,15 @@ def _same_type(value: Any, default: Any) -> bool:
     if isinstance(default, list) and default and isinstance(value, list):
         return all(_same_type(item, default[0]) for item in value)
     return type(value) is type(default)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Give what a value in JSON holds that is neither an object nor a list."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from leaves(item)
+    else:
+        yield value
 
 
 def sha256(path: Path) -> str:

@@ -43,24 +43,23 @@ class ForkProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Fork a kernel; start an ordinary one where that cannot be done."""
-        if not fork_client.available():
-            fork_client.say_once(
-                f"kernels are not forked on {sys.platform}: each takes seconds to start"
-            )
-            return await super().launch_kernel(cmd, **kwargs)
-        request = {"argv": cmd, "env": kwargs["env"], "cwd": kwargs.get("cwd") or str(Path.cwd())}
-        try:
-            self.process = await asyncio.to_thread(self._fork, request)
-        except EvidenceError as error:
-            fork_client.say_once(f"kernels are not forked: {error}")
-            return await super().launch_kernel(cmd, **kwargs)
-        self.pid = self.pgid = self.process.pid
-        self.cwd = kwargs.get("cwd")
-        return self.connection_info
+        fault = f" on {sys.platform}: each takes seconds to start"
+        if fork_client.available():
+            cwd = kwargs.get("cwd")
+            request = {"argv": cmd, "env": kwargs["env"], "cwd": cwd or str(Path.cwd())}
+            try:
+                self.process = await asyncio.to_thread(self._fork, request)
+                self.pid = self.pgid = self.process.pid
+                self.cwd = cwd
+                return self.connection_info
+            except EvidenceError as error:
+                fault = f": {error}"
+        fork_client.say_once(f"kernels are not forked{fault}")
+        return await super().launch_kernel(cmd, **kwargs)
 
     def _fork(self, request: dict[str, Any]) -> fork_client.Child:
         kernel = fork_client.Child(fork_client.place(self.preload), "kernel", request)
-        next(kernel.says(), None)  # it listens: a client that came earlier would have to come again
+        next(kernel.messages(), None)  # it listens: who comes earlier has to come again
         return kernel
 
     async def kill(self, restart: bool = False) -> None:
@@ -72,9 +71,7 @@ class ForkProvisioner(LocalProvisioner):
     async def wait(self) -> int | None:
         """Wait for the kernel's end, noticed as it happens."""
         if isinstance(self.process, fork_client.Child):
-            status = await asyncio.to_thread(self.process.wait)
-            self.process = None
-            return status
+            await asyncio.to_thread(self.process.wait)
         return await super().wait()
 
 
@@ -118,11 +115,9 @@ class _Kernel(IPKernelApp):
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """Read the usual command lines without a parser of every trait that a kernel has."""
         match argv:
-            case ["-f", file]:
+            case ["-f", file, *options] if options in ([], [NO_HISTORY]):
                 self.connection_file = file
-            case ["-f", file, option] if option == NO_HISTORY:
-                self.connection_file = file
-                self.update_config(Config(HistoryManager={"enabled": False}))
+                self.update_config(Config(HistoryManager={"enabled": not options}))
             case _:
                 super().parse_command_line(argv)
 
@@ -146,8 +141,8 @@ def prepare() -> None:
     _files[:] = [module.__file__ for module in modules if getattr(module, "__file__", None)]
 
 
-def become(line: socket.socket, request: dict[str, Any]) -> None:
-    """Be a kernel, in a process just forked, until told to end."""
+def become(asker: socket.socket, request: dict[str, Any]) -> None:
+    """Be a kernel, in a process just forked, until it is asked to end."""
     argv = request["argv"]
     sys.argv = argv[argv.index("-m") + 1 :]
     if "matplotlib" in sys.modules:  # it chose its backend when it was imported
@@ -155,5 +150,5 @@ def become(line: socket.socket, request: dict[str, Any]) -> None:
         sys.modules["matplotlib"].rcParams["backend"] = backend
     app = _Kernel.instance(parent_handle=os.getppid())
     app.initialize(sys.argv[1:])
-    line.sendall(b'{"ready": true}\n')
+    asker.sendall(fork_client.to_line({"ready": True}))
     app.start()

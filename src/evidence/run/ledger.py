@@ -1,4 +1,4 @@
-"""Run folders, which are the ledger: one that stands was run whole, and nothing else was.
+"""Run folders, which are the ledger: one that is there was run whole, and nothing else was.
 
 A job works in a draft beside its final folder. When every cell ran the draft is made durable and
 renamed; a second finisher finds the folder there and discards its own. Nothing half-written is ever
@@ -65,18 +65,23 @@ class Draft:
             new.write_text(json.dumps({"cell": cell, "of": of, "began": self.began}))
             new.replace(self._progress)
 
-    def proposes(self) -> bool:
-        """Whether the notebook has proposed anything for release."""
-        return any((self.folder / name).exists() for name in _PROPOSALS)
+    def fault(self, secrets: dict[str, str]) -> str:
+        """Say why what the notebook wrote may not be published, or nothing where it may.
 
-    def holding(self, secrets: dict[str, str]) -> tuple[str, str] | None:
-        """Return the first file that holds one of the secrets, by name, and that name."""
+        Parameters
+        ----------
+        secrets : dict
+            What no file may hold, by name.
+        """
+        if not any((self.folder / name).exists() for name in _PROPOSALS):
+            return "every cell ran but nothing was proposed: end with ev.propose(out, …)"
+        written = {name: [s.encode() for s in spellings(secrets[name])] for name in secrets}
         for path in self._files() if secrets else ():
             content = path.read_bytes()
-            for name, value in secrets.items():
-                if any(written.encode() in content for written in spellings(value)):
-                    return path.name, name
-        return None
+            for name, forms in written.items():
+                if any(form in content for form in forms):
+                    return f"its file {path.name} holds the secret {name}; write results only"
+        return ""
 
     def _files(self) -> list[Path]:
         return [p for p in self.folder.rglob("*") if p.is_file() and not p.is_symlink()]
@@ -138,12 +143,12 @@ class Draft:
 
 
 def done(final: Path) -> bool:
-    """Whether a run folder stands; an empty one, made ready by a workflow engine, does not.
+    """Whether a run folder is there; an empty one, made ready by a workflow engine, is not.
 
     Raises
     ------
     EvidenceError
-        It stands, but somebody damaged its `run.json`.
+        It is there, but somebody damaged its `run.json`.
     """
     try:
         record = json.loads((final / "run.json").read_text(encoding="utf-8"))
@@ -159,12 +164,12 @@ def done(final: Path) -> bool:
 
 def at_work(runs: Path) -> dict[str, dict[str, Any]]:
     """Return by run id how far each job is that somebody is running now: cell, of, began."""
-    found = {}
-    for path in (runs / _PROGRESS).glob("*.json"):
-        if (draft := _DRAFT.match(path.stem)) and not _stale(path, draft):
+    progress = {}
+    for path, draft, stale in _drafts(runs / _PROGRESS, "*.json"):
+        if not stale:
             with contextlib.suppress(OSError, ValueError):
-                found[draft["run"]] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+                progress[draft["run"]] = json.loads(path.read_text(encoding="utf-8"))
+    return progress
 
 
 @contextlib.contextmanager
@@ -188,49 +193,61 @@ def open_ledger(runs: Path) -> Iterator[bool]:
             f"{runs}: cannot write there ({error.strerror}); free it or name another with --runs"
         ) from None
     with lock:
-        alone = True
-        if fcntl:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                alone = False
+        shared = False
         try:
-            yield not alone
+            if fcntl:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            shared = True
+        try:
+            yield shared
         finally:
             with contextlib.suppress(OSError):
                 _sweep(runs)  # what workers of a cluster left that were killed meanwhile
 
 
+def fault_of(error: Exception, folder: Path | None) -> str:
+    """Say in one line why work in a run folder came to nothing."""
+    if folder and not folder.exists():
+        return "its run folder was deleted while it ran"
+    if isinstance(error, OSError) and error.strerror:
+        return f"its run folder could not be written ({error.strerror})"
+    first = str(error).strip().splitlines()[:1]
+    return f"{type(error).__name__}: {first[0] if first else 'no reason given'}"
+
+
 def _sweep(runs: Path) -> None:
     """Remove what killed runners left, and give back what one was about to replace."""
-    for path in runs.glob("*/*/.*"):
-        draft = _DRAFT.match(path.name)
-        if draft and _stale(path, draft):
-            final = path.with_name(draft["run"])
-            if draft["old"] and (not final.exists() or not any(final.iterdir())):
-                path.rename(final)
-            else:
-                _remove(path)
-    for path in (runs / _PROGRESS).glob("*.json"):
-        if (draft := _DRAFT.match(path.stem)) and _stale(path, draft):
-            path.unlink(missing_ok=True)
+    for path, draft, stale in _drafts(runs, "*/*/.*"):
+        final = path.with_name(draft["run"])
+        if stale and draft["old"] and (not final.exists() or not any(final.iterdir())):
+            path.rename(final)
+        elif stale:
+            _remove(path)
+    for path, _, stale in _drafts(runs / _PROGRESS, "*.json"):
+        if stale:
+            _remove(path)
+
+
+def _drafts(folder: Path, pattern: str) -> Iterator[tuple[Path, re.Match[str], bool]]:
+    """Give what is named after a draft, with the parts of its name and whether it is stale."""
+    for path in folder.glob(pattern):
+        if draft := _DRAFT.match(path.name.removesuffix(".json")):
+            yield path, draft, _stale(path, draft)
 
 
 def _stale(path: Path, draft: re.Match[str]) -> bool:
     """Whether whoever made a draft is gone; a process that began later only has its number."""
     try:
         made = path.stat().st_mtime
-    except OSError:
-        return True
-    if draft["host"] != socket.gethostname():  # nothing can be known of a process elsewhere
-        return time.time() - made > _DAY
-    try:
+        if draft["host"] != socket.gethostname():  # nothing can be known of a process elsewhere
+            return time.time() - made > _DAY
         process = psutil.Process(int(draft["pid"]))
         return process.create_time() > made + 2 or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
     except psutil.AccessDenied:
         return False
+    except (OSError, psutil.NoSuchProcess):
+        return True
 
 
 def _remove(path: Path) -> None:

@@ -1,7 +1,7 @@
 """What reports and their runner use, imported and warmed up once before the fork server forks.
 
-Much is loaded not by an import but by its first use, such as fonts and schemas. What few reports
-need (linearmodels) is left out: it would be in the memory of all.
+Much is loaded not by an import but by its first use, such as fonts and schemas. The whole is in the
+memory of all, but once.
 """
 
 import importlib
@@ -16,9 +16,13 @@ import evidence as ev
 from evidence.data import schema
 
 for room in ev.__all__:
-    getattr(ev, room)
+    public = getattr(ev, room)
+    for name in public.__all__ if hasattr(public, "__all__") else ():
+        getattr(public, name)  # its module is imported now
 for module in (
     "evidence.run.worker",
+    "linearmodels.iv",
+    "linearmodels.panel",
     "matplotlib.pyplot",
     "pyarrow.pandas_compat",
     "pyarrow.parquet",

@@ -16,31 +16,27 @@ from typing import Any
 
 from evidence.errors import EvidenceError
 from evidence.run import fork_client
+from evidence.run.fork_client import Child, to_line
 
 TOO_LONG = "took too long"
 KILLED = "ran out of memory or was killed"
 
 
-class Spawned:
-    """A job's process in a new interpreter; speaks as `forks.Child` does."""
+class Spawned(subprocess.Popen):
+    """A job's process in a new interpreter, used as `fork_client.Child` is."""
 
     orphaned = idle = False
 
     def __init__(self, request: dict[str, Any]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "evidence.run.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+        command = [sys.executable, "-P", "-m", "evidence.run.worker"]
+        super().__init__(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         _spawned.add(self)
         with contextlib.suppress(BrokenPipeError):
             self._send(request)
 
     def _send(self, request: dict[str, Any]) -> None:
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()  # and kept open: its end is ours
+        self.stdin.write(to_line(request))
+        self.stdin.flush()  # and kept open: its end is ours
 
     def ask(self, request: dict[str, Any]) -> bool:
         """Give the process another job; say whether it took it."""
@@ -48,35 +44,24 @@ class Spawned:
             self._send(request)
         except OSError:
             return False
-        return next(self.says(), None) is not None
+        return next(self.messages(), None) is not None
 
-    def says(self) -> Iterator[dict[str, Any]]:
+    def messages(self) -> Iterator[dict[str, Any]]:
         """Give what the process says until it ends."""
-        for line in self._process.stdout:
-            yield json.loads(line)
-
-    def kill(self) -> None:
-        """Kill the process; its kernel watches it and ends too."""
-        self._process.kill()
+        return map(json.loads, self.stdout)
 
     def close(self) -> None:
         """Let the process end its kernel, then itself."""
-        with contextlib.suppress(OSError):  # what was asked of one that has ended
-            self._process.stdin.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+        fork_client.end(self)
+        self.stdout.close()
 
 
 _spawned: weakref.WeakSet[Spawned] = weakref.WeakSet()
-_idle: list[fork_client.Child | Spawned] = []
+_idle: list[Child | Spawned] = []
 
 
 @contextlib.contextmanager
-def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[fork_client.Child | Spawned]:
+def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[Child | Spawned]:
     """Have a job executed by a process that is idle, or by a new one.
 
     With the block the process ends, unless it was said there to be `idle`: then it stays, for
@@ -90,7 +75,7 @@ def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[fork_clie
         Whether to fork it from a server of its own: one that kills its server kills no other.
     """
     with contextlib.ExitStack() as stack:
-        process = (None if alone else _waiting(request)) or _start(request, stack, alone)
+        process = (None if alone else _ask_idle(request)) or _start(request, stack, alone)
         process.idle = False
         try:
             yield process
@@ -101,7 +86,7 @@ def start(request: dict[str, Any], *, alone: bool = False) -> Iterator[fork_clie
                 process.close()
 
 
-def _waiting(request: dict[str, Any]) -> fork_client.Child | Spawned | None:
+def _ask_idle(request: dict[str, Any]) -> Child | Spawned | None:
     """Return an idle process that took the job; one that has ended meanwhile is no loss."""
     with contextlib.suppress(IndexError):
         while process := _idle.pop():
@@ -111,22 +96,17 @@ def _waiting(request: dict[str, Any]) -> fork_client.Child | Spawned | None:
     return None
 
 
-def _start(
-    request: dict[str, Any], stack: contextlib.ExitStack, alone: bool
-) -> fork_client.Child | Spawned:
-    if fork_client.available():
-        for last in (False, True):
-            try:
-                if alone:
-                    server = fork_client.Server()
-                    stack.callback(server.close)
-                return fork_client.Child(
-                    server.place if alone else fork_client.place(), "job", request
-                )
-            except (EvidenceError, OSError) as error:
-                if last:
-                    fork_client.say_once(f"reports start slowly: {error}")
-                time.sleep(0.2)  # a server that was just killed is replaced
+def _start(request: dict[str, Any], stack: contextlib.ExitStack, alone: bool) -> Child | Spawned:
+    fault = None
+    for _ in range(2 if fork_client.available() else 0):
+        try:
+            own = stack.enter_context(contextlib.closing(fork_client.Server())) if alone else None
+            return Child(own.place if own else fork_client.place(), "job", request)
+        except (EvidenceError, OSError) as error:
+            fault = error
+            time.sleep(0.2)  # a server that was just killed is replaced
+    if fault:
+        fork_client.say_once(f"reports start slowly: {fault}")
     return Spawned(request)
 
 

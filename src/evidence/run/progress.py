@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import (
@@ -23,7 +22,7 @@ from evidence.run.jobs import Job
 _ENDS = {"done": "done", "kept": "done by another runner"}
 
 
-class Live:
+class Live(Progress):
     """Shows a batch while it runs; use it as a context manager.
 
     Parameters
@@ -33,8 +32,7 @@ class Live:
     """
 
     def __init__(self, console: Console) -> None:
-        self.console, self.total, self.count = console, 0, 0
-        self.progress = Progress(
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -44,40 +42,31 @@ class Live:
             console=console,
             disable=not console.is_terminal,
         )
-        self.whole = self.progress.add_task("all reports", total=None, of="reports")
+        self.total = self.count = 0
+        self.whole = self.add_task("all reports", total=None, of="reports")
         self.lines: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Live:
-        self.progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.progress.stop()
 
     def begin(self, total: int) -> None:
         """Show how many jobs there are to do."""
         self.total = total
-        self.progress.update(self.whole, total=total)
+        self.update(self.whole, total=total)
 
     def cell(self, job: Job, k: int, n: int) -> None:
         """Show that a job has reached cell `k` of `n`."""
         if job.key not in self.lines:
-            self.lines[job.key] = self.progress.add_task(f"  {job.label}", total=n, of="cells")
-        self.progress.update(self.lines[job.key], completed=k)
+            self.lines[job.key] = self.add_task(f"  {job.label}", total=n, of="cells")
+        self.update(self.lines[job.key], completed=k)
 
     def ended(self, outcome: Outcome) -> None:
         """Show that a job has ended."""
         self.count += 1
-        self.progress.advance(self.whole)
+        self.advance(self.whole)
         if outcome.job.key in self.lines:
-            self.progress.remove_task(self.lines.pop(outcome.job.key))
+            self.remove_task(self.lines.pop(outcome.job.key))
         failed = outcome.state == "failed"
+        end = f"FAILED: {outcome.error}" if failed else _ENDS[outcome.state]
         self.console.print(
-            f"[{self.count}/{self.total}] {outcome.job.label}: "
-            f"{'FAILED: ' + outcome.error if failed else _ENDS[outcome.state]} "
-            f"({outcome.seconds:.1f} s)",
+            f"[{self.count}/{self.total}] {outcome.job.label}: {end} ({outcome.seconds:.1f} s)",
             markup=False,
             highlight=False,
             style="bold red" if failed else None,

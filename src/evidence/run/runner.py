@@ -7,38 +7,26 @@ import itertools
 import os
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from evidence.errors import EvidenceError
 from evidence.release.store.log import person
 from evidence.run import fork_client, ledger, processes
-from evidence.run.job import Outcome, Task, perform
+from evidence.run.job import Outcome, perform
 from evidence.run.jobs import Job, Project, sha256
 
-
-class Report(Protocol):
-    """What the runner tells whoever shows its progress."""
-
-    def begin(self, total: int) -> None:
-        """Take note of how many jobs there are to do."""
-
-    def cell(self, job: Job, k: int, n: int) -> None:
-        """Take note that a job has reached cell `k` of `n`."""
-
-    def ended(self, outcome: Outcome) -> None:
-        """Take note that a job has ended."""
-
-    def note(self, line: str) -> None:
-        """Take note of something that whoever runs the jobs should know."""
+if TYPE_CHECKING:
+    from evidence.run.progress import Live
 
 
 def run(
     jobs: Iterable[Job],
     project: Project,
-    report: Report,
+    report: Live,
     *,
     workers: int | None = None,
     timeout: float | None = None,
@@ -53,8 +41,8 @@ def run(
         What `plan` made.
     project : Project
         Where the runs folder and the data are.
-    report : Report
-        Is told of each cell (of jobs on this machine) and of each end.
+    report : Live
+        Or what else has its `begin`, `cell` (of jobs on this machine), `ended` and `note`.
     workers : int, optional
         Jobs at a time on this machine; as many as there are cores by default.
     timeout : float, optional
@@ -85,53 +73,54 @@ def run(
         waiting, damaged = [], []
         for job in jobs:
             try:
-                kept = not fresh and ledger.done(job.folder(project.runs))
+                if not fresh and ledger.done(job.folder(project.runs)):
+                    outcomes[job.key] = Outcome(job=job, state="kept")
+                else:
+                    waiting.append(job)
             except EvidenceError as fault:
                 damaged.append(Outcome(job=job, state="failed", error=str(fault)))
-                continue
-            if kept:
-                outcomes[job.key] = Outcome(job=job, state="kept")
-            else:
-                waiting.append(job)
         report.begin(len(waiting) + len(damaged))
         if waiting and not executor and not fork_client.available():
             report.note("each report takes seconds longer to start here: only Linux can fork them")
-        provenance = _provenance(project) if waiting else {}
-        tasks = [
-            Task(
-                job=job,
-                project=project,
-                timeout=job.timeout or timeout,
-                fresh=fresh,
-                provenance=provenance,
-            )
-            for job in waiting
-        ]
-        ended = _elsewhere(tasks, executor) if executor else _here(tasks, report, workers)
+        provenance = {}
+        if waiting:
+            provenance = {
+                "lock_sha256": sha256(project.lock) if project.lock.exists() else "",
+                "commit": _commit(project.notebooks),
+                "author": person(project.notebooks),
+            }
+        alike = {"project": project, "fresh": fresh, "provenance": provenance, "timeout": timeout}
+        work = partial(perform, **alike)
+        if executor:
+            ended = _elsewhere(work, waiting, executor)
+        else:
+            ended = _here(work, waiting, report, workers)
         with contextlib.suppress(KeyboardInterrupt), contextlib.closing(ended):
             for outcome in itertools.chain(damaged, ended):
                 outcomes[outcome.job.key] = outcome
                 report.ended(outcome)
     for job in jobs:
-        if job.key not in outcomes:  # interrupted; one may have ended that was not told of
-            stands = job.folder(project.runs).exists() and not fresh
-            outcomes[job.key] = Outcome(job=job, state="kept" if stands else "stopped")
+        if job.key not in outcomes:  # interrupted; one may have ended that nobody heard of
+            there = job.folder(project.runs).exists() and not fresh
+            outcomes[job.key] = Outcome(job=job, state="kept" if there else "stopped")
     return [outcomes[job.key] for job in jobs]
 
 
-def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Outcome]:
-    """Do the tasks in threads, each of which watches a process; give outcomes as they come."""
+def _here(
+    work: Callable[..., Outcome], jobs: list[Job], report: Live, workers: int | None
+) -> Iterator[Outcome]:
+    """Do the jobs in threads, each of which watches a process; give outcomes as they come."""
     stop = threading.Event()
 
-    def one(task: Task) -> Outcome:
+    def one(job: Job) -> Outcome:
         if stop.is_set():
-            return Outcome(job=task.job, state="stopped")
-        return perform(task, lambda k, n: report.cell(task.job, k, n), stop)
+            return Outcome(job=job, state="stopped")
+        return work(job, reached=partial(report.cell, job), stop=stop)
 
     with contextlib.ExitStack() as stack:
         stack.callback(processes.dismiss)  # when the threads have ended
         pool = stack.enter_context(ThreadPoolExecutor(workers or os.cpu_count() or 1))
-        futures = [pool.submit(one, task) for task in tasks]
+        futures = [pool.submit(one, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -142,39 +131,27 @@ def _here(tasks: list[Task], report: Report, workers: int | None) -> Iterator[Ou
             raise
 
 
-def _elsewhere(tasks: list[Task], executor: Executor) -> Iterator[Outcome]:
-    """Do the tasks in an executor; one that loses a task with its host fails that task only."""
-    futures = {executor.submit(perform, task): task for task in tasks}
+def _elsewhere(
+    work: Callable[..., Outcome], jobs: list[Job], executor: Executor
+) -> Iterator[Outcome]:
+    """Do the jobs in an executor; one that loses a job with its host fails that job only."""
+    futures = {executor.submit(work, job): job for job in jobs}
     try:
         for future in as_completed(futures):
             try:
                 yield future.result()
             except Exception as error:  # whatever the engine raises, the others go on
                 line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                yield Outcome(job=futures[future].job, state="failed", error=f"cluster: {line}")
+                yield Outcome(job=futures[future], state="failed", error=f"cluster: {line}")
     finally:
         for future in futures:
             future.cancel()
 
 
-def _provenance(project: Project) -> dict[str, str]:
-    return {
-        "lock_sha256": sha256(project.lock) if project.lock.exists() else "",
-        "commit": _commit(project.notebooks),
-        "author": person(project.notebooks),
-    }
-
-
 def _commit(folder: Path) -> str:
     """Return the commit of the code, with "+" where files have changed since; "" outside git."""
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.strip()
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+"]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.check_output(command, stderr=subprocess.DEVNULL, text=True, timeout=10)
+        return said.strip()
+    return ""

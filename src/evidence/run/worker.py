@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import queue
+import re
 import shutil
 import socket
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,50 +28,47 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from evidence.data.secrets import spellings
-from evidence.run.fork_client import PLACE
+from evidence.run.fork_client import PLACE, to_line
+from evidence.run.jobs import leaves
 from evidence.run.kernels import NO_HISTORY
+from evidence.run.ledger import fault_of
 from evidence.run.private_report import write_page
 from evidence.run.processes import KILLED, TOO_LONG
 
 OUTPUT_LIMIT = 32_000_000  # bytes: more than any report can want, less than a machine has
 _ENDED = "ended itself (sys.exit); a report runs to its last cell"
+_NO_TIME = 0.001  # seconds, as nbclient takes none for no limit
 _MARK = "papermill-error-cell-tag"  # on the words that papermill puts above a cell that failed
 Say = Callable[[dict[str, Any]], None]
 
 
-def become(line: socket.socket, request: dict[str, Any]) -> None:
-    """Execute a job, and what is asked for next, in a process just forked; say how they go."""
-
-    def say(what: dict[str, Any]) -> None:
-        line.sendall(json.dumps(what).encode() + b"\n")
-
-    execute(request, say)
-    with line.makefile("r", encoding="utf-8") as requests:
-        for another in requests:
-            say({"taken": True})
-            execute(json.loads(another), say)
+def become(asker: socket.socket, request: dict[str, Any]) -> None:
+    """Execute a job, and what is asked for next, in a process just forked."""
+    with asker.makefile("rb") as lines:
+        requests = itertools.chain([request], map(json.loads, lines))
+        _execute_all(requests, lambda message: asker.sendall(to_line(message)))
 
 
 def main() -> None:
-    """Execute the jobs that stand on standard input, where nothing can be forked."""
-    first, out, others = json.loads(sys.stdin.readline()), os.dup(1), queue.SimpleQueue()
+    """Execute the jobs that are asked for on standard input, where nothing can be forked."""
+    out, requests = os.dup(1), queue.SimpleQueue()
     os.dup2(2, 1)  # what libraries print is not part of the conversation
 
     def listen() -> None:
         for line in sys.stdin:
-            others.put(json.loads(line))
+            requests.put(json.loads(line))
         os._exit(1)  # the runner is gone; the kernel watches this process and ends too
 
     threading.Thread(target=listen, daemon=True).start()
+    _execute_all(iter(requests.get, None), lambda message: os.write(out, to_line(message)))
 
-    def say(what: dict[str, Any]) -> None:
-        os.write(out, json.dumps(what).encode() + b"\n")
 
-    execute(first, say)
-    while True:
-        another = others.get()
-        say({"taken": True})
-        execute(another, say)
+def _execute_all(requests: Iterable[dict[str, Any]], say: Say) -> None:
+    """Execute job after job; say how each goes, and of all but the first that it was taken."""
+    for number, request in enumerate(requests):
+        if number:
+            say({"taken": True})
+        execute(request, say)
 
 
 def execute(request: dict[str, Any], say: Say) -> None:
@@ -81,7 +81,7 @@ def execute(request: dict[str, Any], say: Say) -> None:
         works), `title`, `parameters`, `secrets` (names in the environment) and `timeout` in seconds
         or None.
     say : callable
-        Is told ``{"cell": k, "of": n}`` as cells start and, last, ``{"error": …, "cell": …,
+        Gets ``{"cell": k, "of": n}`` as cells start and, last, ``{"error": …, "cell": …,
         "peak_mb": …}``, the error empty when every cell ran.
     """
     folder = Path(request["folder"])
@@ -117,13 +117,13 @@ def execute(request: dict[str, Any], say: Say) -> None:
         if any(cell.metadata["papermill"]["exception"] for cell in notebook.cells):
             result["error"] = _ENDED  # with status 0, which papermill takes for success
     except PapermillExecutionError as error:
-        result["error"] = _told(error)
+        result["error"] = _cell_fault(error)
     except DeadKernelError:
         result["error"] = run.stopped or f"the kernel {KILLED}"
-    except CellTimeoutError:
-        result["error"] = TOO_LONG
+    except CellTimeoutError as error:  # of the report, or of output that never came
+        result["error"] = TOO_LONG if run.left() == _NO_TIME else fault_of(error, folder)
     except Exception as error:  # whatever it was, it is this job's failure and not the runner's
-        result["error"] = _fault(error, folder)
+        result["error"] = fault_of(error, folder)
     finally:
         if kernel.has_kernel:
             run_sync(kernel.shutdown_kernel)(now=True)
@@ -132,10 +132,10 @@ def execute(request: dict[str, Any], say: Say) -> None:
         if not result["error"]:
             write_page(output, request["title"])
         elif output.exists() and run.cell:
-            _tell_truly(output, run.cell)
+            _mend_statuses(output, run.cell)
     except (OSError, ValueError) as error:  # ValueError: papermill could save a part only
         output.unlink(missing_ok=True)
-        result["error"] = result["error"] or _fault(error, folder)
+        result["error"] = result["error"] or fault_of(error, folder)
     say({**result, "cell": run.cell})
 
 
@@ -147,12 +147,8 @@ class _Run:
         self.cell, self.written, self.stopped = 0, 0, ""
         self.until = time.monotonic() + timeout if timeout else None
 
-    def reach(self, cell: int, of: int) -> None:
-        self.cell = cell
-        self.say({"cell": cell, "of": of})
-
     def left(self, _cell: object = None) -> float | None:
-        return None if self.until is None else max(self.until - time.monotonic(), 0.001)
+        return None if self.until is None else max(self.until - time.monotonic(), _NO_TIME)
 
 
 class _Client(PapermillNotebookClient):
@@ -161,7 +157,9 @@ class _Client(PapermillNotebookClient):
     run: _Run
 
     def process_message(self, msg: dict[str, Any], *place: Any) -> Any:
-        self.run.written += _size(msg["content"]) + sum(map(len, msg.get("buffers", ())))
+        self.run.written += sum(map(len, msg.get("buffers", ())))
+        for part in leaves(msg["content"]):
+            self.run.written += len(part) if isinstance(part, str) else 8
         if self.run.written > OUTPUT_LIMIT:
             self.run.stopped = f"wrote more than {OUTPUT_LIMIT / 1e6:.0f} MB of output"
             self.km.provisioner.process.kill()
@@ -169,33 +167,24 @@ class _Client(PapermillNotebookClient):
         return super().process_message(msg, *place)
 
 
-def _size(content: Any) -> int:
-    if isinstance(content, dict):
-        return sum(map(_size, content.values()))
-    if isinstance(content, list):
-        return sum(map(_size, content))
-    return len(content) if isinstance(content, str) else 8
-
-
 class _Engine(NBClientEngine):
     """Papermill's engine with that client, which also says when a cell starts."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, run: _Run, **options: Any):
-        start, total = nb_man.cell_start, len(nb_man.nb.cells)
+        def cell_starts(cell: Any, cell_index: int) -> None:
+            run.cell = cell_index + 1
+            run.say({"cell": run.cell, "of": len(nb_man.nb.cells)})
 
-        def cell_start(cell: Any, cell_index: int, **kwargs: Any) -> None:
-            run.reach(cell_index + 1, total)
-            start(cell, cell_index, **kwargs)
-
-        nb_man.cell_start = cell_start
         client = _Client(
             nb_man,
             km=options["km"],
             kernel_name=kernel_name,
             timeout_func=run.left,
+            on_cell_start=cell_starts,
             extra_arguments=[NO_HISTORY],
             startup_timeout=60,
+            iopub_timeout=10,  # for output after the cell's end, of which there may be much
             shutdown_kernel="immediate",
         )
         client.run = run
@@ -208,27 +197,15 @@ class _Engine(NBClientEngine):
             _redact(nb_man.nb, run.secrets)
 
 
-def _told(error: PapermillExecutionError) -> str:
+def _cell_fault(error: PapermillExecutionError) -> str:
     """Say what a cell raised, without what may hold a pupil's value."""
-    text = str(error.evalue).strip().splitlines()
-    if error.ename == "EvidenceError" and text:
-        return text[0]
-    if error.ename == "MemoryError":
-        return "ran out of memory"
-    if error.ename == "OSError" and "[Errno 28]" in str(error.evalue):
+    name, text = error.ename, str(error.evalue).strip()
+    if name == "EvidenceError" and text:
+        return text.splitlines()[0]
+    if name == "OSError" and "[Errno 28]" in text:
         return "no space left on the disk"
-    if error.ename == "SystemExit":
-        return _ENDED
-    return f"{error.ename}, told in the notebook"
-
-
-def _fault(error: Exception, folder: Path) -> str:
-    if not folder.exists():
-        return "its run folder was deleted while it ran"
-    if isinstance(error, OSError) and error.strerror:
-        return f"its run folder could not be written ({error.strerror})"
-    first = str(error).strip().splitlines()[:1]
-    return f"{type(error).__name__}: {first[0] if first else 'no reason given'}"
+    known = {"MemoryError": "ran out of memory", "SystemExit": _ENDED}
+    return known.get(name, f"{name}, shown in the notebook")
 
 
 def _redact(notebook: Any, secrets: list[str]) -> None:
@@ -236,7 +213,9 @@ def _redact(notebook: Any, secrets: list[str]) -> None:
 
     Only the words of outputs change, never what makes the file a notebook.
     """
-    values = {name: spellings(os.environ.get(name, "")) for name in secrets}
+    written = {form: name for name in secrets for form in spellings(os.environ.get(name, ""))}
+    longest_first = sorted(written, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
@@ -244,39 +223,33 @@ def _redact(notebook: Any, secrets: list[str]) -> None:
         if isinstance(value, list):
             return [clean(item) for item in value]
         if isinstance(value, str):
-            for name, written in values.items():
-                for spelling in written:
-                    value = value.replace(spelling, f"[{name}]")
+            return pattern.sub(lambda found: f"[{written[found[0]]}]", value)
         return value
 
-    if secrets:
-        for cell in notebook.cells:
-            for output in cell.get("outputs", ()):
-                for key in ("text", "data", "ename", "evalue", "traceback"):
-                    if key in output:
-                        output[key] = clean(output[key])
+    for cell in notebook.cells if written else ():
+        for output in cell.get("outputs", ()):
+            for key in output.keys() & {"text", "data", "ename", "evalue", "traceback"}:
+                output[key] = clean(output[key])
 
 
-def _tell_truly(output: Path, failed: int) -> None:
+def _mend_statuses(output: Path, failed: int) -> None:
     """Mend what a saved notebook says of cells that never ran; papermill says that all did."""
     notebook = nbformat.reads(output.read_text(encoding="utf-8"), as_version=nbformat.NO_CONVERT)
     cells = [cell for cell in notebook.cells if _MARK not in cell.metadata.get("tags", ())]
     for place, cell in enumerate(cells[failed - 1 :]):
-        told = cell.metadata.get("papermill", {})
-        told |= {"status": "pending" if place else "failed", "exception": not place}
-        cell.metadata["papermill"] = told
+        status = {"status": "pending" if place else "failed", "exception": not place}
+        cell.metadata["papermill"] = cell.metadata.get("papermill", {}) | status
     notebook.metadata.get("papermill", {})["exception"] = True
     output.write_text(nbformat.writes(notebook), encoding="utf-8")
 
 
 def _peak_mb(kernel: Any) -> float | None:
     """Read the kernel's peak resident memory where the system keeps it (Linux)."""
-    status = Path(f"/proc/{kernel.provisioner.pid}/status")
-    if not status.exists():
-        return None
-    lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-    peak = lines.get("VmHWM", "").split()  # a process that has just ended has none
-    return round(int(peak[0]) / 1024, 1) if peak else None
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{kernel.provisioner.pid}/status").read_text()
+        if peak := re.search(r"VmHWM:\s+(\d+)", status):  # a process that has just ended has none
+            return round(int(peak[1]) / 1024, 1)
+    return None
 
 
 if __name__ == "__main__":

@@ -106,6 +106,7 @@ def test_an_answer_holds_on_the_same_side_and_a_placebo_across_nought(checks):
     assert (placebo["holds"] == across).all()
 
 
+@pytest.mark.slow
 def test_leave_one_out_is_the_range_of_refits_with_the_same_components(panel):
     plain = {k: v for k, v in MODEL.items() if k != "overlap"}
     whole, parts = panel.drop(columns=["leap", "other"]), parts_of(panel)

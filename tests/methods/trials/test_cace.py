@@ -118,6 +118,7 @@ def test_cace_in_sd_is_scaled_as_the_effect_size(trial):
     assert found.unit == "sd"
 
 
+@pytest.mark.slow
 def test_cace_interval_covers_the_effect_on_compliers(rng):
     covered = 0
     for _ in range(150):

@@ -11,8 +11,6 @@ from evidence.release.control.disclosure import protect_picture
 from evidence.stats import mixed_model, multilevel_mice
 from evidence.studies import pictures
 
-pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
-
 GIVEN = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 
 
@@ -92,6 +90,7 @@ def test_impute_without_gaps_is_the_plain_analysis(rng):
     assert (found.missing_information, found.imputations, found.n_imputed) == (0.0, 0, 0)
 
 
+@pytest.mark.slow
 def test_impute_keeps_every_pupil_and_says_so(holes):
     given = GIVEN | {"covariates": ["sex"]}
     found = trials.impute(holes, imputations=5, unit="sd", **given)
@@ -151,6 +150,7 @@ def test_pooled_by_hand():
     assert found.missing_information == pytest.approx((ratio + 2 / (df + 3)) / (1 + ratio))
 
 
+@pytest.mark.slow
 def test_draw_has_the_posterior_of_a_random_intercept_model(rng):
     """Slopes and errors of 400 draws centre on the REML fit, with its standard error as spread."""
     school = np.repeat(np.arange(60), 12)
@@ -174,6 +174,7 @@ def test_draw_has_the_posterior_of_a_random_intercept_model(rng):
     assert np.mean(spreads) == pytest.approx(fit.variance_between, rel=0.25)
 
 
+@pytest.mark.slow
 def test_delta_sensitivity_at_nought_is_the_imputed_effect(holes):
     found = trials.delta_sensitivity(holes, imputations=4, **GIVEN)
     plain = trials.impute(holes, imputations=4, unit="sd", **GIVEN)
@@ -185,6 +186,7 @@ def test_delta_sensitivity_at_nought_is_the_imputed_effect(holes):
     )
 
 
+@pytest.mark.slow
 def test_delta_sensitivity_curve_equals_shifting_by_hand(holes):
     """At any delta: shift the imputed outcomes of the treated, analyse, pool."""
     delta, given = 0.7, {key: GIVEN[key] for key in GIVEN}
@@ -210,6 +212,7 @@ def test_delta_sensitivity_curve_equals_shifting_by_hand(holes):
     )
 
 
+@pytest.mark.slow
 def test_delta_sensitivity_finds_the_tipping_point(rng):
     _, data = simulate(rng, schools=30, effect=0.6)
     found = trials.delta_sensitivity(data, imputations=5, deltas=np.linspace(-4, 4, 17), **GIVEN)

@@ -16,8 +16,6 @@ from evidence.stats.permutation import members
 from evidence.stats.resample_moments import regress, variances
 from evidence.stats.resampling import Sample, Units
 
-pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
-
 GIVEN = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 PEER = {
     "outcome": "Posttest",
@@ -121,6 +119,7 @@ def test_randomisation_interval_and_p_value_agree(rng, statistic):
         assert found.ci_lower < found.estimate < found.ci_upper
 
 
+@pytest.mark.slow
 def test_randomisation_is_valid_under_the_null(rng):
     data = [simulate(rng, schools=10, effect=0.0) for _ in range(200)]
     p = np.array([trials.randomisation_test(d, draws=199, **GIVEN).p_value for d in data])
@@ -328,6 +327,7 @@ def test_regress_takes_errors_within_the_cells_drawn_from(rng):
     assert units.freedom == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["class", None])
 def test_bootstrap_of_small_cells_is_as_wide_as_the_robust_interval(rng, cluster):
     """Two classes (or pupils) an arm in each of 30 schools: once a quarter narrower than CR2's."""
@@ -402,6 +402,7 @@ def test_bootstrap_estimate_is_the_effect_size(trial):
         assert found.estimate == pytest.approx(size.estimate, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_bootstrap_spread_matches_the_robust_error(rng):
     data = simulate(rng, schools=200)
     size = trials.effect_size(data, **GIVEN)
@@ -436,6 +437,7 @@ def test_bootstrap_draws_what_the_design_asks_for(rng):
     assert drawn(sites, resample="both") == "clusters and pupils within them, 99 draws"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", ["studentised", "percentile", "basic"])
 def test_bootstrap_interval_and_p_value_agree(rng, interval):
     for _ in range(20):
@@ -444,6 +446,7 @@ def test_bootstrap_interval_and_p_value_agree(rng, interval):
         assert (found.p_value <= 0.1 + 1e-12) == (not found.ci_lower <= 0 <= found.ci_upper)
 
 
+@pytest.mark.slow
 def test_moment_sd_moves_with_the_reml_one(trial):
     counts = Units.of(Sample.of(t := read(trial, **GIVEN), t.design, 0.0), "school").draw(
         np.random.default_rng(1), 200
@@ -489,6 +492,7 @@ def test_bootstrap_of_pupils_within_schools_equals_the_peer(shared, sd):
     within_error(found.ci_upper, expected, "q975")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "pupils"), [("case2", False), ("case12", True)])
 def test_peers_bootstrap_of_schools_merges_those_drawn_twice(shared, rng, case, pupils):
     """Reproduce its scheme: schools drawn whatever their arm, and one id for every copy."""
@@ -549,6 +553,7 @@ def test_permutation_of_pupils_equals_the_peer(shared):
     assert found.std_error * size == pytest.approx(expected["sd"], rel=4 / np.sqrt(2000))
 
 
+@pytest.mark.slow
 def test_resampling_keeps_memory_bounded(rng):
     data = simulate(rng, schools=400)
     tracemalloc.start()

@@ -12,8 +12,6 @@ from evidence.methods.trials.randomisation import randomisation_test
 from evidence.show.picture import Picture
 from evidence.studies import pictures
 
-pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
-
 GIVEN = {
     "outcome": "post",
     "treatment": "arm",
@@ -45,6 +43,7 @@ def trial(rng):
     )
 
 
+@pytest.mark.slow
 def test_robustness_gives_every_analysis_the_design_allows(trial):
     given = GIVEN | {"reference": "Usual practice"}
     found = trials.robustness(trial, **given, **FAST)
@@ -77,6 +76,7 @@ def test_robustness_gives_every_analysis_the_design_allows(trial):
     assert table.loc["Randomisation interval", "ci_upper"] == pytest.approx(scale * raw.ci_upper)
 
 
+@pytest.mark.slow
 def test_robustness_counts_where_the_answer_holds(trial):
     given = GIVEN | {"reference": "Usual practice"}
     found = trials.robustness(trial, **given, **FAST)
@@ -104,6 +104,7 @@ def test_robustness_without_clusters_or_gaps_is_short(trial):
     ]
 
 
+@pytest.mark.slow
 def test_robustness_with_a_multilevel_plan_marks_it(trial):
     given = GIVEN | {"reference": "Usual practice", "strata": None}
     found = trials.robustness(trial, model="multilevel", **given, **FAST)
@@ -114,6 +115,7 @@ def test_robustness_with_a_multilevel_plan_marks_it(trial):
     assert found.table["method"].iloc[0].startswith("random intercept by school")
 
 
+@pytest.mark.slow
 def test_robustness_of_sites_says_whom_the_interval_speaks_for(rng):
     """Pupils drawn within 12 sites whose effects differ: fixed sites alone would not tell."""
     site = np.repeat(np.arange(12), 40)
@@ -175,6 +177,7 @@ def test_robustness_of_a_wrong_roster_is_refused(trial):
     )
 
 
+@pytest.mark.slow
 def test_specifications_picture_says_the_finding(trial):
     found = trials.robustness(trial, **GIVEN, reference="Usual practice", **FAST)
     picture = pictures.specifications(found, 0.1)

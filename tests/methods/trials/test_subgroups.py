@@ -9,8 +9,6 @@ from evidence.errors import EvidenceError
 from evidence.methods.trials.trial_data import read
 from evidence.stats import multiplicity
 
-pytestmark = pytest.mark.slow  # `make check` stays under a minute without these
-
 GIVEN = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 
 

@@ -1,5 +1,8 @@
 """What all tables of a release, and of those before it, tell together."""
 
+import ctypes
+import os
+import threading
 from functools import partial
 
 import numpy as np
@@ -240,6 +243,7 @@ def test_complete_nought_that_the_rules_show_is_not_told_by_earlier_releases():
     assert complete({"t": safe})[1] == ()
 
 
+@pytest.mark.slow
 def test_complete_total_of_many_groups_that_nobody_shows_may_be_large():
     """It is many times as large as any number shown; with less, no numbers fitted."""
     sexes = pd.DataFrame(
@@ -356,6 +360,24 @@ def test_attacker_works_nothing_out(finish):
 @pytest.mark.parametrize(("weakened", "seeds"), [(alone, range(40)), (forgetful, range(100, 170))])
 def test_attacker_catches_a_weakened_build(weakened, seeds):
     assert sum(bool(trial(seed, weakened)[0]) for seed in seeds) > 2
+
+
+def test_closing_prints_nothing_and_leaves_standard_output_to_other_threads(capfd):
+    written, over = [], threading.Event()
+
+    def write():
+        while not over.wait(0.001):
+            os.write(1, line := f"{len(written)}\n".encode())
+            written.append(line)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    trial(8)  # HiGHS 1.12 prints a line here, whatever its options are
+    over.set()
+    thread.join()
+    ctypes.CDLL(None).fflush(None)
+    assert len(written) > 50
+    assert capfd.readouterr().out == b"".join(written).decode()
 
 
 def test_attacker_knows_how_to_subtract():

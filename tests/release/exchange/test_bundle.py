@@ -21,8 +21,6 @@ from evidence.release.store.exports import archive
 from evidence.run import jobs
 from evidence.show.tables import summary
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def county(tmp_path_factory):
@@ -48,6 +46,7 @@ def own(tmp_path):
     return tmp_path / "published"
 
 
+@pytest.mark.slow
 def test_make_same_release_same_bytes(county, tmp_path):
     again = bundle.make(county / "published", tmp_path / "again.zip")
     assert again.read_bytes() == (county / "sent.zip").read_bytes()
@@ -96,6 +95,7 @@ def test_make_changed_release_is_refused(county, tmp_path):
         bundle.make(tmp_path / "published", tmp_path / "x.zip")
 
 
+@pytest.mark.slow
 def test_merge_adds_a_hub_beside_ones_own(county, own):
     number, new, sha256 = merge.merge(county / "sent.zip", "Rathfern", own)
     assert (number, new) == (2, True)
@@ -118,6 +118,7 @@ def test_merge_adds_a_hub_beside_ones_own(county, own):
     assert log.lines(own)[-1]["action"] == "merged"
 
 
+@pytest.mark.slow
 def test_merge_twice_makes_no_second_release_and_a_release_keeps_the_hub(county, own):
     merge.merge(county / "sent.zip", "Rathfern", own)
     assert merge.merge(county / "sent.zip", "Rathfern", own)[:2] == (2, False)
@@ -129,6 +130,7 @@ def test_merge_twice_makes_no_second_release_and_a_release_keeps_the_hub(county,
     assert verify.verify(own) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["../up", "a/b", "", "a b", "<b>"])
 def test_merge_hub_without_a_plain_name_is_refused(county, own, name):
     with pytest.raises(EvidenceError, match="use letters, digits, - and _ only"):
@@ -243,6 +245,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_merge_hostile_bundle_is_one_line_and_changes_nothing(county, own, tmp_path, name):
     change, said = HOSTILE[name]
@@ -332,6 +335,7 @@ def test_read_what_is_no_bundle_is_one_line(tmp_path, content):
     assert str(error.value) == f"{tmp_path / 'x.zip'}: not a bundle, or damaged; ask for it again"
 
 
+@pytest.mark.slow
 def test_read_damaged_anywhere_is_one_line(county, tmp_path, rng):
     """With one bit changed: refused, or it lies where nothing is read and changes nothing."""
     path = tmp_path / "sent.zip"
@@ -360,6 +364,7 @@ def test_read_nothing_there_is_one_line(tmp_path):
         bundle.read(tmp_path / "none.zip")
 
 
+@pytest.mark.slow
 def test_merge_html_in_names_is_shown_as_text(county, own, tmp_path):
     harm = "<img src=x onerror=alert(1)>"
 
@@ -455,6 +460,7 @@ def opened(path):
     return content + b"".join(inner)
 
 
+@pytest.mark.slow
 def test_planted_pupil_is_in_no_byte_that_leaves(planted):
     files = [*(planted / "published").rglob("*"), planted / "sent.zip"]
     files = [path for path in files if path.is_file()]
@@ -466,6 +472,7 @@ def test_planted_pupil_is_in_no_byte_that_leaves(planted):
             assert canary.encode("utf-16-le") not in content, (path, canary)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["source", "markdown", "parameters"])
 def test_pupil_number_typed_into_a_notebook_or_parameter_does_not_leave(tmp_path, place):
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
@@ -494,6 +501,7 @@ def test_pupil_number_typed_into_a_notebook_or_parameter_does_not_leave(tmp_path
         assert not path.is_file() or UPN.encode() not in opened(path)
 
 
+@pytest.mark.slow
 def test_commands_from_bundle_to_merge(county, own, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = CliRunner()

@@ -10,8 +10,6 @@ from evidence.errors import EvidenceError
 from evidence.release.store import log, provenance, publish, reader, review, verify
 from evidence.run import runner
 
-pytestmark = pytest.mark.slow
-
 
 def run_of(root, key, programme="lamp", author="Ann Author", **changes):
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20) | {"programme": programme}
@@ -48,6 +46,7 @@ def test_release_automatic_alone_or_simulated_alone_is_not_enough(tmp_path, card
         publish.release([run_of(tmp_path, "a1")], [card_of(**card)], tmp_path / "published")
 
 
+@pytest.mark.slow
 def test_release_held_back_leaves_what_was_released_before(tmp_path):
     first, published = run_of(tmp_path, "a1"), tmp_path / "published"
     publish.release([first], [card_of()], published, reviewer="Bea Reviewer")
@@ -65,6 +64,7 @@ def test_release_held_back_leaves_what_was_released_before(tmp_path):
     assert [run["author"] for run in record["runs"].values()] == ["Ann Author"] * 2
 
 
+@pytest.mark.slow
 def test_release_reviewed_once_needs_no_second_look(tmp_path):
     first, published = run_of(tmp_path, "a1"), tmp_path / "published"
     publish.release([first], [card_of()], published, reviewer="Bea Reviewer")
@@ -72,6 +72,7 @@ def test_release_reviewed_once_needs_no_second_look(tmp_path):
     assert (again.number, again.new, again.held) == (1, False, ())
 
 
+@pytest.mark.slow
 def test_release_look_writes_nothing_and_says_all(tmp_path):
     published = tmp_path / "published"
     publish.release([run_of(tmp_path, "a1")], [card_of(**FREE)], published)
@@ -94,6 +95,7 @@ def test_release_look_writes_nothing_and_says_all(tmp_path):
     assert sorted(path.name for path in published.glob("0*")) == ["0001"]
 
 
+@pytest.mark.slow
 def test_differences_new_and_gone_are_told(tmp_path):
     published = tmp_path / "published"
     publish.release([run_of(tmp_path, "a1")], [card_of(**FREE)], published)
@@ -123,6 +125,7 @@ def copy(whole, tmp_path):
     return tmp_path / "county"
 
 
+@pytest.mark.slow
 def test_log_lines_are_chained_and_complete(whole):
     first, second = log.lines(whole / "published")
     assert first["previous"] == log.START
@@ -132,12 +135,14 @@ def test_log_lines_are_chained_and_complete(whole):
     assert second["content"] == log.content(whole / "published/0002")
 
 
+@pytest.mark.slow
 def test_verify_untouched_finds_nothing(whole):
     assert verify.verify(whole / "published", whole / "runs") == []
     head = log.head(whole / "published")
     assert verify.verify(whole / "published", head=head) == []
 
 
+@pytest.mark.slow
 def test_verify_log_cut_off_is_found_by_its_head(copy):
     published = copy / "published"
     head = log.head(published)
@@ -186,12 +191,14 @@ TAMPERING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TAMPERING)
 def test_verify_finds_tampering(copy, name):
     TAMPERING[name](copy / "published")
     assert verify.verify(copy / "published", copy / "runs") != []
 
 
+@pytest.mark.slow
 def test_verify_every_single_file_changed_is_found(copy):
     folder = copy / "published/0002"
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -213,6 +220,7 @@ def _again(folder, root, **changes):
         log.append(root, release=name, content=log.content(root / name), **facts)
 
 
+@pytest.mark.slow
 def test_verify_number_that_is_not_in_its_run_is_found(copy):
     published = copy / "published"
     effects = reader.effects(published)
@@ -237,6 +245,7 @@ def test_verify_number_whose_run_is_not_recorded_is_found(copy):
     ]
 
 
+@pytest.mark.slow
 def test_release_after_tampering_with_the_log_is_refused(copy):
     published = copy / "published"
     _edit(published / log.NAME, "Bea", "Eve")
@@ -248,6 +257,7 @@ def test_release_after_tampering_with_the_log_is_refused(copy):
     )
 
 
+@pytest.mark.slow
 def test_release_without_its_log_is_refused(copy):
     published = copy / "published"
     (published / log.NAME).unlink()
@@ -259,6 +269,7 @@ def test_release_without_its_log_is_refused(copy):
     )
 
 
+@pytest.mark.slow
 def test_rollback_is_logged_and_needs_a_reviewer_to_undo(tmp_path):
     published = tmp_path / "published"
     first, second = run_of(tmp_path, "a1"), run_of(tmp_path, "a2", n_pupils=900)
@@ -281,6 +292,7 @@ def test_rollback_is_logged_and_needs_a_reviewer_to_undo(tmp_path):
     assert publish.release([second], [card_of(**FREE)], published).held == ()
 
 
+@pytest.mark.slow
 def test_rollback_where_there_is_none_is_one_line(tmp_path):
     published = tmp_path / "published"
     with pytest.raises(EvidenceError, match="no release in"):
@@ -300,6 +312,7 @@ def test_rollback_to_a_changed_release_is_refused(copy):
     )
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_once(tmp_path, monkeypatch):
     runs, cards = make(tmp_path / "runs")
     publish.release(runs[:1], cards[:1], tmp_path / "published")

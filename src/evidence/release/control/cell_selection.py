@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 from scipy import sparse
@@ -183,18 +184,29 @@ def _apart(sums: sparse.csr_array, cells: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Drop what HiGHS 1.12 prints by mistake ("transformNewIntegerFeasibleSolution ...")."""
-    flush = ctypes.CDLL(None).fflush  # it prints from C, past sys.stdout
-    flush(None)
-    kept = os.dup(1)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
+    """Drop what HiGHS 1.12 prints by mistake ("transformNewIntegerFeasibleSolution ...").
+
+    No option of HiGHS stops it. It prints through C's `stdout`, which in glibc is a variable: while
+    HiGHS runs it names another stream. The process's standard output is not touched, and what other
+    threads write arrives. With another C library the line is printed.
+    """
+    stdout, ours, nowhere = _c_stdout()
+    stdout.value = nowhere
     try:
         yield
     finally:
-        flush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
+        stdout.value = ours
+
+
+@cache
+def _c_stdout() -> tuple[ctypes.c_void_p, int | None, int | None]:
+    """Return C's variable `stdout`, its value, and a stream that drops what is written to it."""
+    if platform.libc_ver()[0] != "glibc":
+        return ctypes.c_void_p(), None, None
+    libc = ctypes.CDLL(None)
+    libc.fopen.restype = ctypes.c_void_p
+    stdout = ctypes.c_void_p.in_dll(libc, "stdout")
+    return stdout, stdout.value, libc.fopen(os.devnull.encode(), b"w") or stdout.value
 
 
 def _spare(part: System, hidden: list[int], published: tuple, until: float) -> list[int]:
