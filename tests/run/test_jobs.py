@@ -156,3 +156,10 @@ def test_plan_of_a_broken_notebook_says_so(project):
     (project.notebooks / "impact.ipynb").write_text("{")
     with pytest.raises(EvidenceError, match=r"not a notebook; save it again from JupyterLab$"):
         plan(project)
+
+
+def test_parameter_by_its_earlier_name_still_reads(project):
+    source = notebook(PARAMETERS + 'allocation = ""\n')
+    (project.notebooks / "impact.ipynb").write_text(json.dumps(source))
+    set_register(project, "start = 2018", 'start = 2018\nlot = "cluster"')
+    assert plan(project)[0].parameters["allocation"] == "cluster"

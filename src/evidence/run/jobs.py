@@ -23,6 +23,7 @@ from evidence.errors import EvidenceError, nearest
 
 # What the runner itself sets; a notebook declares them, the register never does.
 RUN_PARAMETERS = ("data", "out", "run_id")
+_RENAMED = {"lot": "allocation"}  # parameters by their earlier names: old registers still read
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -275,6 +276,9 @@ def _parameters(
 ) -> dict[str, Any]:
     """Give the notebook what it declares; what the register states wrongly is added to `found`."""
     stated = {**programme.parameters, **cohort.files, **cohort.parameters}
+    for old, new in _RENAMED.items():
+        if old in stated and old not in declared and new in declared:
+            stated[new] = stated.pop(old)
     offered = {
         "programme": programme.name,
         "cohort": cohort.name,

@@ -50,7 +50,7 @@ class TrialPlan(Plan):
     treatment: str
     control: str = ""
     arm: str = ""
-    lot: str = ""
+    allocation: str = ""
     pupil: str = ""
     baseline: str = ""
     covariates: list[str] = Field(default_factory=list)
@@ -102,7 +102,7 @@ class Trial(Study[TrialPlan]):
     }
     parameters: ClassVar[Mapping[str, str]] = {
         "reference": "control",
-        "design": "lot",
+        "design": "allocation",
         "subgroup": "subgroups",
     }
 
@@ -165,7 +165,7 @@ class Trial(Study[TrialPlan]):
         return check(
             self.table,
             outcome=plan.outcomes[0].name,
-            design=plan.lot or None,
+            design=plan.allocation or None,
             pupil=plan.pupil or None,
             treatment=plan.treatment,
             reference=plan.control or None,
