@@ -304,9 +304,9 @@ def test_figures_are_drawn_once(tmp_path, monkeypatch):
     runs, cards = make(tmp_path / "runs")
     publish.release(runs[:1], cards[:1], tmp_path / "published")
     drawn = []
-    true = publish.drawings.draw
+    true = publish.figures.draw
     monkeypatch.setattr(
-        publish.drawings, "draw", lambda texts: drawn.append(len(texts)) or true(texts)
+        publish.figures, "draw", lambda texts: drawn.append(len(texts)) or true(texts)
     )
     publish.release(runs[:2], cards[:2], tmp_path / "published")
     assert drawn == [1]

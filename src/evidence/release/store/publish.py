@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,18 @@ from evidence.release.control.disclosure import Safe
 from evidence.release.control.rules import Rules
 from evidence.release.control.suppression import complete
 from evidence.release.site import site
-from evidence.release.store import candidates, figures, log, provenance, reader, releases, review
+from evidence.release.store import (
+    candidates,
+    disclosed,
+    figures,
+    log,
+    provenance,
+    releases,
+    review,
+)
 from evidence.release.store.exports import csv, plain, workbook
 from evidence.release.store.proposal import propose
 from evidence.release.store.review import ReleaseReport
-from evidence.show.picture import Picture
 
 __all__ = ["ReleaseReport", "keep", "propose", "publish", "release", "rollback"]
 
@@ -61,7 +68,8 @@ def release(
     """
     rules, root = rules or Rules(), Path(published)
     cards = [candidates.card(programme, rules) for programme in programmes]
-    choice = review.choose([Path(run) for run in runs], cards, root, plain(reviewer))
+    history = {folder.name: disclosed.read(folder) for folder in releases.numbered(root)}
+    choice = review.choose([Path(run) for run in runs], cards, root, plain(reviewer), history)
     same = _unchanged(choice, cards, rules, root)
     if same and not look:
         return same
@@ -74,7 +82,7 @@ def release(
     for place, one in found.items():
         results |= {f"effects/{place}": one.effects, f"indicators/{place}": one.indicators}
         results |= {f"figures/{place}/{name}": safe for name, safe in one.pictures.items()}
-    results, told = complete(results, earlier=_earlier(root, found))
+    results, told = complete(results, earlier=disclosed.earlier(history.values(), found))
     record = {
         "schema": 1,
         "rules": asdict(rules),
@@ -214,6 +222,7 @@ def keep(
     whole = stamp | dict(record)
     text = json.dumps(whole, indent=1, ensure_ascii=False)
     (draft / "release.json").write_text(text, encoding="utf-8")
+    disclosed.write(draft)
     site.build(draft)
     (draft / provenance.CRATE).write_text(provenance.crate(draft, whole), encoding="utf-8")
     text = json.dumps(log.manifest(draft), indent=0)
@@ -314,28 +323,3 @@ def _read(
         found[place] = one
         refused += [f"{place}, {reason}" for reason in one.refused]
     return found, refused
-
-
-def _earlier(
-    root: Path, places: Collection[str]
-) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
-    """Return what earlier releases told of the same programmes and cohorts, each table once."""
-    seen: set[str] = set()
-    for folder in releases.numbered(root):
-        record, tables = reader.release(folder), {}
-        contracts = {"effects": reader.effects(folder), "indicators": reader.indicators(folder)}
-        for entry in record["figures"]:
-            text = (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
-            tables[f"figures/{entry['path']}"] = Picture.from_json(text).table
-        for key, run in record["runs"].items():
-            place = f"{run['programme']}/{run['cohort']}"
-            for kind, whole in contracts.items():
-                tables[f"{kind}/{place}"] = whole[whole["run_id"] == key].reset_index(drop=True)
-        found = {}
-        for name, table in tables.items():
-            told = f"{name} {pd.util.hash_pandas_object(table).sum()}"
-            if "/".join(name.split("/")[1:3]) in places and len(table) and told not in seen:
-                found[name] = table
-            seen.add(told)
-        if found:
-            yield Rules(**record["rules"]), found

@@ -113,7 +113,11 @@ class Choice:
 
 
 def choose(
-    runs: Iterable[Path], cards: Iterable[Mapping[str, Any]], root: Path, reviewer: str
+    runs: Iterable[Path],
+    cards: Iterable[Mapping[str, Any]],
+    root: Path,
+    reviewer: str,
+    history: Mapping[str, Mapping[str, Any]],
 ) -> Choice:
     """Say which runs may leave.
 
@@ -127,6 +131,8 @@ def choose(
         Folder of the releases.
     reviewer : str
         Who checked the results; "" for nobody.
+    history : mapping
+        Name of each release to what it disclosed.
     """
     found = releases.current(root)
     released = found[1]["runs"] if found else {}
@@ -135,7 +141,7 @@ def choose(
         for card in cards
         if card.get("automatic") and (card.get("simulated") or card.get("public"))
     }
-    withdrawn = _withdrawn(root)
+    withdrawn = _withdrawn(log.lines(root), history)
     now, choice = log.now(), Choice()
     for folder in runs:
         programme, _, key = folder.parts[-3:]
@@ -192,14 +198,12 @@ def _differ(reviewer: str, author: str) -> bool:
     return bool(one and other) and one != other
 
 
-def _withdrawn(root: Path) -> set[str]:
+def _withdrawn(entries: Iterable[Mapping], history: Mapping[str, Mapping]) -> set[str]:
     """Return the runs that a roll back took away and nobody has signed since."""
     gone: set[str] = set()
     before: set[str] = set()
-    for entry in log.lines(root):
-        path = root / entry["release"] / "release.json"
-        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"runs": {}}
-        runs = set(record["runs"])
+    for entry in entries:
+        runs = set(history.get(entry["release"], {}).get("runs", ()))
         gone = gone | (before - runs) if entry["action"] == "rolled back" else gone - runs
         before = runs
     return gone

@@ -11,7 +11,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.release.control.rules import Rules
-from evidence.release.store import candidates, log, reader
+from evidence.release.store import candidates, disclosed, log, reader
 from evidence.show.picture import Picture
 
 
@@ -169,4 +169,6 @@ def _record(folder: Path, entry: Mapping[str, Any], runs: Path | None) -> list[s
         for name, value in (("number", int(folder.name)), ("reviewer", entry["reviewer"]))
         if record[name] != value
     ]
+    if disclosed.read(folder) != disclosed.made(folder):
+        found.append(f"{folder.name}/{disclosed.NAME}: is not what the release discloses")
     return found + trace(folder, record, runs)
