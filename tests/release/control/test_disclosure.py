@@ -415,7 +415,7 @@ def test_protect_statistics_leave_with_few_digits_and_never_as_nought():
     ],
 )
 def test_round_words_rounds_pupils_only(given, left):
-    assert round_words(given) == left
+    assert round_words(given, Rules()) == left
 
 
 def test_load_the_rules_in_the_repository_are_the_defaults():

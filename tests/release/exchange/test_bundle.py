@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import zipfile
-from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -130,6 +129,13 @@ def test_merge_twice_makes_no_second_release_and_a_release_keeps_the_hub(county,
     assert verify.verify(own) == []
 
 
+@pytest.mark.parametrize("day", ["2026-11-09", "2026-11-30", "2026-12-31"])
+def test_merge_bundle_of_any_day_of_a_month_is_taken(county, own, tmp_path, day):
+    sent = changed(county / "sent.zip", tmp_path / "s.zip", _index("release", "date", value=day))
+    assert merge.merge(sent, "Rathfern", own)[1]
+    assert reader.release(own)["hubs"]["Rathfern"]["date"] == day
+
+
 @pytest.mark.parametrize("name", ["../up", "a/b", "", "a b", "<b>"])
 def test_merge_hub_without_a_plain_name_is_refused(county, own, name):
     with pytest.raises(EvidenceError, match="use letters, digits, - and _ only"):
@@ -186,6 +192,10 @@ HOSTILE = {
     "version true": (_index("format", value=True), "does not say its version of format"),
     "no schemas": (_index("schemas", value=None), "does not say its version of effects"),
     "no release": (_index("release", value=[]), "does not say which release it is of"),
+    "a day that is none": (
+        _index("release", "date", value="2026-02-30"),
+        "does not say which release",
+    ),
     "a date that is none": (_index("release", "date", value="<b>"), "does not say which release"),
     "weak rules": (_index("rules", "threshold", value=1), "are not protected as here"),
     "rules as text": (_index("rules", "base", value="5"), "are not protected as here"),
@@ -334,13 +344,19 @@ def test_read_what_is_no_bundle_is_one_line(tmp_path, content):
 
 
 def test_read_damaged_anywhere_is_one_line(county, tmp_path, rng):
-    whole = (county / "sent.zip").read_bytes()
+    whole, refused = (county / "sent.zip").read_bytes(), 0
+    _, parts, _ = bundle.read(county / "sent.zip")
     for place in rng.integers(0, len(whole), 150):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << int(rng.integers(8))
         (tmp_path / "x.zip").write_bytes(bytes(damaged))
-        with suppress(EvidenceError):  # or the damage is where nothing is told
-            bundle.read(tmp_path / "x.zip")
+        try:  # the damage may be where nothing is said
+            assert bundle.read(tmp_path / "x.zip")[1] == parts
+        except EvidenceError as error:
+            refused += 1
+            assert str(error).startswith(f"{tmp_path / 'x.zip'}")  # noqa: PT017
+            assert "\n" not in str(error)  # noqa: PT017
+    assert refused > 100
 
 
 def test_read_nothing_there_is_one_line(tmp_path):

@@ -155,7 +155,7 @@ def candidates_of(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", ["build", "place", "_seal", "append", "switch"])
+@pytest.mark.parametrize("at", ["build", "place", "seal", "append", "switch"])
 def test_release_killed_midway_leaves_the_old_one_current(tmp_path, monkeypatch, at):
     first, card = small(tmp_path)
     publish.release([first], [card], tmp_path / "published")

@@ -27,10 +27,10 @@ NAME = "disclosed.json"
 def made(folder: Path) -> dict[str, Any]:
     """Return what the files of a release disclose: `rules`, `runs` and `tables`."""
     record = reader.release(folder)
-    places = {key: f"{run['programme']}/{run['cohort']}" for key, run in record["runs"].items()}
+    places = {key: reader.place_of(run) for key, run in record["runs"].items()}
     tables = []
     for entry in record["figures"]:
-        picture = json.loads((folder / f"{entry['path']}.json").read_text(encoding="utf-8"))
+        picture = reader.parsed(folder / f"{entry['path']}.json")
         tables.append(_table(f"figures/{entry['path']}", picture["table"], picture["types"]))
     contracts = {"effects": reader.effects(folder), "indicators": reader.indicators(folder)}
     for key, place in places.items():
@@ -47,14 +47,14 @@ def _table(name: str, content: Mapping[str, Any], types: Mapping[str, str]) -> d
     """Return a table without its sentences, and the hash by which it is known again."""
     columns = content["columns"]
     kept = [at for at, c in enumerate(columns) if not (c in WORDS and types[c] == "str")]
-    told = {
+    disclosed = {
         "name": name,
         "all_columns": columns,
         "columns": [columns[at] for at in kept],
         "types": {columns[at]: types[columns[at]] for at in kept},
         "data": [[row[at] for at in kept] for row in content["data"]],
     }
-    return told | {"sha256": hashlib.sha256(json.dumps(told).encode()).hexdigest()}
+    return disclosed | {"sha256": hashlib.sha256(json.dumps(disclosed).encode()).hexdigest()}
 
 
 def write(folder: Path) -> None:
@@ -66,7 +66,7 @@ def write(folder: Path) -> None:
 def read(folder: Path) -> dict[str, Any]:
     """Return what a release disclosed, from its file or, where it has none, from all its files."""
     path = folder / NAME
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else made(folder)
+    return reader.parsed(path) if path.is_file() else made(folder)
 
 
 def earlier(

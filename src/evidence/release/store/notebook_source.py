@@ -69,7 +69,7 @@ def clean(
     left, kept, rules = dict(titles), [], rules or Rules()
     for cell, source, tags in cells:
         if cell["cell_type"] == "markdown":
-            text = round_words(source, rules.threshold, rules.base)
+            text = round_words(source, rules)
             kept.append(as_cell(len(kept), "markdown", text))
         elif cell["cell_type"] == "code":
             first = "parameters" in tags
