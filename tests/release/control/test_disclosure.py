@@ -236,7 +236,7 @@ def test_protect_low_reliability_keeps_its_number():
     assert table["n_symbol"].tolist() == ["u", "c"]
 
 
-def test_protect_noughts_that_are_not_disclosive_are_shown():
+def test_protect_zeros_that_are_not_disclosive_are_shown():
     raw = pd.DataFrame({"n": [0, 3, 40]})
     assert protect(raw, counts="n").table["n_symbol"].tolist() == ["c", "c", ""]
     shown = protect(raw, counts="n", rules=Rules(zeros_disclosive=False)).table
@@ -276,7 +276,7 @@ def test_protect_total_that_few_dominate_is_hidden(largest, second, shown):
     assert safe.table["hours"].tolist()[1] == 805
     assert safe.table["hours"].notna().tolist()[0] == shown
     if not shown:
-        assert safe.suppressed == ("hours: hidden in 1 of 2 rows (one contributor could be told)",)
+        assert safe.suppressed == ("hours: hidden in 1 of 2 rows (one contributor could be known)",)
 
 
 def test_protect_model_with_too_few_degrees_of_freedom_is_hidden():
@@ -392,7 +392,7 @@ def test_protect_picture_hidden_estimate_takes_its_verdict_along():
     assert table["verdict"].tolist() == ["better than similar", ""]
 
 
-def test_protect_statistics_leave_with_few_digits_and_never_as_nought():
+def test_protect_statistics_leave_with_few_digits_and_never_as_zero():
     raw = pd.DataFrame({"n": [50] * 4, "mean": [104.28571, -0.000123456, 0.0, 98765.4]})
     table = protect(raw, counts="n", statistics="mean").table
     assert table["mean"].tolist() == [104.3, -0.0001235, 0.0, 98770.0]

@@ -111,8 +111,8 @@ def test_release_small_count_that_an_earlier_release_told_counts_as_before(twice
     if not digest:
         (tmp_path / "copy/published/0001" / disclosed.NAME).unlink()
     report = released(tmp_path / "copy", "a3", 1263, few=7)
-    (told,) = report.told
-    assert told.endswith("an earlier release tells it too closely")
+    (told,) = report.disclosed_before
+    assert told.endswith("an earlier release discloses it too closely")
     assert reader.effects(report.folder)["n_pupils"].isna().sum() == 1
 
 

@@ -215,6 +215,17 @@ def is_text(column: pd.Series) -> bool:
     return isinstance(column.dtype, pd.StringDtype)
 
 
+def label_texts(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """Return labels as text; a missing year or bin means all of them, a missing text is a label."""
+    return pd.DataFrame(
+        {
+            name: table[name].astype("str").fillna("" if is_text(table[name]) else "all")
+            for name in columns
+        },
+        index=table.index,
+    )
+
+
 def refuse_upn(cells: Iterable, where: str) -> None:
     """Refuse texts that hold what looks like a pupil number.
 

@@ -16,7 +16,14 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.release.control.column_roles import SAID, Cells, Roles, is_text, refuse_upn
+from evidence.release.control.column_roles import (
+    SAID,
+    Cells,
+    Roles,
+    is_text,
+    label_texts,
+    refuse_upn,
+)
 from evidence.release.control.rounding import half_up, round_words, significant
 from evidence.release.control.rules import Rules
 from evidence.show.picture import Picture
@@ -39,8 +46,8 @@ class Safe:
     picture : Picture or None
         The picture, holding the protected table.
     suppressed : tuple of str
-        What was hidden and why, one line a column; never a value. For whoever reviews: it tells
-        small counts from those hidden for their sake.
+        What was hidden and why, one line a column; never a value. For whoever reviews: it says
+        which counts are small and which are hidden for their sake.
     """
 
     __slots__ = ("_again", "_cells", "_table", "picture", "suppressed")
@@ -84,7 +91,7 @@ class Safe:
         also : mapping
             Column of counts or totals to a flag a row. Statistics beside a hidden count go too.
         gone : frozenset of float
-            Rounded counts that must not stand in any text either.
+            Rounded counts that must not be in any text either.
         """
         return self._again(also=also, gone=gone)
 
@@ -213,12 +220,12 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
             f"every count in {', '.join(counts)} is below {rules.threshold}: this looks like one "
             "row a pupil; count pupils in groups first"
         )
-    labels = table[list(roles.dimensions(table))].astype("str").fillna("")
+    labels = label_texts(table, roles.dimensions(table))
     cells = Cells(exact, hidden.copy(), labels, roles, rules)
     report = []
     for name in (*counts, *roles.totals):
         if few := cells.hidden[name].sum():
-            why = "one contributor could be told" if name in roles.totals else (
+            why = "one contributor could be known" if name in roles.totals else (
                 f"fewer than {rules.threshold} or unknown"
             )  # fmt: skip
             report.insert(0, f"{name}: hidden in {few} of {len(out)} rows ({why})")

@@ -108,7 +108,7 @@ def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) ->
     own = (effects["programme"] == record["programme"]) & (effects["cohort"] == record["cohort"])
     if not own.all():
         raise EvidenceError(
-            f"effects, row {(~own).idxmax() + 1}: speaks for another programme or cohort than its "
+            f"effects, row {(~own).idxmax() + 1}: is of another programme or cohort than its "
             f"run, {reader.place_of(record)}"
         )
     effects["run_id"] = record["run_id"]

@@ -116,7 +116,7 @@ def release(
         figures=sum(safe.picture is not None for safe in results.values()),
         suppressed=tuple(f"{k}: {line}" for k, s in results.items() for line in s.suppressed),
         refused=tuple(refused),
-        told=disclosed_before,  # for the reviewer only: others it would lead to the number
+        disclosed_before=disclosed_before,  # for the reviewer only: it leads to the number
         changes=(
             *review.differences(last, effects),
             *review.texts(before[1] if before else {}, record),

@@ -19,9 +19,9 @@ from evidence.release.store.candidates import GIVEN
 from evidence.show.words import number
 
 _DISCLOSED_BEFORE = (
-    "what was told before is hidden in this release, but no release can unsay an earlier one: tell "
-    "the data owner, stop serving that release and ask for copies back (docs/release.md, Told "
-    "before)"
+    "what was disclosed before is hidden in this release, but no release can unsay an earlier one: "
+    "tell the data owner, stop serving that release and ask for copies back (docs/release.md, "
+    "Disclosed before)"
 )
 _ROW = ["programme", "cohort", "outcome", "subgroup", "estimand"]
 
@@ -42,7 +42,7 @@ class ReleaseReport:
         How many it holds.
     suppressed, refused : tuple of str
         What was hidden, and what was left out altogether, with the reason.
-    told : tuple of str
+    disclosed_before : tuple of str
         Small counts that earlier releases disclose whatever this one hides.
     changes : tuple of str
         What differs from the release before.
@@ -59,7 +59,7 @@ class ReleaseReport:
     figures: int
     suppressed: tuple[str, ...]
     refused: tuple[str, ...]
-    told: tuple[str, ...] = ()
+    disclosed_before: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     looked: bool = False
@@ -73,8 +73,8 @@ class ReleaseReport:
         if self.suppressed:
             lines.append("some counts are hidden; evidence release --look says where and why")
         lines += [f"refused: {reason}" for reason in self.refused]
-        lines += [f"told before: {line}" for line in self.told]
-        lines += [_DISCLOSED_BEFORE] if self.told else []
+        lines += [f"disclosed before: {line}" for line in self.disclosed_before]
+        lines += [_DISCLOSED_BEFORE] if self.disclosed_before else []
         lines += self.held
         if not self.looked:
             lines.append(f"open {self.folder.parent / 'current' / 'index.html'}")
