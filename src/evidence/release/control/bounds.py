@@ -120,7 +120,7 @@ class System:
             return sure
         for block in np.array_split(left, max(1, len(left) * 2 * len(self.need) // _EXACT)):
             if len(block):
-                self._exact_ranges(block)
+                self.exact_ranges(block)
         return self._still_narrow(matters)
 
     def _widest_by_single_sums(self) -> np.ndarray:
@@ -159,7 +159,7 @@ class System:
                 break
         return left
 
-    def _exact_ranges(self, cells: np.ndarray) -> None:
+    def exact_ranges(self, cells: np.ndarray) -> None:
         """Find the exact ranges of some numbers by one programme: a copy for each end of each."""
         aim = np.zeros((2 * len(cells), len(self.need)))
         aim[np.arange(len(aim)), np.repeat(cells, 2)] = np.tile([1.0, -1.0], len(cells))

@@ -84,7 +84,7 @@ def _close_part(part: System, until: float) -> tuple[list[int], list[int]]:
             more = more if len(more) else _few_cells(part, some)
         if not len(more):  # nothing helps; no harm where it cannot be small
             first = int(weak[0])
-            part._exact_ranges(weak[:1])
+            part.exact_ranges(weak[:1])
             part.need[first] = 0
             if first not in hidden and part.low[first] < part.width[first]:
                 lost.append(first)
