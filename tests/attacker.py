@@ -151,7 +151,7 @@ def facts(releases) -> tuple[dict[tuple, list[float]], dict[tuple, tuple]]:
     """
     known: dict[tuple, list[float]] = {}
     hidden: dict[tuple, tuple] = {}
-    nought: set[tuple] = set()  # hidden, but not nought, which would be shown
+    zero: set[tuple] = set()  # hidden, but not zero, which would be shown
     for number, release in enumerate(releases):
         threshold = release.rules.threshold
         least = BASE * -(-threshold // BASE)  # what the smallest counts are shown as
@@ -169,15 +169,15 @@ def facts(releases) -> tuple[dict[tuple, list[float]], dict[tuple, tuple]]:
                         continue
                     if not release.rules.zeros_disclosive:
                         if exact == 0:
-                            continue  # hidden for another's sake: a nought is no secret here
+                            continue  # hidden for another's sake: a zero is no secret here
                         if column != "met":
-                            nought.add(tuple(line))
+                            zero.add(tuple(line))
                     place = (number, name, row, column, threshold)
                     hidden[tuple(line)] = *place, exact
                     rest = true["n"][row] - exact if column == "met" else threshold
                     if rest < threshold and frame["n"][row] == frame["n"][row]:  # who did not
                         hidden[tuple(counted["n"][row] - line)] = *place, rest
-    return known | {line: [1, np.inf] for line in nought - known.keys()}, hidden
+    return known | {line: [1, np.inf] for line in zero - known.keys()}, hidden
 
 
 def ends(lines: list[tuple], known: dict[tuple, list[float]]) -> tuple[np.ndarray, np.ndarray]:
@@ -204,8 +204,8 @@ def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int, list[Relea
     """
     rng = np.random.default_rng(seed)
     pair = rng.random() < 0.5
-    noughts = bool(seed % 3 if pair else rng.random() < 0.7)
-    rules = Rules(threshold=int(rng.choice([5, 7, 10])), zeros_disclosive=noughts)
+    zeros = bool(seed % 3 if pair else rng.random() < 0.7)
+    rules = Rules(threshold=int(rng.choice([5, 7, 10])), zeros_disclosive=zeros)
     count = pupils(rng)
     releases: list[Release] = []
     for _ in range(1 + pair):

@@ -130,6 +130,13 @@ def test_merge_twice_makes_no_second_release_and_a_release_keeps_the_hub(county,
     assert verify.verify(own) == []
 
 
+@pytest.mark.parametrize("day", ["2026-11-09", "2026-11-30", "2026-12-31"])
+def test_merge_bundle_of_any_day_of_a_month_is_taken(county, own, tmp_path, day):
+    sent = changed(county / "sent.zip", tmp_path / "s.zip", _index("release", "date", value=day))
+    assert merge.merge(sent, "Rathfern", own)[1]
+    assert reader.release(own)["hubs"]["Rathfern"]["date"] == day
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["../up", "a/b", "", "a b", "<b>"])
 def test_merge_hub_without_a_plain_name_is_refused(county, own, name):
@@ -187,6 +194,10 @@ HOSTILE = {
     "version true": (_index("format", value=True), "does not say its version of format"),
     "no schemas": (_index("schemas", value=None), "does not say its version of effects"),
     "no release": (_index("release", value=[]), "does not say which release it is of"),
+    "a day that is none": (
+        _index("release", "date", value="2026-02-30"),
+        "does not say which release",
+    ),
     "a date that is none": (_index("release", "date", value="<b>"), "does not say which release"),
     "weak rules": (_index("rules", "threshold", value=1), "are not protected as here"),
     "rules as text": (_index("rules", "base", value="5"), "are not protected as here"),

@@ -7,7 +7,7 @@ import pytest
 from run_folders import BETTER, effect, make, write_run
 
 from evidence.errors import EvidenceError
-from evidence.release.store import log, provenance, publish, reader, review, verify
+from evidence.release.store import disclosed, log, provenance, publish, reader, review, verify
 from evidence.run import runner
 
 
@@ -210,9 +210,10 @@ def test_verify_every_single_file_changed_is_found(copy):
 
 
 def _again(folder, root, **changes):
-    """Write manifest and log anew, as somebody would who knows how they are made."""
+    """Write digest, manifest and log anew, as somebody would who knows how they are made."""
     record = json.loads((folder / "release.json").read_text(encoding="utf-8")) | changes
     (folder / "release.json").write_text(json.dumps(record), encoding="utf-8")
+    disclosed.write(folder)
     (folder / log.MANIFEST).write_text(json.dumps(log.manifest(folder)), encoding="utf-8")
     (root / log.NAME).unlink()
     for name in ("0001", "0002"):
@@ -317,9 +318,9 @@ def test_figures_are_drawn_once(tmp_path, monkeypatch):
     runs, cards = make(tmp_path / "runs")
     publish.release(runs[:1], cards[:1], tmp_path / "published")
     drawn = []
-    true = publish.drawings.draw
+    true = publish.figures.draw
     monkeypatch.setattr(
-        publish.drawings, "draw", lambda texts: drawn.append(len(texts)) or true(texts)
+        publish.figures, "draw", lambda texts: drawn.append(len(texts)) or true(texts)
     )
     publish.release(runs[:2], cards[:2], tmp_path / "published")
     assert drawn == [1]

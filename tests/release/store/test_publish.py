@@ -127,11 +127,11 @@ def test_release_small_count_told_before_is_named_to_the_reviewer_and_in_no_file
     _, card = small(tmp_path)
     run = write_run(tmp_path / "runs/lamp/2018/a2", rows)
     first = publish.release([run], [card], published, rules=Rules(threshold=5))
-    assert first.told == ()
+    assert first.disclosed_before == ()
     report = publish.release([run], [card], published, rules=Rules(threshold=10))
-    (told,) = report.told
-    assert told.endswith("an earlier release tells it too closely")
-    assert f"told before: {told}" in report.review()
+    (told,) = report.disclosed_before
+    assert told.endswith("an earlier release discloses it too closely")
+    assert f"disclosed before: {told}" in report.review()
     assert "docs/release.md" in report.review()
     assert reader.effects(report.folder)["n_pupils"].isna().sum() == 1
     assert "too closely" not in (report.folder / "release.json").read_text(encoding="utf-8")
@@ -155,7 +155,7 @@ def candidates_of(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", ["build", "place", "_seal", "append", "switch"])
+@pytest.mark.parametrize("at", ["build", "place", "seal", "append", "switch"])
 def test_release_killed_midway_leaves_the_old_one_current(tmp_path, monkeypatch, at):
     first, card = small(tmp_path)
     publish.release([first], [card], tmp_path / "published")
@@ -183,7 +183,7 @@ def test_release_run_of_another_programme_is_refused_and_the_others_leave(tmp_pa
     report = publish.release([bad, good], [card], tmp_path / "published")
     assert report.estimates == 1
     assert report.refused == (
-        "lamp/2019: effects, row 1: speaks for another programme or cohort than its run, lamp/2019",
+        "lamp/2019: effects, row 1: is of another programme or cohort than its run, lamp/2019",
     )
 
 

@@ -1,10 +1,10 @@
-"""What can be worked out from sums: the range of each hidden number.
+"""The range of each hidden number that can be worked out from sums, by linear programming.
 
 A `System` holds numbers that are whole or hidden and the sums between them. Somebody who knows the
 rules knows, of each published number, the interval that rounds to it, of each hidden one that it is
-not below nought, and every sum: the range of a hidden number is the difference between the largest
-and the smallest value that a linear programme finds for it. `closing` hides further numbers until
-each range is as wide as needed. Solver: HiGHS, through `scipy.optimize.milp`.
+not below zero, and every sum: the range of a hidden number is the difference between the largest
+and the smallest value that a linear programme finds for it. `cell_selection` hides further numbers
+until each range is as wide as needed. Solver: HiGHS, through `scipy.optimize.milp`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class System:
     Parameters
     ----------
     sums : csr_array, shape (m, n)
-        Each row times the numbers is nought.
+        Each row times the numbers is zero.
     lower, upper : ndarray, shape (n,)
         What is known of each number; upper is infinite where it is hidden.
     least : ndarray, shape (n,)
@@ -88,7 +88,7 @@ class System:
         part.cap = self.cap[cells]
         return part
 
-    def strained(self, weight: np.ndarray) -> np.ndarray:
+    def conflicting_sums(self, weight: np.ndarray) -> np.ndarray:
         """Return the sums that must give way, lightest first, for some numbers to fit all others.
 
         Parameters
@@ -109,21 +109,21 @@ class System:
         ).x  # fmt: skip
         return np.flatnonzero(found[n:].reshape(2, m).max(axis=0, initial=0) > SLACK)
 
-    def weak(self) -> np.ndarray:
+    def too_narrow(self) -> np.ndarray:
         """Return the numbers whose range is too narrow."""
         matters = np.flatnonzero(self.need > 0)
-        left = self._open(matters)
+        left = self._still_narrow(matters)
         if len(left) > 2:
-            left = self._shake(left)
-        sure = left[self._reach()[left] < self.need[left] - SLACK]
+            left = self._widen_many(left)
+        sure = left[self._widest_by_single_sums()[left] < self.need[left] - SLACK]
         if len(sure):
             return sure
         for block in np.array_split(left, max(1, len(left) * 2 * len(self.need) // _EXACT)):
             if len(block):
-                self._ask(block)
-        return self._open(matters)
+                self.exact_ranges(block)
+        return self._still_narrow(matters)
 
-    def _reach(self) -> np.ndarray:
+    def _widest_by_single_sums(self) -> np.ndarray:
         """Return widths that no range exceeds: the bounds that each sum by itself sets."""
         low, high = self.lower.copy(), np.minimum(self.upper, np.maximum(self.cap, self.lower))
         times = self.sums.tocoo()
@@ -132,7 +132,7 @@ class System:
             ends = sign * low[cell], sign * high[cell]
             ends = np.minimum(*ends), np.maximum(*ends)
             least, most = (np.bincount(row, end, minlength=self.sums.shape[0]) for end in ends)
-            # What the others of the sum leave for this one: the sum is nought.
+            # What the others of the sum leave for this one: the sum is zero.
             left = (ends[0] - least[row]) / sign, (ends[1] - most[row]) / sign
             before = (high - low).sum()
             np.minimum.at(high, cell, np.maximum(*left))
@@ -141,11 +141,11 @@ class System:
                 break
         return high - low
 
-    def _open(self, cells: np.ndarray) -> np.ndarray:
+    def _still_narrow(self, cells: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore"):
             return cells[~(self.high - self.low >= self.need - SLACK)[cells]]
 
-    def _shake(self, left: np.ndarray) -> np.ndarray:
+    def _widen_many(self, left: np.ndarray) -> np.ndarray:
         """Widen many ranges by few solutions; return those that are still too narrow."""
         for turn in range(_TURNS):
             before, down = len(left), turn % 8 == 0
@@ -154,12 +154,12 @@ class System:
             if not down:  # no further up than needed, so that the slack serves many
                 upper[left] = np.minimum(upper, np.maximum(self.low + self.need, self.lower))[left]
             self._solve(aim, upper, needed=down)
-            left = self._open(left)
+            left = self._still_narrow(left)
             if len(left) < 3 or (not down and len(left) == before):
                 break
         return left
 
-    def _ask(self, cells: np.ndarray) -> None:
+    def exact_ranges(self, cells: np.ndarray) -> None:
         """Find the exact ranges of some numbers by one programme: a copy for each end of each."""
         aim = np.zeros((2 * len(cells), len(self.need)))
         aim[np.arange(len(aim)), np.repeat(cells, 2)] = np.tile([1.0, -1.0], len(cells))

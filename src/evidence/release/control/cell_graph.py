@@ -1,4 +1,4 @@
-"""The numbers that tables of releases tell: which are one, and what is known of each."""
+"""Every number in the tables of releases: which cells are one number, what is known of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from evidence.release.control.cell_labels import PLACE, stack, tell_apart, used
+from evidence.release.control.cell_labels import PLACE, group_labels, stack, used
 from evidence.release.control.column_roles import TOTALS, Roles
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.published_tables import alike, described, interval, shares
@@ -19,7 +19,7 @@ from evidence.release.control.rules import Rules
 SURE, LIKELY, MATCHED, GUESSED = 3, 2, 1, 0
 
 
-class Book:
+class CellGraph:
     """Every number of the releases, what is known of it, and the sums."""
 
     def __init__(self) -> None:
@@ -27,8 +27,8 @@ class Book:
         self.upper: list[float] = []
         self.exact: list[float] = []  # NaN for what only an earlier release had
         self.width: list[float] = []
-        self.least: list[float] = []  # known where it is hidden: 1 where a nought is shown
-        self.harmless: list[bool] = []  # the rules let its being nought be told
+        self.least: list[float] = []  # known where it is hidden: 1 where a zero is shown
+        self.harmless: list[bool] = []  # the rules allow its being zero to be known
         self.secret: list[bool] = []  # hidden in this release by some table
         self.before: list[bool] = []  # hidden by a release before
         self.current: list[bool] = []  # shown in this release by some table
@@ -49,7 +49,7 @@ class Book:
 
     # Numbers --------------------------------------------------------------------------------
 
-    def learn(self, tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]]) -> None:
+    def learn_labels(self, tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]]) -> None:
         """Note what the labels of each table count: elsewhere they may head columns.
 
         Of several counts it is the largest, of which the others are parts; where they are no parts
@@ -92,33 +92,33 @@ class Book:
                     found[column] = (what, frozenset())
         return found
 
-    def enter(self, name: str, safe: Safe) -> None:
+    def add_current(self, name: str, safe: Safe) -> None:
         """Take up a table of this release."""
         cells, table = safe._cells, safe._table
-        places, labels = tell_apart(name, cells.labels, cells.roles.margins)
+        places, labels = group_labels(name, cells.labels, cells.roles.margins)
         self.places[name], self.scopes[name] = {}, set(places)
-        # A mean of 4.4118 is that of 34 pupils, not of 33 or 35: its count is as good as told.
+        # A mean of 4.4118 is that of 34 pupils, not of 33 or 35: its count is as good as shown.
         parts = {part for part, _ in cells.roles.percentages.values()}
-        betrayed = table[list(cells.roles.statistics)].notna().any(axis=1)
+        beside = table[list(cells.roles.statistics)].notna().any(axis=1)
         for column, (what, label) in self._heads(cells.exact.columns).items():
             amount = column in cells.roles.totals
-            never_nought = not (cells.rules.zeros_disclosive or amount or column in parts)
+            never_zero = not (cells.rules.zeros_disclosive or amount or column in parts)
             ids = np.full(len(table), -1)
-            values = (cells.exact[column], cells.hidden[column], table[column], betrayed)
-            for row, (exact, hidden, rounded, told) in enumerate(zip(*values, strict=True)):
+            values = (cells.exact[column], cells.hidden[column], table[column], beside)
+            for row, (exact, hidden, rounded, betrayed) in enumerate(zip(*values, strict=True)):
                 if exact != exact:
                     continue
                 at = (places[row], what, labels[row] | label)
                 twin = [i for i in self.index.get(at, ()) if self.exact[i] == exact]
                 width = max(cells.rules.threshold, cells.rules.dominance_p * exact * amount)
-                width *= cells.rules.zeros_disclosive or exact != 0  # a nought may be told
+                width *= cells.rules.zeros_disclosive or exact != 0  # a zero may be shown
                 ids[row] = i = twin[0] if twin else self.new(at, exact, width)
-                self.least[i] = max(self.least[i], never_nought and exact != 0)
+                self.least[i] = max(self.least[i], never_zero and exact != 0)
                 self.harmless[i] |= not cells.rules.zeros_disclosive
                 self.secret[i] |= hidden
                 if not hidden and rounded == rounded:
                     bounds = interval(rounded, cells.rules, amount=amount)
-                    self._know(i, *((exact, exact) if told and not amount else bounds))
+                    self._know(i, *((exact, exact) if betrayed and not amount else bounds))
                     self.current[i], self.shown[i] = True, rounded
             self.places[name][column] = ids
         heads = self._heads(cells.exact.columns)
@@ -131,18 +131,18 @@ class Book:
                 if i >= 0 and j >= 0:
                     self._remainder(i, [j], cells.rules.full_disclosive, labels[at])
 
-    def remember(self, name: str, frame: pd.DataFrame, rules: Rules, now: Safe | None) -> None:
+    def add_earlier(self, name: str, frame: pd.DataFrame, rules: Rules, now: Safe | None) -> None:
         """Take up a table as an earlier release showed it."""
         now = now if alike(frame, now) else None
         roles = now._cells.roles if now else Roles()
         texts, counts = described(frame, now)
-        places, labels = tell_apart(name, texts, roles.margins)
+        places, labels = group_labels(name, texts, roles.margins)
         columns = {}
         parts = dict.fromkeys([*shares(frame, counts), *roles.percentages.values()])
         for column, (what, label) in self._heads(counts.columns).items():
             ids = np.full(len(frame), -1)
             amount = column in roles.totals
-            never_nought = not (rules.zeros_disclosive or amount or column in {c for c, _ in parts})
+            never_zero = not (rules.zeros_disclosive or amount or column in {c for c, _ in parts})
             cells = zip(frame[column], frame[f"{column}_symbol"], strict=True)
             for row, (value, symbol) in enumerate(cells):
                 at = (places[row], what, labels[row] | label)
@@ -158,7 +158,7 @@ class Book:
                     ids[row] = i = known[0] if known else self.new(at, np.nan, rules.threshold)
                     self.before[i] = True
                     self.harmless[i] |= not rules.zeros_disclosive
-                    self.least[i] = max(self.least[i], never_nought and self.exact[i] != 0)
+                    self.least[i] = max(self.least[i], never_zero and self.exact[i] != 0)
             columns[column] = ids
         for part, whole in parts:
             hidden = frame[f"{part}_symbol"] == "c"
@@ -167,7 +167,7 @@ class Book:
         blocks = stack(places, labels, columns, self._heads(counts.columns))
         self.tables.append((blocks, columns, places, labels, roles.margins, False))
 
-    def compare(self) -> None:
+    def pair_equal_numbers(self) -> None:
         """Pair numbers that are equal in tables of one place which share no label column."""
         for number, (blocks, *_) in enumerate(self.tables):
             for places, labels, ids in blocks.values():
@@ -214,11 +214,11 @@ class Book:
         least, most = (sum(ends[i] for i in parts) for ends in (self.lower, self.upper))
         return least <= self.upper[total] and self.lower[total] <= most
 
-    def tells(self, numbers: Iterable[int]) -> bool:
+    def are_known(self, numbers: Iterable[int]) -> bool:
         """Return whether numbers are known, if only as rounded."""
         return all(self.exact[i] == self.exact[i] or np.isfinite(self.upper[i]) for i in numbers)
 
-    def believe(
+    def add_sum(
         self,
         total: int,
         parts: Iterable[int],
@@ -226,14 +226,14 @@ class Book:
         inside: bool = False,
         how: tuple[int, int] = (SURE, LIKELY),
     ) -> None:
-        """Write down that numbers add up to another, or what they leave of it.
+        """Add that numbers add up to another, or what they leave of it.
 
         Parameters
         ----------
         total, parts
             Numbers.
         inside : bool
-            Whether they stand in one table.
+            Whether they are in one table.
         how : tuple of int
             How sure it is where all true numbers are known, and where some are not.
         """
@@ -252,8 +252,8 @@ class Book:
                 if self.exact[part] <= self.exact[total]:
                     self._remainder(total, [part], False, frozenset())
 
-    def exceeds(self, total: int, parts: Iterable[int]) -> None:
-        """Write down that a total is no less than parts of it, of which some are not known."""
+    def add_upper_bound(self, total: int, parts: Iterable[int]) -> None:
+        """Add that a total is no less than parts of it, of which some are not known."""
         parts = tuple(sorted(parts))
         over = self.exact[total] - sum(self.exact[i] for i in parts)
         if self.sums.get((total, *parts), GUESSED) >= LIKELY or over == over:
@@ -262,12 +262,12 @@ class Book:
             rest = self.new((self.scope[total], f"{self.title[total]} less", frozenset()), over, 0)
             self.sums[(total, *parts, rest)] = LIKELY
 
-    def _remainder(self, total: int, parts: Iterable[int], nought: bool, labels: frozenset) -> None:
-        """Write down what is left of a total as a number of its own that nobody shows."""
+    def _remainder(self, total: int, parts: Iterable[int], zero: bool, labels: frozenset) -> None:
+        """Add what is left of a total as a number of its own that nobody shows."""
         over = self.exact[total] - sum(self.exact[i] for i in parts)
         at = (self.scope[total], f"{self.title[total]} less {len(list(parts))}", labels)
         i = self.new(at, over, self.width[total])
-        nobody = nought and over == 0 and self.exact[total] > 0
+        nobody = zero and over == 0 and self.exact[total] > 0
         self.secret[i] = nobody or 0 < over < self.width[total]
         self.before[i] = over != over  # an earlier release's: it may be small
         self.harmless[i] = self.harmless[total]

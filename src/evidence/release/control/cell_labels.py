@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
+from itertools import chain, combinations
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from evidence.release.control.column_roles import TOTALS
 PLACE = ("programme", "cohort")
 
 
-def tell_apart(
+def group_labels(
     name: str, labels: pd.DataFrame, margins: Mapping
 ) -> tuple[list[tuple[str, str]], list[frozenset]]:
     """Return each row's programme and cohort, and its labels without those that mean everybody."""
@@ -35,7 +35,7 @@ def tell_apart(
     places = list(zip(*place, strict=True))
     seen: dict[tuple, int] = {}
     again = [seen.setdefault(at, i) != i for i, at in enumerate(zip(places, rows, strict=True))]
-    if labels.duplicated().any() or (any(again) and not kept):  # no label tells rows apart
+    if labels.duplicated().any() or (any(again) and not kept):  # no label differs between rows
         again = [True] * len(rows)
     return places, [
         row | {("row", f"{name} {i}")} if more else row  # "total" where "all" has been
@@ -63,12 +63,21 @@ def used(places: list, labels: list[frozenset]) -> dict[tuple, frozenset]:
 
 
 def margins_of(places, labels, ids) -> Iterator[tuple[tuple, list[int]]]:
-    """Group the cells that differ in one label column, or in several without a total of one."""
+    """Group the cells that differ in one label column, or in several without a total of one.
+
+    Columns that say the same, such as the name of a bin and its ends, are also taken together.
+    """
     columns = sorted({column for row in labels for column, _ in row})
     whole = [c for c in columns if all(any(c == name for name, _ in row) for row in labels)]
-    subsets = [(c,) for c in columns]
-    if len(whole) <= 4:
-        subsets += [s for k in range(2, len(whole) + 1) for s in combinations(whole, k)]
+    alike = _alike(labels, columns)
+    units = [(c,) for c in whole]
+    if len(whole) > 4:
+        units = [group for group in alike if group[0] in whole]
+    subsets = [*((c,) for c in columns), *alike]
+    if len(units) <= 4:
+        several = (some for k in range(2, len(units) + 1) for some in combinations(units, k))
+        subsets += [tuple(sorted(chain(*some))) for some in several]
+    subsets = dict.fromkeys(subsets)
     for over in subsets:
         groups: dict[tuple, list[int]] = {}
         for place, row, i in zip(places, labels, ids, strict=True):
@@ -76,3 +85,18 @@ def margins_of(places, labels, ids) -> Iterator[tuple[tuple, list[int]]]:
             if i >= 0 and len(row) - len(rest) == len(over):
                 groups.setdefault((place, rest, over), []).append(int(i))
         yield from groups.items()
+
+
+def _alike(labels: list[frozenset], columns: list[str]) -> list[tuple[str, ...]]:
+    """Group the columns in which each label goes with one label of the other, both ways."""
+    groups: list[list[str]] = []
+    rows = [dict(row) for row in labels] if len(columns) > 1 else []
+    for column in columns:
+        for group in groups:
+            pairs = {(row.get(group[0]), row.get(column)) for row in rows}
+            if len(pairs) == len({left for left, _ in pairs}) == len({right for _, right in pairs}):
+                group.append(column)
+                break
+        else:
+            groups.append([column])
+    return [tuple(group) for group in groups]

@@ -5,8 +5,8 @@ Solver: HiGHS, through `scipy.optimize.milp`.
 References
 ----------
 M. Fischetti and J.J. Salazar (2001), Solving the cell suppression problem on tabular data with
-linear constraints, Management Science 47(7): the model of `_choose`, here with the attacker's own
-intervals in place of external bounds.
+linear constraints, Management Science 47(7): the model of `_fewest_cells`, here with the
+attacker's own intervals in place of external bounds.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def close(
     hidden : ndarray
         The numbers hidden, beyond those that were.
     open_ : ndarray
-        Numbers whose range stays too narrow whatever is hidden: earlier releases told them.
+        Numbers whose range stays too narrow whatever is hidden: earlier releases disclosed them.
 
     Raises
     ------
@@ -77,25 +77,25 @@ def _close_part(part: System, until: float) -> tuple[list[int], list[int]]:
     hidden: list[int] = []
     lost: list[int] = []
     while True:
-        weak = part.weak()
+        weak = part.too_narrow()
         if not len(weak):
             break
-        more = _choose(part, weak, until)
+        more = _fewest_cells(part, weak, until)
         for some in (weak, weak[:1]):
-            more = more if len(more) else _few(part, some)
-        if not len(more):  # nothing helps; what cannot be small is told, but tells nothing
+            more = more if len(more) else _few_cells(part, some)
+        if not len(more):  # nothing helps; no harm where it cannot be small
             first = int(weak[0])
-            part._ask(weak[:1])
+            part.exact_ranges(weak[:1])
             part.need[first] = 0
             if first not in hidden and part.low[first] < part.width[first]:
                 lost.append(first)
             continue
         part.hide(more)
         hidden += [int(cell) for cell in more]
-    return _spare(part, hidden, published, until), lost
+    return _show_again(part, hidden, published, until), lost
 
 
-def _choose(part: System, weak: np.ndarray, until: float) -> np.ndarray:
+def _fewest_cells(part: System, weak: np.ndarray, until: float) -> np.ndarray:
     """Find the fewest numbers to hide so that `weak`, or the first of them, keep their range.
 
     For each of them two solutions, p and q, lie the range apart; a published number may leave its
@@ -139,7 +139,7 @@ def _choose(part: System, weak: np.ndarray, until: float) -> np.ndarray:
     return free[:0] if found is None else free[found[points * n :] > 0.5]
 
 
-def _few(part: System, weak: np.ndarray) -> np.ndarray:
+def _few_cells(part: System, weak: np.ndarray) -> np.ndarray:
     """Find few numbers to hide, by one programme however large the part.
 
     Those of `weak` that share no sum lie, in two solutions, the range apart; in each a published
@@ -147,7 +147,7 @@ def _few(part: System, weak: np.ndarray) -> np.ndarray:
     is no solution only where nothing helps, whatever is hidden.
     """
     n, free = len(part.need), np.flatnonzero(np.isfinite(part.price))
-    weak, h = _apart(part.sums, weak), len(free)
+    weak, h = _sharing_no_sum(part.sums, weak), len(free)
     leave = part.sums[:, free]
     sums = sparse.kron(sparse.eye_array(2), sparse.hstack([part.sums, leave, -leave]))
     ends = np.concatenate([weak, n + 2 * h + weak])
@@ -170,7 +170,7 @@ def _few(part: System, weak: np.ndarray) -> np.ndarray:
     return free[found.reshape(2, -1)[:, n:].reshape(4, h).max(axis=0, initial=0) > SLACK]
 
 
-def _apart(sums: sparse.csr_array, cells: np.ndarray) -> np.ndarray:
+def _sharing_no_sum(sums: sparse.csr_array, cells: np.ndarray) -> np.ndarray:
     """Return some of the numbers, no two of them in one sum."""
     taken = np.zeros(sums.shape[0], dtype=bool)
     columns, kept = sums.tocsc(), []
@@ -209,7 +209,7 @@ def _c_stdout() -> tuple[ctypes.c_void_p, int | None, int | None]:
     return stdout, stdout.value, libc.fopen(os.devnull.encode(), b"w") or stdout.value
 
 
-def _spare(part: System, hidden: list[int], published: tuple, until: float) -> list[int]:
+def _show_again(part: System, hidden: list[int], published: tuple, until: float) -> list[int]:
     """Show again what need not be hidden, dearest first."""
     lower, upper, price = published
     for cell in sorted(hidden, key=lambda i: -price[i]):
@@ -218,6 +218,6 @@ def _spare(part: System, hidden: list[int], published: tuple, until: float) -> l
         trial = part.part(np.arange(len(part.need)))
         trial.lower[cell], trial.upper[cell] = lower[cell], upper[cell]
         trial.need[cell], trial.price[cell] = 0, price[cell]
-        if not len(trial.weak()):
+        if not len(trial.too_narrow()):
             part, hidden = trial, [i for i in hidden if i != cell]
     return hidden

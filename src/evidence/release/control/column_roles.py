@@ -1,10 +1,11 @@
-"""What each column of a table is; a column that is nothing is refused."""
+"""The role of each column of a table (count, mean, label ...); one without a role is refused."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,7 @@ WORDS = frozenset(
         "symbol", "estimand", "level", "worthwhile", "title",
     }
 )  # fmt: skip
-SAID = frozenset({"verdict", "band"})  # words that a statistic was turned into: hidden with it
+SAID = frozenset({"verdict", "band"})  # words that say a statistic: hidden with it
 _UPN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]\d{11}[0-9A-Za-z](?![A-Za-z0-9])")
 # A decimal or a percentage kept as text would pass as a label.
 _HIDDEN_NUMBER = re.compile(r"\s*[-+−]?(\d[\d,]*\.\d+\s*%?|\d[\d,]*\s*%)\s*")
@@ -56,7 +57,7 @@ class Roles:
             A role is unknown.
         """
         allowed = {role.name: role.type for role in fields(cls)}
-        given = {}
+        roles = {}
         for role, value in named.items():
             if role not in allowed:
                 raise EvidenceError(f"unknown column role {role!r}; {nearest(role, allowed)}")
@@ -66,8 +67,8 @@ class Roles:
                 value = {k: v if isinstance(v, str) else tuple(v) for k, v in value.items()}
             elif "tuple" in allowed[role]:
                 value = (value,) if isinstance(value, str) else tuple(value)
-            given[role] = value
-        return cls(**given)
+            roles[role] = value
+        return cls(**roles)
 
     @property
     def contributions(self) -> tuple[str, ...]:
@@ -107,16 +108,10 @@ class Roles:
                 f"the index {table.index.name!r} would be lost: call reset_index() to make it a "
                 "column"
             )
+        parts = (part for part in self.margins.values() if not isinstance(part, str))
         named = [*self.figures, *self.contributions, *(self.labels or ())]
-        other = [
-            *(self.keys or ()),
-            *self.margins,
-            *([self.residual_df] if self.residual_df else ()),
-        ]
-        parts = [
-            name for part in self.margins.values() if not isinstance(part, str) for name in part
-        ]
-        for name in [*named, *other, *parts]:
+        other = [*(self.keys or ()), *self.margins, *filter(None, [self.residual_df])]
+        for name in [*named, *other, *chain(*parts)]:
             if name not in table.columns:
                 raise EvidenceError(
                     f"no column {name!r}; there are {', '.join(map(str, table.columns))}"
@@ -218,6 +213,17 @@ def is_text(column: pd.Series) -> bool:
     if column.dtype == object:
         return bool(column.dropna().map(lambda cell: isinstance(cell, str)).all())
     return isinstance(column.dtype, pd.StringDtype)
+
+
+def label_texts(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """Return labels as text; a missing year or bin means all of them, a missing text is a label."""
+    return pd.DataFrame(
+        {
+            name: table[name].astype("str").fillna("" if is_text(table[name]) else "all")
+            for name in columns
+        },
+        index=table.index,
+    )
 
 
 def refuse_upn(cells: Iterable, where: str) -> None:

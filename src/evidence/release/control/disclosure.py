@@ -1,4 +1,4 @@
-"""What may leave: small counts hidden, the others rounded, everything unlabelled refused.
+"""Protect a table: small counts hidden, others rounded, columns without a role refused.
 
 `protect` is the only maker of `Safe`, and `Safe` is the only type that a release accepts. Each
 table is protected on its own here; `suppression.complete` then hides what is needed so that no
@@ -16,7 +16,14 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.release.control.column_roles import SAID, Cells, Roles, is_text, refuse_upn
+from evidence.release.control.column_roles import (
+    SAID,
+    Cells,
+    Roles,
+    is_text,
+    label_texts,
+    refuse_upn,
+)
 from evidence.release.control.rounding import half_up, round_words, significant
 from evidence.release.control.rules import Rules
 from evidence.show.picture import Picture
@@ -39,8 +46,8 @@ class Safe:
     picture : Picture or None
         The picture, holding the protected table.
     suppressed : tuple of str
-        What was hidden and why, one line a column; never a value. For whoever reviews: it tells
-        small counts from those hidden for their sake.
+        What was hidden and why, one line a column; never a value. For whoever reviews: it says
+        which counts are small and which are hidden for their sake.
     """
 
     __slots__ = ("_again", "_cells", "_table", "picture", "suppressed")
@@ -84,7 +91,7 @@ class Safe:
         also : mapping
             Column of counts or totals to a flag a row. Statistics beside a hidden count go too.
         gone : frozenset of float
-            Rounded counts that must not stand in any text either.
+            Rounded counts that must not be in any text either.
         """
         return self._again(also=also, gone=gone)
 
@@ -106,7 +113,7 @@ def protect(
     table : DataFrame
         One row a group, never one row a pupil. It is not changed.
     counts : str or iterable of str
-        Columns that count pupils. Below the threshold (nought included) a count becomes missing
+        Columns that count pupils. Below the threshold (zero included) a count becomes missing
         and its companion column ``<count>_symbol`` says "c"; the others are rounded. A symbol that
         is already there (z, x, c, low, k, u) is kept.
     rules : Rules, optional
@@ -191,8 +198,7 @@ def protect_picture(
                     f"{rules.figure_count} pupils; leave it out or join it to another"
                 )
         words = {
-            name: round_words(getattr(picture, name), rules.threshold, rules.base, gone)
-            for name in ("title", "alt")
+            name: round_words(getattr(picture, name), rules, gone) for name in ("title", "alt")
         }
         refuse_upn(words.values(), "title or alt")
     except EvidenceError as error:
@@ -214,64 +220,57 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
             f"every count in {', '.join(counts)} is below {rules.threshold}: this looks like one "
             "row a pupil; count pupils in groups first"
         )
-    labels = table[list(roles.dimensions(table))].astype("str").fillna("")
+    labels = label_texts(table, roles.dimensions(table))
     cells = Cells(exact, hidden.copy(), labels, roles, rules)
     report = []
+    for name in (*counts, *roles.totals):
+        if few := cells.hidden[name].sum():
+            why = "one contributor could be known" if name in roles.totals else (
+                f"fewer than {rules.threshold} or unknown"
+            )  # fmt: skip
+            report.insert(0, f"{name}: hidden in {few} of {len(out)} rows ({why})")
     for name, flags in (also or {}).items():
-        more = flags & ~hidden[name].to_numpy()
+        more = (flags & ~hidden[name].to_numpy()).sum()
         hidden[name] |= flags
-        if more.any():
+        if more:
             report.append(
-                f"{name}: hidden in {more.sum()} more of {len(out)} rows, or a hidden count could "
+                f"{name}: hidden in {more} more of {len(out)} rows, or a hidden count could "
                 "be worked out"
             )
     unsure = hidden[counts].any(axis=1)
     for name in (*counts, *roles.totals):
+        rounded = half_up(exact[name], rules.base)
         if name in roles.totals:
             hidden[name] |= unsure
-        rounded = half_up(exact[name], rules.base)
-        if name not in roles.totals:  # 7 of threshold 7 must not become 5; a true 0 stays 0
+        else:  # 7 of threshold 7 must not become 5; a true 0 stays 0
             rounded = rounded.clip(lower=rules.least).where(exact[name] != 0, 0)
         _put(out, name, rounded.mask(hidden[name]), exact[name], hidden[name], "c")
-        if cells.hidden[name].any():
-            why = "one contributor could be told" if name in roles.totals else (
-                f"fewer than {rules.threshold} or unknown"
-            )  # fmt: skip
-            report.insert(
-                0, f"{name}: hidden in {cells.hidden[name].sum()} of {len(out)} rows ({why})"
-            )
     for name in roles.schools:
         values = _whole(out[name], name)
         rounded = half_up(values, rules.base)
         _put(out, name, rounded.mask(rounded == 0), values, rounded == 0, "low")
-    for name, (part, whole) in roles.percentages.items():
-        out[name] = 100 * out[part] / out[whole].where(out[whole] != 0)
-    for name, (upper, lower) in roles.means.items():
-        out[name] = out[upper] / out[lower].where(out[lower] != 0)
+    shares = {name: (100, *pair) for name, pair in roles.percentages.items()}
+    shares |= {name: (1, *pair) for name, pair in roles.means.items()}
+    for name, (scale, part, whole) in shares.items():
+        out[name] = scale * out[part] / out[whole].where(out[whole] != 0)
     if roles.residual_df:
         free = table[roles.residual_df].astype("float64")
         unsure |= free < rules.residual_df
     for name in roles.statistics:
         out[name] = significant(out[name].astype("float64"), rules.digits).mask(unsure)
     if unsure.any() and roles.statistics:
-        shown = list(roles.statistics)
-        report.append(f"{', '.join(shown)}: hidden in {unsure.sum()} of {len(out)} rows")
+        names = ", ".join(roles.statistics)
+        report.append(f"{names}: hidden in {unsure.sum()} of {len(out)} rows")
     for name in SAID & set(out.columns) if roles.statistics else ():
         out[name] = out[name].astype("str").mask(unsure, "")
-    if words:
-        made = words(out.copy())
-        for name in out.columns:
-            if is_text(out[name]) and not name.endswith("_symbol"):
-                out[name] = made[name]
-    for name in out.columns:
-        if is_text(out[name]):
-            out[name] = out[name].astype("str")  # drops the unused levels of a categorical
-            refuse_upn(out[name], f"column {name!r}")
-            if gone:
-                wording = partial(
-                    round_words, threshold=rules.threshold, base=rules.base, gone=gone
-                )
-                out[name] = out[name].map(wording, na_action="ignore").astype("str")
+    texts = words(out.copy()) if words else out
+    for name in filter(lambda name: is_text(out[name]), out.columns):
+        source = out if name.endswith("_symbol") else texts
+        out[name] = source[name].astype("str")  # drops the unused levels of a categorical
+        refuse_upn(out[name], f"column {name!r}")
+        if gone:
+            rounded = partial(round_words, rules=rules, gone=gone)
+            out[name] = out[name].map(rounded, na_action="ignore").astype("str")
     again = partial(_protect, table, roles, rules, words)
     return Safe(_MAKER, out, tuple(report), None, cells, again)
 

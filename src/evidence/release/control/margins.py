@@ -1,4 +1,4 @@
-"""Which numbers of a book add up: by labels, by columns of a table, or elsewhere by other names."""
+"""Find which numbers add up: by labels, by columns of a table, or in other tables by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, Book
+from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, CellGraph
 from evidence.release.control.cell_labels import margins_of, used
 from evidence.release.control.column_roles import TOTALS
 
@@ -17,18 +17,18 @@ Row = tuple[tuple, frozenset, list[Sequence[int]]]  # place, labels, numbers tha
 
 
 class Sums:
-    """Finds the sums of a book, within and across tables, and writes them down."""
+    """Finds the sums of a graph, within and across tables, and adds them to it."""
 
-    def __init__(self, book: Book) -> None:
-        self.book = book
-        self.beside: dict[str, set[str]] = {}  # names that stand in one table differ in meaning
-        for blocks, *_ in book.tables:
+    def __init__(self, graph: CellGraph) -> None:
+        self.graph = graph
+        self.beside: dict[str, set[str]] = {}  # names in one table differ in meaning
+        for blocks, *_ in graph.tables:
             for what in blocks:
                 self.beside.setdefault(what, set()).update(blocks)
         self.named: dict[tuple, dict[str, list[Row]]] = {}
         self.labels: dict[int, frozenset] = {}
         self.groups: dict[tuple, set] = {}  # of one total, by one label, whatever they count
-        for (place, what, labels), ids in book.index.items():
+        for (place, what, labels), ids in graph.index.items():
             if what in self.beside:
                 rows = self.named.setdefault(place, {}).setdefault(what, [])
                 rows.append((place, labels, [(i,) for i in ids]))
@@ -38,24 +38,24 @@ class Sums:
 
     def find(self) -> None:
         """Find them all."""
-        book = self.book
+        graph = self.graph
         for names in self.named.values():
             for what, rows in names.items():
                 self._elsewhere(rows, {n for n in names if n > what} - self.beside[what])
         unseen: dict[tuple, dict[tuple, None]] = {}  # sums that no table shows, to their parts
-        for number, (blocks, columns, places, labels, declared, now) in enumerate(book.tables):
-            book.findings += 1
+        for number, (blocks, columns, places, labels, declared, now) in enumerate(graph.tables):
+            graph.findings += 1
             dims: dict[tuple, frozenset] = {}
             lacking: dict[tuple, list[Row]] = {}
             for what, block in blocks.items():
                 dims = used(*block[:2])
                 for (place, rest, over), parts in margins_of(*block):
-                    totals = book.index.get((place, what, rest), ())
+                    totals = graph.index.get((place, what, rest), ())
                     whole = self._whole(place, rest, over, parts)
                     how = (SURE, LIKELY) if whole else (MATCHED, GUESSED)
                     for total in totals:
-                        book.believe(total, parts, inside=total in block[2], how=how)
-                        book.exceeds(total, parts)
+                        graph.add_sum(total, parts, inside=total in block[2], how=how)
+                        graph.add_upper_bound(total, parts)
                     if totals:
                         continue
                     unseen.setdefault((place, what, rest), {})[tuple(sorted(parts))] = None
@@ -76,12 +76,12 @@ class Sums:
                 for place, found in lacking.items():
                     self._elsewhere(found, self.named[place])
         for at, ways in unseen.items():  # two tables without totals add up to the same all the same
-            known = [total for parts in ways if (total := sum(book.exact[i] for i in parts)) >= 0]
+            known = [total for parts in ways if (total := sum(graph.exact[i] for i in parts)) >= 0]
             for exact in dict.fromkeys(known or [np.nan]) if len(ways) > 1 else ():
-                total = book.new(at, exact, 0)
+                total = graph.new(at, exact, 0)
                 for parts in ways:
-                    if book.adds_up(total, parts):
-                        book.believe(total, parts)
+                    if graph.adds_up(total, parts):
+                        graph.add_sum(total, parts)
 
     def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:
         """Return whether parts are all groups of a total that any table knows, and several."""
@@ -94,21 +94,21 @@ class Sums:
         declared: Mapping[str, str | Sequence[str]],
         now: bool,
     ) -> bool:
-        """Write down which columns add up to another; return whether all others do to one.
+        """Add the sums between columns; return whether one column is the sum of all others.
 
         They are declared, or found: all others, then, of few columns, any. Of the same columns or
-        some of them none other is a total: where some are nought another would do, and both would
-        tell that. What is left of a total that is called so is a remainder.
+        some of them none other is a total: where some are zero another would do, and both would
+        disclose that. What is left of a column named as a total is a remainder.
         """
         given = [(c, parts) for c, parts in declared.items() if not isinstance(parts, str)]
         for total, parts in given:
             if {total, *parts} <= {*columns}:
                 for row in _rows(columns, (total, *parts)):
-                    self.book.believe(row[0], row[1:], inside=True)
+                    self.graph.add_sum(row[0], row[1:], inside=True)
         if given or len(columns) < 3:
             return bool(given)
-        size = {c: sum(self.book.lower[i] for i in ids if i >= 0) for c, ids in columns.items()}
-        known = self.book.known_as  # labels, which head no total
+        size = {c: sum(self.graph.lower[i] for i in ids if i >= 0) for c, ids in columns.items()}
+        known = self.graph.known_as  # labels, which head no total
         order = sorted(columns, key=lambda c: (c.casefold() not in TOTALS, -size[c], c in known))
         most = len(columns) - 1
         found: list[set[str]] = []
@@ -121,59 +121,59 @@ class Sums:
                     named = whole and total.casefold() in TOTALS
                     if any({total, *parts} <= other for other in found):
                         continue
-                    tell = self._tell(rows, rest=named)
-                    # Of an earlier table each row may hide a number, so that none tells it.
-                    if not rows or tell < (now or not whole):
+                    agreeing = self._rows_that_agree(rows, rest=named)
+                    # Of an earlier table each row may hide a number, so that none shows the sum.
+                    if not rows or agreeing < (now or not whole):
                         continue
                     found.append({total, *parts})
-                    self.book.findings += 1
-                    likely = whole and (named or tell > 1)
+                    self.graph.findings += 1
+                    likely = whole and (named or agreeing > 1)
                     how = SURE if whole else MATCHED, LIKELY if likely else GUESSED
                     for row in rows:
-                        self.book.believe(row[0], row[1:], inside=True, how=how)
+                        self.graph.add_sum(row[0], row[1:], inside=True, how=how)
                     added |= whole and (now or likely)
         return added
 
-    def _tell(self, rows: Sequence[tuple[int, ...]], *, rest: bool) -> int:
-        """Return how many rows tell that the first is the sum of the others; −1 where one denies.
+    def _rows_that_agree(self, rows: Sequence[tuple[int, ...]], *, rest: bool) -> int:
+        """Return in how many rows the first is the sum of the others; −1 where one contradicts.
 
         With `rest` something may be left.
         """
-        book, tell = self.book, 0
+        graph, agreeing = self.graph, 0
         for total, *parts in rows:
-            if book.adds_up(total, parts):
-                tell += book.tells((total, *parts))
-            elif not (rest and book.exact[total] > sum(book.exact[i] for i in parts)):
+            if graph.adds_up(total, parts):
+                agreeing += graph.are_known((total, *parts))
+            elif not (rest and graph.exact[total] > sum(graph.exact[i] for i in parts)):
                 return -1
-        return tell
+        return agreeing
 
     def _elsewhere(self, rows: Sequence[Row], names: Iterable[str]) -> None:
         """Find counts of another name that numbers add up to wherever both are, by chance or not.
 
-        Of one number it is another name. Some row must tell it.
+        Of one number it is another name. Some row must show it.
         """
-        book = self.book
+        graph = self.graph
         for what in sorted(names):
             found: list[tuple[int, Sequence[int]]] = []
             for place, labels, ways in rows:
-                totals = book.index.get((place, what, labels), ())
+                totals = graph.index.get((place, what, labels), ())
                 pairs = [(t, parts) for t in totals for parts in ways if t not in parts]
-                fits = [pair for pair in pairs if book.adds_up(*pair)]
+                fits = [pair for pair in pairs if graph.adds_up(*pair)]
                 if pairs and not fits:
                     break
                 found += fits
             else:
-                if any(book.tells((total, *parts)) for total, parts in found):
-                    book.findings += 1
+                if any(graph.are_known((total, *parts)) for total, parts in found):
+                    graph.findings += 1
                     for total, parts in found:
-                        book.believe(total, parts, how=(MATCHED, GUESSED))
+                        graph.add_sum(total, parts, how=(MATCHED, GUESSED))
 
     def _match(self, number: int, place: tuple, parts: Sequence[int], dims: frozenset) -> None:
         """Find a number of a table with other labels that is equal to a sum, by chance or not."""
-        total = sum(self.book.exact[i] for i in parts)
-        for i, there, others in self.book.alike.get((place, total), ()):
+        total = sum(self.graph.exact[i] for i in parts)
+        for i, there, others in self.graph.alike.get((place, total), ()):
             if there != number and dims and others and not dims & others:
-                self.book.believe(i, parts, how=(MATCHED, GUESSED))
+                self.graph.add_sum(i, parts, how=(MATCHED, GUESSED))
 
 
 def _rows(columns: Mapping[str, np.ndarray], names: Iterable[str]) -> list[tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""What a table says of itself: its labels and counts, how they were rounded."""
+"""Read a table as an earlier release published it: labels, counts, rounding intervals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from evidence.release.control.column_roles import WORDS, is_text
+from evidence.release.control.column_roles import WORDS, is_text, label_texts
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.rules import Rules
 
@@ -18,7 +18,7 @@ def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.D
         c for c in frame
         if is_text(frame[c]) and not (c in WORDS or str(c).endswith("_symbol"))
     ]  # fmt: skip
-    return frame[dims].astype("str").fillna(""), frame[[c for c in frame if f"{c}_symbol" in frame]]
+    return label_texts(frame, dims), frame[[c for c in frame if f"{c}_symbol" in frame]]
 
 
 def alike(frame: pd.DataFrame, now: Safe | None) -> bool:
@@ -27,7 +27,7 @@ def alike(frame: pd.DataFrame, now: Safe | None) -> bool:
 
 
 def shares(frame: pd.DataFrame, counts: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return counts whose percentage of another stands in the table: what is left counts too."""
+    """Return counts whose percentage of another is in the table: what is left counts too."""
     others = frame.drop(columns=counts.columns).select_dtypes("number")
     found = []
     for part, whole in permutations(counts.columns, 2) if len(others.columns) else ():

@@ -1,4 +1,4 @@
-"""Rounding of counts, of statistics and of the counts of pupils that stand inside sentences."""
+"""Rounding of counts, of statistics and of counts of pupils inside sentences."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 
 import numpy as np
 import pandas as pd
+
+from evidence.release.control.rules import Rules
 
 _PUPILS = re.compile(
     r"(?<![\d.,/])(?<!Year )(?<!year )(?<!Stage )(?<!stage )(?<!KS)(?<!Grade )(?<!aged )"
@@ -23,33 +25,31 @@ def half_up(values: pd.Series, base: int) -> pd.Series:
 
 
 def significant(values: pd.Series, digits: int) -> pd.Series:
-    """Return values with so many significant digits; what is not nought never becomes nought."""
+    """Return values with so many significant digits; what is not zero never becomes zero."""
     return values.map(lambda value: float(f"{value:.{digits - 1}e}"))
 
 
-def round_words(
-    text: str, threshold: int = 10, base: int = 5, gone: frozenset[float] = frozenset()
-) -> str:
+def round_words(text: str, rules: Rules, gone: frozenset[float] = frozenset()) -> str:
     """Round every "N pupils" in a text as `protect` would; small ones become "fewer than …".
 
-    So are both numbers of "N of M pupils", and rows, which are pupils in a trial. Percentages are
-    told without decimals, from which exact counts could be worked out.
+    So are both numbers of "N of M pupils", and rows, which are pupils in a trial. Percentages lose
+    their decimals, from which exact counts could be worked out.
 
     Parameters
     ----------
     text : str
         A sentence.
-    threshold, base : int
-        As in the rules.
+    rules : Rules
+        What may leave.
     gone : frozenset of float
         Rounded counts that the tables no longer show: they become "some".
     """
 
     def rounded(match: re.Match[str]) -> str:
         count = int(match[1].replace(",", ""))
-        if count < threshold:
-            return f"fewer than {threshold}"
-        nearest = max(math.floor(count / base + 0.5), math.ceil(threshold / base)) * base
+        if count < rules.threshold:
+            return f"fewer than {rules.threshold}"
+        nearest = max(math.floor(count / rules.base + 0.5) * rules.base, rules.least)
         return "some" if nearest in gone else f"{nearest:,}"
 
     whole = _DECIMAL_SHARE.sub(lambda share: f"{float(share[0]):.0f}", text)

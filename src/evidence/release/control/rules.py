@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from dataclasses import asdict, dataclass, fields
@@ -68,21 +69,25 @@ class Rules:
         return -(-self.threshold // self.base) * self.base
 
 
-_LOWEST = {"threshold": 5, "base": 5, "dominance_n": 1, "residual_df": 1, "figure_count": 5}
+_LIMITS = {  # kind, least, most
+    "threshold": (int, 5, math.inf), "base": (int, 5, math.inf), "digits": (int, 2, 6),
+    "dominance_n": (int, 1, math.inf), "dominance_k": (float, math.ulp(0), 1),
+    "dominance_p": (float, math.ulp(0), 1), "residual_df": (int, 1, math.inf),
+    "figure_count": (int, 5, math.inf),
+}  # fmt: skip
 
 
 def _fault(key: str, value: Any) -> str:
     """Return what is wrong with the value of a rule; "" where nothing is."""
-    if key in _LOWEST:
-        good = isinstance(value, int) and not isinstance(value, bool) and value >= _LOWEST[key]
-        return "" if good else f"a whole number, {_LOWEST[key]} or more, is needed"
-    if key == "digits":
-        good = isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= 6
-        return "" if good else "a whole number from 2 to 6 is needed"
-    if key in ("dominance_k", "dominance_p"):
-        good = isinstance(value, float) and 0 < value <= 1
-        return "" if good else "a share above 0, at most 1.0, is needed"
-    return "" if isinstance(value, bool) else "true or false is needed"
+    kind, least, most = _LIMITS.get(key, (bool, False, True))
+    if type(value) is kind and least <= value <= most:
+        return ""
+    if kind is bool:
+        return "true or false is needed"
+    if kind is float:
+        return "a share above 0, at most 1.0, is needed"
+    span = f"from {least} to {most} is needed" if most < math.inf else f"{least} or more, is needed"
+    return f"a whole number{' ' if most < math.inf else ', '}{span}"
 
 
 def load(path: str | Path) -> Rules:
@@ -99,17 +104,17 @@ def load(path: str | Path) -> Rules:
         return Rules()
     try:
         text = path.read_text(encoding="utf-8")
-        found = tomllib.loads(text)
+        rules = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise EvidenceError(f"{path}: not readable as TOML: {error}") from None
     allowed = [rule.name for rule in fields(Rules)]
-    for key, value in found.items():
+    for key, value in rules.items():
         where = f"{path}, line {_line(text, key)}"
         if key not in allowed:
             raise EvidenceError(f"{where}: unknown rule {key!r}; {nearest(key, allowed)}")
         if reason := _fault(key, value):
             raise EvidenceError(f"{where}: {key} is {value!r}: {reason}")
-    return Rules(**found)
+    return Rules(**rules)
 
 
 def _line(text: str, key: str) -> int:

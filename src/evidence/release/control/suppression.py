@@ -1,15 +1,15 @@
 """Complementary suppression over all tables of a release, and against earlier releases.
 
-A hidden count must not be worked out from what is shown. `complete` writes down what anybody may
-put together, and `closing.close` hides the fewest further cells that keep each hidden count's range
-at least as wide as the threshold:
+A hidden count must not be worked out from what is shown. `complete` lists what anybody may put
+together, and `cell_selection.close` hides the fewest further cells that keep each hidden count's
+range at least as wide as the threshold:
 
 - *The same number in several places.* Cells of one programme and cohort with the same column and
   the same labels are one number; a label that means everybody ("all") counts as no label. Tables
   that have no label column in common (participant flow, balance, effects) are compared by value:
   equal counts are taken for the same number.
 - *Sums.* Over each label column, rows that agree in the other labels add up to the cell without
-  that label, in whichever table it stands; a column adds up to the one named in ``margins`` or
+  that label, in whichever table it is; a column adds up to the one named in ``margins`` or
   found to be the sum of all others; a part and its remainder add up to the whole of a percentage.
   Where the parts leave somebody over, that remainder is a hidden number too.
 - *Rounding.* A published count is known to lie in the interval that rounds to it and not below the
@@ -18,7 +18,7 @@ at least as wide as the threshold:
 - *Earlier releases.* What they showed stays known, and what they hid stays hidden: a number keeps
   its identity as long as its value fits what was shown. A cell shown before is never a candidate.
 
-Sums are believed only where the true counts bear them out. Where an earlier release hid a count,
+Sums are believed only where the true counts agree with them. Where an earlier release hid a count,
 they are believed as long as some counts fit them all. Nobody can say which of them a reader
 believes: one who knows that two counts are equal by chance knows less. So counts are hidden against
 whoever believes all, and then against those who believe fewer.
@@ -35,7 +35,7 @@ import pandas as pd
 from scipy import sparse
 
 from evidence.release.control.bounds import SLACK, System
-from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, Book
+from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, CellGraph
 from evidence.release.control.cell_selection import close
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.margins import Sums
@@ -62,86 +62,90 @@ def complete(
         Earlier releases: the rules of each and its tables as they were published. A column with a
         companion ``<column>_symbol`` is a count.
     seconds : float
-        Time for seeking the fewest cells; see `closing.close`.
+        Time for seeking the fewest cells; see `cell_selection.close`.
 
     Returns
     -------
     safes : dict
         The same names; tables in which nothing more had to be hidden are the same objects.
     notes : tuple of str
-        Counts that earlier releases already told; nothing can be done in this one.
+        Counts that earlier releases already disclosed; nothing can be done in this one.
     """
-    book, earlier = Book(), list(earlier)
-    book.learn(
+    graph, earlier = CellGraph(), list(earlier)
+    graph.learn_labels(
         [
             *((safe._cells.labels, safe._cells.exact) for safe in safes.values()),
             *(described(f, safes.get(n)) for _, tables in earlier for n, f in tables.items()),
         ]
     )
     for name, safe in safes.items():
-        book.enter(name, safe)
-    book.compare()
+        graph.add_current(name, safe)
+    graph.pair_equal_numbers()
     for rules, tables in earlier:
         for name, frame in tables.items():
-            book.remember(name, frame, rules, safes.get(name))
-    Sums(book).find()
+            graph.add_earlier(name, frame, rules, safes.get(name))
+    Sums(graph).find()
     until, closed = time.monotonic() + seconds, {}
     hidden: set[int] = set()
-    told: set[int] = set()
-    for sums in _readers(book):
-        hidden, known = _solve(book, sums, hidden, until, closed)
+    exposed: set[int] = set()
+    for sums in _readers(graph):
+        hidden, known = _solve(graph, sums, hidden, until, closed)
         # No guess is held against an earlier release, and no chance against this one.
-        if all(book.sums[at] > (GUESSED if earlier else MATCHED) for at in sums):
-            told |= known
+        if all(graph.sums[at] > (GUESSED if earlier else MATCHED) for at in sums):
+            exposed |= known
     found = dict(safes)
     for name, safe in safes.items():
-        columns = {c: np.isin(ids, [*hidden]) for c, ids in book.places[name].items()}
+        columns = {c: np.isin(ids, [*hidden]) for c, ids in graph.places[name].items()}
         if any(flags.any() for flags in columns.values()):
-            near = [i for i in hidden if book.scope[i] in book.scopes[name]]
-            gone = frozenset(book.shown[i] for i in near if i in book.shown)
+            near = [i for i in hidden if graph.scope[i] in graph.scopes[name]]
+            gone = frozenset(graph.shown[i] for i in near if i in graph.shown)
             found[name] = safe.hiding(columns, gone)
-    notes = [f"{book.title[i]}: an earlier release tells it too closely" for i in sorted(told)]
+    notes = [
+        f"{graph.title[i]}: an earlier release discloses it too closely" for i in sorted(exposed)
+    ]
     return found, tuple(dict.fromkeys(notes))
 
 
-def _readers(book: Book) -> Iterator[list[tuple[int, ...]]]:
+def _readers(graph: CellGraph) -> Iterator[list[tuple[int, ...]]]:
     """Give the sums that readers may believe: the firm ones, then guesses, all and each alone."""
-    firm = _that_fit(book, [at for at, how in book.sums.items() if how > GUESSED])
+    firm = _that_fit(graph, [at for at, how in graph.sums.items() if how > GUESSED])
     for levels in _FIRM:
-        yield [at for at in firm if book.sums[at] in levels]
+        yield [at for at in firm if graph.sums[at] in levels]
     guesses: dict[int, list] = {}
-    for at, how in book.sums.items():
+    for at, how in graph.sums.items():
         if how == GUESSED:
-            guesses.setdefault(book.finding[at], []).append(at)
+            guesses.setdefault(graph.finding[at], []).append(at)
     for some in [[*chain(*guesses.values())], *guesses.values()] if guesses else ():
-        yield _that_fit(book, firm + some)
+        yield _that_fit(graph, firm + some)
 
 
-def _that_fit(book: Book, sums: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+def _that_fit(graph: CellGraph, sums: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """Return the sums without those that cannot hold together, the least sure first."""
-    if not any(book.exact[i] != book.exact[i] for at in sums for i in at):
+    if not any(graph.exact[i] != graph.exact[i] for at in sums for i in at):
         return sums  # the true counts fit them
-    how = np.array([book.sums[at] for at in sums])
-    wrong = {sums[at] for at in _system(book, sums, ()).strained(10.0**how) if how[at] < SURE}
+    how = np.array([graph.sums[at] for at in sums])
+    wrong = {
+        sums[at] for at in _system(graph, sums, ()).conflicting_sums(10.0**how) if how[at] < SURE
+    }
     return [at for at in sums if at not in wrong]
 
 
-def _system(book: Book, sums: Sequence[tuple[int, ...]], hidden: Iterable[int]) -> System:
+def _system(graph: CellGraph, sums: Sequence[tuple[int, ...]], hidden: Iterable[int]) -> System:
     """Return the numbers as somebody knows them who believes the sums, some numbers hidden."""
-    n = len(book.lower)
-    flags = (book.secret, book.before, book.current, book.past)
+    n = len(graph.lower)
+    flags = (graph.secret, graph.before, graph.current, graph.past)
     secret, before, current, past = (np.array(flag, dtype=bool) for flag in flags)
     known = past | (current & ~secret)
-    exact, width, least = (np.array(v, float) for v in (book.exact, book.width, book.least))
+    exact, width, least = (np.array(v, float) for v in (graph.exact, graph.width, graph.least))
     # The fewest cells; of equally many the smaller counts.
     price = 1 + 0.2 * exact.argsort().argsort() / max(n, 1)
     system = System(
         _matrix(sums, n),
-        np.where(known, book.lower, least),
-        np.where(known, book.upper, np.inf),
+        np.where(known, graph.lower, least),
+        np.where(known, graph.upper, np.inf),
         least,
         np.where((secret | before) & ~known, width, 0.0),
-        np.where(current & known & ~past & (exact != 0), price, np.inf),  # a nought shown stays
+        np.where(current & known & ~past & (exact != 0), price, np.inf),  # a zero shown stays
         width,
     )
     system.hide(np.array(sorted(hidden), dtype=int))
@@ -149,24 +153,24 @@ def _system(book: Book, sums: Sequence[tuple[int, ...]], hidden: Iterable[int]) 
 
 
 def _solve(
-    book: Book, sums: Sequence[tuple[int, ...]], gone: set[int], until: float, closed: dict
+    graph: CellGraph, sums: Sequence[tuple[int, ...]], gone: set[int], until: float, closed: dict
 ) -> tuple[set[int], set[int]]:
-    """Return the numbers to hide, those that are gone among them, and those that are told."""
-    system = _system(book, sums, gone)
-    secret = [i for i, flag in enumerate(book.secret) if flag]
-    hidden = gone | {i for i in secret if book.current[i] and not book.past[i]}
-    told = {i for i in secret if book.past[i]}
+    """Return the numbers to hide, those that are gone among them, and those that stay exposed."""
+    system = _system(graph, sums, gone)
+    secret = [i for i, flag in enumerate(graph.secret) if flag]
+    hidden = gone | {i for i in secret if graph.current[i] and not graph.past[i]}
+    exposed = {i for i in secret if graph.past[i]}
     while True:
         found, open_ = close(system, until, closed)
-        told |= {i for i in open_.tolist() if system.high[i] > SLACK or not book.harmless[i]}
+        exposed |= {i for i in open_.tolist() if system.high[i] > SLACK or not graph.harmless[i]}
         hidden |= set(found.tolist())
-        paired = {j for i in hidden for j in book.twins.get(i, ()) if np.isfinite(system.price[j])}
+        paired = {j for i in hidden for j in graph.twins.get(i, ()) if np.isfinite(system.price[j])}
         if not paired:
             break
         system.hide(np.array(sorted(paired)))
         hidden |= paired
     # What is hidden for another's sake is not small itself.
-    return hidden, {i for i in told if not book.exact[i] >= book.width[i]}
+    return hidden, {i for i in exposed if not graph.exact[i] >= graph.width[i]}
 
 
 def _matrix(sums: Sequence[tuple[int, ...]], n: int) -> sparse.csr_array:

@@ -1,4 +1,4 @@
-"""Another hub's notebook, to be run on one's own data: the notebook and a stub of the register."""
+"""Adopt another hub's notebook: write it, and a stub of the register, for one's own data."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from evidence.data.register import load
 from evidence.errors import EvidenceError, nearest
 from evidence.release.exchange import bundle
-from evidence.release.exchange.merge import listed, told
+from evidence.release.exchange.merge import checked_index, listed
 from evidence.release.store import notebook_source
-from evidence.release.store.candidates import GIVEN, provenance
+from evidence.release.store.candidates import GIVEN, OUTCOME, provenance
 from evidence.release.store.exports import plain
 
 
@@ -44,41 +44,43 @@ def start(
     """
     path = Path(path)
     index, parts, _ = bundle.read(path)
-    meta = told(path, index)
-    cards = {card["name"]: card for card in meta["programmes"]}
-    there = {name.split("/")[1]: name for name in sorted(parts) if name.startswith("notebooks/")}
-    there = {name: file for name, file in there.items() if name in cards}
-    if not programme and len(there) == 1:
-        (programme,) = there
-    if programme not in there:
+    cards = {card["name"]: card for card in checked_index(path, index)["programmes"]}
+    files = {name.split("/")[1]: name for name in sorted(parts) if name.startswith("notebooks/")}
+    files = {name: file for name, file in files.items() if name in cards}
+    if not programme and len(files) == 1:
+        (programme,) = files
+    if programme not in files:
         raise EvidenceError(
             f"{path}: name a programme that has a notebook, --programme NAME; "
-            f"{nearest(programme, there)}"
+            f"{nearest(programme, files)}"
         )
     name = f"{programme}-from-bundle"
-    made = Path(notebooks) / f"{name}.ipynb", Path(register).with_name(f"{programme}.toml")
-    for file in made:
+    notebook, stub = (
+        Path(notebooks) / f"{name}.ipynb",
+        Path(register).with_name(f"{programme}.toml"),
+    )
+    for file in (notebook, stub):
         if file.exists():
             raise EvidenceError(f"{file}: is there already; move it away first")
-    cells = _cells(path, bundle.parsed(parts[there[programme]], f"{path}, {there[programme]}"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+    cells = _cells(path, bundle.parsed(parts[files[programme]], f"{path}, {files[programme]}"))
     declared = notebook_source.parameters(next((c["source"] for c in cells if c["metadata"]), ""))
     runs = [provenance(run) for run in index["runs"].values()]
     run = next((run for run in runs if run["programme"] == programme), {})
-    contents = (
-        json.dumps(notebook_source.notebook(cells), indent=1) + "\n",
-        _stub(cards[programme], name, declared, run),
-    )
-    for file, content in zip(made, contents, strict=True):
+    text = json.dumps(notebook_source.notebook(cells), indent=1) + "\n"
+    for file, content in (
+        (notebook, text), (stub, _stub(cards[programme], name, declared, run)),
+    ):  # fmt: skip
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8")
-    load(made[1])  # the stub is a register
-    return made
+    load(stub)  # it is a register
+    return notebook, stub
 
 
-def _cells(path: Path, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _cells(path: Path, content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Keep the text of a stranger's cells, and nothing else of them."""
     cells = []
-    for place, cell in enumerate(listed(found.get("cells"), path)):
+    for place, cell in enumerate(listed(content.get("cells"), path)):
         kind = cell.get("cell_type") if isinstance(cell, dict) else None
         if kind not in ("markdown", "code") or not isinstance(cell.get("source"), str):
             raise EvidenceError(f"{path}: its notebook is not one of a bundle")
@@ -120,8 +122,7 @@ def _stub(
         if not file(name) and (value := before.get(name, value)) is not None:
             lines.append(f"{_key(name)} = {_toml(value)}" + (f"  # {note}" if note else ""))
     for outcome in card["outcomes"]:
-        keys = ("name", "title", "unit", "smallest_worthwhile", "primary")
-        lines += ["", f"[[{at}.outcomes]]", *(f"{key} = {_toml(outcome[key])}" for key in keys)]
+        lines += ["", f"[[{at}.outcomes]]", *(f"{k} = {_toml(outcome[k])}" for k in OUTCOME)]
     files = ", ".join(
         f"{_key(name)} = {'[]' if isinstance(before.get(name), list) else _toml('')}"
         for name in own

@@ -39,7 +39,7 @@ _DAMAGED = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError,
     OverflowError, RuntimeError, ValueError,
 )  # fmt: skip
-_TELLS = ("number", "date", "time", "reviewer")
+_SAID = ("number", "date", "time", "reviewer")
 
 
 def make(published: str | Path, out: str | Path | None = None) -> Path:
@@ -58,35 +58,25 @@ def make(published: str | Path, out: str | Path | None = None) -> Path:
         There is no release, its files are not those of its manifest, or `out` cannot be written.
     """
     folder = reader.folder(published)
-    record = reader.release(published)
-    listed = json.loads((folder / log.MANIFEST).read_text(encoding="utf-8"))
-    parts = {}
-    for run in record["runs"].values():
-        place = f"{run['programme']}/{run['cohort']}"
-        for source, name in (
-            (f"{place}.ipynb", f"notebooks/{place}.ipynb"),
-            (f"{place}-report.html", f"reports/{place}.html"),
-        ):
-            if source in listed:
-                parts[name] = _checked(folder, source, listed)
+    record, listed = reader.release(folder), log.listed(folder)
+    names = {name: name for name in ("effects.csv", "indicators.csv", "results.xlsx", CRATE)}
+    for place in map(reader.place_of, record["runs"].values()):
+        own = {f"{place}.ipynb": f"notebooks/{place}.ipynb",
+               f"{place}-report.html": f"reports/{place}.html"}  # fmt: skip
+        names |= {source: name for source, name in own.items() if source in listed}
     for entry in record["figures"]:
-        for suffix in (".svg", ".csv", ".json"):
-            source = f"{entry['path']}{suffix}"
-            parts[f"figures/{source}"] = _checked(folder, source, listed)
-    for source in ("effects.csv", "indicators.csv", "results.xlsx", CRATE):
-        parts[source] = _checked(folder, source, listed)
+        drawn = [f"{entry['path']}{suffix}" for suffix in (".svg", ".csv", ".json")]
+        names |= {source: f"figures/{source}" for source in drawn}
+    parts = {name: _checked(folder, source, listed) for source, name in names.items()}
     for kind, table in (("effects", reader.effects), ("indicators", reader.indicators)):
         _checked(folder, f"{kind}.parquet", listed)
-        parts[f"{kind}.json"] = _rows(table(published))
+        parts[f"{kind}.json"] = _rows(table(folder))
     index = {
         "format": FORMAT,
         "schemas": SCHEMAS,
-        "release": {name: record[name] for name in _TELLS} | {"content": log.content(folder)},
+        "release": {name: record[name] for name in _SAID} | {"content": log.content(folder)},
         **{name: record[name] for name in ("rules", "programmes", "runs", "figures")},
-        "files": {
-            name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-            for name, content in sorted(parts.items())
-        },
+        "files": {name: _listing(content) for name, content in sorted(parts.items())},
     }
     parts[INDEX] = json.dumps(index, indent=1, ensure_ascii=False).encode()
     path = Path(out or f"evidence-{record['number']:04d}.zip")
@@ -95,6 +85,10 @@ def make(published: str | Path, out: str | Path | None = None) -> Path:
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be written ({error.strerror})") from None
     return path
+
+
+def _listing(content: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def _checked(folder: Path, name: str, listed: Mapping[str, str]) -> bytes:
@@ -106,15 +100,8 @@ def _checked(folder: Path, name: str, listed: Mapping[str, str]) -> bytes:
 
 def _rows(table: pd.DataFrame) -> bytes:
     """Write a table as JSON: one list a row, missing cells null, infinity as text."""
-
-    def cell(value: Any) -> Any:
-        if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-            return None
-        if isinstance(value, float) and math.isinf(value):
-            return "inf" if value > 0 else "-inf"
-        return value
-
-    rows = [[cell(value) for value in row] for row in table.astype(object).to_numpy().tolist()]
+    cells = table.astype(object).replace({math.inf: "inf", -math.inf: "-inf"})
+    rows = cells.where(table.notna(), None).to_numpy().tolist()
     text = json.dumps({"columns": list(table.columns), "rows": rows}, ensure_ascii=False)
     return text.encode()
 
@@ -157,7 +144,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, bytes], str]:
     if not isinstance(files, dict) or files.keys() != parts.keys():
         raise EvidenceError(f"{path}: holds other files than it lists; ask for it again")
     for name, content in parts.items():
-        if files[name] != {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}:
+        if files[name] != _listing(content):
             raise EvidenceError(f"{path}, {name}: not what the bundle lists; ask for it again")
     return index, parts, hashlib.sha256(raw).hexdigest()
 
@@ -189,14 +176,14 @@ def _unpack(path: Path, file: zipfile.ZipFile) -> dict[str, bytes]:
 
 def _versions(path: Path, index: Mapping[str, Any]) -> None:
     schemas = index.get("schemas")
-    given = {"format": index.get("format"), **(schemas if isinstance(schemas, dict) else {})}
-    known = {"format": FORMAT, **SCHEMAS}
-    for name, version in known.items():
-        if type(given.get(name)) is not int or given[name] < 1:
+    schemas = schemas if isinstance(schemas, dict) else {}
+    for name, version in {"format": FORMAT, **SCHEMAS}.items():
+        stated = (index if name == "format" else schemas).get(name)
+        if type(stated) is not int or stated < 1:
             raise EvidenceError(f"{path}: does not say its version of {name}; not a bundle")
-        if given[name] > version:
+        if stated > version:
             raise EvidenceError(
-                f"{path}: made by a newer version of evidence ({name} {given[name]}, this one "
+                f"{path}: made by a newer version of evidence ({name} {stated}, this one "
                 f"reads up to {version}); update evidence"
             )
 
@@ -210,12 +197,12 @@ def parsed(content: bytes, where: str) -> dict[str, Any]:
         It is not JSON, or not an object.
     """
     try:
-        found = json.loads(content.decode("utf-8"), parse_constant=_no_constant)
+        value = json.loads(content.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise EvidenceError(f"{where}: not readable; ask for the bundle again") from None
-    if not isinstance(found, dict):
+        value = None
+    if not isinstance(value, dict):
         raise EvidenceError(f"{where}: not readable; ask for the bundle again")
-    return found
+    return value
 
 
 def _no_constant(word: str) -> None:

@@ -1,11 +1,11 @@
-"""Other hubs' released results, checked and taken in beside one's own."""
+"""Merge another hub's released results: check them and show them beside one's own."""
 
 from __future__ import annotations
 
 import math
-import re
 import shutil
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from evidence.release.store.exports import plain, plain_table
 from evidence.show.words import effect_sentence
 
 _LONGEST, _MOST = 4_000, 50_000  # characters of a text, rows of a table
+_DTYPES = {"text": "str", "number": "float64", "flag": "bool"}
 
 
 def merge(path: str | Path, hub: str, published: str | Path) -> tuple[int, bool, str]:
@@ -64,7 +65,7 @@ def merge(path: str | Path, hub: str, published: str | Path) -> tuple[int, bool,
         raise EvidenceError(f"hub {hub!r}: use letters, digits, - and _ only")
     root, path = Path(published), Path(path)
     index, parts, sha256 = bundle.read(path)
-    meta = {"bundle": sha256, **told(path, index)}
+    meta = {"bundle": sha256, **checked_index(path, index)}
     effects, indicators = _tables(path, parts, meta)
     if releases.current(root) is None:
         raise EvidenceError(f"no release in {root} to merge into: make one with evidence release")
@@ -72,10 +73,10 @@ def merge(path: str | Path, hub: str, published: str | Path) -> tuple[int, bool,
         folder, before = releases.current(root)
         draft = root / ".new-release"
         shutil.copytree(folder, draft)
-        for made in draft.rglob("*"):
-            made.chmod(0o755 if made.is_dir() else 0o644)
-        for name in (*draft.rglob("*.html"), draft / log.MANIFEST):
-            name.unlink()
+        for copied in draft.rglob("*"):
+            copied.chmod(0o755 if copied.is_dir() else 0o644)
+        for stale in (*draft.rglob("*.html"), draft / log.MANIFEST):
+            stale.unlink()
         own = draft / "hubs" / hub
         own.mkdir(parents=True, exist_ok=True)
         effects.to_parquet(own / "effects.parquet")
@@ -92,7 +93,7 @@ def merge(path: str | Path, hub: str, published: str | Path) -> tuple[int, bool,
     return int(folder.name), new, sha256
 
 
-def told(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
+def checked_index(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
     """Check what a bundle says of its release; return only what is known and of the right kind.
 
     Raises
@@ -100,44 +101,53 @@ def told(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
     EvidenceError
         Something is missing, of the wrong kind, or protected less than is allowed here.
     """
-    said, rules = index.get("release"), index.get("rules")
-    good = (
-        isinstance(said, dict)
-        and type(said.get("number")) is int
-        and isinstance(said.get("date"), str)
-        and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d)", said["date"])
-        and isinstance(rules, dict)
-    )
-    threshold, step = (rules.get(k) for k in ("threshold", "base")) if good else (None, None)
-    if not good:
+    said, rules, runs = (index.get(name) for name in ("release", "rules", "runs"))
+    known = isinstance(said, dict) and isinstance(rules, dict)
+    if not (known and type(said.get("number")) is int and _is_date(said.get("date"))):
         raise EvidenceError(f"{path}: does not say which release it is of; ask for it again")
-    if type(threshold) is not int or type(step) is not int or min(threshold, step) < 5:
+    limits = {name: rules.get(name) for name in ("threshold", "base")}
+    if any(type(limit) is not int or limit < 5 for limit in limits.values()):
         raise EvidenceError(
             f"{path}: its counts are not protected as here (threshold or base below 5)"
         )
-    runs = index.get("runs")
     if not isinstance(runs, dict) or not all(isinstance(run, dict) for run in runs.values()):
         raise EvidenceError(f"{path}: its runs are not listed; ask for it again")
-    kept = {}
-    for run in runs.values():
-        one = provenance(run)
-        kept[one["run_id"]] = {
-            k: one[k]
-            for k in ("run_id", "programme", "cohort", "notebook_sha256", "commit")
-            if isinstance(one.get(k), str) and len(one[k]) < 200
-        }
+    kept = [provenance(run) for run in runs.values()]
     return {
         "number": said["number"],
         "date": said["date"],
         "reviewer": _text(said.get("reviewer"), path, "reviewer", 200),
-        "rules": {"threshold": threshold, "base": step},
+        "rules": limits,
         "programmes": [_card(path, card) for card in listed(index.get("programmes"), path)],
-        "runs": kept,
+        "runs": {
+            run["run_id"]: {
+                key: run[key]
+                for key in ("run_id", "programme", "cohort", "notebook_sha256", "commit")
+                if isinstance(run.get(key), str) and len(run[key]) < 200
+            }
+            for run in kept
+        },
     }
 
 
+def _is_date(value: Any) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_number(value: Any, least: float, most: float) -> bool:
+    return type(value) in (int, float) and least <= value < most
+
+
+def _has_name(value: Any) -> bool:
+    return isinstance(value, dict) and bool(NAME.fullmatch(str(value.get("name", ""))))
+
+
 def _card(path: Path, card: Any) -> dict[str, Any]:
-    if not isinstance(card, dict) or not NAME.fullmatch(str(card.get("name", ""))):
+    """Return what a stranger's bundle says of a programme, each value checked."""
+    if not _has_name(card):
         raise EvidenceError(f"{path}: a programme has no plain name")
     where = f"programme {card['name']}"
     texts = ("title", "phase", "lead", "about", "ask_next", "claim")
@@ -145,27 +155,26 @@ def _card(path: Path, card: Any) -> dict[str, Any]:
     if card.get("design") not in DESIGNS:
         raise EvidenceError(f"{path}: {where}: its design is not one of {', '.join(DESIGNS)}")
     cost = card.get("cost")
-    if cost is not None and not (type(cost) in (int, float) and 0 <= cost < 1e7):
+    if cost is not None and not _is_number(cost, 0, 1e7):
         raise EvidenceError(f"{path}: {where}: its cost is not a number of pounds")
     kept |= {"name": card["name"], "design": card["design"], "cost": cost}
     kept["simulated"] = card.get("simulated") is not False  # real only where that is said
     kept["cohorts"], kept["outcomes"] = [], []
     for cohort in listed(card.get("cohorts"), path):
-        if not isinstance(cohort, dict) or not NAME.fullmatch(str(cohort.get("name", ""))):
+        if not _has_name(cohort):
             raise EvidenceError(f"{path}: {where}: a cohort has no plain name")
         title = _text(cohort.get("title") or cohort["name"], path, f"{where}, cohort title")
         kept["cohorts"].append({"name": cohort["name"], "title": title})
-    for outcome in listed(card.get("outcomes"), path):
+    for place, outcome in enumerate(listed(card.get("outcomes"), path)):
         outcome = outcome if isinstance(outcome, dict) else {}
-        least, unit = outcome.get("smallest_worthwhile"), outcome.get("unit")
-        if type(least) not in (int, float) or not 0 <= least < 1e6 or unit not in EFFECT_UNITS:
+        unit, least = outcome.get("unit"), outcome.get("smallest_worthwhile")
+        if unit not in EFFECT_UNITS or not _is_number(least, 0, 1e6):
             raise EvidenceError(f"{path}: {where}: an outcome has no unit or worthwhile effect")
         words = {
             k: _text(outcome.get(k) or "", path, f"{where}, outcome") for k in ("name", "title")
         }
-        kept["outcomes"].append(
-            words | {"unit": unit, "smallest_worthwhile": least, "primary": not kept["outcomes"]}
-        )
+        known = {"unit": unit, "smallest_worthwhile": least, "primary": place == 0}
+        kept["outcomes"].append(words | known)
     return kept
 
 
@@ -213,7 +222,7 @@ def _tables(
         for card in meta["programmes"]
         for outcome in card["outcomes"]
     }
-    effects["sentence"] = [  # made again: what stands there need not fit the numbers
+    effects["sentence"] = [  # made again: the sender's need not fit the numbers
         effect_sentence(row, outcome=titles.get((row["programme"], row["outcome"]), ""))
         for row in effects.to_dict("records")
     ]
@@ -223,28 +232,26 @@ def _tables(
 def _frame(
     path: Path, kind: str, parts: Mapping[str, bytes], contract: Mapping, counts: tuple[str, ...]
 ) -> pd.DataFrame:
+    """Return a table of a bundle, every cell of the kind that the contract says."""
     where = f"{path}, {kind}.json"
-    found = bundle.parsed(parts.get(f"{kind}.json", b""), where)
-    columns, rows = found.get("columns"), _list_of_rows(found.get("rows"), where)
+    content = bundle.parsed(parts.get(f"{kind}.json", b""), where)
+    columns, rows = content.get("columns"), content.get("rows")
     extra = [f"{name}_symbol" for name in counts]
+    if not isinstance(rows, list) or len(rows) > _MOST:
+        raise EvidenceError(f"{where}: no rows, or more than {_MOST:,}")
     if not isinstance(columns, list) or sorted(map(str, columns)) != sorted([*contract, *extra]):
         raise EvidenceError(f"{where}: its columns are not those of the contract")
-    if any(len(row) != len(columns) for row in rows):
-        raise EvidenceError(f"{where}: a row is too short or too long")
+    if not all(isinstance(row, list) and len(row) == len(columns) for row in rows):
+        raise EvidenceError(f"{where}: a row is not a list, too short or too long")
     kinds = {name: spec[0] for name, spec in contract.items()} | dict.fromkeys(extra, "text")
-    data: dict[str, list[Any]] = {}
+    frame = pd.DataFrame(index=range(len(rows)))
     for place, name in enumerate(columns):
         values = [row[place] for row in rows]
         for number, value in enumerate(values, start=1):
             if not _fits(value, kinds[name]):
                 raise EvidenceError(f"{where}, row {number}, column {name}: not a {kinds[name]}")
-            if isinstance(value, str):
-                refuse_upn([value], f"{where}, row {number}, column {name}")
-        if kinds[name] == "number":
-            values = [math.nan if value is None else float(value) for value in values]
-        data[name] = values
-    kinds_of = {"text": "str", "number": "float64", "flag": "bool"}
-    frame = pd.DataFrame({k: pd.Series(v, dtype=kinds_of[kinds[k]]) for k, v in data.items()})
+            refuse_upn([value], f"{where}, row {number}, column {name}")
+        frame[name] = pd.Series(values, dtype=_DTYPES[kinds[name]])
     frame = plain_table(frame)
     if not frame[extra].fillna("").isin(["", "k", *SYMBOLS]).all(axis=None):
         raise EvidenceError(f"{where}: a symbol is not one of {', '.join(SYMBOLS)}")
@@ -252,20 +259,11 @@ def _frame(
     return check(frame[list(contract)]).join(frame[extra])
 
 
-def _list_of_rows(value: Any, where: str) -> list[list[Any]]:
-    if not isinstance(value, list) or len(value) > _MOST:
-        raise EvidenceError(f"{where}: no rows, or more than {_MOST:,}")
-    if not all(isinstance(row, list) for row in value):
-        raise EvidenceError(f"{where}: a row is not a list")
-    return value
-
-
 def _fits(value: Any, kind: str) -> bool:
     if value is None:
         return kind != "flag"
     if kind == "number":
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return (number and abs(value) < 1e15) or value in ("inf", "-inf")
+        return _is_number(value, -1e15, 1e15) or value in ("inf", "-inf")
     if kind == "text":
         return isinstance(value, str) and len(value) <= _LONGEST
     return isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""What waits in a run folder: read, checked against the contracts and protected."""
+"""The results in a run folder: read, checked against the contracts and protected."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from evidence.release.control.column_roles import refuse_upn
 from evidence.release.control.disclosure import Safe, protect, protect_picture
 from evidence.release.control.rounding import round_words
 from evidence.release.control.rules import Rules
+from evidence.release.store import reader
 from evidence.release.store.exports import plain, plain_table
 from evidence.release.store.notebook_source import clean
 from evidence.show.picture import Picture
@@ -38,7 +39,7 @@ _SHOWN = (
     "name", "title", "phase", "lead", "about", "cost", "design", "simulated", "public",
     "automatic", "ask_next", "claim",
 )  # fmt: skip
-_OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
+OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
 # What the register or the runner hands to a notebook by itself.
 GIVEN = {
     "programme", "cohort", "title", "cohort_title", "design", "simulated", "outcomes",
@@ -49,6 +50,7 @@ _ESTIMATES = (
     "estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value", "effect_size", "es_lower",
     "es_upper", "months", "strength",
 )  # fmt: skip
+_MODEL_TERMS = 10  # parameters reckoned for a model whose row does not say how many it has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class Candidate:
     pictures : dict
         Name to protected picture.
     source : dict or None
-        The notebook without outputs (see `source.clean`).
+        The notebook without outputs (see `notebook_source.clean`).
     refused : tuple of str
         Pictures and notebooks that may not leave, with the reason.
     """
@@ -93,33 +95,33 @@ def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) ->
     Raises
     ------
     EvidenceError
-        A file is missing, breaks its contract, speaks for another programme or may not leave.
+        A file is missing, breaks its contract, is about another programme or may not leave.
     """
+    rules = rules or Rules()
     for name in ("run.json", "effects.parquet", "indicators.parquet"):
         if not (folder / name).is_file():
             raise EvidenceError(
                 f"no {name} in the run folder: the notebook's last cell must call ev.propose"
             )
-    record = provenance(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    record = provenance(reader.parsed(folder / "run.json"))
     effects = plain_table(validate_effects(pd.read_parquet(folder / "effects.parquet")))
     own = (effects["programme"] == record["programme"]) & (effects["cohort"] == record["cohort"])
     if not own.all():
         raise EvidenceError(
-            f"effects, row {(~own).idxmax() + 1}: speaks for another programme or cohort than its "
-            f"run, {record['programme']}/{record['cohort']}"
+            f"effects, row {(~own).idxmax() + 1}: is of another programme or cohort than its "
+            f"run, {reader.place_of(record)}"
         )
     effects["run_id"] = record["run_id"]
-    watched = pd.read_parquet(folder / "indicators.parquet")
-    indicators = nothing_watched(rules or Rules())
-    if len(watched):
-        watched = plain_table(validate_indicators(watched)).assign(run_id=record["run_id"])
-        indicators = protect_indicators(watched, rules)
+    indicators, safe = pd.read_parquet(folder / "indicators.parquet"), no_indicators(rules)
+    if len(indicators):
+        indicators = plain_table(validate_indicators(indicators)).assign(run_id=record["run_id"])
+        safe = protect_indicators(indicators, rules)
     pictures, titled, refused, source = {}, {}, [], None
     for path in sorted(folder.glob("figures/*.json")):
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            picture = Picture.from_json(json.dumps(plain(raw)))
-            titled[picture.name] = raw["title"]
+            content = reader.parsed(path)
+            picture = Picture.from_json(json.dumps(plain(content)))
+            titled[picture.name] = content["title"]
             pictures[picture.name] = protect_picture(picture, rules=rules)
         except EvidenceError as error:
             refused.append(str(error))
@@ -133,7 +135,7 @@ def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) ->
     return Candidate(
         record=record,
         effects=protect_effects(effects, titles, rules),
-        indicators=indicators,
+        indicators=safe,
         pictures=pictures,
         source=source,
         refused=tuple(refused),
@@ -151,19 +153,18 @@ def protect_effects(
     titles, rules = titles or {}, rules or Rules()
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
-        verdict = table["verdict"].replace("", "too little data")
+        table = table.assign(
+            verdict=table["verdict"].replace("", "too little data"),
+            caveats=table["caveats"].map(partial(round_words, rules=rules)),
+        )
         sentences = [
             effect_sentence(row, outcome=titles.get(row["outcome"], ""))
-            for row in table.assign(verdict=verdict).to_dict("records")
+            for row in table.to_dict("records")
         ]
-        return table.assign(
-            verdict=verdict,
-            caveats=table["caveats"].map(partial(_rounded, rules)),
-            sentence=pd.Series(sentences, index=table.index, dtype="str"),
-        )
+        return table.assign(sentence=pd.Series(sentences, index=table.index, dtype="str"))
 
     return protect(
-        effects.assign(free=effects["n_pupils"] - 10),
+        effects.assign(free=effects["n_pupils"] - _MODEL_TERMS),
         rules=rules,
         words=reworded,
         residual_df="free",
@@ -181,13 +182,11 @@ def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
         hidden = table["value"].isna() & (table["symbol"] == "")
         symbol = table["symbol"].mask(hidden, table["n_symbol"])
-        words = symbol.map(SYMBOLS).fillna("")
-        return table.assign(
-            symbol=symbol,
-            sentence=table["sentence"]
-            .map(partial(_rounded, rules))
-            .mask(hidden, table["indicator"] + ", " + table["area"] + ": " + words + "."),
+        words = table["indicator"] + ", " + table["area"] + ": " + symbol.map(SYMBOLS).fillna("")
+        sentence = (
+            table["sentence"].map(partial(round_words, rules=rules)).mask(hidden, words + ".")
         )
+        return table.assign(symbol=symbol, sentence=sentence)
 
     return protect(
         indicators,
@@ -199,13 +198,9 @@ def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> 
 
 
 @cache
-def nothing_watched(rules: Rules) -> Safe:
+def no_indicators(rules: Rules) -> Safe:
     """Return the protected table of no indicators; most runs have none."""
     return protect_indicators(empty(INDICATORS), rules)
-
-
-def _rounded(rules: Rules, text: str) -> str:
-    return round_words(text, rules.threshold, rules.base)
 
 
 def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,14 +222,12 @@ def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _placeless(value: Any) -> Any:
-    """Shorten absolute paths to their file's name, wherever they stand."""
+    """Shorten absolute paths to their file's name, wherever they are."""
     if isinstance(value, Mapping):
         return {_placeless(key): _placeless(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_placeless(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    for kind in (PurePosixPath, PureWindowsPath):
+    for kind in (PurePosixPath, PureWindowsPath) if isinstance(value, str) else ():
         path = kind(value)
         if path.is_absolute() or ".." in path.parts or value.startswith("~"):
             return path.name
@@ -251,15 +244,15 @@ def card(programme: Mapping[str, Any], rules: Rules | None = None) -> dict[str, 
     EvidenceError
         A name is not plain, or the site uses it itself; a text holds a pupil number.
     """
+    rules = rules or Rules()
     shown = {key: plain(programme.get(key)) for key in _SHOWN}
-    for key in ("about", "ask_next"):
-        shown[key] = _rounded(rules or Rules(), shown[key] or "")
+    shown |= {key: round_words(shown[key] or "", rules) for key in ("about", "ask_next")}
     shown["cohorts"] = [
         {"name": c["name"], "title": plain(c.get("title") or c["name"])}
         for c in programme["cohorts"]
     ]
     shown["outcomes"] = [
-        {key: plain(outcome.get(key)) for key in _OUTCOME}
+        {key: plain(outcome.get(key)) for key in OUTCOME}
         for outcome in programme.get("outcomes", ())
     ]
     for name in (programme["name"], *(c["name"] for c in shown["cohorts"])):

@@ -10,7 +10,7 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,26 +42,26 @@ def plain(value: Any) -> Any:
 
 def plain_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose text cells and column names are `plain`."""
+    return _with_texts(table, plain)
+
+
+def _with_texts(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
     text = table.select_dtypes(include=["str", "object"]).columns
-    cleaned = {name: table[name].map(plain, na_action="ignore").astype("str") for name in text}
-    return table.assign(**cleaned).rename(columns=plain)
+    cells = {name: table[name].map(change, na_action="ignore").astype("str") for name in text}
+    return table.assign(**cells).rename(columns=change)
 
 
 def csv(table: pd.DataFrame) -> str:
     """Return a protected table as CSV whose text no spreadsheet takes for a formula."""
-    safe = plain_table(table)
-    text = safe.select_dtypes(include=["str", "object"]).columns
-    inert = {name: safe[name].map(_inert, na_action="ignore").astype("str") for name in text}
-    safe = safe.assign(**inert)
+    safe = _with_texts(plain_table(table), _inert)
     numbers = safe.select_dtypes(include="number").columns
     safe[numbers] = safe[numbers].mask(np.isinf(safe[numbers].astype("float64")))
-    safe.columns = [_inert(str(name)) for name in safe.columns]
     return safe.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
 
-def _inert(cell: str) -> str:
+def _inert(cell: object) -> str:
     """Put an apostrophe before whatever a spreadsheet would take for a formula."""
-    return _FORMULA.sub(r"\1'", cell)
+    return _FORMULA.sub(r"\1'", str(cell))
 
 
 def workbook(sheets: Mapping[str, pd.DataFrame]) -> bytes:
@@ -93,8 +93,8 @@ def workbook(sheets: Mapping[str, pd.DataFrame]) -> bytes:
         sheet.freeze_panes = "A2"
     buffer = io.BytesIO()
     book.save(buffer)
-    with zipfile.ZipFile(buffer) as made:
-        parts = {name: made.read(name) for name in made.namelist()}
+    with zipfile.ZipFile(buffer) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
     return archive(parts | {"docProps/core.xml": _CORE.encode()})
 
 
@@ -110,10 +110,10 @@ def _text(sheet: Any, row: int, column: int, value: str) -> Any:
 def archive(parts: Mapping[str, bytes]) -> bytes:
     """Return a zip file of `parts`: sorted, all of one time, the same bytes every time."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
         for name in sorted(parts):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr, entry.create_system = 0o644 << 16, 3
             entry.compress_type = zipfile.ZIP_DEFLATED
-            made.writestr(entry, parts[name])
+            file.writestr(entry, parts[name])
     return buffer.getvalue()

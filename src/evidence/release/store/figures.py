@@ -51,20 +51,21 @@ def write(
     texts = {n: safe.picture.to_json() for n, safe in results.items() if safe.picture is not None}
     known = _known(*before) if before else {}
     wanted = [text for text in dict.fromkeys(texts.values()) if _hash(text) not in known]
-    drawn = {text: known[_hash(text)] for text in texts.values() if _hash(text) in known}
-    drawn |= dict(zip(wanted, draw(wanted), strict=True))
+    known |= dict(zip(map(_hash, wanted), draw(wanted), strict=True))
     entries = []
     for name, text in texts.items():
-        _, programme, cohort, stem = name.split("/")
-        path = draft / programme / cohort / stem
+        path = draft / name.removeprefix("figures/")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_suffix(".svg").write_text(drawn[text], encoding="utf-8")
-        path.with_suffix(".json").write_text(text, encoding="utf-8")
-        path.with_suffix(".csv").write_text(csv(results[name].table), encoding="utf-8")
+        for suffix, content in (
+            (".svg", known[_hash(text)]), (".json", text), (".csv", csv(results[name].table)),
+        ):  # fmt: skip
+            path.with_suffix(suffix).write_text(content, encoding="utf-8")
+        _, programme, cohort, stem = name.split("/")
+        shown = results[name].picture
         entries.append(
             {
-                "programme": programme, "cohort": cohort, "name": stem,
-                "title": results[name].picture.title, "path": path.relative_to(draft).as_posix(),
+                "programme": programme, "cohort": cohort, "name": stem, "title": shown.title,
+                "question": shown.question, "path": f"{programme}/{cohort}/{stem}",
                 "sha256": _hash(text),
             }
         )  # fmt: skip
@@ -79,14 +80,13 @@ def _known(folder: Path, record: Mapping[str, Any]) -> dict[str, str]:
     """Return the drawings of a release by the hash of what they were drawn from."""
     if record.get("drawing") != version():
         return {}
-    listed = json.loads((folder / log.MANIFEST).read_text(encoding="utf-8"))
-    found = {}
+    listed, drawings = log.listed(folder), {}
     for entry in record["figures"]:
         name = f"{entry['path']}.svg"
         content = (folder / name).read_text(encoding="utf-8") if (folder / name).is_file() else ""
         if listed.get(name) == _hash(content):
-            found[entry["sha256"]] = content
-    return found
+            drawings[entry["sha256"]] = content
+    return drawings
 
 
 def draw(texts: list[str]) -> list[str]:
@@ -99,14 +99,12 @@ def draw(texts: list[str]) -> list[str]:
     for helper, share in zip(helpers, shares[1:], strict=True):
         json.dump(share, helper.stdin)
         helper.stdin.close()
-    made = [[_svg(text) for text in shares[0]]]
-    for helper in helpers:
+    drawn = [""] * len(texts)
+    drawn[::cores] = [_svg(text) for text in shares[0]]
+    for first, helper in enumerate(helpers, start=1):
         with helper:
-            made.append(json.load(helper.stdout))
-    found = [""] * len(texts)
-    for first, part in enumerate(made):
-        found[first::cores] = part
-    return found
+            drawn[first::cores] = json.load(helper.stdout)
+    return drawn
 
 
 def _svg(text: str) -> str:

@@ -52,7 +52,7 @@ def lines(root: Path) -> list[dict[str, Any]]:
         A line is not one of a log.
     """
     path = root / NAME
-    found = []
+    entries = []
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         try:
@@ -62,8 +62,8 @@ def lines(root: Path) -> list[dict[str, Any]]:
             well = False
         if not well:
             raise EvidenceError(f"{path}, line {number}: cut off or not a line of the log")
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def faults(root: Path) -> list[str]:
@@ -85,8 +85,21 @@ def faults(root: Path) -> list[str]:
     return found
 
 
+def whole(root: Path) -> list[dict[str, Any]]:
+    """Return the log, oldest line first, where its chain is unbroken.
+
+    Raises
+    ------
+    EvidenceError
+        It is broken.
+    """
+    if broken := faults(root):
+        raise EvidenceError(f"{broken[0]}; evidence verify says more")
+    return lines(root)
+
+
 def head(root: Path) -> str:
-    """Return the hash of the last line, which stands for the whole history."""
+    """Return the hash of the last line, which vouches for the whole history."""
     entries = lines(root)
     return entries[-1]["hash"] if entries else START
 
@@ -99,17 +112,13 @@ def append(root: Path, **facts: str) -> None:
     EvidenceError
         The chain is broken already.
     """
-    if broken := faults(root):
-        raise EvidenceError(f"{broken[0]}; evidence verify says more")
-    entry = {"number": len(lines(root)) + 1, "time": now(), **facts, "previous": head(root)}
+    number = len(whole(root)) + 1
+    entry = {"number": number, "time": now(), **facts, "previous": head(root)}
     entry["hash"] = _hash(entry)
-    text = json.dumps(entry, ensure_ascii=False) + "\n"
-    descriptor = os.open(root / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(descriptor, text.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with (root / NAME).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def manifest(folder: Path) -> dict[str, str]:
@@ -121,8 +130,13 @@ def manifest(folder: Path) -> dict[str, str]:
     }
 
 
+def listed(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file as the release's manifest lists it."""
+    return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+
+
 def content(folder: Path) -> str:
-    """Return the one hash that stands for a release: that of its manifest; "" without one."""
+    """Return the hash of a release's manifest, and so of all that it holds; "" without one."""
     path = folder / MANIFEST
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 

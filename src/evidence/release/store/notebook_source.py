@@ -1,4 +1,4 @@
-"""A notebook's source as others may have it: text, code and where each released result stood.
+"""A notebook's source as others may have it: text, code and where each released result was.
 
 Nothing that the kernel returned is kept. The values in the parameters cell are emptied (but those
 whose comment begins with "default"), since people try notebooks out with files and pupils of their
@@ -69,7 +69,7 @@ def clean(
     left, kept, rules = dict(titles), [], rules or Rules()
     for cell, source, tags in cells:
         if cell["cell_type"] == "markdown":
-            text = round_words(source, rules.threshold, rules.base)
+            text = round_words(source, rules)
             kept.append(as_cell(len(kept), "markdown", text))
         elif cell["cell_type"] == "code":
             first = "parameters" in tags
@@ -80,7 +80,7 @@ def clean(
     _refuse(kept)
     rest = [*left, *(() if any("results" in _shows(cell) for cell in kept) else ("results",))]
     last = next((cell for cell in reversed(kept) if cell["cell_type"] == "code"), None)
-    if last and rest:  # proposed but not shown: they stand with the proposal
+    if last and rest:  # proposed but not shown: they go with the proposal
         last["metadata"]["evidence"] = {"left_out": False} | last["metadata"].get("evidence", {})
         last["metadata"]["evidence"]["shows"] = [*_shows(last), *rest]
     return notebook(kept)

@@ -18,6 +18,7 @@ from evidence.data.schema import (
 )
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe, protect_picture
+from evidence.release.control.rules import Rules, load
 from evidence.release.store import candidates
 from evidence.show import html_table
 from evidence.show.picture import Picture
@@ -45,7 +46,7 @@ class Proposal:
     titles: Mapping[str, str]
 
     def _repr_html_(self) -> str:
-        parts = ["<h3>What would leave</h3>"]
+        parts, notes = ["<h3>What would leave</h3>"], []
         if self.effects:
             table = self.effects.table
             hidden = table["n_pupils_symbol"]
@@ -53,13 +54,13 @@ class Proposal:
             table["outcome"] = table["outcome"].replace(dict(self.titles))
             shown = ["outcome", "subgroup", "verdict", "n_pupils", "n_schools", "sentence"]
             parts.append(html_table.table(table[shown]))
-        notes = [f"Hidden: {line}" for line in (self.effects.suppressed if self.effects else ())]
+            notes += [f"Hidden: {line}" for line in self.effects.suppressed]
         for safe in self.pictures:
             parts.append(f"<p>Picture {safe.picture.name}: {html.escape(safe.picture.title)}</p>")
             notes += [f"Hidden in picture {safe.picture.name}: {line}" for line in safe.suppressed]
         notes += [f"Refused: {reason}" for reason in self.refused]
         notes = notes or ["Nothing was hidden or refused."]
-        return "".join(parts) + "".join(f"<p>{html.escape(note)}</p>" for note in notes)
+        return "".join([*parts, *(f"<p>{html.escape(note)}</p>" for note in notes)])
 
 
 def propose(
@@ -69,6 +70,7 @@ def propose(
     indicators: pd.DataFrame | None = None,
     pictures: Iterable[Picture] = (),
     titles: Mapping[str, str] | None = None,
+    rules: Rules | str | Path | None = None,
 ) -> Proposal:
     """Hand a notebook's results over as candidates; called in its last cell.
 
@@ -84,6 +86,9 @@ def propose(
         Figures, each with the table it is drawn from.
     titles : mapping, optional
         Outcome to what people call it, for the preview; the release takes the register's.
+    rules : Rules or path, optional
+        The data owner's rules or their file, such as ``data/disclosure.toml``, for the preview;
+        the defaults where there is no such file. The release reads them itself.
 
     Returns
     -------
@@ -93,32 +98,34 @@ def propose(
     Raises
     ------
     EvidenceError
-        A table breaks its contract or two pictures have one name.
+        A table breaks its contract, two pictures have one name or the rules cannot be read.
     """
+    rules = load(rules) if isinstance(rules, str | Path) else rules
     if effects is not None and not isinstance(effects, pd.DataFrame):
         effects = pd.concat(list(effects), ignore_index=True) if len(effects) else None
-    checked = empty(EFFECTS) if effects is None else validate_effects(effects)
-    figures = empty(INDICATORS) if indicators is None else validate_indicators(indicators)
-    pictures = tuple(replace(picture, place=i) for i, picture in enumerate(pictures))
-    drawn = {picture.name: picture for picture in pictures}
-    if len(drawn) < len(pictures):
+    effects = empty(EFFECTS) if effects is None else validate_effects(effects)
+    indicators = empty(INDICATORS) if indicators is None else validate_indicators(indicators)
+    placed = [replace(picture, place=place) for place, picture in enumerate(pictures)]
+    if len({picture.name for picture in placed}) < len(placed):
         raise EvidenceError("two pictures have one name; give each its own")
     if out:
         folder = Path(out)
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-        checked.to_parquet(folder / "effects.parquet")
-        figures.to_parquet(folder / "indicators.parquet")
-        for name, picture in drawn.items():
-            (folder / f"figures/{name}.json").write_text(picture.to_json(), encoding="utf-8")
+        effects.to_parquet(folder / "effects.parquet")
+        indicators.to_parquet(folder / "indicators.parquet")
+        for picture in placed:
+            path = folder / f"figures/{picture.name}.json"
+            path.write_text(picture.to_json(), encoding="utf-8")
     refused, safe_effects, safe_pictures = [], None, []
     try:
-        safe_effects = candidates.protect_effects(checked, titles) if len(checked) else None
-        candidates.protect_indicators(figures)
+        if len(effects):
+            safe_effects = candidates.protect_effects(effects, titles, rules)
+        candidates.protect_indicators(indicators, rules)
     except EvidenceError as error:
         refused.append(str(error))
-    for picture in drawn.values():
+    for picture in placed:
         try:
-            safe_pictures.append(protect_picture(picture))
+            safe_pictures.append(protect_picture(picture, rules=rules))
         except EvidenceError as error:
             refused.append(str(error))
     return Proposal(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,139 +35,125 @@ def crate(folder: Path, record: Mapping[str, Any]) -> str:
     """
     graph: list[dict[str, Any]] = []
     people: dict[str, str] = {}
-
-    def person(name: str) -> dict[str, str]:
-        people.setdefault(name, f"#person-{len(people) + 1}")
-        return {"@id": people[name]}
-
-    shared = [{"@id": name} for name in _FILES if (folder / name).is_file()]
-    files = [*shared]
-    actions = []
+    shared = [name for name in _FILES if (folder / name).is_file()]
+    files, actions = [*shared], []
     for run in record["runs"].values():
-        results = [{"@id": path} for path in _results(folder, record, run)]
+        results = list(_results(folder, record, run))
         files += results
-        inputs = [
-            {"@id": f"#input-{digest}"} for digest in dict.fromkeys(run.get("inputs", {}).values())
-        ]
-        settings = [
-            {"@id": f"#run-{run['run_id']}-{place}"} for place in range(len(run["parameters"]))
-        ]
-        action = {
-            "@id": f"#run-{run['run_id']}",
-            "@type": "CreateAction",
-            "name": f"{run['notebook']} for {run['programme']}/{run['cohort']}",
-            "identifier": run.get("key") or run["run_id"],
-            "instrument": {"@id": f"#notebook-{run['notebook_sha256']}"},
-            "object": inputs + settings,
-            "result": shared + results,
-            "startTime": run.get("started", ""),
-            "endTime": run.get("finished", ""),
-        }
+        at = f"#run-{run['run_id']}"
+        inputs = [f"#input-{digest}" for digest in dict.fromkeys(run.get("inputs", {}).values())]
+        settings = _settings(at, run["parameters"])
+        action = _entity(
+            at,
+            "CreateAction",
+            f"{run['notebook']} for {reader.place_of(run)}",
+            identifier=run.get("key") or run["run_id"],
+            instrument=_link(f"#notebook-{run['notebook_sha256']}"),
+            object=[*map(_link, inputs), *(_link(one["@id"]) for one in settings)],
+            result=[*map(_link, [*shared, *results])],
+            startTime=run.get("started", ""),
+            endTime=run.get("finished", ""),
+        )
+        graph += [action, *settings]
+        actions.append(at)
         if run.get("author"):
-            action["agent"] = person(run["author"])
-        actions.append({"@id": action["@id"]})
-        graph += [action, *_settings(run, settings)]
+            action["agent"] = _link(people.setdefault(run["author"], f"#person-{len(people) + 1}"))
         if run.get("reviewer"):
-            actions.append({"@id": f"#review-{run['run_id']}"})
-            graph.append(
-                {
-                    "@id": f"#review-{run['run_id']}",
-                    "@type": "ReviewAction",
-                    "name": "Checked before release",
-                    "agent": person(run["reviewer"]),
-                    "object": {"@id": action["@id"]},
-                    "endTime": run.get("released", ""),
-                }
-            )
+            agent = people.setdefault(run["reviewer"], f"#person-{len(people) + 1}")
+            actions.append(f"#review-{run['run_id']}")
+            review = {
+                "agent": _link(agent),
+                "object": _link(at),
+                "endTime": run.get("released", ""),
+            }
+            graph.append(_entity(actions[-1], "ReviewAction", "Checked before release", **review))
     graph += _sources(record["runs"].values())
-    graph += [{"@id": at, "@type": "Person", "name": name} for name, at in people.items()]
-    graph += [_file(folder, entry["@id"]) for entry in files]
-    head = {
-        "@id": CRATE,
-        "@type": "CreativeWork",
-        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
-        "about": {"@id": "./"},
-    }
-    root = {
-        "@id": "./",
-        "@type": "Dataset",
-        "name": f"Evidence base, release {record['number']}",
-        "description": "What school-improvement programmes changed: results that passed disclosure "
+    graph += [_entity(at, "Person", name) for name, at in people.items()]
+    graph += [_file(folder, name) for name in files]
+    about = {"conformsTo": _link("https://w3id.org/ro/crate/1.1"), "about": _link("./")}
+    root = _entity(
+        "./",
+        "Dataset",
+        f"Evidence base, release {record['number']}",
+        description="What school-improvement programmes changed: results that passed disclosure "
         "control, with the runs, inputs and people that each comes from.",
-        "datePublished": record["date"],
-        "license": {"@id": "#licence"},
-        "hasPart": files,
-        "mentions": actions,
-    }
-    licence = {
-        "@id": "#licence",
-        "@type": "CreativeWork",
-        "name": "Licence not stated",
-        "description": "Ask the hub that made this release.",
-    }
-    whole = {"@context": "https://w3id.org/ro/crate/1.1/context"}
-    return json.dumps(whole | {"@graph": [head, root, licence, *graph]}, indent=1)
+        datePublished=record["date"],
+        license=_link("#licence"),
+        hasPart=[*map(_link, files)],
+        mentions=[*map(_link, actions)],
+    )
+    ask = "Ask the hub that made this release."
+    licence = _entity("#licence", "CreativeWork", "Licence not stated", description=ask)
+    graph = [{"@id": CRATE, "@type": "CreativeWork"} | about, root, licence, *graph]
+    whole = {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}
+    return json.dumps(whole, indent=1)
+
+
+def _link(at: str) -> dict[str, str]:
+    return {"@id": at}
+
+
+def _entity(at: str, kind: str | list[str], name: str, **more: Any) -> dict[str, Any]:
+    return {"@id": at, "@type": kind, "name": name, **more}
 
 
 def _results(folder: Path, record: Mapping, run: Mapping) -> Iterator[str]:
-    here = (run["programme"], run["cohort"])
+    """Give the files of a release that come from one run."""
+    place = reader.place_of(run)
     for entry in record["figures"]:
-        if (entry["programme"], entry["cohort"]) == here:
+        if reader.place_of(entry) == place:
             yield from (f"{entry['path']}{suffix}" for suffix in (".csv", ".svg"))
     for suffix in (".ipynb", ".html", "-report.html"):
-        if (folder / f"{'/'.join(here)}{suffix}").is_file():
-            yield f"{'/'.join(here)}{suffix}"
+        if (folder / f"{place}{suffix}").is_file():
+            yield f"{place}{suffix}"
 
 
-def _settings(run: Mapping[str, Any], names: list[dict[str, str]]) -> list[dict[str, Any]]:
+def _settings(at: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the parameters of a run, as text where they are lists or mappings."""
+    values = {
+        key: value if isinstance(value, str | int | float) else _json(value)
+        for key, value in parameters.items()
+    }
     return [
-        name
-        | {
-            "@type": "PropertyValue",
-            "name": key,
-            "value": value
-            if isinstance(value, str | int | float)
-            else json.dumps(value, ensure_ascii=False),
-        }
-        for name, (key, value) in zip(names, run["parameters"].items(), strict=True)
+        _entity(f"{at}-{number}", "PropertyValue", key, value=value)
+        for number, (key, value) in enumerate(values.items())
     ]
 
 
-def _sources(runs: Any) -> list[dict[str, Any]]:
+def _sources(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the notebooks and inputs of all runs, each once; neither is in the crate."""
     found = {}
     for run in runs:
         at = f"#notebook-{run['notebook_sha256']}"
-        found[at] = {
-            "@id": at,
-            "@type": ["SoftwareSourceCode", "CreativeWork"],
-            "name": run["notebook"],
-            "programmingLanguage": "Python",
-            "sha256": run["notebook_sha256"],
-            "version": run.get("commit", ""),
-            "softwareRequirements": ", ".join(
-                f"{name} {number}" for name, number in run.get("versions", {}).items()
-            )
-            + f"; lock file sha256 {run.get('lock_sha256', '')}",
-        }
+        found[at] = _entity(
+            at,
+            ["SoftwareSourceCode", "CreativeWork"],
+            run["notebook"],
+            programmingLanguage="Python",
+            sha256=run["notebook_sha256"],
+            version=run.get("commit", ""),
+            softwareRequirements=f"{_packages(run)}; lock file sha256 {run.get('lock_sha256', '')}",
+        )
         for path, digest in run.get("inputs", {}).items():
-            at = f"#input-{digest}"
-            found[at] = {
-                "@id": at,
-                "@type": "CreativeWork",
-                "name": path,
-                "sha256": digest,
-                "description": "Input file; it stays with the hub.",
-            }
+            at, stays = f"#input-{digest}", "Input file; it stays with the hub."
+            found[at] = _entity(at, "CreativeWork", path, sha256=digest, description=stays)
     return list(found.values())
+
+
+def _packages(run: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in run.get("versions", {}).items())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _file(folder: Path, name: str) -> dict[str, Any]:
     path = folder / name
     kind = mimetypes.guess_type(name)[0] or (_PARQUET if name.endswith(".parquet") else "")
-    about = {"@id": name, "@type": "File", "name": path.name}
     size = {"contentSize": str(path.stat().st_size)} if path.is_file() else {}
-    return about | size | {"encodingFormat": kind or "application/octet-stream"}
+    kind = kind or "application/octet-stream"
+    return _entity(name, "File", path.name, **size, encodingFormat=kind)
 
 
 def where(place: str, published: str | Path | None = None) -> str:
@@ -179,21 +165,16 @@ def where(place: str, published: str | Path | None = None) -> str:
         The current release has no such programme or cohort.
     """
     record = reader.release(published)
-    programme, _, cohort = place.partition("/")
-    runs = [
-        run
-        for run in record["runs"].values()
-        if run["programme"] == programme and cohort in ("", run["cohort"])
-    ]
+    places = {reader.place_of(run): run for run in record["runs"].values()}
+    runs = [run for at, run in places.items() if place.removesuffix("/") in (at, run["programme"])]
     if not runs:
-        places = ((run["programme"], run["cohort"]) for run in record["runs"].values())
-        known = dict.fromkeys(name for p, c in places for name in (p, f"{p}/{c}"))
+        known = dict.fromkeys(name for at, run in places.items() for name in (run["programme"], at))
         raise EvidenceError(f"no {place!r} in release {record['number']}; {nearest(place, known)}")
-    return "\n\n".join(_told(record, run) for run in runs)
+    return "\n\n".join(_facts_as_text(record, run) for run in runs)
 
 
 def facts(record: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of a run, on the command line and on its page: term to text or list."""
+    """Return what is said of a run, on the command line and on its page: term to text or list."""
     checked = run.get("reviewer") or "nobody: simulated or public data, released automatically"
     return {
         "Run": run.get("key") or run["run_id"],
@@ -201,9 +182,9 @@ def facts(record: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
         "Input files and their SHA-256": [
             f"{path}: {digest}" for path, digest in run.get("inputs", {}).items()
         ],
-        "Parameters": json.dumps(run.get("parameters", {}), ensure_ascii=False),
+        "Parameters": _json(run.get("parameters", {})),
         "Version of the code": run.get("commit") or "not under version control",
-        "Packages": ", ".join(f"{k} {v}" for k, v in run.get("versions", {}).items()),
+        "Packages": _packages(run),
         "Lock file": run.get("lock_sha256") or "none",
         "Author": run.get("author") or "not recorded",
         "Run on": str(run.get("finished", ""))[:10],
@@ -212,8 +193,8 @@ def facts(record: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _told(record: Mapping[str, Any], run: Mapping[str, Any]) -> str:
-    lines = [f"{run['programme']}/{run['cohort']}"]
+def _facts_as_text(record: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    lines = [reader.place_of(run)]
     for term, text in facts(record, run).items():
         lines += [f"  {term}: {text}"] if isinstance(text, str) else [f"  {term}:"]
         lines += [] if isinstance(text, str) else [f"    {item}" for item in text]

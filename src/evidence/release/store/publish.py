@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,19 @@ from evidence.release.control.disclosure import Safe
 from evidence.release.control.rules import Rules
 from evidence.release.control.suppression import complete
 from evidence.release.site import site
-from evidence.release.store import candidates, figures, log, provenance, reader, releases, review
+from evidence.release.store import (
+    candidates,
+    disclosed,
+    figures,
+    log,
+    provenance,
+    reader,
+    releases,
+    review,
+)
 from evidence.release.store.exports import csv, plain, workbook
 from evidence.release.store.proposal import propose
 from evidence.release.store.review import ReleaseReport
-from evidence.show.picture import Picture
 
 __all__ = ["ReleaseReport", "keep", "propose", "publish", "release", "rollback"]
 
@@ -61,57 +69,54 @@ def release(
     """
     rules, root = rules or Rules(), Path(published)
     cards = [candidates.card(programme, rules) for programme in programmes]
-    choice = review.choose([Path(run) for run in runs], cards, root, plain(reviewer))
-    same = _unchanged(choice, cards, rules, root)
+    history = {folder.name: disclosed.read(folder) for folder in releases.numbered(root)}
+    choice = review.choose([Path(run) for run in runs], cards, root, plain(reviewer), history)
+    before = releases.current(root)
+    same = _unchanged(choice, cards, rules, before)
     if same and not look:
         return same
-    before = releases.current(root)
-    found, refused = _read(choice, cards, rules)
-    if not found:
+    read, refused = _read(choice, cards, rules)
+    if not read:
         reason = [*refused, *choice.held, "no runs"][0]
         raise EvidenceError(f"nothing may be released: {reason}")
     results = {}
-    for place, one in found.items():
+    for place, one in read.items():
         results |= {f"effects/{place}": one.effects, f"indicators/{place}": one.indicators}
         results |= {f"figures/{place}/{name}": safe for name, safe in one.pictures.items()}
-    results, told = complete(results, earlier=_earlier(root, found))
+    results, disclosed_before = complete(results, earlier=disclosed.earlier(history.values(), read))
+    records = {one.record["run_id"]: one.record for one in read.values()}
     record = {
         "schema": 1,
         "rules": asdict(rules),
         "programmes": cards,
-        "runs": {
-            key: one.record | choice.signed[key]
-            for one in found.values()
-            for key in [one.record["run_id"]]
-        },
+        "runs": {key: run | choice.signed[key] for key, run in records.items()},
         "hidden": {key: safe.hidden for key, safe in results.items() if safe.hidden},
         "refused": refused,
         "hubs": before[1].get("hubs", {}) if before else {},
     }
-    new = choice.new(before[1]) if before else set(choice.signed)
-    authors = {choice.signed[key]["author"] for key in new} - {""}
-    effects = pd.concat([results[f"effects/{place}"].table for place in found])
-    last = pd.read_parquet(before[0] / "effects.parquet") if before else None
-    folder, made = root, False
+    effects = pd.concat([results[f"effects/{place}"].table for place in read])
+    last = reader.effects(before[0]) if before else None
+    folder, new = root, False
     if not look:
-        folder, made = publish(
+        signed = choice.signed.keys() - (before[1]["runs"].keys() if before else set())
+        folder, new = publish(
             results,
             root,
             record=record,
-            sources={place: one.source for place, one in found.items() if one.source},
+            sources={place: one.source for place, one in read.items() if one.source},
             reviewer=plain(reviewer),
-            author=", ".join(sorted(authors)),
+            author=", ".join(sorted({choice.signed[key]["author"] for key in signed} - {""})),
         )
     number = int(folder.name) if not look else same.number if same else releases.next_number(root)
     return ReleaseReport(
         number=number,
         folder=folder,
-        new=made,
+        new=new,
         estimates=len(effects),
         figures=sum(safe.picture is not None for safe in results.values()),
         suppressed=tuple(f"{k}: {line}" for k, s in results.items() for line in s.suppressed),
         refused=tuple(refused),
-        told=told,  # for the reviewer's eyes: in the release it would lead others to the number
+        disclosed_before=disclosed_before,  # for the reviewer only: it leads to the number
         changes=(
             *review.differences(last, effects),
             *review.texts(before[1] if before else {}, record),
@@ -177,7 +182,7 @@ def publish(
             path = draft / f"{place}.ipynb"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(source, indent=1) + "\n", encoding="utf-8")
-        for kind in ("effects", "indicators"):
+        for kind in reader.KINDS:
             parts = [safe.table for name, safe in results.items() if name.startswith(f"{kind}/")]
             stacked = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
             stacked.to_parquet(draft / f"{kind}.parquet")
@@ -191,29 +196,25 @@ def keep(
 ) -> tuple[Path, bool]:
     """Turn a draft that holds tables, figures and sources into the next release.
 
-    Used by `publish` and by `hubs.merge`, inside `shelf.alone`.
+    Used by `publish` and by `merge.merge`, inside `releases.alone`.
     """
-    data, before = log.manifest(draft), releases.current(root)
+    before = releases.current(root)
     if before:
-        listed = json.loads((before[0] / log.MANIFEST).read_text(encoding="utf-8"))
-        own = {k: v for k, v in before[1].items() if k not in STAMP}
-        if data.items() <= listed.items() and own == json.loads(json.dumps(record)):
+        own = {key: value for key, value in before[1].items() if key not in STAMP}
+        same = own == json.loads(json.dumps(record))
+        if same and log.manifest(draft).items() <= log.listed(before[0]).items():
             releases.remove(draft)
             return before[0], False
-    tables = {k: pd.read_parquet(draft / f"{k}.parquet") for k in ("effects", "indicators")}
+    tables = {kind: pd.read_parquet(draft / f"{kind}.parquet") for kind in reader.KINDS}
     for kind, table in tables.items():
         (draft / f"{kind}.csv").write_text(csv(table), encoding="utf-8")
     (draft / "results.xlsx").write_bytes(workbook(tables))
-    now = log.now()
-    stamp = {
-        "number": releases.next_number(root),
-        "date": now[:10],
-        "time": now,
-        "reviewer": reviewer,
-    }
+    now, number = log.now(), releases.next_number(root)
+    stamp = dict(zip(STAMP, (number, now[:10], now, reviewer), strict=True))
     whole = stamp | dict(record)
     text = json.dumps(whole, indent=1, ensure_ascii=False)
     (draft / "release.json").write_text(text, encoding="utf-8")
+    disclosed.write(draft)
     site.build(draft)
     (draft / provenance.CRATE).write_text(provenance.crate(draft, whole), encoding="utf-8")
     text = json.dumps(log.manifest(draft), indent=0)
@@ -267,23 +268,25 @@ def rollback(published: str | Path, to: int | None = None, *, reviewer: str = ""
 
 
 def _unchanged(
-    choice: review.Choice, cards: list[dict[str, Any]], rules: Rules, root: Path
+    choice: review.Choice,
+    cards: list[dict[str, Any]],
+    rules: Rules,
+    before: tuple[Path, dict[str, Any]] | None,
 ) -> ReleaseReport | None:
     """Return the current release where it was made of these very runs.
 
-    A run's id stands for its notebook, data and code, so that nothing needs to be drawn again.
+    A run's id vouches for its notebook, data and code, so that nothing needs to be drawn again.
     """
-    before = releases.current(root)
-    if not before or set(before[1]["runs"]) != choice.signed.keys():
+    folder, record = before or (Path(), {"runs": {}})
+    if record["runs"].keys() != choice.signed.keys() or not before:
         return None
-    folder, record = before
     if record["programmes"] != json.loads(json.dumps(cards)) or record["rules"] != asdict(rules):
         return None
     return ReleaseReport(
         number=record["number"],
         folder=folder,
         new=False,
-        estimates=len(pd.read_parquet(folder / "effects.parquet", columns=["run_id"])),
+        estimates=len(reader.effects(folder)),
         figures=len(record["figures"]),
         suppressed=tuple(
             f"{key}: {name}: hidden in {count} rows"
@@ -300,7 +303,7 @@ def _read(
 ) -> tuple[dict[str, candidates.Candidate], list[str]]:
     """Read and protect the chosen runs; return them by place, and what was refused."""
     titles = {c["name"]: {o["name"]: o["title"] for o in c["outcomes"]} for c in cards}
-    found: dict[str, candidates.Candidate] = {}
+    read: dict[str, candidates.Candidate] = {}
     refused: list[str] = []
     for folder in choice.runs:
         try:
@@ -308,34 +311,9 @@ def _read(
         except EvidenceError as error:
             refused.append(f"{'/'.join(folder.parts[-3:-1])}: {error}")
             continue
-        place = f"{one.record['programme']}/{one.record['cohort']}"
-        if place in found:
+        place = reader.place_of(one.record)
+        if place in read:
             raise EvidenceError(f"two runs of {place}: release one of them")
-        found[place] = one
+        read[place] = one
         refused += [f"{place}, {reason}" for reason in one.refused]
-    return found, refused
-
-
-def _earlier(
-    root: Path, places: Collection[str]
-) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
-    """Return what earlier releases told of the same programmes and cohorts, each table once."""
-    seen: set[str] = set()
-    for folder in releases.numbered(root):
-        record, tables = reader.release(folder), {}
-        contracts = {"effects": reader.effects(folder), "indicators": reader.indicators(folder)}
-        for entry in record["figures"]:
-            text = (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
-            tables[f"figures/{entry['path']}"] = Picture.from_json(text).table
-        for key, run in record["runs"].items():
-            place = f"{run['programme']}/{run['cohort']}"
-            for kind, whole in contracts.items():
-                tables[f"{kind}/{place}"] = whole[whole["run_id"] == key].reset_index(drop=True)
-        found = {}
-        for name, table in tables.items():
-            told = f"{name} {pd.util.hash_pandas_object(table).sum()}"
-            if "/".join(name.split("/")[1:3]) in places and len(table) and told not in seen:
-                found[name] = table
-            seen.add(told)
-        if found:
-            yield Rules(**record["rules"]), found
+    return read, refused

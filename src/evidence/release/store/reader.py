@@ -16,6 +16,8 @@ import pandas as pd
 
 from evidence.errors import EvidenceError, nearest
 
+KINDS = ("effects", "indicators")  # the tables of every release
+
 
 def folder(published: str | Path | None = None) -> Path:
     """Return the folder of the current release.
@@ -32,9 +34,14 @@ def folder(published: str | Path | None = None) -> Path:
     raise EvidenceError(f"no release in {root}: make one with evidence release")
 
 
+def parsed(path: Path) -> Any:
+    """Return what a JSON file of our own holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def release(published: str | Path | None = None) -> dict[str, Any]:
     """Return what the release says of itself: number, date, rules, programmes, runs, figures."""
-    return json.loads((folder(published) / "release.json").read_text(encoding="utf-8"))
+    return parsed(folder(published) / "release.json")
 
 
 def programmes(published: str | Path | None = None) -> list[dict[str, Any]]:
@@ -42,18 +49,17 @@ def programmes(published: str | Path | None = None) -> list[dict[str, Any]]:
     return release(published)["programmes"]
 
 
+def place_of(run: Mapping[str, Any]) -> str:
+    """Return ``"<programme>/<cohort>"`` of a run or a figure of the record."""
+    return f"{run['programme']}/{run['cohort']}"
+
+
 def effects(published: str | Path | None = None, *, hubs: bool = False) -> pd.DataFrame:
     """Return the released `effects`: one row an estimate, counts rounded.
 
     With `hubs` the results merged from other hubs too, and a column `hub` ("" for this one's own).
     """
-    own = pd.read_parquet(folder(published) / "effects.parquet")
-    if not hubs:
-        return own
-    others = [
-        hub_effects(name, published).assign(hub=name) for name in release(published).get("hubs", {})
-    ]
-    return pd.concat([own.assign(hub=""), *others], ignore_index=True)
+    return _table("effects", published, hubs)
 
 
 def indicators(published: str | Path | None = None, *, hubs: bool = False) -> pd.DataFrame:
@@ -61,12 +67,17 @@ def indicators(published: str | Path | None = None, *, hubs: bool = False) -> pd
 
     With `hubs` those merged from other hubs too, and a column `hub` ("" for this one's own).
     """
-    own = pd.read_parquet(folder(published) / "indicators.parquet")
+    return _table("indicators", published, hubs)
+
+
+def _table(kind: str, published: str | Path | None, hubs: bool) -> pd.DataFrame:
+    place = folder(published)
+    own = pd.read_parquet(place / f"{kind}.parquet")
     if not hubs:
         return own
     others = [
-        pd.read_parquet(folder(published) / f"hubs/{name}/indicators.parquet").assign(hub=name)
-        for name in release(published).get("hubs", {})
+        pd.read_parquet(place / f"hubs/{name}/{kind}.parquet").assign(hub=name)
+        for name in release(place).get("hubs", {})
     ]
     return pd.concat([own.assign(hub=""), *others], ignore_index=True)
 
@@ -101,7 +112,7 @@ def figure(programme: str, cohort: str, name: str, published: str | Path | None 
 
 
 def picture(entry: Mapping[str, Any], published: str | Path | None = None) -> dict[str, Any]:
-    """Return what a released figure holds: `kind`, `title`, `alt`, `axes`, `svg` and its `table`.
+    """Return what a released figure holds.
 
     Parameters
     ----------
@@ -109,6 +120,12 @@ def picture(entry: Mapping[str, Any], published: str | Path | None = None) -> di
         One of the `figures` of the release's record.
     published : path, optional
         Where the releases are.
+
+    Returns
+    -------
+    dict
+        `kind`, `title`, `alt`, `axes`, `question` ("" in releases of older versions), `svg` and
+        `table`.
 
     Raises
     ------
@@ -119,23 +136,19 @@ def picture(entry: Mapping[str, Any], published: str | Path | None = None) -> di
         raise EvidenceError("no such figure in this release")
     place = folder(published)
     try:
-        found = json.loads((place / f"{entry['path']}.json").read_text(encoding="utf-8"))
+        content = parsed(place / f"{entry['path']}.json")
         drawn = (place / f"{entry['path']}.svg").read_text(encoding="utf-8")
     except (OSError, ValueError) as fault:
         raise EvidenceError(f"the figure {entry['name']!r} cannot be read") from fault
-    kept = {key: found[key] for key in ("kind", "title", "alt", "axes")}
-    return kept | {"svg": drawn, "table": pd.DataFrame(**found["table"])}
+    kept = {key: content[key] for key in ("kind", "title", "alt", "axes")}
+    kept["question"] = content.get("question", "")
+    return kept | {"svg": drawn, "table": pd.DataFrame(**content["table"])}
 
 
 def before(published: str | Path | None = None) -> Path | None:
     """Return the folder of the release before the current one, if it is still there."""
     current = folder(published).resolve()
-    number = release(published)["number"]
-    earlier = [
-        place
-        for place in current.parent.iterdir()
-        if place.name.isdecimal()
-        and int(place.name) < number
-        and (place / "release.json").is_file()
-    ]
-    return max(earlier, key=lambda place: int(place.name), default=None)
+    number = release(current)["number"]
+    there = (path.parent for path in current.parent.glob("*/release.json"))
+    earlier = [path for path in there if path.name.isdecimal() and int(path.name) < number]
+    return max(earlier, key=lambda path: int(path.name), default=None)

@@ -1,13 +1,12 @@
-"""The shelf of releases: numbered folders that never change, and which of them is current.
+"""Numbered release folders that never change, and which of them is current.
 
-Used by `publish` alone. A release is built under another name, sealed, renamed, written into the
-log and only then made current, so that whoever is killed on the way leaves the old one in place.
+Used by `publish` and `merge`. A release is built under another name, sealed, renamed, logged and
+only then made current, so that whoever is killed on the way leaves the old one in place.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import EvidenceError
-from evidence.release.store import log
+from evidence.release.store import log, reader
 
 
 def current(root: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -24,12 +23,17 @@ def current(root: Path) -> tuple[Path, dict[str, Any]] | None:
     folder = root / "current"
     if not (folder / "release.json").is_file():
         return None
-    return folder.resolve(), json.loads((folder / "release.json").read_text(encoding="utf-8"))
+    return folder.resolve(), reader.release(folder)
 
 
 def numbered(root: Path) -> list[Path]:
     """Return the folders of all releases, oldest first."""
     return sorted(path for path in root.glob("*") if path.name.isdigit())
+
+
+def next_number(root: Path) -> int:
+    """Return the number that the next release will have."""
+    return max((int(path.name) for path in numbered(root)), default=0) + 1
 
 
 @contextmanager
@@ -46,13 +50,13 @@ def alone(root: Path) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left in root.glob(".new-*"):
             remove(left)
-        if broken := log.faults(root):
-            raise EvidenceError(f"{broken[0]}; evidence verify says more")
-        logged = {entry["release"] for entry in log.lines(root)}
+        entries = log.whole(root)
+        logged = {entry["release"] for entry in entries}
         unlogged = [path for path in numbered(root) if path.name not in logged]
-        last = max(logged, default="0000")
-        if [path.name for path in unlogged] == [_after(last)] and not (
-            (root / "current").is_symlink() and (root / "current").readlink().name == _after(last)
+        following = f"{int(max(logged, default='0')) + 1:04d}"
+        link = root / "current"
+        if [path.name for path in unlogged] == [following] and not (
+            link.is_symlink() and link.readlink().name == following
         ):
             remove(unlogged.pop())  # renamed, but killed before the log was written
         if unlogged:
@@ -60,7 +64,6 @@ def alone(root: Path) -> Iterator[None]:
                 f"{unlogged[0]}: not in {log.NAME}; put the log back, or move {root} away and "
                 "release again"
             )
-        entries = log.lines(root)
         if entries and (root / entries[-1]["release"]).is_dir():
             switch(root, entries[-1]["release"])  # killed after the log was written
         yield
@@ -68,8 +71,8 @@ def alone(root: Path) -> Iterator[None]:
 
 def place(root: Path, draft: Path, **facts: str) -> Path:
     """Seal a draft, give it the next number, log it and make it current."""
-    folder = root / _after(max((path.name for path in numbered(root)), default="0000"))
-    _seal(draft)
+    folder = root / f"{next_number(root):04d}"
+    seal(draft)
     draft.rename(folder)
     folder.chmod(0o555)
     log.append(root, release=folder.name, content=log.content(folder), **facts)
@@ -77,16 +80,7 @@ def place(root: Path, draft: Path, **facts: str) -> Path:
     return folder
 
 
-def next_number(root: Path) -> int:
-    """Return the number that the next release will have."""
-    return int(_after(max((path.name for path in numbered(root)), default="0000")))
-
-
-def _after(name: str) -> str:
-    return f"{int(name) + 1:04d}"
-
-
-def _seal(folder: Path) -> None:
+def seal(folder: Path) -> None:
     """Push everything to the disk and take the right to write away, below `folder`."""
     for path in folder.rglob("*"):
         if path.is_file():

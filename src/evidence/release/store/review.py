@@ -1,4 +1,4 @@
-"""Who must look before something leaves, and what there is to look at.
+"""Reviewer rules for a release, and what its reviewer looks at.
 
 Results of simulated or public data may be marked `automatic` in the register. All others need a
 reviewer who is not their author; until then what was released before stays.
@@ -14,14 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.release.store import log, releases
+from evidence.release.store import log, reader, releases
 from evidence.release.store.candidates import GIVEN
 from evidence.show.words import number
 
-_TOLD = (
-    "what was told before is hidden in this release, but no release can unsay an earlier one: tell "
-    "the data owner, stop serving that release and ask for copies back (docs/release.md, Told "
-    "before)"
+_DISCLOSED_BEFORE = (
+    "what was disclosed before is hidden in this release, but no release can unsay an earlier one: "
+    "tell the data owner, stop serving that release and ask for copies back (docs/release.md, "
+    "Disclosed before)"
 )
 _ROW = ["programme", "cohort", "outcome", "subgroup", "estimand"]
 
@@ -42,8 +42,8 @@ class ReleaseReport:
         How many it holds.
     suppressed, refused : tuple of str
         What was hidden, and what was left out altogether, with the reason.
-    told : tuple of str
-        Small counts that earlier releases tell whatever this one hides.
+    disclosed_before : tuple of str
+        Small counts that earlier releases disclose whatever this one hides.
     changes : tuple of str
         What differs from the release before.
     held : tuple of str
@@ -59,7 +59,7 @@ class ReleaseReport:
     figures: int
     suppressed: tuple[str, ...]
     refused: tuple[str, ...]
-    told: tuple[str, ...] = ()
+    disclosed_before: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     looked: bool = False
@@ -73,8 +73,8 @@ class ReleaseReport:
         if self.suppressed:
             lines.append("some counts are hidden; evidence release --look says where and why")
         lines += [f"refused: {reason}" for reason in self.refused]
-        lines += [f"told before: {line}" for line in self.told]
-        lines += [_TOLD] if self.told else []
+        lines += [f"disclosed before: {line}" for line in self.disclosed_before]
+        lines += [_DISCLOSED_BEFORE] if self.disclosed_before else []
         lines += self.held
         if not self.looked:
             lines.append(f"open {self.folder.parent / 'current' / 'index.html'}")
@@ -107,13 +107,13 @@ class Choice:
     signed: dict[str, dict[str, str]] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
 
-    def new(self, before: Mapping[str, Any]) -> set[str]:
-        """Return the ids of runs that the release `before` does not hold."""
-        return self.signed.keys() - before.get("runs", {}).keys()
-
 
 def choose(
-    runs: Iterable[Path], cards: Iterable[Mapping[str, Any]], root: Path, reviewer: str
+    runs: Iterable[Path],
+    cards: Iterable[Mapping[str, Any]],
+    root: Path,
+    reviewer: str,
+    history: Mapping[str, Mapping[str, Any]],
 ) -> Choice:
     """Say which runs may leave.
 
@@ -127,79 +127,77 @@ def choose(
         Folder of the releases.
     reviewer : str
         Who checked the results; "" for nobody.
+    history : mapping
+        Name of each release to what it disclosed.
     """
-    found = releases.current(root)
-    released = found[1]["runs"] if found else {}
-    free = {
+    current = releases.current(root)
+    released = current[1]["runs"] if current else {}
+    places = {reader.place_of(run): key for key, run in released.items()}
+    automatic = {
         card["name"]
         for card in cards
         if card.get("automatic") and (card.get("simulated") or card.get("public"))
     }
-    withdrawn = _withdrawn(root)
+    withdrawn = _withdrawn(log.lines(root), history)
     now, choice = log.now(), Choice()
     for folder in runs:
-        programme, _, key = folder.parts[-3:]
+        programme, cohort, key = folder.parts[-3:]
         author = _author(folder)
         signs = reviewer if _differ(reviewer, author) else ""
+        signed = {"author": author, "reviewer": signs, "released": now}
+        held = not signs and (programme not in automatic or key in withdrawn)
         if key in released and key not in withdrawn:
-            kept = {name: released[key].get(name, "") for name in ("author", "reviewer")}
-            signed = kept | {"released": released[key].get("released", now)}
-        elif signs or (programme in free and key not in withdrawn):
-            signed = {"author": author, "reviewer": signs, "released": now}
-        else:
-            folder = _instead(choice, folder, released, author, reviewer, key in withdrawn)
-            if folder is None:
+            held, signed = False, _signed(released[key], now)
+        if held:
+            line = f"{programme}/{cohort}: held back: {_reason(author, reviewer, key in withdrawn)}"
+            key = places.get(f"{programme}/{cohort}", "")
+            folder = folder.with_name(key or "none")
+            stays = key in released and folder.is_dir()
+            choice.held.append(line + ("; the result released before stays" if stays else ""))
+            if not stays:
                 continue
-            key = folder.name
-            signed = {n: released[key].get(n, "") for n in ("author", "reviewer", "released")}
+            signed = _signed(released[key])
         choice.runs.append(folder)
         choice.signed[key] = signed
     return choice
 
 
-def _instead(choice, folder, released, author, reviewer, withdrawn) -> Path | None:
-    """Note why a run is held back; return the run that was released before, if it is there."""
-    place = tuple(folder.parts[-3:-1])
-    line = f"{'/'.join(place)}: held back: "
+def _signed(run: Mapping[str, Any], now: str = "") -> dict[str, str]:
+    """Return who made and checked a run that was released before, and when it left."""
+    return {
+        "author": run.get("author", ""),
+        "reviewer": run.get("reviewer", ""),
+        "released": run.get("released", now),
+    }
+
+
+def _reason(author: str, reviewer: str, withdrawn: bool) -> str:
     if reviewer:
-        line += f"{author or 'nobody'} is its author; somebody else has to check it"
-    elif withdrawn:
-        line += "it was rolled back; release it again with --reviewer NAME"
-    else:
-        line += (
-            f"needs a reviewer other than its author, {author or 'nobody named'}: --reviewer NAME"
-        )
-    before = [k for k, run in released.items() if (run["programme"], run["cohort"]) == place]
-    old = folder.with_name(before[0]) if before else None
-    if old is not None and old.is_dir():
-        choice.held.append(f"{line}; the result released before stays")
-        return old
-    choice.held.append(line)
-    return None
+        return f"{author or 'nobody'} is its author; somebody else has to check it"
+    if withdrawn:
+        return "it was rolled back; release it again with --reviewer NAME"
+    return f"needs a reviewer other than its author, {author or 'nobody named'}: --reviewer NAME"
 
 
 def _author(folder: Path) -> str:
     """Return the author of a run: as it recorded, else whoever is at work now."""
     try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        return str(record.get("author") or "") or log.person()
+        return str(reader.parsed(folder / "run.json").get("author") or "") or log.person()
     except (OSError, ValueError, AttributeError):
         return log.person()
 
 
 def _differ(reviewer: str, author: str) -> bool:
-    one, other = (" ".join(name.casefold().split()) for name in (reviewer, author))
-    return bool(one and other) and one != other
+    names = [" ".join(name.casefold().split()) for name in (reviewer, author)]
+    return all(names) and names[0] != names[1]
 
 
-def _withdrawn(root: Path) -> set[str]:
+def _withdrawn(entries: Iterable[Mapping], history: Mapping[str, Mapping]) -> set[str]:
     """Return the runs that a roll back took away and nobody has signed since."""
     gone: set[str] = set()
     before: set[str] = set()
-    for entry in log.lines(root):
-        path = root / entry["release"] / "release.json"
-        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"runs": {}}
-        runs = set(record["runs"])
+    for entry in entries:
+        runs = set(history.get(entry["release"], {}).get("runs", ()))
         gone = gone | (before - runs) if entry["action"] == "rolled back" else gone - runs
         before = runs
     return gone
@@ -213,27 +211,29 @@ def differences(before: pd.DataFrame | None, after: pd.DataFrame) -> list[str]:
     before, after : DataFrame
         Released `effects`, of the last release (nothing if there is none) and of the next.
     """
-    old = {} if before is None else {_key(row): row for row in before.to_dict("records")}
-    new = {_key(row): row for row in after.to_dict("records")}
+    old, new = (
+        {tuple(row[name] for name in _ROW): row for row in table.to_dict("records")}
+        for table in (after.iloc[:0] if before is None else before, after)
+    )
     lines = []
     for key, row in new.items():
         if key not in old:
-            lines.append(f"new      {_place(row)}: {_said(row)}")
-        elif (was := _said(old[key])) != (now := _said(row)):
+            lines.append(f"new      {_place(row)}: {_result(row)}")
+        elif (was := _result(old[key])) != (now := _result(row)):
             lines.append(f"changed  {_place(row)}: {was} → {now}")
-    lines += [f"gone     {_place(row)}: {_said(row)}" for key, row in old.items() if key not in new]
-    return lines
+    gone = (row for key, row in old.items() if key not in new)
+    return lines + [f"gone     {_place(row)}: {_result(row)}" for row in gone]
 
 
 def texts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Say what a release would tell in words that no rule can judge: somebody has to read them.
+    """Return the words of a release that no rule can judge: somebody has to read them.
 
     Parameters
     ----------
     before, after : mapping
         Records of the last release (empty if there is none) and of the next.
     """
-    known = set(_texts(before))
+    known = _texts(before)
     return [line for line in _texts(after) if line not in known]
 
 
@@ -257,17 +257,13 @@ def _texts(record: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(row[name] for name in _ROW)
-
-
 def _place(row: Mapping[str, Any]) -> str:
     group = "" if row["subgroup"] == "all" else f", {row['subgroup']}"
     group += "" if row["estimand"] != "cace" else ", taken up"
     return f"{row['programme']}/{row['cohort']}, {row['outcome']}{group}"
 
 
-def _said(row: Mapping[str, Any]) -> str:
+def _result(row: Mapping[str, Any]) -> str:
     if row["estimate"] != row["estimate"]:
         return "hidden"
     size, low, high = (number(row[key], 3) for key in ("estimate", "ci_lower", "ci_upper"))

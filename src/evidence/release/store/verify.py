@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.release.control.rules import Rules
-from evidence.release.store import candidates, log, reader
+from evidence.release.store import candidates, disclosed, log, reader, releases
 from evidence.show.picture import Picture
 
 
@@ -28,77 +27,72 @@ def trace(folder: Path, record: Mapping[str, Any], runs: Path | None = None) -> 
         The private zone: where a run's folder is still there, each number is looked up in it.
     """
     needed = ("notebook", "notebook_sha256", "parameters", "inputs", "finished")
-    found = [
-        f"{folder.name}: run {key} has no {name}"
-        for key, run in record["runs"].items()
-        for name in needed
-        if name not in run
+    runs_of, at = record["runs"], folder.name
+    places = {key: reader.place_of(run) for key, run in runs_of.items()}
+    faults = [
+        f"{at}: run {key} has no {name}"
+        for key, run in runs_of.items() for name in needed if name not in run
+    ]  # fmt: skip
+    tables = {"effects": reader.effects(folder), "indicators": reader.indicators(folder)}
+    for kind, table in tables.items():
+        for number, row in enumerate(table.to_dict("records"), start=1):
+            if row["run_id"] not in places:
+                faults.append(f"{at}: {kind}, row {number}: its run is not recorded")
+            elif kind == "effects" and places[row["run_id"]] != reader.place_of(row):
+                faults.append(f"{at}: {kind}, row {number}: is of another run")
+    faults += [
+        f"{at}: figure {entry['path']}: has no run"
+        for entry in record["figures"] if reader.place_of(entry) not in places.values()
+    ]  # fmt: skip
+    for key in runs_of if runs else ():
+        if (runs / places[key] / key / "run.json").is_file():
+            found = _against_run(folder, record, key, runs / places[key] / key, tables)
+            faults += [f"{at}: {fault}" for fault in found]
+    return faults
+
+
+def _against_run(
+    folder: Path,
+    record: Mapping[str, Any],
+    key: str,
+    source: Path,
+    tables: Mapping[str, pd.DataFrame],
+) -> list[str]:
+    """Protect what a run holds once more: every number shown has to be what comes out."""
+    run, own = record["runs"][key], reader.parsed(source / "run.json")
+    faults = [
+        f"run {key}: {name} is not what the run recorded"
+        for name in ("notebook_sha256", "lock_sha256", "commit", "finished", "key")
+        if own.get(name) != run.get(name)
     ]
-    effects = reader.effects(folder)
-    for kind, table in (("effects", effects), ("indicators", reader.indicators(folder))):
-        for place, row in enumerate(table.to_dict("records"), start=1):
-            run = record["runs"].get(row["run_id"])
-            if run is None:
-                found.append(f"{folder.name}: {kind}, row {place}: its run is not recorded")
-            elif kind == "effects" and (run["programme"], run["cohort"]) != (
-                row["programme"],
-                row["cohort"],
-            ):
-                found.append(f"{folder.name}: {kind}, row {place}: is of another run")
-    places = {(run["programme"], run["cohort"]) for run in record["runs"].values()}
-    found += [
-        f"{folder.name}: figure {entry['path']}: has no run"
-        for entry in record["figures"]
-        if (entry["programme"], entry["cohort"]) not in places
-    ]
-    return found + (_in_runs(folder, record, runs) if runs else [])
+    try:
+        again = candidates.read(source, {}, Rules(**record["rules"]))
+    except EvidenceError as error:
+        return [*faults, f"run {key}: {error}"]
+    pairs = {
+        kind: (table[table["run_id"] == key], getattr(again, kind).table)
+        for kind, table in tables.items()
+    }
+    place, nothing = reader.place_of(run), pd.DataFrame()
+    for entry in record["figures"]:
+        if reader.place_of(entry) == place:
+            text = (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
+            safe = again.pictures.get(entry["name"])
+            shown = Picture.from_json(text).table
+            pairs[f"figure {entry['name']}"] = shown, safe.table if safe else nothing
+    return faults + [
+        f"{place}, {what}, {fault}: is not what its run gives"
+        for what, pair in pairs.items() if (fault := _other(*pair))
+    ]  # fmt: skip
 
 
-def _in_runs(folder: Path, record: Mapping[str, Any], runs: Path) -> list[str]:
-    """Protect what the runs hold once more: every number shown has to be what comes out."""
-    shown = {"effects": reader.effects(folder), "indicators": reader.indicators(folder)}
-    found = []
-    for key, run in record["runs"].items():
-        place = f"{run['programme']}/{run['cohort']}"
-        source = runs / place / key
-        if not (source / "run.json").is_file():
-            continue
-        own = json.loads((source / "run.json").read_text(encoding="utf-8"))
-        for name in ("notebook_sha256", "lock_sha256", "commit", "finished", "key"):
-            if own.get(name) != run.get(name):
-                found.append(f"{folder.name}: run {key}: {name} is not what the run recorded")
-        try:
-            again = candidates.read(source, {}, Rules(**record["rules"]))
-        except EvidenceError as error:
-            found.append(f"{folder.name}: run {key}: {error}")
-            continue
-        pairs = {
-            kind: (table[table["run_id"] == key], getattr(again, kind).table)
-            for kind, table in shown.items()
-        }
-        for entry in record["figures"]:
-            if (entry["programme"], entry["cohort"]) == (run["programme"], run["cohort"]):
-                text = (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
-                made = again.pictures.get(entry["name"])
-                pairs[f"figure {entry['name']}"] = (
-                    Picture.from_json(text).table,
-                    made.table if made else pd.DataFrame(),
-                )
-        found += [
-            f"{folder.name}: {place}, {what}, {fault}: is not what its run gives"
-            for what, (published, made) in pairs.items()
-            if (fault := _other(published, made))
-        ]
-    return found
-
-
-def _other(published: pd.DataFrame, made: pd.DataFrame) -> str:
+def _other(published: pd.DataFrame, again: pd.DataFrame) -> str:
     """Return the first number shown that differs from what was made again; hidden ones may."""
-    if list(published.columns) != list(made.columns) or len(published) != len(made):
+    if list(published.columns) != list(again.columns) or len(published) != len(again):
         return "rows or columns"
     for name in published.select_dtypes("number"):
-        one, other = published[name].reset_index(drop=True), made[name].reset_index(drop=True)
-        if (wrong := one.notna() & (one != other)).any():
+        shown, true = published[name].reset_index(drop=True), again[name].reset_index(drop=True)
+        if (wrong := shown.notna() & (shown != true)).any():
             return f"row {wrong.idxmax() + 1}, column {name}"
     return ""
 
@@ -120,7 +114,7 @@ def verify(published: str | Path, runs: str | Path | None = None, head: str = ""
         Hash of the log's last line as noted elsewhere; the log has to hold it.
     """
     root = Path(published)
-    folders = sorted(path for path in root.glob("*") if path.name.isdigit())
+    folders = releases.numbered(root)
     if not folders and not (root / log.NAME).is_file():
         raise EvidenceError(f"no release in {root}: make one with evidence release")
     found = log.faults(root)
@@ -150,8 +144,7 @@ def _files(folder: Path, entry: Mapping[str, Any]) -> list[str]:
     """Compare the files of a release with its manifest, and the manifest with the log."""
     if log.content(folder) != entry["content"]:
         return [f"{folder.name}/{log.MANIFEST}: is missing or not what the log says"]
-    listed = json.loads((folder / log.MANIFEST).read_text(encoding="utf-8"))
-    there = log.manifest(folder)
+    listed, there = log.listed(folder), log.manifest(folder)
     links = [path for path in folder.rglob("*") if path.is_symlink()]
     return [
         *(f"{folder.name}/{name}: is missing" for name in listed if name not in there),
@@ -169,4 +162,6 @@ def _record(folder: Path, entry: Mapping[str, Any], runs: Path | None) -> list[s
         for name, value in (("number", int(folder.name)), ("reviewer", entry["reviewer"]))
         if record[name] != value
     ]
+    if disclosed.read(folder) != disclosed.made(folder):
+        found.append(f"{folder.name}/{disclosed.NAME}: is not what the release discloses")
     return found + trace(folder, record, runs)

@@ -1,0 +1,97 @@
+"""What each release disclosed, in one small file of its own that later releases read.
+
+A release is checked against every earlier one: counts once shown stay known, and counts once hidden
+stay hidden. `disclosed.json` holds what that needs: rules, runs, and each table without its
+sentences. It repeats only what its own release shows, so that a release which is no longer served
+is not repeated by the next. The manifest has its hash, and `evidence verify` makes it again. A
+release without one was made by an older version: its own files are read instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.release.control.column_roles import WORDS
+from evidence.release.control.rules import Rules
+from evidence.release.store import reader
+
+NAME = "disclosed.json"
+
+
+def made(folder: Path) -> dict[str, Any]:
+    """Return what the files of a release disclose: `rules`, `runs` and `tables`."""
+    record = reader.release(folder)
+    places = {key: reader.place_of(run) for key, run in record["runs"].items()}
+    tables = []
+    for entry in record["figures"]:
+        picture = reader.parsed(folder / f"{entry['path']}.json")
+        tables.append(_table(f"figures/{entry['path']}", picture["table"], picture["types"]))
+    contracts = {"effects": reader.effects(folder), "indicators": reader.indicators(folder)}
+    for key, place in places.items():
+        for kind, whole in contracts.items():
+            own = whole[whole["run_id"] == key]
+            content = own.to_json(orient="split", index=False, double_precision=15)
+            types = {name: str(dtype) for name, dtype in own.dtypes.items()}
+            tables.append(_table(f"{kind}/{place}", json.loads(content), types))
+    tables = [table for table in tables if table["data"]]
+    return {"rules": record["rules"], "runs": places, "tables": tables}
+
+
+def _table(name: str, content: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+    """Return a table without its sentences, and the hash by which it is known again."""
+    columns = content["columns"]
+    kept = [at for at, c in enumerate(columns) if not (c in WORDS and types[c] == "str")]
+    disclosed = {
+        "name": name,
+        "all_columns": columns,
+        "columns": [columns[at] for at in kept],
+        "types": {columns[at]: types[columns[at]] for at in kept},
+        "data": [[row[at] for at in kept] for row in content["data"]],
+    }
+    return disclosed | {"sha256": hashlib.sha256(json.dumps(disclosed).encode()).hexdigest()}
+
+
+def write(folder: Path) -> None:
+    """Write the file into the folder of a release whose other files are there."""
+    text = json.dumps(made(folder), ensure_ascii=False, separators=(",", ":"))
+    (folder / NAME).write_text(text, encoding="utf-8")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return what a release disclosed, from its file or, where it has none, from all its files."""
+    path = folder / NAME
+    return reader.parsed(path) if path.is_file() else made(folder)
+
+
+def earlier(
+    history: Collection[Mapping[str, Any]], places: Collection[str]
+) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
+    """Return the rules and tables of earlier releases, each table once under the same rules.
+
+    Other rules round the same count from another interval, and so say more of it.
+
+    Parameters
+    ----------
+    history : collection of mapping
+        What releases disclosed, oldest first.
+    places : collection of str
+        ``"<programme>/<cohort>"`` of those that are released now: no other matters.
+    """
+    seen: set[tuple[Rules, str, str]] = set()
+    for release in history:
+        rules, tables = Rules(**release["rules"]), {}
+        for table in release["tables"]:
+            name, known = table["name"], (rules, table["name"], table["sha256"])
+            if "/".join(name.split("/")[1:3]) in places and known not in seen:
+                seen.add(known)
+                frame = pd.DataFrame(table["data"], columns=table["columns"])
+                frame = frame.astype(table["types"])
+                tables[name] = frame.reindex(columns=table["all_columns"], fill_value="")
+        if tables:
+            yield rules, tables

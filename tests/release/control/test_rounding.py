@@ -1,0 +1,24 @@
+"""Rounding of counts of pupils inside sentences."""
+
+import pytest
+
+from evidence.release.control.rounding import round_words
+from evidence.release.control.rules import Rules
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ("265 pupils in 22 schools", "265 pupils in 22 schools"),
+        (
+            "1,263 treated pupils; 3 pupils moved",
+            "1,265 treated pupils; fewer than 10 pupils moved",
+        ),
+        ("454 of 6,326 pupils have no score", "455 of 6,325 pupils have no score"),
+        ("3 of 1,399 rows (0.2%) are left out", "fewer than 10 of 1,400 rows (0%) are left out"),
+        ("Year 6 pupils, Key Stage 2 pupils", "Year 6 pupils, Key Stage 2 pupils"),
+        ("2017/18 pupils made 3 months more", "2017/18 pupils made 3 months more"),
+    ],
+)
+def test_round_words_rounds_pupils_only(given, left):
+    assert round_words(given, Rules()) == left
