@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evidence.data import rules
 from evidence.data.register import load
-from evidence.release.control import rules
 from evidence.release.control.disclosure import protect
 from evidence.release.control.suppression import complete
 from evidence.release.store import candidates

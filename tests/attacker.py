@@ -14,9 +14,9 @@ import pandas as pd
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import protect
-from evidence.release.control.rules import Rules
 from evidence.release.control.suppression import complete
 
 DIMS = ("area", "sex", "year_group")

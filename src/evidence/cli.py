@@ -166,8 +166,8 @@ def release(
     look: Annotated[bool, Option("--look", help="Only say what would be released.")] = False,
 ) -> None:
     """Show what is new and what is hidden; publish what may leave and build the site."""
+    from evidence.data import rules
     from evidence.data.register import load
-    from evidence.release.control import rules
     from evidence.release.store.publish import release as make_release
 
     _, jobs = _plan(register=register, data=data, notebooks=notebooks)

@@ -118,6 +118,7 @@ def perform(
             error = f"took longer than {timeout:g} s"
         if not error:
             record = _record(job, started, time.monotonic() - began, attempt["peak_mb"])
+            record |= {"checks": draft.checks()}
             first = draft.publish(record | (provenance or {}), replace=fresh)
             return ended("done" if first else "kept", peak_mb=attempt["peak_mb"])
     except EvidenceError as fault:

@@ -83,6 +83,11 @@ class Draft:
                     return f"its file {path.name} holds the secret {name}; write results only"
         return ""
 
+    def checks(self) -> list[str]:
+        """Return what the notebook says that it checked."""
+        path = self.folder / "checks.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
     def _files(self) -> list[Path]:
         return [p for p in self.folder.rglob("*") if p.is_file() and not p.is_symlink()]
 

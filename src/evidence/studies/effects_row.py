@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.data.schema import VERDICTS, validate_effects
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import Estimate
@@ -15,7 +16,6 @@ from evidence.show import words
 from evidence.studies.strength import Strength
 from evidence.studies.verdict import detectable, months, verdict
 
-_FEWEST = 10  # pupils in an arm: with fewer a figure tells of persons
 _NUMBERS = ("estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value")
 _SIZES = {"effect_size": "estimate", "es_lower": "ci_lower", "es_upper": "ci_upper"}
 _EXAGGERATED = (
@@ -41,6 +41,7 @@ def row(
     run_id: str = "interactive",
     attainment: bool = True,
     labels: Mapping[str, str] | None = None,
+    rules: Rules | None = None,
 ) -> pd.DataFrame:
     """Return the one-row table of the `effects` contract.
 
@@ -71,6 +72,8 @@ def row(
         the table of EEF trial reports, other studies by the Toolkit's.
     labels : mapping, optional
         Names of columns and arms in words, put into caveats and method.
+    rules : Rules, optional
+        The data owner's: an arm with fewer pupils than their threshold shows no figure.
 
     Raises
     ------
@@ -121,8 +124,9 @@ def row(
     if attainment:
         table = words.months_table(estimate.estimand)
         fields["months"] = months(fields["effect_size"], table)
-    if estimate.estimand != "att" and min(estimate.n_treated, estimate.n_control) < _FEWEST:
-        fields |= _suppressed()
+    fewest = (rules or Rules()).threshold
+    if estimate.estimand != "att" and min(estimate.n_treated, estimate.n_control) < fewest:
+        fields |= _suppressed(fewest)
     titles = {str(fields["outcome"]): str(entry["title"])} if "title" in entry else {}
     for key in ("caveats", "method"):
         fields[key] = words.relabel(fields[key], titles | dict(labels or {}))
@@ -141,8 +145,8 @@ def _in_registered_unit(
     return size
 
 
-def _suppressed() -> dict[str, Any]:
+def _suppressed(fewest: int) -> dict[str, Any]:
     """Return what stands in a row of a group too small for any figure."""
     hidden = dict.fromkeys((*_NUMBERS, *_SIZES, "months"), math.nan)
-    why = f"a group has fewer than {_FEWEST} pupils, so no figure is shown"
+    why = f"a group has fewer than {fewest} pupils, so no figure is shown"
     return hidden | {"verdict": VERDICTS[3], "caveats": why}

@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from evidence.data import readers
+from evidence.data.rules import load
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.balance import Matched, weighted_balance
@@ -35,6 +36,7 @@ from evidence.stats.multiplicity import adjust
 from evidence.studies import pictures
 from evidence.studies.effects_row import row
 from evidence.studies.plan import Outcome, Plan
+from evidence.studies.recomputation import Recomputation
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
@@ -143,7 +145,8 @@ class Impact(Study[ImpactPlan]):
             primary = plan.outcomes[0].name
             both = [primary, f"{primary}, expected"]
             gaps = panel(taking_part.gaps(results, others, outcomes=both))
-        return cls(plan=plan, panel=panel(results), gaps=gaps, spells=spells)
+        rules = load(f"{plan.data}/disclosure.toml")
+        return cls(plan=plan, panel=panel(results), gaps=gaps, spells=spells, rules=rules)
 
     def with_(self, **changes: Any) -> Impact:
         """Return the study with some parameters changed, such as ``context=[]``.
@@ -334,6 +337,7 @@ class Impact(Study[ImpactPlan]):
             strength=self.strengths[outcome.name],
             attainment=outcome.attainment,
             run_id=self.plan.run_id,
+            rules=self.rules,
             **self.counts(outcome.name),
             **more,
         )
@@ -386,7 +390,7 @@ class Impact(Study[ImpactPlan]):
         return [
             pictures.overlap(among),
             words.relabel(alike, self.labels),
-            pictures.balance(self.balance, self.labels, n_pupils=pupils),
+            pictures.balance(self.balance, self.labels, n_pupils=pupils, rules=self.rules),
             "Comparison schools are weighted until their earlier results and their pupils have the "
             "same means (entropy balancing). The analysis holds the same things fixed; one of the "
             "checks below uses the weights.",
@@ -414,6 +418,7 @@ class Impact(Study[ImpactPlan]):
             }
         )
         each = {"by": "Schools", "order": ["Others"], "school": "School", "n": "Pupils"}
+        each["least"] = max(30, self.rules.figure_count)
         years = DataPictures(rows=rows, **each)
         schools = DataPictures(rows=wide.reset_index(), **each)
         return [
@@ -470,6 +475,11 @@ class Impact(Study[ImpactPlan]):
             self.cohorts_together,
             *(f"Not possible here: {words.relabel(n, self.labels)}." for n in self.checks.skipped),
         ]
+
+    @property
+    def recomputed(self) -> tuple[Recomputation, ...]:
+        """What another program makes of the primary estimate; a difference stops the report."""
+        return ()
 
     def _method(self) -> list[Any]:
         held = [*(f"β · {name}" for name in self.primary["covariates"]), "other programmes"]

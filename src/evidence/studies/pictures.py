@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.methods.core.balance import Balance
 from evidence.methods.core.results import Estimate, EventStudy
 from evidence.methods.impact.regression_to_mean import Rebound
@@ -94,20 +95,26 @@ def worthwhile(row: Mapping[str, Any], entry: Mapping[str, Any]) -> float:
 
 
 def balance(
-    found: Balance, labels: Mapping[str, str] | None = None, *, n_pupils: float | None = None
+    found: Balance,
+    labels: Mapping[str, str] | None = None,
+    *,
+    n_pupils: float | None = None,
+    rules: Rules | None = None,
 ) -> Picture:
     """Picture the differences between the arms before the start; `labels` names columns.
 
     Where the rows compared are schools, `n_pupils` is how many pupils those that took part had.
 
-    Means stay behind: shares to many digits tell exact counts. So do categories of fewer than ten
-    pupils, whose very name may tell who they are. With weights
+    Means stay behind: shares to many digits tell exact counts. So do categories of fewer
+    pupils than the threshold of the data owner's `rules`: their very name may tell who they are. With weights
     (:func:`evidence.methods.matching.balance`) the differences before them are drawn hollow.
     """
     whole = found.to_frame()
     sizes = ["effect_size", *(["before"] if "before" in whole else [])]
     schools = n_pupils is not None
-    table = whole[schools | (whole["n_level"] >= 10)].reset_index(drop=True)
+    table = whole[schools | (whole["n_level"] >= (rules or Rules()).threshold)].reset_index(
+        drop=True
+    )
     table = table[["covariate", *sizes, "band", "n_treated", "n_control"]]
     if schools:
         table = table.assign(n_pupils=n_pupils)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.errors import EvidenceError, nearest
 from evidence.methods.core.frames import Encoded
 from evidence.show.picture import Picture
@@ -17,6 +18,7 @@ from evidence.show.questions import QUESTIONS
 from evidence.studies import pictures
 from evidence.studies.plan import Outcome, Plan
 from evidence.studies.posterior import Posterior
+from evidence.studies.recomputation import Recomputation
 from evidence.studies.sections import Answer, Report, Section, answer, section
 from evidence.studies.strength import Strength
 
@@ -55,9 +57,12 @@ class Study(ABC, Generic[P]):
     ----------
     plan : Plan
         The parameters of the notebook.
+    rules : Rules
+        What the data owner lets leave, read from ``disclosure.toml`` in the data folder.
     """
 
     plan: P
+    rules: Rules = field(default_factory=Rules)
     methods: ClassVar[Mapping[str, Callable[..., Any]]] = {}  # the first is the planned one
     parameters: ClassVar[Mapping[str, str]] = {}  # argument of a method to the plan's name of it
 
@@ -97,6 +102,11 @@ class Study(ABC, Generic[P]):
     @abstractmethod
     def pictures(self) -> list[Any]:
         """Return pictures of the data themselves, for exploring."""
+
+    @property
+    @abstractmethod
+    def recomputed(self) -> tuple[Recomputation, ...]:
+        """What another program makes of the primary estimate; a difference stops the report."""
 
     @property
     def main(self) -> Outcome:
@@ -210,4 +220,6 @@ class Study(ABC, Generic[P]):
             "effects": self.effects,
             "pictures": [self.effect_picture, *drawn],
             "titles": self.titles,
+            "rules": self.rules,
+            "checks": [each.sentence() for each in self.recomputed],
         }

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from evidence.data import readers
+from evidence.data.rules import Rules, load
 from evidence.methods.core import frames
 from evidence.methods.core.balance import Balance, balance
 from evidence.methods.core.results import Estimate
@@ -129,15 +130,17 @@ class Trial(Study[TrialPlan]):
             numeric = [*(outcome.name for outcome in checked.outcomes), checked.baseline]
             data = readers.table(place, numeric=numeric)
         checked.require(checked.columns, data)
-        return cls._of(checked, readers.select(data, checked.where))
+        return cls._of(
+            checked, readers.select(data, checked.where), load(f"{checked.data}/disclosure.toml")
+        )
 
     @classmethod
-    def _of(cls, plan: TrialPlan, table: pd.DataFrame) -> Trial:
+    def _of(cls, plan: TrialPlan, table: pd.DataFrame, rules: Rules) -> Trial:
         plan.require(plan.columns, table)
         names = _names(plan)
         kept = [name for asked in plan.columns.values() for name in frames.listed(asked)]
         roster = sections.in_words(table, names, treatment=plan.treatment, keep=kept)
-        study = cls(plan=plan, table=table, roster=frames.Encoded(roster))
+        study = cls(plan=plan, table=table, roster=frames.Encoded(roster), rules=rules)
         study._checked  # noqa: B018  (refuses a roster that is not what the plan says)
         return study
 
@@ -156,7 +159,7 @@ class Trial(Study[TrialPlan]):
             for name, asked in plan.columns.items()
         )
         if not same or _names(plan) != self.names:
-            return self._of(plan, self.table)
+            return self._of(plan, self.table, self.rules)
         return replace(self, plan=plan)
 
     @answered
@@ -301,6 +304,7 @@ class Trial(Study[TrialPlan]):
                     attainment=outcome.attainment,
                     n_schools=self.analysed(outcome)[school].nunique() if school else None,
                     run_id=self.plan.run_id,
+                    rules=self.rules,
                 )
                 for outcome in self.plan.outcomes
             ],
@@ -420,7 +424,7 @@ class Trial(Study[TrialPlan]):
             self.losses[self.main.name],
             self.missing,
             self.drawn.missing(self.main.words, *self.before),
-            pictures.balance(self.balance) if self.balance else None,
+            pictures.balance(self.balance, rules=self.rules) if self.balance else None,
             alike if self.before else None,
         ]
 
@@ -430,7 +434,10 @@ class Trial(Study[TrialPlan]):
         treatment, control, _ = self.arms.values()
         order = [control] if control else []
         school = self._say(self.plan.school)
-        return DataPictures(rows=self.compared, by=treatment, order=order, school=school)
+        least = max(30, self.rules.figure_count)
+        return DataPictures(
+            rows=self.compared, by=treatment, order=order, school=school, least=least
+        )
 
     def pictures(self) -> list[Any]:
         """Return pictures of the data themselves, for exploring."""

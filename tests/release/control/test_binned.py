@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import protect_picture
-from evidence.release.control.rules import Rules
 from evidence.release.control.suppression import complete
 from evidence.show.picture import Picture
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe, protect, protect_picture
-from evidence.release.control.rules import Rules
 from evidence.show.picture import Picture
 
 rows = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400)), min_size=1, max_size=12)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from evidence.data.rules import Rules
 from evidence.release.control.rounding import round_words
-from evidence.release.control.rules import Rules
 
 
 @pytest.mark.parametrize(

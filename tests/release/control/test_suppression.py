@@ -11,10 +11,10 @@ import pytest
 from attacker import Release, Table, narrow, trial
 from scipy import sparse
 
+from evidence.data.rules import Rules
 from evidence.release.control.bounds import System
 from evidence.release.control.cell_selection import close
 from evidence.release.control.disclosure import protect
-from evidence.release.control.rules import Rules
 from evidence.release.control.suppression import complete
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from run_folders import BETTER, effect, pictures, write_run
 
-from evidence.release.control.rules import Rules
+from evidence.data.rules import Rules
 from evidence.release.store import disclosed, log, publish, reader, verify
 
 CARD = {

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from run_folders import BETTER, effect, make, pictures, write_run
 
+from evidence.data.rules import Rules
 from evidence.data.schema import INDICATORS
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import protect
-from evidence.release.control.rules import Rules
 from evidence.release.exchange import bundle
 from evidence.release.site import site
 from evidence.release.store import (

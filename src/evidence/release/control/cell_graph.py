@@ -8,11 +8,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.release.control.cell_labels import PLACE, group_labels, stack, used
 from evidence.release.control.column_roles import TOTALS, Roles
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.published_tables import alike, described, interval, shares
-from evidence.release.control.rules import Rules
 
 # How sure a sum is: by labels and true counts; by labels, of hidden counts; by true counts, which
 # may agree by chance; only not ruled out.

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.data.schema import SYMBOLS
 from evidence.errors import EvidenceError, nearest
-from evidence.release.control.rules import Rules
 
 ROLES = "counts, percentages, means, totals, statistics, schools or axes"
 TOTALS = frozenset({"all", "all pupils", "total", "overall", "both"})  # labels of a margin's sum

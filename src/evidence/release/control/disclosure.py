@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.release.control.column_roles import (
     SAID,
@@ -25,7 +26,6 @@ from evidence.release.control.column_roles import (
     refuse_upn,
 )
 from evidence.release.control.rounding import half_up, round_words, significant
-from evidence.release.control.rules import Rules
 from evidence.show.picture import Picture
 
 __all__ = ["Safe", "protect", "protect_picture"]

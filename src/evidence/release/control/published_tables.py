@@ -7,9 +7,9 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.release.control.column_roles import WORDS, is_text, label_texts
 from evidence.release.control.disclosure import Safe
-from evidence.release.control.rules import Rules
 
 
 def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.DataFrame]:

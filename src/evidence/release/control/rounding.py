@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from evidence.release.control.rules import Rules
+from evidence.data.rules import Rules
 
 _PUPILS = re.compile(
     r"(?<![\d.,/])(?<!Year )(?<!year )(?<!Stage )(?<!stage )(?<!KS)(?<!Grade )(?<!aged )"

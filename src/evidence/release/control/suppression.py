@@ -34,13 +34,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from evidence.data.rules import Rules
 from evidence.release.control.bounds import SLACK, System
 from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, CellGraph
 from evidence.release.control.cell_selection import close
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.margins import Sums
 from evidence.release.control.published_tables import described
-from evidence.release.control.rules import Rules
 
 _FIRM = ({SURE, LIKELY, MATCHED}, {SURE, LIKELY}, {SURE, MATCHED}, {SURE})
 

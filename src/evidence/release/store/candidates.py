@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.data.schema import (
     INDICATORS,
     SYMBOLS,
@@ -23,7 +24,6 @@ from evidence.errors import EvidenceError
 from evidence.release.control.column_roles import refuse_upn
 from evidence.release.control.disclosure import Safe, protect, protect_picture
 from evidence.release.control.rounding import round_words
-from evidence.release.control.rules import Rules
 from evidence.release.store import reader
 from evidence.release.store.exports import plain, plain_table
 from evidence.release.store.notebook_source import clean

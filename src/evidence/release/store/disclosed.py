@@ -17,8 +17,8 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.release.control.column_roles import WORDS
-from evidence.release.control.rules import Rules
 from evidence.release.store import reader
 
 NAME = "disclosed.json"

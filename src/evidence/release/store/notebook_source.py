@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.release.control.column_roles import refuse_upn
 from evidence.release.control.rounding import round_words
-from evidence.release.control.rules import Rules
 
 LARGEST = 2_000_000  # characters of source in one notebook
 _PROPOSAL = "<h3>What would leave</h3>"  # how a proposal's output begins

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from evidence.data.rules import Rules, load
 from evidence.data.schema import (
     EFFECTS,
     INDICATORS,
@@ -18,7 +20,6 @@ from evidence.data.schema import (
 )
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe, protect_picture
-from evidence.release.control.rules import Rules, load
 from evidence.release.store import candidates
 from evidence.show import html_table
 from evidence.show.picture import Picture
@@ -71,6 +72,7 @@ def propose(
     pictures: Iterable[Picture] = (),
     titles: Mapping[str, str] | None = None,
     rules: Rules | str | Path | None = None,
+    checks: Sequence[str] = (),
 ) -> Proposal:
     """Hand a notebook's results over as candidates; called in its last cell.
 
@@ -89,6 +91,9 @@ def propose(
     rules : Rules or path, optional
         The data owner's rules or their file, such as ``data/disclosure.toml``, for the preview;
         the defaults where there is no such file. The release reads them itself.
+
+    checks : sequence of str
+        What was checked and how it came out, for the record of the run (`run.json`).
 
     Returns
     -------
@@ -113,6 +118,7 @@ def propose(
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         effects.to_parquet(folder / "effects.parquet")
         indicators.to_parquet(folder / "indicators.parquet")
+        (folder / "checks.json").write_text(json.dumps(list(checks)), encoding="utf-8")
         for picture in placed:
             path = folder / f"figures/{picture.name}.json"
             path.write_text(picture.to_json(), encoding="utf-8")

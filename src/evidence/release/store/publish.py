@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe
-from evidence.release.control.rules import Rules
 from evidence.release.control.suppression import complete
 from evidence.release.site import site
 from evidence.release.store import (

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
-from evidence.release.control.rules import Rules
 from evidence.release.store import candidates, disclosed, log, reader, releases
 from evidence.show.picture import Picture
 

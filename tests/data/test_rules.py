@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from run_folders import BETTER, effect
 
+from evidence.data.rules import Rules, load
 from evidence.errors import EvidenceError
-from evidence.release.control.rules import Rules, load
 from evidence.release.store import publish
 
 ROOT = Path(__file__).resolve().parents[3]
