@@ -106,8 +106,9 @@ def balance(
     Where the rows compared are schools, `n_pupils` is how many pupils those that took part had.
 
     Means stay behind: shares to many digits tell exact counts. So do categories of fewer
-    pupils than the threshold of the data owner's `rules`: their very name may tell who they are. With weights
-    (:func:`evidence.methods.matching.balance`) the differences before them are drawn hollow.
+    pupils than the threshold of the data owner's `rules`: their very name may tell who they are.
+    With weights (:func:`evidence.methods.core.balance.weighted_balance`) the differences before
+    them are drawn hollow.
     """
     whole = found.to_frame()
     sizes = ["effect_size", *(["before"] if "before" in whole else [])]
