@@ -194,6 +194,37 @@ def design(
     return made
 
 
+def two_way(
+    interest: np.ndarray,
+    others: np.ndarray,
+    unit: np.ndarray,
+    time: np.ndarray,
+    weights: np.ndarray | None,
+    name: str,
+) -> Design:
+    """Make a regression with a dummy for every unit and every time.
+
+    The longer of the two factors is absorbed; the other's dummies come before the covariates.
+
+    Parameters
+    ----------
+    interest, others, weights, name
+        As in :func:`design`.
+    unit : ndarray of int, shape (n,)
+        Codes from 0.
+    time : ndarray of shape (n,)
+
+    Raises
+    ------
+    EvidenceError
+        A column of interest is explained by units, times and covariates.
+    """
+    when = np.unique(time, return_inverse=True)[1]
+    small, large = sorted((unit, when), key=np.max)
+    dummies = (small[:, None] == np.arange(1, small.max() + 1)).astype(float)
+    return design(interest, np.column_stack([dummies, others]), large, weights, name)
+
+
 def sums(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Sum the rows of `values`, shape (n, k), within each code 0, 1, …."""
     n = len(codes)

@@ -1,4 +1,4 @@
-"""Difference in differences and event study by two-way fixed effects."""
+"""Difference in differences by two-way fixed effects."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from dataclasses import replace
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.impact.panel_data import PanelData, of_panel
-from evidence.methods.impact.two_way import caveats as caveats_of
-from evidence.methods.impact.two_way import two_way, written_down
+from evidence.methods.impact.panel_data import (
+    PanelData,
+    caveats,
+    effect_on_treated,
+    kept,
+    of_panel,
+)
 from evidence.stats import covariance
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
 
 
 @of_panel()
+@kept
 def did(panel: PanelData, *, cov_type: str = "CR2", level: float = 0.95) -> Estimate:
     """Estimate the effect on the treated by two-way fixed effects.
 
@@ -67,15 +72,15 @@ def did(panel: PanelData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     """
     frames.one_of("cov_type", cov_type, COV_TYPES)
     covariance.check_level(level)
-    design = two_way(panel, panel.dose[:, None], f"column {panel.treatment!r}")
-    estimate, residuals = design.fit(panel.outcome)
-    found = covariance.robust(design, residuals, panel.cluster, cov_type)
-    return written_down(
+    estimate, residuals = panel.design.fit(panel.outcome)
+    inference = covariance.robust(panel.design, residuals, panel.cluster, cov_type)
+    df = inference.df[0]
+    return effect_on_treated(
         panel,
         f"{panel.method}, {cov_type} {panel.errors}",
-        (estimate[0], found.std_error[0], found.df[0]),
+        (estimate[0], inference.std_error[0], df),
         level,
-        caveats_of(panel, design, found.df[0]),
+        caveats(panel, panel.design, df),
     )
 
 
