@@ -45,6 +45,12 @@ class Encoded(pd.DataFrame):
         return pd.DataFrame
 
 
+def encoded(data: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as one that is encoded once; anything else is returned for `require`."""
+    plain = isinstance(data, pd.DataFrame) and not isinstance(data, Encoded)
+    return Encoded(data) if plain else data
+
+
 def once(data: pd.DataFrame, key: Hashable, make: Callable[[], T]) -> T:
     """Return what `make` makes, which an encoded table keeps under `key`."""
     if not isinstance(data, Encoded):

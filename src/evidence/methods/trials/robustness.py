@@ -3,69 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
-from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import Estimate, page
+from evidence.methods.core.results import Estimate
+from evidence.methods.core.specifications import Specifications
 from evidence.methods.trials.bootstrap import bootstrap
 from evidence.methods.trials.effect_size import effect_size
 from evidence.methods.trials.imputation import impute
-from evidence.methods.trials.itt import itt
 from evidence.methods.trials.randomisation import randomisation_test
-from evidence.show import words
+from evidence.methods.trials.trial_data import read
 
 _DROPPED = ("baseline", "covariates", "strata", "weights")
-_SHOWN = ("estimate", "ci_lower", "ci_upper", "p_value", "n_obs", "n_clusters", "method")
 _SITES = 5  # strata that an interval for others like them needs
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Robustness:
-    """The primary effect by every sensible analysis, on one scale.
+class Robustness(Specifications):
+    """The primary effect by every sensible analysis, in SD; all are answers, none a placebo.
+
+    The fields of :class:`~evidence.methods.core.specifications.Specifications`, and
 
     Parameters
     ----------
-    table : DataFrame
-        `label`, `estimate`, `ci_lower`, `ci_upper` (SD), `p_value`, `primary`, `n_pupils`,
-        `n_clusters`, `holds` (the interval lies on the same side of 0, or takes it in, as the
-        primary one does), `method`; the primary analysis first.
-    outcome, treatment : str
-    skipped : tuple of str
-        Analyses that the data do not allow, and why.
     caveats : tuple of str
-        Which sites the primary interval speaks for, where it is not for others like them.
+        Which sites the primary interval is for, where it is not for others like them.
     """
 
-    table: pd.DataFrame
-    outcome: str
-    treatment: str
-    skipped: tuple[str, ...] = ()
+    COLUMNS: ClassVar[tuple[str, ...]] = (
+        "label", "estimate", "ci_lower", "ci_upper", "p_value", "primary", "n_pupils",
+        "n_clusters", "method", "holds",
+    )  # fmt: skip
+
     caveats: tuple[str, ...] = ()
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row an analysis."""
-        return self.table.copy()
-
-    def headline(self) -> str:
-        """Say in how many analyses the answer holds."""
-        return f"The answer holds in {int(self.table['holds'].sum())} of {len(self.table)} analyses"
-
-    def sentence(self) -> str:
-        """Say in how many analyses the answer holds, and between what the estimates lie."""
-        low, high = (
-            words.number(end, 2, sign=True)
-            for end in (self.table["estimate"].min(), self.table["estimate"].max())
-        )
-        other = self.table.loc[~self.table["holds"], "label"]
-        but = f" Not so: {'; '.join(other)}." if len(other) else ""
-        return f"{self.headline()}; estimates lie between {low} and {high} SD.{but}"
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table, (*self.caveats, *self.skipped))
+    def _page_notes(self) -> tuple[str, ...]:
+        return (*self.caveats, *self.skipped)
 
 
 def robustness(
@@ -114,6 +90,7 @@ def robustness(
     model = str(trial.pop("model", "ols"))
     full = {"outcome": outcome, "treatment": treatment, "level": level, **trial}
     given = {name: frames.listed(full.get(name)) for name in (*_DROPPED, "cluster")}
+    data = frames.encoded(data)
     primary = effect_size(data, model=model, **full)
     gaps = data[[outcome, *given["baseline"], *given["covariates"]]].isna().any(axis=None)
     planned = "As planned, complete cases" if gaps else "As planned"
@@ -121,70 +98,44 @@ def robustness(
     def sized(**change: object) -> Callable[[], Estimate]:
         return lambda: effect_size(data, **{"model": model, **full, **change})
 
-    asks: dict[str, Callable[[], Estimate]] = {f"{planned} (primary)": lambda: primary}
+    analyses: dict[str, Callable[[], Estimate]] = {f"{planned} (primary)": lambda: primary}
     if model == "multilevel":
-        asks["Least squares"] = sized(model="ols")
+        analyses["Least squares"] = sized(model="ols")
     elif given["cluster"]:
         sites = {"strata": None} if given["strata"] == given["cluster"] else {}
-        asks["Multilevel model"] = sized(model="multilevel", **sites)
+        analyses["Multilevel model"] = sized(model="multilevel", **sites)
     if given["covariates"]:
-        asks["Without covariates"] = sized(covariates=())
+        analyses["Without covariates"] = sized(covariates=())
     if given["baseline"]:
         what = "Without covariates and baseline" if given["covariates"] else "Without baseline"
-        asks[what] = sized(covariates=(), baseline=None)
+        analyses[what] = sized(covariates=(), baseline=None)
     for name in ("strata", "weights"):
         if given[name]:
-            asks[f"Without {name}"] = sized(**{name: None})
+            analyses[f"Without {name}"] = sized(**{name: None})
     if given["cluster"] and not given["strata"]:  # CR3 doubles the error of two-cluster strata
-        asks["Jackknife errors (CR3)"] = sized(model="ols", cov_type="CR3")
+        analyses["Jackknife errors (CR3)"] = sized(model="ols", cov_type="CR3")
     caveats = ()
     site = given["strata"][0] if len(given["strata"]) == 1 else None
     if site and data[site].nunique() >= _SITES:
         by_site = {"cluster": site, "model": "ols", "cov_type": "CR2"}
         if given["cluster"] != (site,):
-            asks[f"Errors by {site} (CR2)"] = sized(**by_site)
+            analyses[f"Errors by {site} (CR2)"] = sized(**by_site)
             caveats = (
                 f"the primary interval speaks for these {data[site].nunique()} strata ({site}) "
                 f"only; the analyses with errors by {site}, or an effect that varies by {site}, "
                 "speak for others like them",
             )
         varied = {"cluster": site, "strata": None, "model": "multilevel", "random_slope": True}
-        asks[f"Effect varies by {site}"] = sized(**varied)
+        analyses[f"Effect varies by {site}"] = sized(**varied)
     if gaps:
-        asks["Missing values imputed"] = lambda: impute(
+        analyses["Missing values imputed"] = lambda: impute(
             data, unit="sd", model=model, imputations=imputations, seed=seed, **full
         )
-    plain = {name: value for name, value in full.items() if name != "cov_type"}
-    again = plain | {"draws": draws, "seed": seed}
-    asks["Randomisation interval"] = lambda: _scaled(
-        randomisation_test(data, **again), itt(data, **full), sized(model="ols")()
+    columns = {name: value for name, value in full.items() if name not in ("cov_type", "level")}
+    again = columns | {"level": level, "draws": draws, "seed": seed}
+    analyses["Randomisation interval"] = lambda: randomisation_test(data, **again).rescaled(
+        read(data, **columns).per_sd, unit="sd"
     )
-    asks["Bootstrap"] = lambda: bootstrap(data, **again)
-    rows, skipped = [], []
-    for label, ask in asks.items():
-        try:
-            found = ask()
-        except EvidenceError as error:
-            skipped.append(f"{label}: {error}")
-            continue
-        if not np.isfinite([found.ci_lower, found.ci_upper]).all():
-            skipped.append(f"{label}: the interval has no end")
-            continue
-        rows.append({"label": label} | {name: getattr(found, name) for name in _SHOWN})
-    table = pd.DataFrame(rows).rename(columns={"n_obs": "n_pupils"})
-    side = (table["ci_lower"] > 0) * 1 - (table["ci_upper"] < 0)
-    table.insert(5, "primary", table.index == 0)
-    return Robustness(
-        table=table.assign(holds=side == side.iloc[0]),
-        outcome=outcome,
-        treatment=primary.treatment,
-        skipped=tuple(skipped),
-        caveats=caveats,
-    )
-
-
-def _scaled(found: Estimate, raw: Estimate, size: Estimate) -> Estimate:
-    """Put an estimate in units of the outcome on the scale of `size`."""
-    scale = size.std_error / raw.std_error
-    names = ("estimate", "std_error", "ci_lower", "ci_upper")
-    return replace(found, unit="sd", **{name: scale * getattr(found, name) for name in names})
+    analyses["Bootstrap"] = lambda: bootstrap(data, **again)
+    answers = {label: ("answer", analysis) for label, analysis in analyses.items()}
+    return Robustness.run(answers, caveats=caveats)

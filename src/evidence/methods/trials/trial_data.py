@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from evidence.methods.core.frames import compact
 from evidence.methods.core.reading import reads
 from evidence.stats import covariance, mixed_model
 from evidence.stats.design import Design, design
+from evidence.stats.effect_sizes import small_sample_factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,15 @@ class TrialData:
         return frames.once(
             self.data, key, lambda: mixed_model.null_model(self.outcome, self.cluster)
         )
+
+    @functools.cached_property
+    def per_sd(self) -> float:
+        """What turns the outcome's units into the effect size: J over the unconditional SD."""
+        total = self.null_model.variance_total
+        if not total > 0:
+            name = self.columns["outcome"]
+            raise EvidenceError(f"column {name!r} does not vary, so there is no SD to divide by")
+        return small_sample_factor(int((self.treated | self.control).sum()) - 2) / math.sqrt(total)
 
     @property
     def n_clusters(self) -> int:
