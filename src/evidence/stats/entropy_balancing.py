@@ -11,7 +11,7 @@ NEAR = 1e-10  # of a standard deviation: means that are met
 
 
 def tilt(columns: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights nearest to `base` under which every column has mean nought.
+    """Return the weights nearest to `base` under which every column has mean zero.
 
     Parameters
     ----------
@@ -72,9 +72,9 @@ def _dual(start: np.ndarray, columns: np.ndarray, dual: np.ndarray) -> tuple[flo
 
 
 def nearest_means(columns: np.ndarray) -> np.ndarray:
-    """Return how far each column's mean stays from nought whatever the weights.
+    """Return how far each column's mean stays from zero whatever the weights.
 
-    The least total distance that non-negative weights leave, by linear programming: all nought if,
+    The least total distance that non-negative weights leave, by linear programming: all zero if,
     and only if, the point asked for lies in the convex hull of the rows.
 
     Parameters

@@ -109,7 +109,7 @@ class Smooth:
         return _half(bias, spread, self.miss)[0]
 
     def breakdown(self) -> float:
-        """Return the largest bound whose interval keeps clear of nought, NaN where none does."""
+        """Return the largest bound whose interval excludes 0, NaN where none does."""
 
         def clear(bound: float) -> float:
             lower, upper = self.interval(bound)

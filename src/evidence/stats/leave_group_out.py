@@ -89,7 +89,7 @@ def regression(
     ----------
     columns : ndarray of shape (n, k)
         The first is the intercept. The coefficient of a column that the others' rows do not
-        identify, such as a level found in this group only, is nought; rows that need it are noted.
+        identify, such as a level found in this group only, is zero; rows that need it are noted.
     outcome, fit, group
         As in :func:`cells`.
     weights : ndarray of shape (n,)

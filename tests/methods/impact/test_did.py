@@ -126,7 +126,7 @@ def test_did_with_staggered_starts_and_few_treated_warns(panel):
 
 def test_did_with_wrong_input_says_what_where_and_how_to_mend(panel):
     assert_refused(
-        "columns 'urn' and 'year': 1 rows repeat a unit and time (the first is row 198); there "
+        "columns 'urn' and 'year': 1 row repeats a unit and time (the first is row 198); there "
         "must be one row a unit and time",
         pd.concat([panel, panel.iloc[:1]]),
     )

@@ -124,7 +124,7 @@ def test_given_past_of_one_treated_unit_is_as_unsure_as_the_model(rng):
     alone = panel[(panel["lamp"] == 1)]["n"].item()
     # what passes and chance make of one result; CR2 says a tenth of it, for want of a second school
     assert found.std_error > (16 + 45**2 / alone) ** 0.5
-    assert found.caveats == ("only 1 treated clusters: read the interval with great caution",)
+    assert found.caveats == ("only 1 treated cluster: read the interval with great caution",)
 
 
 def test_components_make_the_restricted_likelihood_largest(rng):
@@ -272,7 +272,7 @@ def test_rebound_without_a_year_before_is_refused(rng):
 
 
 @pytest.mark.slow
-def test_schools_chosen_for_low_results_cover_nought_and_did_does_not(rng):
+def test_schools_chosen_for_low_results_cover_zero_and_did_does_not(rng):
     held = {"given_past": 0, "did": 0}
     for _ in range(150):
         panel = simulate(rng, schools=80, years=4, chosen=16)

@@ -148,7 +148,7 @@ def test_honest_smoothness_worst_bias_is_reached():
 
 
 @pytest.mark.parametrize("kind", ["relative", "smoothness"])
-def test_honest_breaks_down_where_the_interval_reaches_nought(kind):
+def test_honest_breaks_down_where_the_interval_reaches_zero(kind):
     made = study(*FIRST, df=30.0)
     found = impact.honest(made, kind=kind)
     at = [found.breakdown * 0.999, found.breakdown * 1.001]
@@ -161,21 +161,21 @@ def test_honest_breaks_down_where_the_interval_reaches_nought(kind):
 
 def test_honest_says_until_when_the_conclusion_holds():
     assert impact.honest(study(*SECOND), time=0).sentence() == (
-        "maths, lamp against no lamp: the effect at time 0 stays clear of nought until the trends "
+        "maths, lamp against no lamp: the effect at time 0 stays clear of zero until the trends "
         "part, from one time to the next after the start, by 1.31 times the most that they parted "
         "before it."
     )
     assert impact.honest(study(*SECOND), kind="smoothness").sentence() == (
-        "maths, lamp against no lamp: the mean effect stays clear of nought until the drift "
+        "maths, lamp against no lamp: the mean effect stays clear of zero until the drift "
         "between the groups changes by more than 0.62 from one time to the next."
     )
     nothing = study(0.1 * FIRST[0], *FIRST[1:])
     assert impact.honest(nothing).sentence() == (
-        "maths, lamp against no lamp: the mean effect is not clear of nought even if trends were "
+        "maths, lamp against no lamp: the mean effect is not clear of zero even if trends were "
         "parallel."
     )
     assert impact.honest(nothing, kind="smoothness").sentence() == (
-        "maths, lamp against no lamp: the mean effect is not clear of nought once a steady drift "
+        "maths, lamp against no lamp: the mean effect is not clear of zero once a steady drift "
         "is allowed for."
     )
 

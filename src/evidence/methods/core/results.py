@@ -14,17 +14,11 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from evidence.show import html_table, words
+from evidence.show.words import UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-UNITS = {
-    "score": "points",
-    "sd": "SD",
-    "pp": "percentage points",
-    "points": "points",
-    "log_odds": "log odds",
-}
 _ON_ITS_SCALE = ("estimate", "std_error", "ci_lower", "ci_upper")
 
 

@@ -1,4 +1,4 @@
-"""What was known of units before the start."""
+"""Results and context of units before the start of a programme."""
 
 from __future__ import annotations
 
@@ -40,17 +40,31 @@ def before_start(
     EvidenceError
         A column is missing, or a covariate is one that the primary analysis refuses.
     """
-    covariates = [*dict.fromkeys(frames.listed(covariates))]
+    covariates = tuple(dict.fromkeys(frames.listed(covariates)))
+    columns = (outcome, treatment, unit, time, weights)
+    key = ("before the start", *columns, covariates)
+    return frames.once(panel, key, lambda: _before_start(panel, *columns, covariates)).copy()
+
+
+def _before_start(
+    panel: pd.DataFrame,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    weights: str | None,
+    covariates: tuple[str, ...],
+) -> pd.DataFrame:
     frames.require(panel, (outcome, treatment, unit, time, weights, *covariates))
     dose = frames.numbers(panel, treatment) != 0
     first = panel.loc[dose, time].min()
     early = panel[panel[time] < first]
     wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
-    made = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
+    table = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
     values, names, _ = frames.covariates(early, covariates)
     context = pd.DataFrame(values, early.index, names).groupby(early[unit], observed=True)
-    made[names] = context.mean()
+    table[names] = context.mean()
     if weights is not None:
-        made[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
-    made.insert(0, "treated", made.index.isin(panel.loc[dose, unit]).astype(int))
-    return made.dropna()
+        table[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
+    table.insert(0, "treated", table.index.isin(panel.loc[dose, unit]).astype(int))
+    return table.dropna()

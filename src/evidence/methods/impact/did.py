@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
@@ -119,11 +117,4 @@ def effect_size(
         sd = 1.65 * percent * (100 - percent) / 100
     if not sd > 0:
         return None
-    return replace(
-        estimate,
-        unit="sd",
-        estimate=estimate.estimate / sd,
-        std_error=estimate.std_error / sd,
-        ci_lower=estimate.ci_lower / sd,
-        ci_upper=estimate.ci_upper / sd,
-    )
+    return estimate.rescaled(1 / sd, unit="sd")

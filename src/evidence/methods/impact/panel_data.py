@@ -231,9 +231,10 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
         raise EvidenceError(f"no row has all of {', '.join(name for name in have if name)}")
     twice = pd.DataFrame({"unit": codes[unit], "time": when})[keep].duplicated()
     if twice.any():
+        rows = "1 row repeats" if twice.sum() == 1 else f"{twice.sum()} rows repeat"
         raise EvidenceError(
-            f"columns {unit!r} and {time!r}: {twice.sum()} rows repeat a unit and time (the first "
-            f"is row {twice.index[twice.argmax()] + 1}); there must be one row a unit and time"
+            f"columns {unit!r} and {time!r}: {rows} a unit and time (the first is row "
+            f"{twice.index[twice.argmax()] + 1}); there must be one row a unit and time"
         )
     first = np.full(codes[unit].max() + 1, np.inf)
     treated = (dose != 0) & have[unit] & have[time]
@@ -254,12 +255,11 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
         rows=np.flatnonzero(keep),
         data=panel,
     )
-    check(complete_rows)
-    return complete_rows
+    return check(complete_rows)
 
 
-def check(panel: PanelData) -> None:
-    """Refuse panels that hold no before and after, or nobody to compare with.
+def check(panel: PanelData) -> PanelData:
+    """Return a panel, unless it holds no before and after, or nobody to compare with.
 
     Raises
     ------
@@ -292,6 +292,7 @@ def check(panel: PanelData) -> None:
         raise EvidenceError(
             f"{panel.label}: every unit starts at the same time: nobody to compare with"
         )
+    return panel
 
 
 def caveats(panel: PanelData, design: Design, df: float, fixed: bool = True) -> tuple[str, ...]:
@@ -317,7 +318,8 @@ def few_clusters(panel: PanelData, df: float) -> tuple[str, ...]:
     """Warn of an interval that rests on few treated clusters or few degrees of freedom."""
     treated = len(np.unique(panel.cluster[panel.dose != 0]))
     if treated < 5:
-        return (f"only {treated} treated clusters: read the interval with great caution",)
+        some = "1 treated cluster" if treated == 1 else f"{treated} treated clusters"
+        return (f"only {some}: read the interval with great caution",)
     if df < 4:
         return ("fewer than 4 degrees of freedom: read the interval with great caution",)
     return ()

@@ -12,8 +12,6 @@ from evidence.methods.core.results import page
 from evidence.methods.impact.panel_data import PanelData, of_panel
 from evidence.show import words
 
-_UNITS = {"pp": "percentage points", "sd": "SD"}
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Rebound:
@@ -49,7 +47,7 @@ class Rebound:
 
     def sentence(self, unit: str = "points") -> str:
         """Say how low the units stood, what they gained, and what of that is rebound."""
-        what = _UNITS.get(unit, "points")
+        what = words.UNITS.get(unit, "points")
         where = "below" if self.before < 0 else "above"
         gain, expected = (words.number(x, 1, sign=True) for x in (self.gain, self.expected))
         return (

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import EventStudy, page
+from evidence.methods.core.results import EventStudy, TableResult
 from evidence.methods.impact.did import did
 from evidence.methods.impact.event_study import by_time
 from evidence.methods.impact.panel_data import PanelData, effect_on_treated, few_clusters, of_panel
@@ -75,7 +75,7 @@ def staggered(panel: PanelData, *, method: str = "did2s", level: float = 0.95) -
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class TwoWayBias:
+class TwoWayBias(TableResult):
     """What two-way fixed effects say of a staggered programme, beside methods made for it.
 
     Parameters
@@ -100,10 +100,6 @@ class TwoWayBias:
     n_negative: int
     negative_weight: float
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a method."""
-        return self.table.copy()
-
     def sentence(self) -> str:
         """Say the estimates, and how many effects two-way fixed effects count backwards."""
         found = "; ".join(
@@ -120,9 +116,6 @@ class TwoWayBias:
             else f"{self.outcome}, {self.treatment}: {found}. No treated row counts backwards in "
             "two-way fixed effects."
         )
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table)
 
 
 @of_panel()

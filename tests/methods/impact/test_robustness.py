@@ -96,7 +96,7 @@ def test_text_is_context_as_its_shares(panel):
         )
 
 
-def test_an_answer_holds_on_the_same_side_and_a_placebo_across_nought(checks):
+def test_an_answer_holds_on_the_same_side_and_a_placebo_across_zero(checks):
     answers = checks.table[checks.table["kind"] == "answer"]
     first = answers.iloc[0]
     assert first["ci_lower"] > 0
