@@ -10,20 +10,13 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.allocation_rule import Allocation, asked
 from evidence.methods.core.results import Estimate, words_of
 from evidence.methods.impact.panel_data import PanelData
 from evidence.methods.impact.panel_data import read as read_panel
 from evidence.methods.impact.two_way import caveats, two_way
 from evidence.stats import covariance
-from evidence.stats.permutation import (
-    Allocation,
-    asked,
-    every,
-    judged,
-    possible,
-    shuffled,
-    statistics,
-)
+from evidence.stats.permutation import every, judged, possible, shuffled, statistics
 
 
 def randomisation_test(
