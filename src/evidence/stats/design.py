@@ -6,6 +6,7 @@ never written out, yet they count in every formula as if they had been.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -99,7 +100,7 @@ class Design:
         -----
         With K = Q'W²Q, (I − H)(I − H)' = I − QQ'W − WQQ' + QKQ'. Completing the square for the
         stratum's columns (K is diagonal there) and for the others gives two sets of columns, one
-        added and one taken away; without weights the first is nought and the second is Q.
+        added and one taken away; without weights the first is zero and the second is Q.
         """
         own = 1 / np.sqrt(self.totals)[self.strata]
         if not self.weighted:
@@ -176,7 +177,7 @@ def design(
             "to estimate; leave out the covariate or strata that decide it"
         )
     orthonormal, triangle = np.linalg.qr(root * columns[:, kept])
-    made = Design(
+    found = Design(
         basis=orthonormal / root,
         coefficients=np.linalg.inv(triangle)[-q:],
         strata=codes,
@@ -186,12 +187,12 @@ def design(
         dropped=tuple(j for j in range(focus[0]) if j not in kept),
         absorbed=absorb,
     )
-    if made.rank >= n:
+    if found.rank >= n:
         raise EvidenceError(
-            f"{n} rows are too few for a regression of {made.rank} columns: give more rows or "
+            f"{n} rows are too few for a regression of {found.rank} columns: give more rows or "
             "fewer covariates and strata"
         )
-    return made
+    return found
 
 
 def two_way(
@@ -243,3 +244,17 @@ def independent(triangle: np.ndarray, spread: np.ndarray) -> list[int]:
             kept.append(j)
             span = np.column_stack([span, rest / size])
     return kept
+
+
+def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return codes 0, 1, … of the combinations that occur, in their order."""
+    label = np.zeros(len(codes[0]), int)
+    for column in codes:
+        label = label * (int(np.ptp(column)) + 1) + (column - column.min()).astype(int)
+        if label.max() < 8 * len(label):  # a million rows take a twentieth of what sorting takes
+            occurs = np.zeros(int(label.max()) + 1, bool)
+            occurs[label] = True
+            label = (np.cumsum(occurs) - 1)[label]
+        else:
+            label = np.unique(label, return_inverse=True)[1]
+    return label

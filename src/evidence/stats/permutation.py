@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
-from evidence.errors import EvidenceError
-from evidence.methods.core import frames
-from evidence.methods.core.frames import compact
-from evidence.stats.design import Design
-
-Allocation = Callable[[np.random.Generator, int], object]
+from evidence.stats.design import Design, compact
 
 _CHUNK = 2_000_000  # numbers held at once
 
@@ -82,53 +76,6 @@ def shuffled(
         for places in groups:
             z[:, places] = rng.permuted(z[:, places], axis=-1)
         yield z
-
-
-def asked(
-    allocation: Allocation,
-    rng: np.random.Generator,
-    draws: int,
-    labels: list[str] | None,
-    total: int,
-    places: np.ndarray,
-) -> Iterator[np.ndarray]:
-    """Give the allocations of the caller's own rule, some rows at a time.
-
-    Parameters
-    ----------
-    labels : list of str or None
-        Of the clusters, sorted; None where the units are rows.
-    total : int
-        Units of the rule.
-    places : ndarray of int
-        Which of them are analysed and can change places.
-
-    Raises
-    ------
-    EvidenceError
-        The rule fails, or gives anything but `total` columns of 0 and 1.
-    """
-    for number in portions(draws, total):
-        try:
-            table = allocation(rng, number)
-        except Exception as error:  # the caller's own code: its words may hold a pupil's value
-            raise EvidenceError(
-                f"allocation: for {number} draws the rule failed with {type(error).__name__}; it "
-                "is called as allocation(rng, draws)"
-            ) from error
-        if labels is not None and isinstance(table, pd.DataFrame):
-            codes, found = frames.factor(pd.DataFrame({"unit": table.columns}), "unit")
-            table = table.iloc[:, np.argsort(codes)] if found == labels else None
-        try:
-            z = np.asarray(table, float)
-        except (TypeError, ValueError):
-            z = np.empty(0)
-        if z.shape != (number, total) or not np.isin(z[:, places], (0, 1)).all():
-            raise EvidenceError(
-                f"allocation: for {number} draws an array of {number} × {total} with 0 and 1 is "
-                f"needed, a column {'a cluster' if labels is not None else 'a row'} of data"
-            )
-        yield z[:, places]
 
 
 def portions(draws: int, cost: int) -> Iterator[int]:

@@ -12,18 +12,13 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.results import TableResult, axes
 from evidence.show import words
 from evidence.stats.effect_sizes import pooled_variance
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
-import numpy as np
 
-from evidence.methods.core.results import axes, page
-
-# WWC Procedures Handbook 4.0, table II.1: largest differential loss, in points, that is low, at
-# an overall loss of 0, 1, … 57 per cent.
 _BALANCE = (
     "covariate", "mean_treated", "mean_control", "effect_size", "n_treated", "n_control",
     "n_level", "band",
@@ -31,7 +26,7 @@ _BALANCE = (
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Balance:
+class Balance(TableResult):
     """How alike the arms were before the start.
 
     Parameters
@@ -46,10 +41,6 @@ class Balance:
 
     table: pd.DataFrame
     treatment: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a covariate."""
-        return self.table.copy()
 
     def worst(self) -> str:
         """Return the band of the largest difference; "" where there is none."""
@@ -79,9 +70,6 @@ class Balance:
         from evidence.show import figures
 
         return figures.draw_balance(self.table, axes(ax))
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -7,7 +7,7 @@ be of any kind pandas has: text, categories, nullable or plain numbers.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,7 +15,12 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.methods.core import frames
+from evidence.stats.design import compact
+
+__all__ = [
+    "Arms", "Encoded", "arms", "changed", "compact", "complete", "covariates", "encoded", "factor",
+    "given", "is_text", "listed", "numbers", "once", "one_of", "require", "whole",
+]  # fmt: skip
 
 T = TypeVar("T")
 MOST_LEVELS = 50  # a text covariate with more values than this is a name or an id
@@ -38,7 +43,7 @@ class Encoded(pd.DataFrame):
 
     def __init__(self, data: pd.DataFrame) -> None:
         super().__init__(data)
-        self._kept: dict[Hashable, Any] = {}
+        self._kept: dict[tuple, Any] = {}
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -51,13 +56,28 @@ def encoded(data: pd.DataFrame) -> pd.DataFrame:
     return Encoded(data) if plain else data
 
 
-def once(data: pd.DataFrame, key: Hashable, make: Callable[[], T]) -> T:
+def changed(data: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a table with some columns changed; what was encoded of the others is shared."""
+    other = data.assign(**columns)
+    if isinstance(data, Encoded):
+        other = Encoded(other)
+        kinds = ("numbers", "factor", "arms")
+        other._kept = {
+            key: kept
+            for key, kept in data._kept.items()
+            if key[0] in kinds and key[1] not in columns
+        }
+    return other
+
+
+def once(data: pd.DataFrame, key: tuple, make: Callable[[], T]) -> T:
     """Return what `make` makes, which an encoded table keeps under `key`."""
     if not isinstance(data, Encoded):
         return make()
     if key not in data._kept:
         kept = data._kept[key] = make()
-        for part in kept if isinstance(kept, tuple) else (kept,):
+        parts = tuple(vars(kept).values()) if isinstance(kept, Arms) else kept
+        for part in parts if isinstance(parts, tuple) else (parts,):
             if isinstance(part, np.ndarray):
                 part.setflags(write=False)
     return data._kept[key]
@@ -249,6 +269,10 @@ def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object 
         An arm is missing in a row, there are fewer than 2 or more than 10 arms, the reference is
         ambiguous, or a name given is not an arm.
     """
+    return once(data, ("arms", column, reference, arm), lambda: _arms(data, column, reference, arm))
+
+
+def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Arms:
     none = (data[column].isna() | (data[column].astype("str").str.strip() == "")).to_numpy()
     if missing := int(none.sum()):
         first = int(np.flatnonzero(none)[0]) + 1
@@ -370,14 +394,6 @@ def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
         raise EvidenceError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
 
 
-def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
-    """Return codes 0, 1, … of the combinations that occur, in their order."""
-    label = np.zeros(len(codes[0]), int)
-    for column in codes:  # by hashing: a million rows take a twentieth of what sorting takes
-        label = pd.factorize(label * (int(column.max()) + 1) + column, sort=True)[0]
-    return label
-
-
 def given(
     data: pd.DataFrame, values: str | Sequence[float], argument: str
 ) -> tuple[np.ndarray, str]:
@@ -389,12 +405,12 @@ def given(
         There is no such column, or the values belong to another table.
     """
     if isinstance(values, str):
-        frames.require(data, (values,))
-        return frames.numbers(data, values), f"column {values!r}"
+        require(data, (values,))
+        return numbers(data, values), f"column {values!r}"
     if isinstance(values, pd.Series) and not values.index.equals(data.index):
         raise EvidenceError(f"{argument} has another index than data: make it from this table")
     if len(values) != len(data):
         raise EvidenceError(
             f"{argument} has {len(values)} values for {len(data)} rows: give one a row"
         )
-    return frames.numbers(pd.DataFrame({argument: pd.array(values)}), argument), argument
+    return numbers(pd.DataFrame({argument: pd.array(values)}), argument), argument

@@ -103,7 +103,7 @@ class Estimate:
     icc: float = float("nan")
 
     @classmethod
-    def of(cls, estimate: Estimate, **changes: object) -> Self:
+    def of(cls, estimate: Estimate, /, **changes: object) -> Self:
         """Return an estimate as one of this class, with some fields changed or added."""
         values = {field.name: getattr(estimate, field.name) for field in fields(Estimate)}
         return cls(**values | changes)

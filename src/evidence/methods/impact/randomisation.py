@@ -9,18 +9,11 @@ import numpy as np
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.allocation_rule import Allocation, asked
 from evidence.methods.core.results import Estimate, words_of
 from evidence.methods.impact.panel_data import PanelData, caveats, effect_on_treated, of_panel
 from evidence.stats import covariance
-from evidence.stats.permutation import (
-    Allocation,
-    asked,
-    every,
-    judged,
-    possible,
-    shuffled,
-    statistics,
-)
+from evidence.stats.permutation import every, judged, possible, shuffled, statistics
 
 _PLURAL = ("units lack", "their", "them")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
-
-import pandas as pd
 
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
@@ -15,9 +14,8 @@ from evidence.methods.trials.bootstrap import bootstrap
 from evidence.methods.trials.effect_size import effect_size
 from evidence.methods.trials.imputation import impute
 from evidence.methods.trials.randomisation import randomisation_test
-from evidence.methods.trials.trial_data import read
+from evidence.methods.trials.trial_data import TrialData, of_trial, read
 
-_DROPPED = ("baseline", "covariates", "strata", "weights")
 _SITES = 5  # strata that an interval for others like them needs
 
 
@@ -44,22 +42,22 @@ class Robustness(Specifications):
         return (*self.caveats, *self.skipped)
 
 
+@of_trial()
 def robustness(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
     draws: int = 9999,
     imputations: int = 20,
     seed: int = 0,
+    model: str = "ols",
+    cov_type: str = "CR2",
     level: float = 0.95,
-    **trial: object,
 ) -> Robustness:
     """Estimate the primary effect in every sensible way.
 
     Parameters
     ----------
-    data, outcome, treatment, level, **trial
+    data, …, model, cov_type, level
         The primary analysis: the arguments of :func:`evidence.methods.trials.itt`, and `model` as
         in :func:`evidence.methods.trials.effect_size.effect_size`.
     draws : int
@@ -87,55 +85,60 @@ def robustness(
     Simonsohn, U., Simmons, J. P. and Nelson, L. D. (2020), Nature Human Behaviour 4: the
     specification curve.
     """
-    model = str(trial.pop("model", "ols"))
-    full = {"outcome": outcome, "treatment": treatment, "level": level, **trial}
-    given = {name: frames.listed(full.get(name)) for name in (*_DROPPED, "cluster")}
-    data = frames.encoded(data)
-    primary = effect_size(data, model=model, **full)
-    gaps = data[[outcome, *given["baseline"], *given["covariates"]]].isna().any(axis=None)
+    data, plan = frames.encoded(trial.data), trial.plan
+    trial = read(data, **plan)
+    cluster, strata = plan["cluster"], plan["strata"]
+    how = {"model": model, "cov_type": cov_type, "level": level}
+    primary = effect_size(trial, **how)
+    known = [name for name in (plan["baseline"], *plan["covariates"]) if name]
+    gaps = data[[plan["outcome"], *known]].isna().any(axis=None)
     planned = "As planned, complete cases" if gaps else "As planned"
 
-    def sized(**change: object) -> Callable[[], Estimate]:
-        return lambda: effect_size(data, **{"model": model, **full, **change})
+    def sized(model: str = model, cov_type: str = cov_type, **options: object) -> Estimate:
+        changes = {name: options.pop(name) for name in plan.keys() & options.keys()}
+        how = {"model": model, "cov_type": cov_type, "level": level}
+        return effect_size(trial.again(**changes), **how, **options)
 
-    analyses: dict[str, Callable[[], Estimate]] = {f"{planned} (primary)": lambda: primary}
+    again: dict[str, dict[str, object]] = {}
     if model == "multilevel":
-        analyses["Least squares"] = sized(model="ols")
-    elif given["cluster"]:
-        sites = {"strata": None} if given["strata"] == given["cluster"] else {}
-        analyses["Multilevel model"] = sized(model="multilevel", **sites)
-    if given["covariates"]:
-        analyses["Without covariates"] = sized(covariates=())
-    if given["baseline"]:
-        what = "Without covariates and baseline" if given["covariates"] else "Without baseline"
-        analyses[what] = sized(covariates=(), baseline=None)
+        again["Least squares"] = {"model": "ols"}
+    elif cluster:
+        sites = {"strata": None} if strata == (cluster,) else {}
+        again["Multilevel model"] = {"model": "multilevel", **sites}
+    if plan["covariates"]:
+        again["Without covariates"] = {"covariates": ()}
+    if plan["baseline"]:
+        what = "Without covariates and baseline" if plan["covariates"] else "Without baseline"
+        again[what] = {"covariates": (), "baseline": None}
     for name in ("strata", "weights"):
-        if given[name]:
-            analyses[f"Without {name}"] = sized(**{name: None})
-    if given["cluster"] and not given["strata"]:  # CR3 doubles the error of two-cluster strata
-        analyses["Jackknife errors (CR3)"] = sized(model="ols", cov_type="CR3")
+        if plan[name]:
+            again[f"Without {name}"] = {name: None}
+    if cluster and not strata:  # CR3 doubles the error of two-cluster strata
+        again["Jackknife errors (CR3)"] = {"model": "ols", "cov_type": "CR3"}
     caveats = ()
-    site = given["strata"][0] if len(given["strata"]) == 1 else None
+    site = strata[0] if len(strata) == 1 else None
     if site and data[site].nunique() >= _SITES:
-        by_site = {"cluster": site, "model": "ols", "cov_type": "CR2"}
-        if given["cluster"] != (site,):
-            analyses[f"Errors by {site} (CR2)"] = sized(**by_site)
+        if cluster != site:
+            by_site = {"cluster": site, "model": "ols", "cov_type": "CR2"}
+            again[f"Errors by {site} (CR2)"] = by_site
             caveats = (
                 f"the primary interval speaks for these {data[site].nunique()} strata ({site}) "
                 f"only; the analyses with errors by {site}, or an effect that varies by {site}, "
                 "speak for others like them",
             )
         varied = {"cluster": site, "strata": None, "model": "multilevel", "random_slope": True}
-        analyses[f"Effect varies by {site}"] = sized(**varied)
+        again[f"Effect varies by {site}"] = varied
+    analyses: dict[str, Callable[[], Estimate]] = {f"{planned} (primary)": lambda: primary}
+    for label, changes in again.items():
+        analyses[label] = functools.partial(sized, **changes)
     if gaps:
         analyses["Missing values imputed"] = lambda: impute(
-            data, unit="sd", model=model, imputations=imputations, seed=seed, **full
+            trial, unit="sd", imputations=imputations, seed=seed, **how
         )
-    columns = {name: value for name, value in full.items() if name not in ("cov_type", "level")}
-    again = columns | {"level": level, "draws": draws, "seed": seed}
-    analyses["Randomisation interval"] = lambda: randomisation_test(data, **again).rescaled(
-        read(data, **columns).per_sd, unit="sd"
+    drawn = {"level": level, "draws": draws, "seed": seed}
+    analyses["Randomisation interval"] = lambda: randomisation_test(trial, **drawn).rescaled(
+        trial.per_sd, unit="sd"
     )
-    analyses["Bootstrap"] = lambda: bootstrap(data, **again)
+    analyses["Bootstrap"] = lambda: bootstrap(trial, **drawn)
     answers = {label: ("answer", analysis) for label, analysis in analyses.items()}
     return Robustness.run(answers, caveats=caveats)
