@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.stats.design import independent
+from evidence.stats.design import compact, independent
 
 _ALONE = 0.5  # below this leverage a group cannot decide a column alone
 
@@ -66,7 +65,7 @@ def cells(
     found = np.full(len(outcome), np.nan)
     count, used = np.zeros(len(outcome), int), np.zeros(len(outcome), int)
     for place, cell in enumerate(levels):
-        own = pd.factorize(cell.astype(np.int64) * (int(group.max()) + 1) + group)[0]
+        own = compact([cell, group])
         rows, total = (np.bincount(cell, x)[cell] - np.bincount(own, x)[own] for x in (fit, score))
         enough = np.isnan(found) & (rows >= smallest)
         found[enough] = centre + total[enough] / rows[enough]

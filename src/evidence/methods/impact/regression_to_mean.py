@@ -60,7 +60,7 @@ class Rebound:
         return page(self.sentence(), self.to_frame())
 
 
-@of_panel(without=("cluster",))
+@of_panel()
 def rebound(panel: PanelData) -> Rebound:
     """Work out what regression to the mean alone would give the treated units.
 
