@@ -98,7 +98,7 @@ class Smooth:
 
     def interval(self, bound: float) -> tuple[float, float]:
         """Return both ends for a bound on the change from one step to the next."""
-        weights = self._weights(bound)
+        weights = self.weights(bound)
         centre, half = float(weights @ self.estimate), self.half(weights, bound)
         return centre - half, centre + half
 
@@ -124,8 +124,8 @@ class Smooth:
             top *= 2
         return math.inf
 
-    def _weights(self, bound: float) -> np.ndarray:
-        """Minimise over (y, u): weights plain + free y, u ≥ |cumulated weights|."""
+    def weights(self, bound: float) -> np.ndarray:
+        """Return the weights plain + free y of least half-length, over y and u ≥ |cumulated|."""
         k, v = self.free.shape[1], self.covariance
         start = self.plain
         if k:

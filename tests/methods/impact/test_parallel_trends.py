@@ -119,23 +119,23 @@ def test_honest_smoothness_is_the_shortest_that_no_line_moves(case, bound, rng):
     estimate, covariance, times = case
     later = np.array(times) >= 0
     target = np.where(later, 1 / later.sum(), 0.0)
-    made = honest_did.Smooth(np.array(times), estimate, covariance, target, math.inf, 0.95)
-    lower, upper = made.interval(bound)
-    best = made._weights(bound)
+    smooth = honest_did.Smooth(np.array(times), estimate, covariance, target, math.inf, 0.95)
+    lower, upper = smooth.interval(bound)
+    best = smooth.weights(bound)
     assert best @ (np.array(times) + 1.0) == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(best[later], target[later])
     for _ in range(200):
-        other = best + made.free @ rng.normal(0, rng.choice([1e-3, 0.1, 1]), made.free.shape[1])
-        assert made.half(other, bound) >= (upper - lower) / 2 - 1e-6
+        other = best + smooth.free @ rng.normal(0, rng.choice([1e-3, 0.1, 1]), smooth.free.shape[1])
+        assert smooth.half(other, bound) >= (upper - lower) / 2 - 1e-6
 
 
 def test_honest_smoothness_worst_bias_is_reached():
     """The bound on the bias against every vertex: all changes of step are ± the bound."""
     estimate, covariance, times = SECOND
-    made = honest_did.Smooth(
+    smooth = honest_did.Smooth(
         np.array(times), estimate, covariance, np.array([0, 0, 0, 0, 0.5, 0.5]), math.inf, 0.95
     )
-    weights = made._weights(0.3)
+    weights = smooth.weights(0.3)
     at = np.arange(-5, 2)
     largest = 0.0
     for code in range(2**5):
@@ -144,7 +144,7 @@ def test_honest_smoothness_worst_bias_is_reached():
         path = np.concatenate([[0.0], np.cumsum(steps)])
         path = path - path[at == -1]
         largest = max(largest, abs(weights @ path[at != -1]))
-    assert 0.3 * np.abs(made.cumulate @ weights).sum() == pytest.approx(largest, rel=1e-9)
+    assert 0.3 * np.abs(smooth.cumulate @ weights).sum() == pytest.approx(largest, rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["relative", "smoothness"])
