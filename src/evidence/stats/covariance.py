@@ -308,7 +308,7 @@ def _few(
 
     def mean(i: int, j: int) -> float:
         (s, cells, few), (t, others, more) = parts[i], parts[j]
-        # Cells stand at the same places for all coefficients, so that their data alone will do.
+        # Cells are at the same places for all coefficients, so that their data alone will do.
         shared = sum(
             sign * (one.data @ other.data)
             for sign, one, other in zip(own_signs, cells, others, strict=True)

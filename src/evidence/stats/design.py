@@ -177,7 +177,7 @@ def design(
             "to estimate; leave out the covariate or strata that decide it"
         )
     orthonormal, triangle = np.linalg.qr(root * columns[:, kept])
-    found = Design(
+    regression = Design(
         basis=orthonormal / root,
         coefficients=np.linalg.inv(triangle)[-q:],
         strata=codes,
@@ -187,12 +187,12 @@ def design(
         dropped=tuple(j for j in range(focus[0]) if j not in kept),
         absorbed=absorb,
     )
-    if found.rank >= n:
+    if regression.rank >= n:
         raise EvidenceError(
-            f"{n} rows are too few for a regression of {found.rank} columns: give more rows or "
-            "fewer covariates and strata"
+            f"{n} rows are too few for a regression of {regression.rank} columns: give more rows "
+            "or fewer covariates and strata"
         )
-    return found
+    return regression
 
 
 def two_way(

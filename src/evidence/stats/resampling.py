@@ -12,7 +12,8 @@ from evidence.stats.permutation import first_rows, members
 
 _RIDGE = 1e-10  # of columns of length 1: a covariate that a draw leaves without variation counts 0
 
-Draw = tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
+Variances = tuple[np.ndarray, np.ndarray]
+Draw = tuple[np.ndarray, np.ndarray, Variances]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +97,35 @@ class Sample:
         return crossed - lam[..., None] * product.reshape(crossed.shape)
 
 
+class _Counted:
+    """Units that a draw counts: those of `Units` and `Within`."""
+
+    moments: np.ndarray
+    cells: list[np.ndarray]
+
+    @property
+    def _number(self) -> int:
+        return len(self.moments)
+
+    @property
+    def cost(self) -> int:
+        """Numbers a draw needs at once."""
+        return 8 * self._number
+
+    def real(self) -> Draw:
+        """Return the sample itself as a draw."""
+        return self._with(np.ones((1, self._number)))
+
+    def draw(self, rng: np.random.Generator, number: int) -> Draw:
+        """Return counts of the units, their moments and the variances between and within."""
+        return self._with(_drawn(rng, number, self.cells, self._number))
+
+    def _with(self, counts: np.ndarray) -> Draw:
+        return counts, self.moments, self._variances(counts)
+
+
 @dataclass(frozen=True, eq=False)
-class Units:
+class Units(_Counted):
     """Whole units are drawn: clusters, sites, strata or, without clusters, pupils.
 
     Parameters
@@ -143,25 +171,12 @@ class Units:
             cells, what, arm = [stratum], "strata", np.zeros(len(stratum))
         return cls(moments, members(stratum), cells, squares, what, _freedom(cells, arm))
 
-    @property
-    def cost(self) -> int:
-        """Numbers a draw needs at once."""
-        return 8 * len(self.moments)
-
-    def real(self) -> Draw:
-        """Return the sample itself as a draw."""
-        return self._with(np.ones((1, len(self.moments))))
-
-    def draw(self, rng: np.random.Generator, number: int) -> Draw:
-        """Return counts of the units, their moments and the variances between and within."""
-        return self._with(_drawn(rng, number, self.cells, len(self.moments)))
-
-    def _with(self, counts: np.ndarray) -> Draw:
-        return counts, self.moments, variances(*(counts @ self.squares).T)
+    def _variances(self, counts: np.ndarray) -> Variances:
+        return variances(*(counts @ self.squares).T)
 
 
 @dataclass(frozen=True, eq=False)
-class Within:
+class Within(_Counted):
     """Pupils are drawn within each arm of each cluster, the clusters staying as they are."""
 
     sample: Sample
@@ -178,24 +193,10 @@ class Within:
         freedom = _freedom(cells, sample.arm)
         return cls(sample, sample.crossed, members(sample.strata), cells, freedom)
 
-    @property
-    def cost(self) -> int:
-        """Numbers a draw needs at once."""
-        return 8 * len(self.sample.outcome)
-
-    def real(self) -> Draw:
-        """Return the sample itself as a draw."""
-        return self._with(np.ones((1, len(self.sample.outcome))))
-
-    def draw(self, rng: np.random.Generator, number: int) -> Draw:
-        """Return counts of the pupils, their moments and the variances between and within."""
-        return self._with(_drawn(rng, number, self.cells, len(self.sample.outcome)))
-
-    def _with(self, counts: np.ndarray) -> Draw:
+    def _variances(self, counts: np.ndarray) -> Variances:
         part, y = self.sample, self.sample.outcome
-        size = np.bincount(part.cluster)
         total = sums(part.cluster, (counts * y).T).T
-        return counts, self.moments, _variances(size, total, counts @ y**2)
+        return _variances(np.bincount(part.cluster), total, counts @ y**2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,20 +255,20 @@ class Nested:
         if self.moved:
             for cell in self.cells:
                 chosen[:, cell] = cell[rng.integers(0, len(cell), (number, len(cell)))]
-        found = np.empty((*chosen.shape, self.rows.shape[1]))
+        total = np.empty((*chosen.shape, self.rows.shape[1]))
         for cluster, cells in enumerate(self.pupils):
             where = np.nonzero(chosen == cluster)
-            found[where] = sum(_counts(rng, len(where[0]), len(c)) @ self.rows[c] for c in cells)
-        return self._with(chosen, found)
+            total[where] = sum(_counts(rng, len(where[0]), len(c)) @ self.rows[c] for c in cells)
+        return self._with(chosen, total)
 
-    def _with(self, chosen: np.ndarray, found: np.ndarray) -> Draw:
+    def _with(self, chosen: np.ndarray, total: np.ndarray) -> Draw:
         size = np.bincount(self.sample.cluster)[chosen]
-        parts = _variances(size, found[..., -2], found[..., -1].sum(axis=1))
-        moments = self.sample.shrunk(found[..., :-2], size)
+        parts = _variances(size, total[..., -2], total[..., -1].sum(axis=1))
+        moments = self.sample.shrunk(total[..., :-2], size)
         return np.ones(chosen.shape), moments, parts
 
 
-def _variances(size: np.ndarray, total: np.ndarray, square: np.ndarray):
+def _variances(size: np.ndarray, total: np.ndarray, square: np.ndarray) -> Variances:
     """Return `variances` from the sizes and sums of clusters, shape (b, m), and Σy², shape (b,)."""
     size = np.broadcast_to(size, total.shape)
     between = (total**2 / size).sum(axis=1)
@@ -281,7 +282,7 @@ def _variances(size: np.ndarray, total: np.ndarray, square: np.ndarray):
 def _freedom(cells: list[np.ndarray], arm: np.ndarray) -> int:
     """Return units less cells in the arm, of the two compared, that has fewest."""
     free = [sum(len(c) - 1 for c in cells if arm[c[0]] == code) for code in (0, 1)]
-    return min(found for found, code in zip(free, (0, 1), strict=True) if (arm == code).any())
+    return min(free[code] for code in (0, 1) if (arm == code).any())
 
 
 def _drawn(
@@ -347,8 +348,8 @@ def regress(
         rest = np.column_stack([-level, -coefficients, np.ones(b)])
         both = (left[:, :, None] * rest[:, None, :]).reshape(b, -1)
         part = moments[..., group, :]
-        found = both @ part.T if part.ndim == 2 else np.einsum("bf,buf->bu", both, part)
-        scores[:, group] = found
+        product = both @ part.T if part.ndim == 2 else np.einsum("bf,buf->bu", both, part)
+        scores[:, group] = product
     variance = _within(counts, scores, cells)
     return scale * coefficients[:, -1], abs(scale) * np.sqrt(variance)
 
@@ -386,5 +387,5 @@ def _within(counts: np.ndarray, scores: np.ndarray, cells: list[np.ndarray]) -> 
     taken = counts * scores
     member = sparse.csr_array((np.ones(len(place)), (np.arange(len(place)), place)))
     square = (taken * scores) @ factor[place]
-    found = square - (taken @ member) ** 2 @ np.where(several, factor / size, 0.0)
-    return np.where(found > _RIDGE * square, found, 0.0)  # rounding is all that is left
+    variance = square - (taken @ member) ** 2 @ np.where(several, factor / size, 0.0)
+    return np.where(variance > _RIDGE * square, variance, 0.0)  # rounding is all that is left

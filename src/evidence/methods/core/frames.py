@@ -15,12 +15,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.stats.design import compact
-
-__all__ = [
-    "Arms", "Encoded", "arms", "changed", "compact", "complete", "covariates", "encoded", "factor",
-    "given", "is_text", "listed", "numbers", "once", "one_of", "require", "whole",
-]  # fmt: skip
+from evidence.stats.design import compact as compact
 
 T = TypeVar("T")
 MOST_LEVELS = 50  # a text covariate with more values than this is a name or an id
@@ -103,7 +98,7 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
                 "data.rename(columns=str)"
             )
         if names.count(column) > 1:
-            raise EvidenceError(f"column {column!r} stands {names.count(column)} times in data")
+            raise EvidenceError(f"column {column!r} occurs {names.count(column)} times in data")
         if column not in data.columns:
             near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
@@ -113,7 +108,7 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
 
 
 def listed(columns: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return column names as a tuple; one name may stand alone."""
+    """Return column names as a tuple; one name may be given alone."""
     if columns is None:
         return ()
     if isinstance(columns, str) or not isinstance(columns, Iterable):
@@ -135,21 +130,21 @@ def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if values.dtype in (np.float64, np.int64):  # most are, and what follows takes far longer
-        found = values.to_numpy(float, copy=True)
-        if np.isfinite(found).all():
-            return found
+        numeric = values.to_numpy(float, copy=True)
+        if np.isfinite(numeric).all():
+            return numeric
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
     if what := _ODD.get(_kind(values)):
         raise EvidenceError(f"column {column!r} holds {what}; numbers are needed")
-    found = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    wrong = np.flatnonzero((np.isnan(found) & values.notna().to_numpy()) | np.isinf(found))
+    numeric = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    wrong = np.flatnonzero((np.isnan(numeric) & values.notna().to_numpy()) | np.isinf(numeric))
     if len(wrong):
         raise EvidenceError(
             f"column {column!r}, row {wrong[0] + 1}: not a number ({len(wrong)} such rows); "
             "only finite numbers and empty cells are allowed"
         )
-    return found
+    return numeric
 
 
 def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
@@ -167,12 +162,12 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
 
 def _factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
     try:
-        codes, found = pd.factorize(values, sort=True)
+        codes, values = pd.factorize(values, sort=True)
     except TypeError:
         raise EvidenceError(
             f"column {column!r}: some cells hold lists or the like; one label a row is needed"
         ) from None
-    labels = [_label(label) for label in found]
+    labels = [_label(value) for value in values]
     names = [name for name in dict.fromkeys(labels) if name]
     if len(names) < len(labels):
         place = {name: code for code, name in enumerate(names)} | {"": -1}
@@ -261,7 +256,7 @@ def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object 
 
     Numbers 0 and 1 (or True and False) say who was treated. With other arms the reference must be
     named, unless one is 0 or is called "control"; with more than two, `arm` says which of them is
-    compared with it, and the further ones are held apart by columns of their own.
+    compared with it, and each further one has a column of its own.
 
     Raises
     ------
@@ -281,34 +276,34 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
             "who was assigned needs one: complete them or leave those rows out"
         )
     codes, names = factor(data, column)
-    labels, found = np.array(names, dtype=object)[codes], sorted(set(names))
-    if not 2 <= len(found) <= 10:
+    labels, levels = np.array(names, dtype=object)[codes], sorted(set(names))
+    if not 2 <= len(levels) <= 10:
         raise EvidenceError(
-            f"column {column!r} has {len(found)} different values; a treatment has 2 to 10 arms"
+            f"column {column!r} has {len(levels)} different values; a treatment has 2 to 10 arms"
         )
-    if len({name.strip().casefold() for name in found}) < len(found):
+    if len({name.strip().casefold() for name in levels}) < len(levels):
         raise EvidenceError(
             f"column {column!r} has arms that differ only in capitals or spaces; write each arm "
             "one way"
         )
-    plain = "0" in found
-    base = _named(found, reference, column, "reference") or (
-        "0" if plain else _only([name for name in found if name.lower() == "control"])
+    plain = "0" in levels
+    base = _named(levels, reference, column, "reference") or (
+        "0" if plain else _only([name for name in levels if name.lower() == "control"])
     )
     if base is None:
         raise EvidenceError(
-            f"column {column!r} has {len(found)} arms and none is known to be the control: say "
+            f"column {column!r} has {len(levels)} arms and none is known to be the control: say "
             "which with reference="
         )
-    against = [name for name in found if name != base]
+    against = [name for name in levels if name != base]
     chosen = _named(against, arm, column, "arm") or _only(against)
     if chosen is None:
         raise EvidenceError(
-            f"column {column!r} has {len(found)} arms: say with arm= which one is compared with "
+            f"column {column!r} has {len(levels)} arms: say with arm= which one is compared with "
             "the reference"
         )
     further = [name for name in against if name != chosen]
-    yes_no = plain and set(found) == {"0", "1"} and base == "0"
+    yes_no = plain and set(levels) == {"0", "1"} and base == "0"
     contrast = f"{column} against no {column}" if yes_no else f"{chosen} against {base}"
     return Arms(
         treated=labels == chosen,
@@ -330,19 +325,19 @@ def _label(value: object) -> str:
     return str(value).strip()
 
 
-def _named(found: list[str], given: object, column: str, argument: str) -> str | None:
-    if given is None:
+def _named(levels: list[str], name: object, column: str, argument: str) -> str | None:
+    if name is None:
         return None
-    if _label(given) not in found:
-        raise EvidenceError(  # no hint from the column: were it the wrong one, it would tell values
-            f"{argument}={given!r} is not an arm of column {column!r}, which has {len(found)} to "
+    if _label(name) not in levels:
+        raise EvidenceError(  # no hint from the column: were it the wrong one, it would show values
+            f"{argument}={name!r} is not an arm of column {column!r}, which has {len(levels)} to "
             "choose from"
         )
-    return _label(given)
+    return _label(name)
 
 
-def _only(found: list[str]) -> str | None:
-    return found[0] if len(found) == 1 else None
+def _only(levels: list[str]) -> str | None:
+    return levels[0] if len(levels) == 1 else None
 
 
 def complete(
@@ -355,7 +350,7 @@ def complete(
     have : dict
         For each column a mask of the rows that have a value, in the order to count them.
     counted : ndarray of bool, shape (n,)
-        The rows that the sentences speak of.
+        The rows that the sentences count.
     what : str
         What a row is, in the plural.
     """

@@ -55,11 +55,11 @@ def reads(
         )
 
         @functools.wraps(method)
-        def function(*given: Any, **arguments: Any) -> Any:
-            if given and isinstance(given[0], kind):
-                _check(given[0], method.__name__, needs, without)
-                return method(*given, **arguments)
-            bound = signature.bind(*given, **arguments).arguments
+        def function(*positional: Any, **arguments: Any) -> Any:
+            if positional and isinstance(positional[0], kind):
+                _check(positional[0], method.__name__, needs, without)
+                return method(*positional, **arguments)
+            bound = signature.bind(*positional, **arguments).arguments
             plan = {name: bound.pop(name) for name in names & bound.keys()}
             more = bound.pop(further[0], {}) if further else {}
             return method(read(bound.pop(table.name), **plan), **bound, **more)

@@ -15,6 +15,7 @@ from scipy.special import ndtri, stdtrit
 
 from evidence.show import html_table, words
 from evidence.show.words import UNITS
+from evidence.stats import covariance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,6 +109,20 @@ class Estimate:
         values = {field.name: getattr(estimate, field.name) for field in fields(Estimate)}
         return cls(**values | changes)
 
+    @classmethod
+    def tested(
+        cls, estimate: float, std_error: float, df: float, level: float, **others: object
+    ) -> Self:
+        """Return an estimate with its t test and interval; `others` are the other fields."""
+        value, error, df = float(estimate), float(std_error), float(df)
+        test = covariance.t_test(value, error, df, level)
+        tested = zip(
+            ("statistic", "p_value", "ci_lower", "ci_upper"), map(float, test), strict=True
+        )
+        return cls(
+            estimate=value, std_error=error, df=df, level=float(level), **dict(tested), **others
+        )
+
     def rescaled(self, factor: float, **changes: object) -> Self:
         """Return the estimate, its error and its interval times `factor`, other fields changed."""
         return replace(
@@ -193,7 +208,7 @@ class EventStudy(TableResult):
     att: Estimate | None = None
 
     def sentence(self) -> str:
-        """Say what the times before the start tell, and that the test has little power."""
+        """Say whether trends differed before the start, and that the test has little power."""
         start = f"{self.outcome}, {self.treatment}:"
         if self.pre_p_value != self.pre_p_value:
             return f"{start} too few times or clusters to test for differences before the start."

@@ -1,4 +1,4 @@
-"""One comparison of arms fitted by least squares, and written down as an estimate."""
+"""Intention to treat: the arms of a trial compared by least squares."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     cluster : str, optional
         Column of school ids: errors of one school go together. At least two per arm.
     strata : str or sequence of str, optional
-        Column of blocks, sites or pairs within which arms were drawn; absorbed exactly. Several
+        Column of blocks, sites or pairs within which arms were allocated; absorbed exactly. Several
         columns mean each combination of their values.
     weights : str, optional
         Column of positive weights; only their ratios matter.
@@ -39,8 +39,8 @@ def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     level : float
         Of the interval.
     reference, arm : optional
-        The control arm, and the arm compared with it where there are more than two; the further
-        arms are held apart by columns of their own.
+        The control arm, and the arm compared with it where there are more than two; each further
+        arm has a 0/1 column of its own.
 
     Returns
     -------
@@ -81,14 +81,9 @@ def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
 
 
 def answer(
-    trial: TrialData,
-    method: str,
-    found: tuple[float, float, float],
-    level: float,
+    trial: TrialData, method: str, estimate: tuple[float, float, float], level: float
 ) -> Estimate:
-    """Write down an estimate `found` = (value, standard error, df) in the outcome's units."""
-    value, std_error, df = map(float, found)
-    statistic, p_value, lower, upper = map(float, covariance.t_test(value, std_error, df, level))
+    """Return an estimate from (value, standard error, df) in the outcome's units."""
     caveats = [
         *trial.caveats,
         *(
@@ -106,25 +101,18 @@ def answer(
             )
     compared = trial.treated | trial.control
     n_obs = int(compared.sum())
-    clusters = None if trial.cluster is None else np.unique(trial.cluster[compared])
-    if df < 4:
+    if estimate[2] < 4:
         caveats.append("fewer than 4 degrees of freedom: read the interval with great caution")
-    return Estimate(
+    return Estimate.tested(
+        *estimate,
+        level,
         estimand="itt",
         outcome=trial.columns["outcome"],
         treatment=trial.contrast,
         method=method,
         unit="score",
-        estimate=value,
-        std_error=std_error,
-        statistic=statistic,
-        df=df,
-        p_value=p_value,
-        ci_lower=lower,
-        ci_upper=upper,
-        level=float(level),
         n_obs=n_obs,
-        n_clusters=n_obs if clusters is None else len(clusters),
+        n_clusters=n_obs if trial.cluster is None else len(np.unique(trial.cluster[compared])),
         n_treated=int(trial.treated.sum()),
         n_control=int(trial.control.sum()),
         caveats=tuple(caveats),

@@ -1,4 +1,4 @@
-"""The randomisation test: the allocation is drawn again by the rule that made it."""
+"""The randomisation test: pupils or schools are allocated again by the same rule."""
 
 from __future__ import annotations
 

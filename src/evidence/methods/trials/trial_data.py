@@ -20,6 +20,8 @@ from evidence.stats import covariance, mixed_model
 from evidence.stats.design import Design, design
 from evidence.stats.effect_sizes import small_sample_factor
 
+_ONE = {"covariates": "covariate"}  # a role in a message
+
 
 @dataclass(frozen=True, eq=False)
 class TrialData:
@@ -187,16 +189,7 @@ of_trial = functools.partial(reads, read, TrialData)
 def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     outcome, treatment, baseline, covariates, cluster, strata, weights, *named = plan.values()
     frames.require(data, (outcome, treatment, baseline, *covariates, cluster, *strata, weights))
-    _check_roles(
-        [("outcome", outcome), ("treatment", treatment)],
-        [
-            *(("covariate", name) for name in covariates),
-            *(("strata", name) for name in strata),
-            ("baseline", baseline),
-            ("cluster", cluster),
-            ("weights", weights),
-        ],
-    )
+    _check_roles(plan)
     arms = frames.arms(data, treatment, *named)
     score = frames.numbers(data, outcome)
     have, blocks, names = {outcome: ~np.isnan(score)}, [np.empty((len(data), 0))], []
@@ -256,15 +249,18 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     return replace(trial, caveats=(*caveats, trial.crossing)) if trial.crossing else trial
 
 
-def _check_roles(alone: list[tuple[str, str]], others: list[tuple[str, str | None]]) -> None:
-    for place, (role, name) in enumerate(alone):
-        if name is None:
+def _check_roles(plan: dict[str, Any]) -> None:
+    """Refuse a plan without outcome or treatment, or with one of them in another role as well."""
+    roles = ("outcome", "treatment", "covariates", "strata", "baseline", "cluster", "weights")
+    named = [(role, name) for role in roles for name in frames.listed(plan[role])]
+    for role in roles[:2]:
+        if plan[role] is None:
             raise EvidenceError(f"{role}= is needed: name a column of data")
-        for other, again in (*alone[place + 1 :], *others):
-            if name == again:
+        for other, name in named:
+            if name == plan[role] and other != role:
                 raise EvidenceError(
-                    f"column {name!r} is given both as {role} and as {other}; name another column "
-                    "for one of them"
+                    f"column {name!r} is given both as {role} and as {_ONE.get(other, other)}; "
+                    "name another column for one of them"
                 )
 
 
