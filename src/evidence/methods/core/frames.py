@@ -147,6 +147,20 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
     return numeric
 
 
+def weights(data: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column of weights, NaN where one is missing.
+
+    Raises
+    ------
+    EvidenceError
+        One is negative, or no number.
+    """
+    values = numbers(data, column)
+    if (values < 0).any():
+        raise EvidenceError(f"column {column!r}: weights must not be negative")
+    return values
+
+
 def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
     """Return a column of labels as codes 0, 1, … (−1 is missing) and the labels, sorted.
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.impact.panel_data import (
-    PanelData,
-    caveats,
-    effect_on_treated,
-    kept,
-    of_panel,
-)
+from evidence.methods.impact import panel_data
+from evidence.methods.impact.panel_data import PanelData, kept, of_panel
 from evidence.stats import covariance
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
@@ -73,12 +68,12 @@ def did(panel: PanelData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     estimate, residuals = panel.design.fit(panel.outcome)
     inference = covariance.robust(panel.design, residuals, panel.cluster, cov_type)
     df = inference.df[0]
-    return effect_on_treated(
+    return panel_data.effect_on_treated(
         panel,
         f"{panel.method}, {cov_type} {panel.errors}",
         (estimate[0], inference.std_error[0], df),
         level,
-        caveats(panel, panel.design, df),
+        panel_data.caveats(panel, panel.design, df),
     )
 
 

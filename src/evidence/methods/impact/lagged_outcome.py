@@ -6,13 +6,8 @@ import numpy as np
 
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.impact.panel_data import (
-    PanelData,
-    caveats,
-    effect_on_treated,
-    kept,
-    of_panel,
-)
+from evidence.methods.impact import panel_data
+from evidence.methods.impact.panel_data import PanelData, kept, of_panel
 from evidence.stats import covariance
 
 _COV_TYPES = ("larger", "classical", "CR0", "CR1", "CR1S", "CR2", "CR3")
@@ -83,12 +78,12 @@ def given_past(panel: PanelData, *, cov_type: str = "larger", level: float = 0.9
     errors = "errors of the model" if kind == "classical" else f"{kind} {panel.errors}"
     inference = inferences[kind]
     least = min(each.df[0] for each in inferences.values())
-    return effect_on_treated(
+    return panel_data.effect_on_treated(
         panel,
         f"given earlier results (random effects of {panel.columns['unit']}), {errors}",
         (regression.estimate[0], inference.std_error[0], inference.df[0]),
         level,
-        caveats(panel, design, least, fixed=False),
+        panel_data.caveats(panel, design, least, fixed=False),
         n_clusters=inference.n_clusters,
         variance_between=parts.lasting,
         variance_within=parts.passing + parts.chance,

@@ -14,7 +14,7 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.reading import reads
 from evidence.methods.core.results import Estimate
-from evidence.stats import covariance, panel_mixed_model
+from evidence.stats import panel_mixed_model
 from evidence.stats.design import Design, two_way
 
 _NAMED = 4  # programmes in a caveat; more are counted
@@ -217,11 +217,8 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
         cluster: codes[cluster] >= 0,
         ", ".join(gaps): complete,
     }
-    weight = None
+    weight = None if weights is None else frames.weights(panel, weights)
     if weights is not None:
-        weight = frames.numbers(panel, weights)
-        if (weight < 0).any():
-            raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
     keep, caveats = frames.complete(have, np.ones(len(panel), bool), "rows")
     if overlap:
@@ -266,32 +263,31 @@ def check(panel: PanelData) -> PanelData:
     EvidenceError
         It is one of these.
     """
+    outcome, cluster = (f"column {panel.columns[name]!r}" for name in ("outcome", "cluster"))
     treated = panel.dose != 0
     if not len(treated):
         raise EvidenceError("data has no rows")
-    if np.ptp(panel.outcome) == 0:
-        raise EvidenceError(
-            f"column {panel.columns['outcome']!r} is constant: there is nothing to explain"
-        )
-    if panel.n_clusters == 1:
-        raise EvidenceError(
-            f"column {panel.columns['cluster']!r} has one cluster; at least two are needed"
-        )
-    if not treated.any():
-        raise EvidenceError(f"{panel.label} is 0 in every row: nobody is treated")
-    if treated.all() and np.ptp(panel.dose) == 0:
-        raise EvidenceError(
-            f"{panel.label} is the same in every row: there is nobody to compare with"
-        )
     _, first = np.unique(panel.unit, return_index=True)
-    if (panel.dose == panel.dose[first][panel.unit]).all():
-        raise EvidenceError(
-            f"{panel.label} never changes within a unit: there is no before and after to compare"
-        )
-    if panel.ever.all() and np.ptp(panel.start) == 0 and np.ptp(panel.dose[treated]) == 0:
-        raise EvidenceError(
-            f"{panel.label}: every unit starts at the same time: nobody to compare with"
-        )
+    same_start = panel.ever.all() and np.ptp(panel.start) == 0
+    for wrong, message in (
+        (np.ptp(panel.outcome) == 0, f"{outcome} is constant: there is nothing to explain"),
+        (panel.n_clusters == 1, f"{cluster} has one cluster; at least two are needed"),
+        (not treated.any(), f"{panel.label} is 0 in every row: nobody is treated"),
+        (
+            treated.all() and np.ptp(panel.dose) == 0,
+            f"{panel.label} is the same in every row: there is nobody to compare with",
+        ),
+        (
+            (panel.dose == panel.dose[first][panel.unit]).all(),
+            f"{panel.label} never changes within a unit: there is no before and after to compare",
+        ),
+        (
+            same_start and np.ptp(panel.dose[treated]) == 0,
+            f"{panel.label}: every unit starts at the same time: nobody to compare with",
+        ),
+    ):
+        if wrong:
+            raise EvidenceError(message)
     return panel
 
 
@@ -333,30 +329,21 @@ def effect_on_treated(
     notes: Sequence[str],
     **more: object,
 ) -> Estimate:
-    """Write down an effect on the treated, `estimate` = (value, standard error, df).
-
-    `more` replaces what the t distribution says of it: p-value, interval, counts, variances.
-    """
-    value, std_error, df = map(np.float64, estimate)
-    statistic, p_value, lower, upper = map(float, covariance.t_test(value, std_error, df, level))
-    fields = {
-        "estimand": "att",
-        "outcome": panel.columns["outcome"],
-        "treatment": panel.contrast,
-        "method": method,
-        "unit": "score",
-        "estimate": float(value),
-        "std_error": float(std_error),
-        "statistic": statistic,
-        "df": float(df),
-        "p_value": p_value,
-        "ci_lower": lower,
-        "ci_upper": upper,
-        "level": level,
-        "n_obs": len(panel.outcome),
-        "n_clusters": panel.n_clusters,
-        "n_treated": int(panel.ever.sum()),
-        "n_control": int((~panel.ever).sum()),
-        "caveats": tuple(notes),
-    }
-    return Estimate(**fields | more)
+    """Return an estimate from (value, standard error, df); `more` replaces further fields."""
+    return replace(
+        Estimate.tested(
+            *estimate,
+            level,
+            estimand="att",
+            outcome=panel.columns["outcome"],
+            treatment=panel.contrast,
+            method=method,
+            unit="score",
+            n_obs=len(panel.outcome),
+            n_clusters=panel.n_clusters,
+            n_treated=int(panel.ever.sum()),
+            n_control=int((~panel.ever).sum()),
+            caveats=tuple(notes),
+        ),
+        **more,
+    )
