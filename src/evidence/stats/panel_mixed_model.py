@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from evidence.errors import EvidenceError
 from evidence.stats.design import Design, design
 
 _LOGS, _FADE = (-12.0, 12.0), (0.0, 0.95)
@@ -72,6 +73,11 @@ def fit(
     weights : ndarray of shape (n,), optional
         How many were measured: chance has variance inverse to it.
 
+    Raises
+    ------
+    EvidenceError
+        The columns explain the outcome exactly.
+
     Notes
     -----
     Var(y_it) = σ_a² + σ_u² + φ w̄ / w_it, Cov(y_it, y_is) = σ_a² + σ_u² ρ^|t − s|. With the scale
@@ -84,7 +90,14 @@ def fit(
     places[unit, moment] = np.arange(len(unit))
     there = places >= 0
     n, k = columns.shape
-    basis = np.column_stack([np.linalg.qr(columns)[0], outcome - outcome.mean()])
+    centred, orthonormal = outcome - outcome.mean(), np.linalg.qr(columns)[0]
+    left = centred - orthonormal @ (orthonormal.T @ centred)
+    if np.linalg.norm(left) <= 1e-10 * np.linalg.norm(centred):
+        raise EvidenceError(
+            "the outcome is explained exactly by treatment, times and covariates: no error can be "
+            "estimated"
+        )
+    basis = np.column_stack([orthonormal, centred])
     spread = basis[places] * there[..., None]
     # In ρ^step no power is below 1, so slopes at 0 are finite; rounded, equal steps are equal.
     step = np.diff(when).min(initial=1.0)

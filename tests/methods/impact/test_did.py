@@ -107,6 +107,18 @@ def test_did_with_missing_rows_says_so(panel):
     assert found.method == "two-way fixed effects, CR2 by urn (Satterthwaite df)"
 
 
+def test_did_of_text_with_a_gap_names_the_column(panel):
+    kind = np.where(np.arange(len(panel)) == 3, " ", np.where(panel["n"] > 30, "large", "small"))
+    found = impact.did(panel.assign(kind=kind), covariates=["kind", "n"], **GIVEN)
+    assert found.caveats == (f"1 of {len(panel)} rows has no record of kind and is left out",)
+
+
+@pytest.mark.parametrize("method", ["did", "event_study", "given_past"])
+def test_an_outcome_that_is_explained_exactly_is_refused(panel, method):
+    with pytest.raises(EvidenceError, match=r"explained exactly by .* no error can be estimated$"):
+        getattr(impact, method)(panel.assign(pct=3.0 * panel["lamp"]), **GIVEN)
+
+
 def test_did_with_a_dose_scales_with_it(panel):
     half = impact.did(panel.assign(lamp=panel["lamp"] * 2), **GIVEN)
     assert half.estimate == pytest.approx(impact.did(panel, **GIVEN).estimate / 2)

@@ -65,7 +65,7 @@ def did(panel: PanelData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     """
     frames.one_of("cov_type", cov_type, COV_TYPES)
     covariance.check_level(level)
-    estimate, residuals = panel.design.fit(panel.outcome)
+    estimate, residuals = panel.fit(panel.design)
     inference = covariance.robust(panel.design, residuals, panel.cluster, cov_type)
     df = inference.df[0]
     return panel_data.effect_on_treated(

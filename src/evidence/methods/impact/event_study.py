@@ -59,7 +59,7 @@ def event_study(
     design = panel.two_way(
         (since[:, None] == others).astype(float), f"{panel.label}, by time since the start"
     )
-    estimate, residuals = design.fit(panel.outcome)
+    estimate, residuals = panel.fit(design)
     inference = covariance.robust(design, residuals, panel.cluster, cov_type, joint=False)
     before = others < reference
     joint = (np.nan,) * 4

@@ -111,6 +111,22 @@ class PanelData:
         """Return the regression on `interest`, shape (n, q), with two-way fixed effects."""
         return two_way(interest, self.others, self.unit, self.time, self.weights, label)
 
+    def fit(self, design: Design) -> tuple[np.ndarray, np.ndarray]:
+        """Return the estimates of a regression and its residuals.
+
+        Raises
+        ------
+        EvidenceError
+            Nothing is left to judge the error by.
+        """
+        estimate, residuals = design.fit(self.outcome)
+        if np.std(residuals) <= 1e-10 * np.std(self.outcome):
+            raise EvidenceError(
+                f"column {self.columns['outcome']!r} is explained exactly by treatment and "
+                "covariates: no error can be estimated"
+            )
+        return estimate, residuals
+
     def since(self) -> np.ndarray:
         """Return whole times since each unit's start, NaN for units never treated.
 

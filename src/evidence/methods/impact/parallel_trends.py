@@ -80,20 +80,20 @@ class Honest(TableResult):
     def sentence(self) -> str:
         """Say until when the conclusion holds."""
         start = f"{self.outcome}, {self.treatment}: {self.effect}"
-        value = words.number(self.breakdown, 2)
+        value, relative = words.number(self.breakdown, 2), self.kind == "relative"
         if math.isnan(self.breakdown):
-            if self.kind == "relative":
-                return f"{start} is not clear of zero even if trends were parallel."
-            return f"{start} is not clear of zero once a steady drift is allowed for."
-        if self.kind == "relative":
-            return (
-                f"{start} stays clear of zero until the trends part, from one time to the next "
-                f"after the start, by {value} times the most that they parted before it."
+            how = (
+                "even if trends were parallel" if relative else "once a steady drift is allowed for"
             )
-        return (
-            f"{start} stays clear of zero until the drift between the groups changes by more "
-            f"than {value} from one time to the next."
+            return f"{start} is not clear of zero {how}."
+        until = (
+            "the trends part, from one time to the next after the start, by "
+            f"{value} times the most that they parted before it"
+            if relative
+            else f"the drift between the groups changes by more than {value} from one time to the "
+            "next"
         )
+        return f"{start} stays clear of zero until {until}."
 
 
 def pre_trend(study: EventStudy, *, power: float = 0.8) -> PreTrend:

@@ -16,8 +16,11 @@ from evidence.methods.impact.panel_data import PanelData, effect_on_treated, few
 from evidence.show import words
 from evidence.stats import covariance, staggered_estimators
 
-_METHODS = ("did2s", "sunab")
-_NAMES = {"did2s": "two-stage (did2s)", "sunab": "interaction-weighted (Sun–Abraham)"}
+# What computes the effects, the method in words, its errors in words.
+_METHODS = {
+    "did2s": (staggered_estimators.did2s, "two-stage (did2s)", "both stages"),
+    "sunab": (staggered_estimators.sunab, "interaction-weighted (Sun–Abraham)", "CR2"),
+}
 
 
 @of_panel()
@@ -69,7 +72,7 @@ def staggered(panel: PanelData, *, method: str = "did2s", level: float = 0.95) -
     doi:10.1016/j.jeconom.2020.09.006. Borusyak, K., Jaravel, X. and Spiess, J. (2024), Review of
     Economic Studies 91(6), section 4.3.
     """
-    frames.one_of("method", method, _METHODS)
+    frames.one_of("method", method, tuple(_METHODS))
     covariance.check_level(level)
     return _estimate(_comparable(panel), method, level)
 
@@ -138,7 +141,8 @@ def two_way_bias(panel: PanelData, *, level: float = 0.95) -> TwoWayBias:
     covariance.check_level(level)
     panel = _comparable(panel)
     estimates = {"two-way fixed effects": did(panel, level=level)}
-    estimates |= {_NAMES[method]: _estimate(panel, method, level).att for method in _METHODS}
+    for method, (_, label, _) in _METHODS.items():
+        estimates[label] = _estimate(panel, method, level).att
     names = ("estimate", "ci_lower", "ci_upper")
     rows = [
         {"method": method} | {name: getattr(estimate, name) for name in names}
@@ -203,8 +207,8 @@ def _estimate(panel: PanelData, method: str, level: float) -> EventStudy:
     last = panel.time.max()
     ever = panel.start[panel.unit] <= last  # the rest are the comparison
     since = np.where(ever, np.round(panel.time - panel.start[panel.unit]), np.nan)
-    estimate = {"did2s": staggered_estimators.did2s, "sunab": staggered_estimators.sunab}[method]
-    effects, mean = estimate(
+    compute, label, errors = _METHODS[method]
+    effects, mean = compute(
         staggered_estimators.Rows(
             panel.outcome,
             panel.dose > 0,
@@ -219,17 +223,16 @@ def _estimate(panel: PanelData, method: str, level: float) -> EventStudy:
         f"{panel.label}, by time since the start",
     )
     starts = len(np.unique(panel.start[panel.start <= last]))
-    errors = "CR2" if method == "sunab" else "both stages"
-    words_of = f"{_NAMES[method]}, {starts} starts, {errors} {panel.errors}"
+    described = f"{label}, {starts} starts, {errors} {panel.errors}"
     notes = (*panel.caveats, *few_clusters(panel, mean[2]))
     counts = {"n_treated": int(ever.sum()), "n_control": int((~ever).sum())}
     return by_time(
         panel,
         effects,
         since,
-        method=words_of,
+        method=described,
         level=level,
         reference=staggered_estimators.REFERENCE,
         notes=notes,
-        att=effect_on_treated(panel, words_of, mean, level, notes, **counts),
+        att=effect_on_treated(panel, described, mean, level, notes, **counts),
     )
