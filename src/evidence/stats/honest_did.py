@@ -1,4 +1,4 @@
-"""Intervals of an effect whose bias from unparallel trends is bounded."""
+"""Honest difference in differences: intervals when the bias from trends that part is bounded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def relative(
     df: float,
     level: float,
 ) -> tuple[float, float, float, float, float, float]:
-    """Return what an interval of relative magnitudes is made of.
+    """Return the parts of an interval of relative magnitudes.
 
     Returns
     -------
@@ -150,7 +150,7 @@ class Smooth:
 
         limits = np.block([[-lines * size, np.eye(n)], [lines * size, np.eye(n)]])
         edge = np.concatenate([fixed, -fixed])
-        found = minimize(
+        minimum = minimize(
             parts,
             np.concatenate([np.zeros(k), np.abs(fixed)]),
             jac=True,
@@ -162,7 +162,7 @@ class Smooth:
             },
             options={"maxiter": 500, "ftol": 1e-12},
         )
-        better = start + move @ (found.x[:k] * size)
+        better = start + move @ (minimum.x[:k] * size)
         # Any weights give a valid interval, so that a search that fails only costs length.
         return min((start, self.plain, better), key=lambda w: self.half(w, bound))
 

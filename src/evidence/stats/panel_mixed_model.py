@@ -21,8 +21,8 @@ class Components:
     Parameters
     ----------
     lasting, passing, chance : float
-        Variance of what a unit keeps, of what it has for a time, and of a row of mean weight by
-        the luck of who was measured (0 without weights), in squared units of the outcome.
+        Variance of the random effect of a unit, of what passes (AR(1)), and of the sampling error
+        of a row of mean weight, in squared units of the outcome.
     fade : float
         Correlation of what is passing between times 1 apart.
     roots : ndarray of shape (m, t, t)

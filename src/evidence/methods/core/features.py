@@ -63,7 +63,7 @@ def cell_levels(
     fit: np.ndarray,
     bands: int,
 ) -> tuple[Iterator[np.ndarray], list[str]]:
-    """Return codes of the cells, made when asked for, the finest level first, and their columns.
+    """Return codes of the cells, finest level first, computed when asked for, and their columns.
 
     Each coarser level drops the last column of `context`; then bands are halved until only the time
     is left, which is never dropped.

@@ -178,7 +178,7 @@ def best_bandwidth(y: np.ndarray, x: np.ndarray) -> float:
     sides = (x < 0, x >= 0)
     near = [s & (np.abs(x) <= pilot) for s in sides]
     density = max(sum(s.sum() for s in near), 2) / (2 * n * pilot)
-    # A side with few rows that near lends its nearest ten.
+    # Of a side with few rows that near, its nearest ten.
     near = [m if m.sum() >= 10 else _nearest(x, s, 10) for m, s in zip(near, sides, strict=True)]
     variance = [max(float(np.var(y[m], ddof=1)), 1e-12) for m in near]
     cubic = np.column_stack([np.ones(n), x >= 0, x, x**2, x**3])

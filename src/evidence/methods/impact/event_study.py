@@ -1,4 +1,4 @@
-"""Effects by time since the start."""
+"""Event study: effects by time since the start, and a test of the times before it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def by_time(
     )
     zero = {"time": reference, "estimate": 0.0, "ci_lower": 0.0, "ci_upper": 0.0}
     table = pd.concat([table, pd.DataFrame([zero])]).sort_values("time", ignore_index=True)
-    statistic, df_num, df_denom, joint_p = effects.joint
+    joint = ("pre_statistic", "pre_df_num", "pre_df_denom", "pre_p_value")
     return EventStudy(
         table=table.assign(n_obs=[int((since == time).sum()) for time in table["time"]]),
         outcome=panel.columns["outcome"],
@@ -114,10 +114,7 @@ def by_time(
         unit="score",
         level=level,
         reference=reference,
-        pre_statistic=statistic,
-        pre_df_num=df_num,
-        pre_df_denom=df_denom,
-        pre_p_value=joint_p,
+        **dict(zip(joint, effects.joint, strict=True)),
         covariance=effects.covariance,
         n_obs=len(panel.outcome),
         n_clusters=panel.n_clusters,

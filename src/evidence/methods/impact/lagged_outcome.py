@@ -1,4 +1,4 @@
-"""Programmes whose schools were chosen by their results: compare given what was known before."""
+"""The effect given earlier results, for schools chosen by them: a panel with random effects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def given_past(panel: PanelData, *, cov_type: str = "larger", level: float = 0.9
     Parameters
     ----------
     weights : str, optional
-        Column of how many stand behind a result, such as pupils tested: its chance error has
+        Column of how many a result is the mean of, such as pupils tested: its chance error has
         variance inverse to it. The logarithm of a unit's mean is held fixed too.
     cov_type : {"larger", "classical", "CR2", "CR0", "CR1", "CR1S", "CR3"}
         "classical" is the standard error of the model, "larger" that or CR2's, whichever it is,
@@ -43,7 +43,7 @@ def given_past(panel: PanelData, *, cov_type: str = "larger", level: float = 0.9
     Notes
     -----
     y_it = λ_t + τ·treatment_it + x_it'β + a_i + u_it + e_it, with a_i the lasting difference of a
-    unit, u_it a passing one and e_it the luck of who was measured; variances by
+    unit, u_it a passing one and e_it the sampling error of who was measured; variances by
     :func:`evidence.stats.panel_mixed_model.fit`, coefficients by generalised least squares.
     Errors by the model are (X'V⁻¹X)⁻¹ with n − k df; those by cluster have the model's covariance
     for their working one, and Satterthwaite df.

@@ -1,4 +1,4 @@
-"""Trends that were not parallel: drifts a test would miss, intervals that allow for them."""
+"""Parallel trends: drifts that a test would miss, and intervals that allow for them (honest)."""
 
 from __future__ import annotations
 
@@ -228,9 +228,9 @@ def honest(
         bounds = np.arange(0, 2.5, 0.5) * (1 if kind == "relative" else scale)
     if not len(bounds) or not all(0 <= bound < math.inf for bound in bounds):
         raise EvidenceError("bounds must be numbers from 0 on, at least one")
-    given = (times, estimate, covariance, target, df, study.level)
+    arrays = (times, estimate, covariance, target, df, study.level)
     if kind == "relative":
-        effect, reach, largest, upper, half, plain = relative(*given)
+        effect, reach, largest, upper, half, plain = relative(*arrays)
         most = np.asarray(bounds, float) * reach
         # With no violation at all nothing need be spent on the steps before the start.
         wide = np.where(most > 0, most * upper + half, plain)
@@ -246,7 +246,7 @@ def honest(
         clear = abs(effect) > plain
         breakdown = max(0.0, (abs(effect) - half) / (reach * upper)) if clear else math.nan
     else:
-        smooth = Smooth(*given)
+        smooth = Smooth(*arrays)
         rows = [(bound, *smooth.interval(bound)) for bound in bounds]
         table = pd.DataFrame(rows, columns=["bound", "ci_lower", "ci_upper"])
         breakdown = smooth.breakdown()

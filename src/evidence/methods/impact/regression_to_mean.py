@@ -46,7 +46,7 @@ class Rebound:
         return pd.DataFrame([{name: getattr(self, name) for name in self.__slots__}])
 
     def sentence(self, unit: str = "points") -> str:
-        """Say how low the units stood, what they gained, and what of that is rebound."""
+        """Say how low the units were, what they gained, and what of that is rebound."""
         what = words.UNITS.get(unit, "points")
         where = "below" if self.before < 0 else "above"
         gain, expected = (words.number(x, 1, sign=True) for x in (self.gain, self.expected))

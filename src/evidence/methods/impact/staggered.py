@@ -1,4 +1,4 @@
-"""Programmes that schools joined at different times, without already treated comparisons."""
+"""Staggered starts: two-stage (did2s) and Sun–Abraham, and what two-way fixed effects miss."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def staggered(panel: PanelData, *, method: str = "did2s", level: float = 0.95) -
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TwoWayBias(TableResult):
-    """What two-way fixed effects say of a staggered programme, beside methods made for it.
+    """What two-way fixed effects say of a staggered programme, beside methods for it.
 
     Parameters
     ----------
@@ -105,19 +105,19 @@ class TwoWayBias(TableResult):
 
     def sentence(self) -> str:
         """Say the estimates, and how many effects two-way fixed effects count backwards."""
-        found = "; ".join(
+        estimates = "; ".join(
             f"{row.method} {words.number(row.estimate, 2, sign=True)}"
             for row in self.table.itertuples()
         )
+        start = f"{self.outcome}, {self.treatment}: {estimates}."
+        if not self.n_negative:
+            return f"{start} No treated row counts backwards in two-way fixed effects."
         share = 100 * self.n_negative / self.n_treated
         weight = words.number(self.negative_weight, 2)
         return (
-            f"{self.outcome}, {self.treatment}: {found}. Two-way fixed effects count {share:.0f}% "
-            f"of the {self.n_treated:,} treated rows backwards (weights of {weight} in all), "
-            "because units already treated serve as comparison."
-            if self.n_negative
-            else f"{self.outcome}, {self.treatment}: {found}. No treated row counts backwards in "
-            "two-way fixed effects."
+            f"{start} Two-way fixed effects count {share:.0f}% of the {self.n_treated:,} treated "
+            f"rows backwards (weights of {weight} in all), because units already treated serve as "
+            "comparison."
         )
 
 

@@ -97,19 +97,19 @@ def expected_schools(
         known = ~np.isnan(past)
         for pattern in np.unique(known[horizon == back], axis=0):
             rows = (horizon == back) & (known == pattern).all(axis=1)
-            learn = fit & known[:, pattern].all(axis=1)
+            fitted = fit & known[:, pattern].all(axis=1)
             lags_known = ", ".join(f"{step:g}" for step in steps[pattern])
             name = f"results {lags_known} before" if lags_known else "no earlier result"
-            comparison_rows.two_schools(learn, school, f"with {name}")
-            values = np.column_stack([own, np.where(learn | rows, past.T, 0.0).T[:, pattern]])
+            comparison_rows.two_schools(fitted, school, f"with {name}")
+            values = np.column_stack([own, np.where(fitted | rows, past.T, 0.0).T[:, pattern]])
             model = leave_group_out.regression(
-                values, score, learn, school, np.nan_to_num(weight, nan=1)
+                values, score, fitted, school, np.nan_to_num(weight, nan=1)
             )
             lagged = [f"result {step:g} before" for step in steps[pattern]]
             names = comparison_rows.without(model, [*labels, *lagged], name)
             expected_[rows], count[rows] = model.expected[rows], model.n[rows]
             basis[rows] = np.array(names, object)[model.basis[rows]]
-            square[rows] = np.mean((score - model.expected)[learn] ** 2 * weight[learn])
+            square[rows] = np.mean((score - model.expected)[fitted] ** 2 * weight[fitted])
     return comparison_rows.table(panel, score, fit, expected_, count, basis).assign(
         variance=square / weight
     )
