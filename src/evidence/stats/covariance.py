@@ -158,6 +158,12 @@ class Sandwich:
         return Inference(covariance, self.df, self.n_clusters, self.joint_df)
 
 
+def check_type(cov_type: str) -> None:
+    """Refuse a type of errors that is not known."""
+    if cov_type not in COV_TYPES:
+        raise EvidenceError(f"cov_type is {cov_type!r}; allowed are {', '.join(COV_TYPES)}")
+
+
 def check_level(level: float) -> None:
     """Refuse a level that is no proportion.
 
