@@ -129,8 +129,8 @@ def bootstrap(
             nested_strata(trial)
         plan = Units.of(sample, cluster or "pupils")
     few = (
-        f"{plan.what}: an arm has {plan.freedom} more of them than groups to draw them from; with "
-        f"fewer than {_FREEDOM} a bootstrap interval is too narrow"
+        f"{plan.what}: too few to bootstrap, as an arm has only {plan.freedom} more than groups to "
+        f"draw from; with fewer than {_FREEDOM} the interval is too narrow"
     )
     if default and plan.freedom < _FREEDOM:
         raise EvidenceError(f"{few}. Use trials.effect_size or trials.randomisation_test")

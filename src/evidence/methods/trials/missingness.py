@@ -164,7 +164,7 @@ def missingness(
     }
     notes = [
         f"{n:,} of {len(data):,} pupils {'has' if n == 1 else 'have'} no record of {name}; its "
-        "mean stands in"
+        "mean is used"
         for name, n in unknown.items()
     ]
     return Missingness(

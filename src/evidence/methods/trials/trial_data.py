@@ -142,7 +142,7 @@ class TrialData:
         """Clusters; without any, every row is one."""
         return len(self.outcome) if self.cluster is None else int(self.cluster.max()) + 1
 
-    @property
+    @functools.cached_property
     def n_mixed(self) -> int:
         """Clusters in which more than one arm occurs."""
         further = ~(self.treated | self.control)
