@@ -28,7 +28,7 @@ _NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides
 _CHUNK = 4_000_000  # numbers held at once while the clusters are adjusted
 # Clusters: to 250, and 10 more for each dense column (as measured on one core), a dense matrix of
 _FEW, _MORE = 250, 10  # them costs less than sparse ones of columns; it is used as long as those
-_HELD = 20_000_000  # of all coefficients hold no more numbers than this
+HELD = 20_000_000  # of all coefficients hold no more numbers than this
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +158,12 @@ class Sandwich:
         return Inference(covariance, self.df, self.n_clusters, self.joint_df)
 
 
+def check_type(cov_type: str) -> None:
+    """Refuse a type of errors that is not known."""
+    if cov_type not in COV_TYPES:
+        raise EvidenceError(f"cov_type is {cov_type!r}; allowed are {', '.join(COV_TYPES)}")
+
+
 def check_level(level: float) -> None:
     """Refuse a level that is no proportion.
 
@@ -259,7 +265,7 @@ def _freedom(
     """
     m, q = rows.max() + 1, adjusted.shape[1]
     dense = design.basis.shape[1] * (1 + design.weighted)
-    make = _few if m <= _FEW + _MORE * dense and m**2 * q <= _HELD else _many
+    make = traces_by_pairs if m <= _FEW + _MORE * dense and m**2 * q <= HELD else traces_by_sums
     mean, variance = make(design, rows, adjusted)
     df = np.array([2 * mean(j, j) ** 2 / variance(j, j) for j in range(q)])
     if q == 1 or not joint:
@@ -280,7 +286,7 @@ def _columns(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     return own[:, :0], np.column_stack([own, dense]), own_signs[:0], signs
 
 
-def _few(
+def traces_by_pairs(
     design: Design, rows: np.ndarray, adjusted: np.ndarray
 ) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
     """Return both, by P itself, clusters by clusters."""
@@ -322,7 +328,7 @@ def _few(
     return mean, variance
 
 
-def _many(
+def traces_by_sums(
     design: Design, rows: np.ndarray, adjusted: np.ndarray
 ) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
     """Return both without a matrix of clusters by clusters.

@@ -80,9 +80,13 @@ def null_model(outcome: np.ndarray, cluster: np.ndarray | None) -> Mixed:
     """Fit the model of the outcome alone; without clusters all variance lies within."""
     if cluster is not None:
         return random_intercept(outcome, np.empty((len(outcome), 0)), cluster)
+    return without_clusters(float(outcome.var(ddof=1)))
+
+
+def without_clusters(variance: float) -> Mixed:
+    """Return a model whose rows have all the variance."""
     none = np.empty(0)
-    within = float(outcome.var(ddof=1))
-    return Mixed(none, none, none, np.zeros((1, 1)), within, np.empty((0, 1)))
+    return Mixed(none, none, none, np.zeros((1, 1)), variance, np.empty((0, 1)))
 
 
 def fit(sums: Sums) -> Mixed:

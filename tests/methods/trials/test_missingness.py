@@ -73,7 +73,7 @@ def test_missingness_model_is_least_squares_of_being_missing(holes):
     )
     gaps = holes["pre"].isna().sum()
     assert found.caveats == (
-        f"{gaps} of {len(holes)} pupils have no record of pre; its mean stands in",
+        f"{gaps} of {len(holes)} pupils have no record of pre; its mean is used",
     )
 
 
@@ -112,7 +112,7 @@ def test_impute_keeps_every_pupil_and_says_so(holes):
     assert other.estimate != found.estimate
 
 
-def test_impute_stands_a_school_lost_whole_strata_and_text_scores(holes):
+def test_impute_takes_a_school_lost_whole_strata_and_text_scores(holes):
     holes.loc[holes["school"].isin([0, 1]), "post"] = np.nan
     text = holes.assign(post=holes["post"].map(lambda x: repr(x) if x == x else None))
     found = trials.impute(text, imputations=5, **GIVEN)

@@ -354,8 +354,8 @@ def test_bootstrap_of_very_few_units_is_refused_or_says_so(rng, pupils):
         few = pd.DataFrame({"post": [9.0, 12, 10, 14], "arm": [0, 1, 0, 1]})
         what, more, given = "pupils", 1, {"outcome": "post", "treatment": "arm"}
     said = (
-        f"{what}: an arm has {more} more of them than groups to draw them from; with fewer than 4 "
-        "a bootstrap interval is too narrow"
+        f"{what}: too few to bootstrap, as an arm has only {more} more than groups to draw from; "
+        "with fewer than 4 the interval is too narrow"
     )
     with pytest.raises(EvidenceError) as error:
         trials.bootstrap(few, draws=99, **given)

@@ -6,6 +6,7 @@ No result holds a row of anybody's data, a clock or an id; the same input gives 
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Self
 
@@ -143,11 +144,14 @@ class Estimate:
             words.number(x, digits, sign=True)
             for x in (self.estimate, self.ci_lower, self.ci_upper)
         )
+        limits = f"interval {low} to {high}"
+        if math.isinf(self.ci_lower) and math.isinf(self.ci_upper):
+            limits = "interval: no limits can be given"
         where = f" in {self.n_clusters:,} clusters" if self.n_clusters < self.n_obs else ""
         who = "rows" if self.estimand == "att" else "pupils"
         return (
             f"{self.outcome}, {self.treatment}: {middle} {UNITS[self.unit]} "
-            f"({100 * self.level:g}% interval {low} to {high}; {words.p_value(self.p_value)}; "
+            f"({100 * self.level:g}% {limits}; {words.p_value(self.p_value)}; "
             f"{self.n_obs:,} {who}{where}; {self.method})."
         )
 

@@ -93,11 +93,10 @@ def odds_ratio(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) 
     _check_binary(trial)
     inside = " with strata" if trial.strata is not None else ""
     trial = with_dummies(trial)
-    outcome, cluster = trial.columns["outcome"], trial.columns["cluster"]
+    outcome = trial.columns["outcome"]
     name = f"column {trial.columns['treatment']!r}"
     covariance.check_level(level)
-    if trial.cluster is None and cov_type.startswith("CR"):
-        cov_type = "HC2"
+    cov_type, kind = trial.errors(cov_type)
     shares = [trial.outcome[rows].mean() for rows in (trial.treated, trial.control)]
     for share, which in zip(shares, ("treated", "reference"), strict=True):
         if share in (0, 1):
@@ -123,7 +122,6 @@ def odds_ratio(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) 
             break
     # The design's weights have mean 1, of which nothing here depends.
     inference = covariance.robust(fitted, residuals, trial.cluster, cov_type)
-    kind = f"{cov_type} by {cluster}" if cov_type.startswith("CR") else cov_type
     plain = answer(
         trial,
         f"logit{inside}, {kind} (Satterthwaite df)",

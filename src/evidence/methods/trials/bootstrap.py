@@ -11,6 +11,7 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.allocation_rule import in_order, nested_strata, whole_clusters
+from evidence.methods.trials.effect_size import ArmSizes
 from evidence.methods.trials.itt import answer
 from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats import covariance
@@ -128,24 +129,22 @@ def bootstrap(
             nested_strata(trial)
         plan = Units.of(sample, cluster or "pupils")
     few = (
-        f"{plan.what}: an arm has {plan.freedom} more of them than groups to draw them from; with "
-        f"fewer than {_FREEDOM} a bootstrap interval is too narrow"
+        f"{plan.what}: too few to bootstrap, as an arm has only {plan.freedom} more than groups to "
+        f"draw from; with fewer than {_FREEDOM} the interval is too narrow"
     )
     if default and plan.freedom < _FREEDOM:
         raise EvidenceError(f"{few}. Use trials.effect_size or trials.randomisation_test")
     null = trial.null_model
     if not (null.variance_within if sd == "within" else null.variance_total) > 0:
         raise EvidenceError(f"column {outcome!r} does not vary, so there is no SD to divide by")
-    sizes = [np.bincount(sample.cluster[arm]) for arm in (trial.treated, trial.control)]
-    n = int(trial.treated.sum() + trial.control.sum())
-    excess = sum((size**2).sum() / size.sum() for size in sizes) - 2
+    arms = ArmSizes.of(trial)
 
     def scale(between: np.ndarray, within: np.ndarray) -> np.ndarray:
         variance = np.asarray(within if sd == "within" else between + within)
         variance = np.where(variance > 0, variance, np.inf)  # a draw may have no variation at all
         corrected = cluster_correction and cluster is not None and sd == "total"
         share = between / variance if corrected else 0.0
-        return np.sqrt((1 - excess * share / (n - 2)) / variance)
+        return np.sqrt((1 - arms.excess * share / (arms.n - 2)) / variance)
 
     def sized(draw: Draw) -> tuple[np.ndarray, np.ndarray]:
         effect, error = regress(sample.scale, plan.groups, plan.cells, draw)
@@ -153,7 +152,7 @@ def bootstrap(
         return effect * factor, error * factor
 
     real = plan.real()
-    factor = small_sample_factor(n - 2) if small_sample else 1.0
+    factor = small_sample_factor(arms.n - 2) if small_sample else 1.0
     factor *= float(scale(null.variance_between, null.variance_within) / scale(*real[2])[0])
     size, error = (factor * float(x[0]) for x in sized(real))
     if not error > 1e-10:

@@ -116,7 +116,6 @@ def cace(
     Staiger, D. and Stock, J. H. (1997), Econometrica 65(3): F below 10 is weak.
     """
     frames.one_of("unit", unit, ("score", "sd"))
-    frames.one_of("cov_type", cov_type, covariance.COV_TYPES)
     covariance.check_level(level)
     data, plan = trial.data, trial.plan
     frames.require(data, (dosage,))
@@ -132,14 +131,11 @@ def cace(
     if np.ptp(taken) == 0:
         least = "" if threshold is None else f" against the threshold {threshold:g}"
         raise EvidenceError(f"column {dosage!r}{least} is the same for all: nobody complied more")
-    if trial.cluster is None and cov_type.startswith("CR"):
-        cov_type = "HC2"
+    cov_type, kind = trial.errors(cov_type)
     forms = _reduced_forms(trial, taken, cov_type)
     value = _two_stages(trial.design, trial.outcome, taken)
-    kind = f"{cov_type} by {trial.columns['cluster']}" if cov_type.startswith("CR") else cov_type
-    inside = f" within {trial.columns['strata']}" if trial.columns["strata"] else ""
     error = math.sqrt(forms.variance(value)) / abs(forms.dosage)
-    method = f"2SLS{inside}, {kind} (Satterthwaite df)"
+    method = f"2SLS{trial.within}, {kind} (Satterthwaite df)"
     plain = answer(trial, method, (value, error, forms.df), level)
     scale, over = 1.0, ""
     if unit == "sd":

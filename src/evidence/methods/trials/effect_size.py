@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -12,10 +12,10 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.itt import itt
-from evidence.methods.trials.multilevel import Multilevel
-from evidence.methods.trials.multilevel import fit as fit_multilevel
+from evidence.methods.trials.multilevel import Multilevel, multilevel
 from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats.effect_sizes import pooled_variance, small_sample_factor
+from evidence.stats.mixed_model import Mixed, without_clusters
 
 
 @of_trial()
@@ -91,7 +91,7 @@ def effect_size(
     if model == "multilevel":
         if trial.cluster is None or trial.weights is not None:
             raise EvidenceError("model='multilevel' needs cluster= and takes no weights")
-        raw = _multilevel(trial, level, random_slope)
+        raw = multilevel(trial, level=level, random_slope=random_slope)
     elif random_slope:
         raise EvidenceError("random_slope needs model='multilevel'")
     else:
@@ -100,14 +100,14 @@ def effect_size(
         raise EvidenceError("sd='pooled' is never conditional; ask for 'total' or 'within'")
     if conditional and random_slope and cluster_correction:
         raise EvidenceError("cluster_correction is not known for conditional sizes across sites")
-    parts = _conditional(trial, raw, level) if conditional else _unconditional(trial)
-    variance = parts.total if sd == "total" else parts.within
+    parts = _conditional(trial, raw, level) if conditional else trial.null_model
+    variance = parts.variance_total if sd == "total" else parts.variance_within
     if sd == "pooled":
         variance = pooled_variance(trial.outcome[trial.treated], trial.outcome[trial.control])
     if not variance > 0:
         name = trial.columns["outcome"]
         raise EvidenceError(f"column {name!r} does not vary, so there is no SD to divide by")
-    sizes = _Sizes.of(trial)
+    sizes = ArmSizes.of(trial)
     scale = 1 / math.sqrt(variance)
     if cluster_correction and trial.cluster is not None and sd != "within":
         scale *= math.sqrt(1 - sizes.excess * parts.icc / (sizes.n - 2))
@@ -117,7 +117,7 @@ def effect_size(
     if interval == "hedges":
         if conditional and random_slope:
             slope = float(raw.covariance.loc["slope", "slope"])
-            spread = sizes.sites(size, slope, parts.within, variance)
+            spread = sizes.sites(size, slope, parts.variance_within, variance)
         else:
             spread = (sizes.within if sd == "within" else sizes.total)(size, parts.icc)
         error = factor * math.sqrt(spread)
@@ -135,44 +135,26 @@ def effect_size(
     changes = large_sample | {
         "unit": "sd",
         "method": f"{raw.method}; over the {kind} {sd} SD{ended}",
-        "variance_between": parts.between,
-        "variance_within": parts.within,
+        "variance_between": parts.variance_between,
+        "variance_within": parts.variance_within,
         "icc": parts.icc,
     }
     return Estimate.of(raw).rescaled(factor * scale, **changes)
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Variances between and within clusters, their total as defined by the model, and the ICC."""
-
-    between: float
-    within: float
-    total: float
-    icc: float
-
-
-def _unconditional(trial: TrialData) -> _Parts:
-    null = trial.null_model
-    return _Parts(null.variance_between, null.variance_within, null.variance_total, null.icc)
-
-
-def _conditional(trial: TrialData, raw: Estimate, level: float) -> _Parts:
+def _conditional(trial: TrialData, raw: Estimate, level: float) -> Mixed | Multilevel:
+    """Return the model whose variances are those left once the covariates are known."""
     if trial.cluster is None:
         design, residuals = trial.design, trial.fitted[1]
-        within = float(design.weights @ residuals**2) / (design.n_obs - design.rank)
-        return _Parts(0.0, within, within, 0.0)
-    if not isinstance(raw, Multilevel):
-        raw = _multilevel(trial, level, random_slope=False)
-    return _Parts(raw.variance_between, raw.variance_within, raw.variance_total, raw.icc)
-
-
-def _multilevel(trial: TrialData, level: float, random_slope: bool) -> Multilevel:
-    return fit_multilevel(trial, range(trial.n_clusters), level, random_slope=random_slope)
+        left = float(design.weights @ residuals**2) / (design.n_obs - design.rank)
+        return without_clusters(left)
+    if isinstance(raw, Multilevel):
+        return raw
+    return multilevel(replace(trial, weights=None), level=level)
 
 
 @dataclass(frozen=True, eq=False)
-class _Sizes:
+class ArmSizes:
     """Pupils of each cluster in the two arms, and large-sample variances of effect sizes.
 
     Parameters
@@ -188,13 +170,15 @@ class _Sizes:
     clustered: bool
 
     @classmethod
-    def of(cls, trial: TrialData) -> _Sizes:
+    def of(cls, trial: TrialData) -> ArmSizes:
+        """Count the pupils of a trial."""
         clustered = trial.cluster is not None
         codes = trial.cluster if clustered else np.arange(len(trial.outcome))
         return cls(*(np.bincount(codes, arm) for arm in (trial.treated, trial.control)), clustered)
 
     @property
     def n(self) -> float:
+        """Pupils in both arms."""
         return float(self.treated.sum() + self.control.sum())
 
     @property

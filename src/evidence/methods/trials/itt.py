@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from evidence.errors import EvidenceError
-from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats import covariance
@@ -59,25 +58,21 @@ def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     Least squares with the small-sample inference of :func:`evidence.stats.covariance.robust`.
     """
     names = trial.columns
-    frames.one_of("cov_type", cov_type, covariance.COV_TYPES)
     covariance.check_level(level)
-    if trial.cluster is None and cov_type.startswith("CR"):
-        if cov_type != "CR2":
-            raise EvidenceError(f"cov_type {cov_type!r} needs cluster=; without it use 'HC2'")
-        cov_type = "HC2"
+    used, kind = trial.errors(cov_type)
+    if used != cov_type != "CR2":
+        raise EvidenceError(f"cov_type {cov_type!r} needs cluster=; without it use 'HC2'")
     design, (estimate, residuals) = trial.design, trial.fitted
     if design.weights @ residuals**2 <= 1e-20 * np.sum((trial.outcome - trial.outcome.mean()) ** 2):
         raise EvidenceError(
             f"column {names['outcome']!r} is explained exactly by arms, covariates and strata: no "
             "error can be estimated"
         )
-    result = trial.inference(cov_type)
-    kind = f"{cov_type} by {names['cluster']}" if cov_type.startswith("CR") else cov_type
+    inference = trial.inference(used)
     freedom = "residual df" if cov_type == "classical" else "Satterthwaite df"
-    within = f" within {names['strata']}" if names["strata"] else ""
     weighted = f" weighted by {names['weights']}" if names["weights"] else ""
-    method = f"OLS{within}{weighted}, {kind} ({freedom})"
-    return answer(trial, method, (estimate[0], result.std_error[0], result.df[0]), level)
+    method = f"OLS{trial.within}{weighted}, {kind} ({freedom})"
+    return answer(trial, method, (estimate[0], inference.std_error[0], inference.df[0]), level)
 
 
 def answer(

@@ -154,8 +154,8 @@ def missingness(
     none = np.empty((len(others), 0))
     regression = design(columns, none, trial.strata, name="a covariate")
     estimate, residuals = regression.fit(100 * trial.outcome)
-    kind = "HC2" if trial.cluster is None else "CR2"
-    inference = covariance.robust(regression, residuals, trial.cluster, kind)
+    cov_type = trial.errors("CR2")[0]
+    inference = covariance.robust(regression, residuals, trial.cluster, cov_type)
     _, *tested = covariance.t_test(estimate, inference.std_error, inference.df, level)
     terms = [arms.contrast, *np.delete(np.array([*names, *trial.names], dtype=object), gone)]
     parts = (terms, estimate, inference.std_error, inference.df, *tested)
@@ -164,7 +164,7 @@ def missingness(
     }
     notes = [
         f"{n:,} of {len(data):,} pupils {'has' if n == 1 else 'have'} no record of {name}; its "
-        "mean stands in"
+        "mean is used"
         for name, n in unknown.items()
     ]
     return Missingness(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,26 +82,6 @@ def multilevel(
     σ_w² + tr(G Σzz'/n), with z = (1, treated): σ_w² + σ₀² + p(σ₁² + 2σ₀₁), p the share treated.
     """
     frames.one_of("interval", interval, ("t", "profile"))
-    codes, labels = frames.factor(trial.data, trial.plan["cluster"])
-    names = [labels[code] for code in np.unique(codes[trial.rows])]
-    return fit(trial, names, level, random_slope=random_slope, interval=interval)
-
-
-def fit(
-    trial: TrialData,
-    labels: Sequence[str],
-    level: float,
-    *,
-    random_slope: bool = False,
-    interval: str = "t",
-) -> Multilevel:
-    """Fit the model to the rows of a trial; `labels` name its clusters in the order of their codes.
-
-    Raises
-    ------
-    EvidenceError
-        As :func:`multilevel`.
-    """
     covariance.check_level(level)
     name = trial.columns["cluster"]
     if trial.n_clusters == len(trial.outcome):
@@ -129,6 +108,8 @@ def fit(
             "effects are known; analyse one row a cluster, without cluster="
         )
     model = mixed_model.fit(sums)
+    codes, labels = frames.factor(trial.data, name)
+    clusters = [labels[code] for code in np.unique(codes[trial.rows])]
     table = pd.DataFrame(
         {
             "term": terms,
@@ -171,9 +152,9 @@ def fit(
         icc=float(model.covariance.sum()) / total,
         coefficients=table,
         covariance=pd.DataFrame(model.covariance, index=effects, columns=effects),
-        cluster_effects=pd.DataFrame(model.effects, columns=effects).assign(cluster=list(labels))[
-            ["cluster", *effects]
-        ],
+        cluster_effects=pd.DataFrame(
+            {"cluster": clusters} | dict(zip(effects, model.effects.T, strict=True))
+        ),
         variance_total=total,
     )
 

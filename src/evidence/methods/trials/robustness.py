@@ -122,9 +122,9 @@ def robustness(
             by_site = {"cluster": site, "model": "ols", "cov_type": "CR2"}
             again[f"Errors by {site} (CR2)"] = by_site
             caveats = (
-                f"the primary interval speaks for these {data[site].nunique()} strata ({site}) "
+                f"the primary interval holds for these {data[site].nunique()} strata ({site}) "
                 f"only; the analyses with errors by {site}, or an effect that varies by {site}, "
-                "speak for others like them",
+                "hold for others like them",
             )
         varied = {"cluster": site, "strata": None, "model": "multilevel", "random_slope": True}
         again[f"Effect varies by {site}"] = varied

@@ -234,9 +234,8 @@ def _interaction(
     if regression is None:
         return [{"group": name, "note": note} for name in names], none
     estimate, residuals = regression.fit(trial.outcome)
-    kind = how["cov_type"]
-    kind = "HC2" if trial.cluster is None and kind.startswith("CR") else kind
-    result = covariance.robust(regression, residuals, trial.cluster, kind)
+    cov_type = trial.errors(how["cov_type"])[0]
+    result = covariance.robust(regression, residuals, trial.cluster, cov_type)
     _, p_value, lower, upper = covariance.t_test(
         estimate, result.std_error, result.df, how["level"]
     )

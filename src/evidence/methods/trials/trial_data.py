@@ -104,6 +104,20 @@ class TrialData:
             self.data, key, lambda: mixed_model.null_model(self.outcome, self.cluster)
         )
 
+    def errors(self, cov_type: str) -> tuple[str, str]:
+        """Return the type of errors, HC2 for CR… without clusters, and its name in words."""
+        covariance.check_type(cov_type)
+        if not cov_type.startswith("CR"):
+            return cov_type, cov_type
+        if self.cluster is None:
+            return "HC2", "HC2"
+        return cov_type, f"{cov_type} by {self.columns['cluster']}"
+
+    @property
+    def within(self) -> str:
+        """The strata in words, for the name of a method; "" without."""
+        return f" within {self.columns['strata']}" if self.columns["strata"] else ""
+
     def again(self, **changes: object) -> TrialData:
         """Return the rows of the same table read with some arguments of :func:`read` changed."""
         return read(self.data, **self.plan | changes)
@@ -128,7 +142,7 @@ class TrialData:
         """Clusters; without any, every row is one."""
         return len(self.outcome) if self.cluster is None else int(self.cluster.max()) + 1
 
-    @property
+    @functools.cached_property
     def n_mixed(self) -> int:
         """Clusters in which more than one arm occurs."""
         further = ~(self.treated | self.control)

@@ -58,10 +58,8 @@ def wild_bootstrap(
     Econometrics 232(2), section 5 (WCR11). Webb, M. D. (2023), Canadian J. of Economics 56(3).
     """
     check(signs, draws, level)
-    names = trial.columns
     wild = Wild.of(trial.design, trial.outcome, trial.cluster, signs, draws, seed)
     few = min(len(np.unique(trial.cluster[side])) for side in (trial.treated, trial.control))
-    within = f" within {names['strata']}" if names["strata"] else ""
-    method = f"OLS{within}, {method_of(wild, names['cluster'], signs)}"
+    method = f"OLS{trial.within}, {method_of(wild, trial.columns['cluster'], signs)}"
     plain = answer(trial, method, (wild.estimate, std_error(wild, trial.cluster), math.nan), level)
     return tested(plain, wild, few)
