@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import interpolate
 
+import evidence as ev
 from evidence import matching
 from evidence.data import sample_county
 
@@ -281,3 +282,27 @@ def test_deviations_of_schools_that_nobody_treated_average_zero(method):
         z.append(mine.mean() / (mine.std() / np.sqrt(len(mine))))
     assert abs(np.mean(z)) < 3 / np.sqrt(20)
     assert np.mean(np.abs(z) > 2) < 0.15
+
+
+def test_school_results_stand_beside_those_of_similar_pupils(rng):
+    n = 600
+    pupils = pd.DataFrame(
+        {
+            "urn": rng.integers(0, 20, n).astype(str),
+            "year": rng.integers(2018, 2020, n),
+            "pre": rng.normal(0, 1, n),
+            "fsm": rng.integers(0, 2, n),
+            "same": 1,
+        }
+    )
+    pupils["met"] = (pupils["pre"] + rng.normal(0, 1, n) > 0).astype(int)
+    made = ev.matching.school_results(
+        pupils, outcomes=["met"], cluster="urn", time="year", fit_on=pupils["urn"] != "3",
+        baseline="pre", context=["fsm", "same"],
+    )  # fmt: skip
+    means = ev.impact.school_means(pupils, outcomes=["met"])
+    both = made.merge(means, on=["urn", "year"], suffixes=("", "_plain"))
+    assert len(both) == len(means)
+    np.testing.assert_allclose(both["met"], both["met_plain"])
+    assert np.corrcoef(both["met"], both["met, expected"])[0, 1] > 0.3
+    assert both["n_pupils"].sum() == n
