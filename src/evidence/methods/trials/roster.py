@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.trials.trial_data import read
+from evidence.methods.trials.trial_data import TrialData, of_trial
 
 DESIGNS = ("simple", "cluster", "multisite", "paired")
 
 
+@of_trial()
 def check(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
     design: str | None = None,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
     pupil: str | None = None,
     baseline_date: str | None = None,
     allocation_date: str | None = None,
-    reference: object = None,
-    arm: object = None,
 ) -> pd.DataFrame:
     """Check a trial's roster against its declared design and return it unchanged.
 
     Parameters
     ----------
-    data, outcome, treatment, baseline, covariates, cluster, strata, weights, reference, arm
-        As in :func:`evidence.methods.trials.itt`.
+    data, …
+        A table and its columns, as in :func:`evidence.methods.trials.itt`.
     design : {"simple", "cluster", "multisite", "paired"}, optional
         What was allocated at random: pupils; whole clusters; pupils or classes within `strata`
         (sites); or one of two clusters (pupils without `cluster`) in each of `strata` (pairs).
@@ -57,10 +47,8 @@ def check(
         A rule is broken: the first one, with column, rows counted and how to mend it; or an error
         of `itt`.
     """
-    strata = frames.listed(strata)
-    frames.require(
-        data, (outcome, treatment, cluster, *strata, pupil, baseline_date, allocation_date)
-    )
+    data, plan = trial.data, trial.plan
+    frames.require(data, (pupil, baseline_date, allocation_date))
     if pupil is not None:
         _one_row_each(data, pupil)
     if baseline_date is not None and allocation_date is not None:
@@ -69,20 +57,8 @@ def check(
         raise EvidenceError("give both baseline_date= and allocation_date=, or neither")
     if design is not None:
         frames.one_of("design", design, DESIGNS)
-        frames.arms(data, treatment, reference, arm)
-        _allocated(data, design, treatment, cluster, strata)
-    trial = read(
-        data,
-        outcome=outcome,
-        treatment=treatment,
-        baseline=baseline,
-        covariates=covariates,
-        cluster=cluster,
-        strata=strata,
-        weights=weights,
-        reference=reference,
-        arm=arm,
-    )
+        _allocated(data, design, plan["treatment"], plan["cluster"], plan["strata"])
+    baseline = plan["baseline"]
     if baseline is not None and np.ptp(frames.numbers(data, baseline)[trial.rows]) == 0:
         raise EvidenceError(
             f"column {baseline!r} is constant: a baseline must differ between pupils"
