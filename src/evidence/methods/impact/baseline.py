@@ -41,30 +41,20 @@ def before_start(
         A column is missing, or a covariate is one that the primary analysis refuses.
     """
     covariates = tuple(dict.fromkeys(frames.listed(covariates)))
-    columns = (outcome, treatment, unit, time, weights)
-    key = ("before the start", *columns, covariates)
-    return frames.once(panel, key, lambda: _before_start(panel, *columns, covariates)).copy()
 
+    def table() -> pd.DataFrame:
+        frames.require(panel, (outcome, treatment, unit, time, weights, *covariates))
+        dose = frames.numbers(panel, treatment) != 0
+        early = panel[panel[time] < panel.loc[dose, time].min()]
+        wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
+        known = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
+        values, names, _ = frames.covariates(early, covariates)
+        context = pd.DataFrame(values, early.index, names).groupby(early[unit], observed=True)
+        known[names] = context.mean()
+        if weights is not None:
+            known[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
+        known.insert(0, "treated", known.index.isin(panel.loc[dose, unit]).astype(int))
+        return known.dropna()
 
-def _before_start(
-    panel: pd.DataFrame,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    weights: str | None,
-    covariates: tuple[str, ...],
-) -> pd.DataFrame:
-    frames.require(panel, (outcome, treatment, unit, time, weights, *covariates))
-    dose = frames.numbers(panel, treatment) != 0
-    first = panel.loc[dose, time].min()
-    early = panel[panel[time] < first]
-    wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
-    table = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
-    values, names, _ = frames.covariates(early, covariates)
-    context = pd.DataFrame(values, early.index, names).groupby(early[unit], observed=True)
-    table[names] = context.mean()
-    if weights is not None:
-        table[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
-    table.insert(0, "treated", table.index.isin(panel.loc[dose, unit]).astype(int))
-    return table.dropna()
+    key = ("before the start", outcome, treatment, unit, time, weights, covariates)
+    return frames.once(panel, key, table).copy()
