@@ -98,7 +98,7 @@ def test_robust_with_many_clusters_gives_the_df_of_few(rng, monkeypatch, nesting
     made = design.design(interest, others, strata, weights)
     residuals = made.fit(y)[1]
     few = covariance.robust(made, residuals, cluster)
-    monkeypatch.setattr(covariance, "_HELD", 0)
+    monkeypatch.setattr(covariance, "HELD", 0)
     many = covariance.robust(made, residuals, cluster)
     np.testing.assert_allclose(many.df, few.df, rtol=1e-11)
     np.testing.assert_allclose(many.joint_df, few.joint_df, rtol=1e-11)
@@ -107,7 +107,12 @@ def test_robust_with_many_clusters_gives_the_df_of_few(rng, monkeypatch, nesting
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("clusters", "interest", "others", "slower"),
-    [(170, 1, 10, "_many"), (20, 250, 0, "_many"), (800, 1, 150, "_many"), (500, 8, 0, "_few")],
+    [
+        (170, 1, 10, "traces_by_sums"),
+        (20, 250, 0, "traces_by_sums"),
+        (800, 1, 150, "traces_by_sums"),
+        (500, 8, 0, "traces_by_pairs"),
+    ],
 )
 def test_robust_takes_the_faster_way_to_its_df(
     rng, monkeypatch, clusters, interest, others, slower

@@ -145,7 +145,7 @@ def test_missingness_without_anybody_missing_has_no_table(pupils):
     assert found._repr_html_() == "<p>All 240 pupils have a record of post.</p>"
     pupils.loc[:20, "post"] = np.nan
     found = trials.missingness(pupils, outcome="post", **given)
-    assert found.caveats == ("60 of 240 pupils have no record of sex; its mean stands in",)
+    assert found.caveats == ("60 of 240 pupils have no record of sex; its mean is used",)
     assert "Percentage points more missing" in found._repr_html_()
 
 

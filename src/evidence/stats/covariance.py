@@ -24,11 +24,11 @@ from evidence.errors import EvidenceError
 from evidence.stats.design import Design, sums
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3", "HC2", "classical")
-_NULL = 1e-10  # eigenvalues of I − H below this are nought: the cluster decides a coefficient alone
+_NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides a coefficient alone
 _CHUNK = 4_000_000  # numbers held at once while the clusters are adjusted
 # Clusters: to 250, and 10 more for each dense column (as measured on one core), a dense matrix of
 _FEW, _MORE = 250, 10  # them costs less than sparse ones of columns; it is used as long as those
-_HELD = 20_000_000  # of all coefficients hold no more numbers than this
+HELD = 20_000_000  # of all coefficients hold no more numbers than this
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Inference:
 
 
 def robust(
-    made: Design,
+    design: Design,
     residuals: np.ndarray,
     cluster: np.ndarray | None = None,
     cov_type: str = "CR2",
@@ -68,7 +68,7 @@ def robust(
 
     Parameters
     ----------
-    made : Design
+    design : Design
         The regression.
     residuals : ndarray of shape (n,)
         Its residuals, unweighted.
@@ -95,24 +95,73 @@ def robust(
     Pustejovsky, J. E. and Tipton, E. (2018), JBES 36(4), eq. 8 to 14 and theorem 1;
     doi:10.1080/07350015.2016.1247004.
     """
-    n = made.n_obs
-    if cov_type == "classical":
-        scale = made.weights @ residuals**2 / (n - made.rank)
-        covariance = scale * made.coefficients @ made.coefficients.T
-        df = np.full(len(covariance), float(n - made.rank))
-        return Inference(covariance, df, n if cluster is None else cluster.max() + 1, df[0])
-    rows = np.arange(n) if cov_type == "HC2" else np.unique(cluster, return_inverse=True)[1]
-    m = int(rows.max()) + 1
-    adjusted = made.directions
-    if cov_type in ("CR2", "HC2", "CR3"):
-        adjusted = _adjust(made, rows, cov_type)
-    scores = sums(rows, adjusted * residuals[:, None])
-    factor = {
-        "CR1": m / (m - 1),
-        "CR1S": m / (m - 1) * (n - 1) / (n - made.rank),
-    }.get(cov_type, 1.0)
-    df, eta = _freedom(made, rows, adjusted, joint)
-    return Inference(factor * scores.T @ scores, df, m, eta)
+    return Sandwich.of(design, cluster, cov_type, joint=joint).inference(residuals)
+
+
+@dataclass(frozen=True, eq=False)
+class Sandwich:
+    """All of a covariance that does not depend on the outcome; see :func:`robust`.
+
+    Parameters
+    ----------
+    design : Design
+    rows : ndarray of int, shape (n,) or None
+        Codes of the clusters; None for ``classical``.
+    adjusted : ndarray of shape (n, q)
+        A_i W_i X_i M c.
+    factor : float
+    df : ndarray of shape (q,)
+    n_clusters : int
+    joint_df : float
+    """
+
+    design: Design
+    rows: np.ndarray | None
+    adjusted: np.ndarray
+    factor: float
+    df: np.ndarray
+    n_clusters: int
+    joint_df: float
+
+    @classmethod
+    def of(
+        cls, design: Design, cluster: np.ndarray | None, cov_type: str, *, joint: bool = True
+    ) -> Sandwich:
+        """Adjust the clusters of a regression and work out its degrees of freedom."""
+        n = design.n_obs
+        if cov_type == "classical":
+            free = n - design.rank
+            df = np.full(len(design.coefficients), float(free))
+            m = n if cluster is None else int(cluster.max()) + 1
+            return cls(design, None, design.directions, 1.0, df, m, float(free))
+        rows = np.arange(n) if cov_type == "HC2" else np.unique(cluster, return_inverse=True)[1]
+        m = int(rows.max()) + 1
+        adjusted = design.directions
+        if cov_type in ("CR2", "HC2", "CR3"):
+            adjusted = _adjust(design, rows, cov_type)
+        factor = {
+            "CR1": m / (m - 1),
+            "CR1S": m / (m - 1) * (n - 1) / (n - design.rank),
+        }.get(cov_type, 1.0)
+        df, eta = _freedom(design, rows, adjusted, joint)
+        return cls(design, rows, adjusted, factor, df, m, eta)
+
+    def inference(self, residuals: np.ndarray) -> Inference:
+        """Return the covariance of the coefficients, given the residuals of the regression."""
+        if self.rows is None:
+            coefficients = self.design.coefficients
+            scale = self.design.weights @ residuals**2 / self.df[0]
+            covariance = scale * coefficients @ coefficients.T
+        else:
+            scores = sums(self.rows, self.adjusted * residuals[:, None])
+            covariance = self.factor * scores.T @ scores
+        return Inference(covariance, self.df, self.n_clusters, self.joint_df)
+
+
+def check_type(cov_type: str) -> None:
+    """Refuse a type of errors that is not known."""
+    if cov_type not in COV_TYPES:
+        raise EvidenceError(f"cov_type is {cov_type!r}; allowed are {', '.join(COV_TYPES)}")
 
 
 def check_level(level: float) -> None:
@@ -137,7 +186,7 @@ def t_test(
 
 
 def joint_test(estimate: np.ndarray, inference: Inference) -> tuple[float, float, float, float]:
-    """Test that all coefficients are nought: F, its two degrees of freedom and p.
+    """Test that all coefficients are zero: F, its two degrees of freedom and p.
 
     Notes
     -----
@@ -154,22 +203,22 @@ def joint_test(estimate: np.ndarray, inference: Inference) -> tuple[float, float
     return float(statistic), float(q), float(below), float(fdtrc(q, below, statistic))
 
 
-def _adjust(made: Design, rows: np.ndarray, cov_type: str) -> np.ndarray:
+def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> np.ndarray:
     """Return A_i W_i X_i M c, shape (n, q), all clusters of like size at once.
 
     Clusters are padded with empty rows to the next power of two: an empty row has R = 0, so that
     its block of B is the identity and nothing changes.
     """
-    own, dense, own_signs, dense_signs = made.residual_maker()
-    power, scale, right = -0.5, np.ones(made.n_obs), made.directions
+    own, dense, own_signs, dense_signs = design.residual_maker()
+    power, scale, right = -0.5, np.ones(design.n_obs), design.directions
     if cov_type == "CR3":  # (I − WQQ')⁻¹ = W^½ (I − W^½QQ'W^½)⁻¹ W^−½
-        power, scale = -1.0, np.sqrt(made.weights)
-        own = (scale / np.sqrt(made.totals)[made.strata])[:, None]
-        dense, right = scale[:, None] * made.basis, right / scale[:, None]
-        own_signs, dense_signs = -np.ones(1), -np.ones(made.basis.shape[1])
-    order = np.lexsort((made.strata, rows))
+        power, scale = -1.0, np.sqrt(design.weights)
+        own = (scale / np.sqrt(design.totals)[design.strata])[:, None]
+        dense, right = scale[:, None] * design.basis, right / scale[:, None]
+        own_signs, dense_signs = -np.ones(1), -np.ones(design.basis.shape[1])
+    order = np.lexsort((design.strata, rows))
     pairs = np.ones(len(order), bool)  # where a new stratum begins within a cluster
-    pairs[1:] = np.diff(rows[order]).astype(bool) | np.diff(made.strata[order]).astype(bool)
+    pairs[1:] = np.diff(rows[order]).astype(bool) | np.diff(design.strata[order]).astype(bool)
     size = np.bincount(rows)
     start = np.cumsum(size) - size
     place = np.cumsum(pairs) - 1
@@ -189,8 +238,8 @@ def _adjust(made: Design, rows: np.ndarray, cov_type: str) -> np.ndarray:
             blocks = [local * own[row, a, None] for a in range(own.shape[1])]
             columns = np.concatenate([*blocks, dense[row] * inside[..., None]], axis=-1)
             signs = np.concatenate([np.repeat(own_signs, width), dense_signs])
-            made_right = right[row] * inside[..., None]
-            out[row[inside]] = _root(columns, signs, made_right, power)[inside]
+            to_adjust = right[row] * inside[..., None]
+            out[row[inside]] = _root(columns, signs, to_adjust, power)[inside]
     return out * scale[:, None]
 
 
@@ -208,44 +257,44 @@ def _root(columns: np.ndarray, signs: np.ndarray, right: np.ndarray, power: floa
 
 
 def _freedom(
-    made: Design, rows: np.ndarray, adjusted: np.ndarray, joint: bool
+    design: Design, rows: np.ndarray, adjusted: np.ndarray, joint: bool
 ) -> tuple[np.ndarray, float]:
     """Return the Satterthwaite df of each coefficient and the joint η.
 
-    Both are made of tr(P_ij) and of tr(P_ii P_jj) + tr(P_ij P_ij) for coefficients i and j.
+    Both are design of tr(P_ij) and of tr(P_ii P_jj) + tr(P_ij P_ij) for coefficients i and j.
     """
     m, q = rows.max() + 1, adjusted.shape[1]
-    dense = made.basis.shape[1] * (1 + made.weighted)
-    make = _few if m <= _FEW + _MORE * dense and m**2 * q <= _HELD else _many
-    mean, variance = make(made, rows, adjusted)
+    dense = design.basis.shape[1] * (1 + design.weighted)
+    make = traces_by_pairs if m <= _FEW + _MORE * dense and m**2 * q <= HELD else traces_by_sums
+    mean, variance = make(design, rows, adjusted)
     df = np.array([2 * mean(j, j) ** 2 / variance(j, j) for j in range(q)])
     if q == 1 or not joint:
         return df, float(df[0]) if q == 1 else np.nan
     lower = [[mean(i, j) if j <= i else 0.0 for j in range(q)] for i in range(q)]
     values, vectors = np.linalg.eigh(lower)
-    _, variance = make(made, rows, adjusted @ (vectors / np.sqrt(values)) @ vectors.T)
+    _, variance = make(design, rows, adjusted @ (vectors / np.sqrt(values)) @ vectors.T)
     total = sum((1 + (i > j)) * variance(i, j) for i in range(q) for j in range(i + 1))
     return df, q * (q + 1) / total
 
 
-def _columns(made: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _columns(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return R and C; the columns of a single stratum, full as any, are with the dense ones."""
-    own, dense, own_signs, dense_signs = made.residual_maker()
-    if len(made.totals) > 1:
+    own, dense, own_signs, dense_signs = design.residual_maker()
+    if len(design.totals) > 1:
         return own, dense, own_signs, dense_signs
     signs = np.concatenate([own_signs, dense_signs])
     return own[:, :0], np.column_stack([own, dense]), own_signs[:0], signs
 
 
-def _few(
-    made: Design, rows: np.ndarray, adjusted: np.ndarray
+def traces_by_pairs(
+    design: Design, rows: np.ndarray, adjusted: np.ndarray
 ) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
     """Return both, by P itself, clusters by clusters."""
-    own, dense, own_signs, dense_signs = _columns(made)
+    own, dense, own_signs, dense_signs = _columns(design)
     parts = [
         (
             s,
-            [sparse.csr_array((column * s, (rows, made.strata))) for column in own.T],
+            [sparse.csr_array((column * s, (rows, design.strata))) for column in own.T],
             sums(rows, dense * s[:, None]),
         )
         for s in adjusted.T
@@ -265,7 +314,7 @@ def _few(
 
     def mean(i: int, j: int) -> float:
         (s, cells, few), (t, others, more) = parts[i], parts[j]
-        # Cells stand at the same places for all coefficients, so that their data alone will do.
+        # Cells are at the same places for all coefficients, so that their data alone will do.
         shared = sum(
             sign * (one.data @ other.data)
             for sign, one, other in zip(own_signs, cells, others, strict=True)
@@ -279,19 +328,19 @@ def _few(
     return mean, variance
 
 
-def _many(
-    made: Design, rows: np.ndarray, adjusted: np.ndarray
+def traces_by_sums(
+    design: Design, rows: np.ndarray, adjusted: np.ndarray
 ) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
     """Return both without a matrix of clusters by clusters.
 
     With F_i = R_i's_i, P_ij = [i = j] s_i's_i + F_i C F_j', so that traces of products of P need
     only F'F, which is as sparse as clusters and strata are nested.
     """
-    own, dense, own_signs, dense_signs = _columns(made)
-    signs = np.concatenate([np.repeat(own_signs, len(made.totals)), dense_signs])
+    own, dense, own_signs, dense_signs = _columns(design)
+    signs = np.concatenate([np.repeat(own_signs, len(design.totals)), dense_signs])
 
     def linked(s: np.ndarray) -> sparse.csr_array:
-        cells = [sparse.csr_array((column * s, (rows, made.strata))) for column in own.T]
+        cells = [sparse.csr_array((column * s, (rows, design.strata))) for column in own.T]
         return sparse.hstack([*cells, sparse.csr_array(sums(rows, dense * s[:, None]))], "csr")
 
     parts = [(s, linked(s)) for s in adjusted.T]

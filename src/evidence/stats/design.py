@@ -6,6 +6,7 @@ never written out, yet they count in every formula as if they had been.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -99,7 +100,7 @@ class Design:
         -----
         With K = Q'W²Q, (I − H)(I − H)' = I − QQ'W − WQQ' + QKQ'. Completing the square for the
         stratum's columns (K is diagonal there) and for the others gives two sets of columns, one
-        added and one taken away; without weights the first is nought and the second is Q.
+        added and one taken away; without weights the first is zero and the second is Q.
         """
         own = 1 / np.sqrt(self.totals)[self.strata]
         if not self.weighted:
@@ -176,7 +177,7 @@ def design(
             "to estimate; leave out the covariate or strata that decide it"
         )
     orthonormal, triangle = np.linalg.qr(root * columns[:, kept])
-    made = Design(
+    regression = Design(
         basis=orthonormal / root,
         coefficients=np.linalg.inv(triangle)[-q:],
         strata=codes,
@@ -186,12 +187,43 @@ def design(
         dropped=tuple(j for j in range(focus[0]) if j not in kept),
         absorbed=absorb,
     )
-    if made.rank >= n:
+    if regression.rank >= n:
         raise EvidenceError(
-            f"{n} rows are too few for a regression of {made.rank} columns: give more rows or "
-            "fewer covariates and strata"
+            f"{n} rows are too few for a regression of {regression.rank} columns: give more rows "
+            "or fewer covariates and strata"
         )
-    return made
+    return regression
+
+
+def two_way(
+    interest: np.ndarray,
+    others: np.ndarray,
+    unit: np.ndarray,
+    time: np.ndarray,
+    weights: np.ndarray | None,
+    name: str,
+) -> Design:
+    """Make a regression with a dummy for every unit and every time.
+
+    The longer of the two factors is absorbed; the other's dummies come before the covariates.
+
+    Parameters
+    ----------
+    interest, others, weights, name
+        As in :func:`design`.
+    unit : ndarray of int, shape (n,)
+        Codes from 0.
+    time : ndarray of shape (n,)
+
+    Raises
+    ------
+    EvidenceError
+        A column of interest is explained by units, times and covariates.
+    """
+    when = np.unique(time, return_inverse=True)[1]
+    small, large = sorted((unit, when), key=np.max)
+    dummies = (small[:, None] == np.arange(1, small.max() + 1)).astype(float)
+    return design(interest, np.column_stack([dummies, others]), large, weights, name)
 
 
 def sums(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -212,3 +244,17 @@ def independent(triangle: np.ndarray, spread: np.ndarray) -> list[int]:
             kept.append(j)
             span = np.column_stack([span, rest / size])
     return kept
+
+
+def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return codes 0, 1, … of the combinations that occur, in their order."""
+    label = np.zeros(len(codes[0]), int)
+    for column in codes:
+        label = label * (int(np.ptp(column)) + 1) + (column - column.min()).astype(int)
+        if label.max() < 8 * len(label):  # a million rows take a twentieth of what sorting takes
+            occurs = np.zeros(int(label.max()) + 1, bool)
+            occurs[label] = True
+            label = (np.cumsum(occurs) - 1)[label]
+        else:
+            label = np.unique(label, return_inverse=True)[1]
+    return label

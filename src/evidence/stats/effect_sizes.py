@@ -19,7 +19,7 @@ def small_sample_factor(df: float, *, exact: bool = False) -> float:
     return 1 - 3 / (4 * df - 1)
 
 
-def pooled_variance(one: np.ndarray, nought: np.ndarray) -> float:
-    """Return the variance within two groups, df = n1 + n0 − 2."""
-    squares = [((x - x.mean()) ** 2).sum() for x in (one, nought)]
-    return float(sum(squares) / (len(one) + len(nought) - 2))
+def pooled_variance(treated: np.ndarray, control: np.ndarray) -> float:
+    """Return the variance within two groups, with n1 + n0 − 2 degrees of freedom."""
+    squares = [((x - x.mean()) ** 2).sum() for x in (treated, control)]
+    return float(sum(squares) / (len(treated) + len(control) - 2))

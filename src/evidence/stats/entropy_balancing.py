@@ -1,4 +1,4 @@
-"""Entropy balancing: the weights nearest to given ones whose means are exactly those asked for."""
+"""Entropy balancing: the weights nearest to base weights that have exactly the means wanted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NEAR = 1e-10  # of a standard deviation: means that are met
 
 
 def tilt(columns: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights nearest to `base` under which every column has mean nought.
+    """Return the weights nearest to `base` under which every column has mean zero.
 
     Parameters
     ----------
@@ -72,9 +72,9 @@ def _dual(start: np.ndarray, columns: np.ndarray, dual: np.ndarray) -> tuple[flo
 
 
 def nearest_means(columns: np.ndarray) -> np.ndarray:
-    """Return how far each column's mean stays from nought whatever the weights.
+    """Return how far each column's mean stays from zero whatever the weights.
 
-    The least total distance that non-negative weights leave, by linear programming: all nought if,
+    The least total distance that non-negative weights leave, by linear programming: all zero if,
     and only if, the point asked for lies in the convex hull of the rows.
 
     Parameters
@@ -86,9 +86,9 @@ def nearest_means(columns: np.ndarray) -> np.ndarray:
     eye = sparse.identity(k)
     bounds = sparse.hstack([sparse.csr_array(columns.T), eye, -eye])
     ones = sparse.hstack([sparse.csr_array(np.ones((1, n))), sparse.csr_array((1, 2 * k))])
-    found = optimize.linprog(
+    solution = optimize.linprog(
         np.r_[np.zeros(n), np.ones(2 * k)],
         A_eq=sparse.vstack([bounds, ones]),
         b_eq=np.r_[np.zeros(k), 1.0],
     )
-    return found.x[n + k :] - found.x[n : n + k]
+    return solution.x[n + k :] - solution.x[n : n + k]

@@ -1,4 +1,4 @@
-"""Intervals of an effect whose bias from unparallel trends is bounded."""
+"""Honest difference in differences: intervals when the bias from trends that part is bounded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def relative(
     df: float,
     level: float,
 ) -> tuple[float, float, float, float, float, float]:
-    """Return what an interval of relative magnitudes is made of.
+    """Return the parts of an interval of relative magnitudes.
 
     Returns
     -------
@@ -98,7 +98,7 @@ class Smooth:
 
     def interval(self, bound: float) -> tuple[float, float]:
         """Return both ends for a bound on the change from one step to the next."""
-        weights = self._weights(bound)
+        weights = self.weights(bound)
         centre, half = float(weights @ self.estimate), self.half(weights, bound)
         return centre - half, centre + half
 
@@ -109,7 +109,7 @@ class Smooth:
         return _half(bias, spread, self.miss)[0]
 
     def breakdown(self) -> float:
-        """Return the largest bound whose interval keeps clear of nought, NaN where none does."""
+        """Return the largest bound whose interval excludes 0, NaN where none does."""
 
         def clear(bound: float) -> float:
             lower, upper = self.interval(bound)
@@ -124,8 +124,8 @@ class Smooth:
             top *= 2
         return math.inf
 
-    def _weights(self, bound: float) -> np.ndarray:
-        """Minimise over (y, u): weights plain + free y, u ≥ |cumulated weights|."""
+    def weights(self, bound: float) -> np.ndarray:
+        """Return the weights plain + free y of least half-length, over y and u ≥ |cumulated|."""
         k, v = self.free.shape[1], self.covariance
         start = self.plain
         if k:
@@ -150,7 +150,7 @@ class Smooth:
 
         limits = np.block([[-lines * size, np.eye(n)], [lines * size, np.eye(n)]])
         edge = np.concatenate([fixed, -fixed])
-        found = minimize(
+        minimum = minimize(
             parts,
             np.concatenate([np.zeros(k), np.abs(fixed)]),
             jac=True,
@@ -162,7 +162,7 @@ class Smooth:
             },
             options={"maxiter": 500, "ftol": 1e-12},
         )
-        better = start + move @ (found.x[:k] * size)
+        better = start + move @ (minimum.x[:k] * size)
         # Any weights give a valid interval, so that a search that fails only costs length.
         return min((start, self.plain, better), key=lambda w: self.half(w, bound))
 

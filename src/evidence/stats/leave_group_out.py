@@ -1,4 +1,4 @@
-"""Expectations that never use a group's own outcomes: each group is left out in turn, exactly.
+"""Leave-one-group-out expectations: of cells or a regression, no group's own outcomes used.
 
 Nothing is fitted anew for a group: cells take its own sums from the whole, the regression takes its
 rows from the normal equations of an orthonormal basis.
@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.stats.design import independent
+from evidence.stats.design import compact, independent
 
 _ALONE = 0.5  # below this leverage a group cannot decide a column alone
 
@@ -27,7 +26,7 @@ class Expectation:
     expected : ndarray of shape (n,)
         NaN where no cell has enough rows.
     n : ndarray of int, shape (n,)
-        Rows of other groups that stand behind it.
+        Rows of other groups that it is computed from.
     basis : ndarray of int, shape (n,)
         Place in `bases`.
     bases : list of tuple of int
@@ -55,7 +54,7 @@ def cells(
         Codes 0, 1, … of the cells, the finest level first; no more are taken than are needed.
     outcome : ndarray of shape (n,)
     fit : ndarray of bool, shape (n,)
-        Rows to learn from.
+        Rows that the model is fitted to.
     group : ndarray of int, shape (n,)
         Codes 0, 1, … of the groups, such as schools.
     smallest : int
@@ -63,17 +62,17 @@ def cells(
     """
     centre = outcome[fit].mean()  # a difference of large sums would lose digits
     score = np.where(fit, outcome - centre, 0.0)
-    found = np.full(len(outcome), np.nan)
+    expected = np.full(len(outcome), np.nan)
     count, used = np.zeros(len(outcome), int), np.zeros(len(outcome), int)
     for place, cell in enumerate(levels):
-        own = pd.factorize(cell.astype(np.int64) * (int(group.max()) + 1) + group)[0]
+        own = compact([cell, group])
         rows, total = (np.bincount(cell, x)[cell] - np.bincount(own, x)[own] for x in (fit, score))
-        enough = np.isnan(found) & (rows >= smallest)
-        found[enough] = centre + total[enough] / rows[enough]
+        enough = np.isnan(expected) & (rows >= smallest)
+        expected[enough] = centre + total[enough] / rows[enough]
         count[enough], used[enough] = rows[enough], place
-        if not np.isnan(found).any():
+        if not np.isnan(expected).any():
             break
-    return Expectation(found, count, used, [(level,) for level in range(place + 1)])
+    return Expectation(expected, count, used, [(level,) for level in range(place + 1)])
 
 
 def regression(
@@ -89,7 +88,7 @@ def regression(
     ----------
     columns : ndarray of shape (n, k)
         The first is the intercept. The coefficient of a column that the others' rows do not
-        identify, such as a level found in this group only, is nought; rows that need it are noted.
+        identify, such as a level that only this group has, is zero; rows that need it are noted.
     outcome, fit, group
         As in :func:`cells`.
     weights : ndarray of shape (n,)
@@ -120,7 +119,7 @@ def regression(
     basis = np.linalg.solve(triangle.T, columns[:, kept].T).T
     weighted = root[:, None] * basis
     whole, eye = weighted.T @ score, np.eye(len(kept))
-    found, used, bases = np.empty(len(fit)), np.zeros(len(fit), int), {(): 0}
+    expected, used, bases = np.empty(len(fit)), np.zeros(len(fit), int), {(): 0}
 
     def note(rows: np.ndarray, kept: list[int], ties: np.ndarray) -> None:
         """Note of each row which columns it needed and the others could not give."""
@@ -140,12 +139,12 @@ def regression(
             others = fit & (group != code)
             part, corner, ties = _triangle(root[others, None] * columns[others])
             design = np.linalg.solve(corner.T, columns[:, part].T).T
-            found[rows] = design[rows] @ (design.T @ (root * np.where(others, score, 0.0)))
+            expected[rows] = design[rows] @ (design.T @ (root * np.where(others, score, 0.0)))
             note(rows, part, ties)
         else:
             rest = whole - own_weighted.T @ score[rows]
-            found[rows] = basis[rows] @ np.linalg.solve(eye - gram, rest)
-    return Expectation(centre + found, fit.sum() - own[group], used, list(bases))
+            expected[rows] = basis[rows] @ np.linalg.solve(eye - gram, rest)
+    return Expectation(centre + expected, fit.sum() - own[group], used, list(bases))
 
 
 def _triangle(columns: np.ndarray) -> tuple[list[int], np.ndarray, np.ndarray]:

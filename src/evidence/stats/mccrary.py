@@ -1,4 +1,4 @@
-"""Whether units crowd on one side of a cut-off."""
+"""McCrary's density test: whether units crowd on one side of a cut-off."""
 
 from __future__ import annotations
 

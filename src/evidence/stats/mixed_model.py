@@ -80,9 +80,13 @@ def null_model(outcome: np.ndarray, cluster: np.ndarray | None) -> Mixed:
     """Fit the model of the outcome alone; without clusters all variance lies within."""
     if cluster is not None:
         return random_intercept(outcome, np.empty((len(outcome), 0)), cluster)
+    return without_clusters(float(outcome.var(ddof=1)))
+
+
+def without_clusters(variance: float) -> Mixed:
+    """Return a model whose rows have all the variance."""
     none = np.empty(0)
-    within = float(outcome.var(ddof=1))
-    return Mixed(none, none, none, np.zeros((1, 1)), within, np.empty((0, 1)))
+    return Mixed(none, none, none, np.zeros((1, 1)), variance, np.empty((0, 1)))
 
 
 def fit(sums: Sums) -> Mixed:
@@ -99,7 +103,7 @@ def fit(sums: Sums) -> Mixed:
     needs only Z'Z and Z'(X, y) of each cluster. One random effect: the best of a grid, refined as
     the root of the derivative. More: G = ΛΛ', Λ lower triangular; quasi-Newton from two starts,
     then Newton's steps. The criterion is smooth and even in Λ's diagonal, so that a variance of
-    nought or a correlation of one is an ordinary minimum.
+    zero or a correlation of one is an ordinary minimum.
 
     Degrees of freedom are Satterthwaite's from the observed information (Kuznetsova et al. 2017,
     eq. 4). Where G is singular they are at most the number of clusters less two.
@@ -146,18 +150,18 @@ def profile_interval(sums: Sums, j: int, level: float) -> tuple[float, float]:
     exceeds its minimum by z²: lme4's ``confint``, which eefAnalytics reports; Bates et al. (2015),
     section 5.1. With few clusters it is too narrow.
     """
-    made, z = fit(sums), float(ndtri(0.5 + level / 2))
+    fitted, z = fit(sums), float(ndtri(0.5 + level / 2))
     limit = _deviance(sums) + z**2
 
     def excess(value: float) -> float:
         return _deviance(sums.holding(j, value)) - limit
 
     ends = []
-    for step in (-z * made.std_errors[j], z * made.std_errors[j]):
-        far = made.coefficients[j] + step
+    for step in (-z * fitted.std_errors[j], z * fitted.std_errors[j]):
+        far = fitted.coefficients[j] + step
         while excess(far) < 0:
             far += step / 2
-        ends.append(brentq(excess, made.coefficients[j], far, xtol=1e-8 * abs(step)))
+        ends.append(brentq(excess, fitted.coefficients[j], far, xtol=1e-8 * abs(step)))
     return ends[0], ends[1]
 
 

@@ -11,53 +11,62 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from scipy.linalg.lapack import dpstrf
 from scipy.spatial import cKDTree
 
-from evidence.methods.core import frames
-
 CYCLES = 5  # rounds over the incomplete columns, where there are several
 _DONORS = 5
-_ROOTS = (np.arange(40) + 0.5) / 40  # ICC = root²: a finer grid near nought
+_ROOTS = (np.arange(40) + 0.5) / 40  # ICC = root²: a finer grid near zero
 _LARGEST = 0.98
 _DEPENDENT = 1e-9  # share of its square that a column must keep beside earlier ones
 
 
 @dataclass(frozen=True, eq=False)
-class _Column:
-    """One column of the table: `values` (n, k) has a 0/1 column a level where it holds labels."""
+class Column:
+    """One column of a table.
 
-    name: str
+    Parameters
+    ----------
+    values : ndarray of shape (n, k)
+        One column of numbers, or a 0/1 column a level.
+    labels : bool
+        It holds labels, or no more than two values: gaps are filled from donors.
+    missing : ndarray of bool, shape (n,)
+    """
+
     values: np.ndarray
     labels: bool
     missing: np.ndarray
 
 
 def impute(
-    data: pd.DataFrame,
-    incomplete: Sequence[str],
+    columns: Sequence[Column],
     fixed: np.ndarray,
     cluster: np.ndarray | None,
     imputations: int,
     seed: int,
-) -> Iterator[pd.DataFrame]:
-    """Yield copies of `data` with the columns `incomplete` filled in.
+) -> Iterator[list[np.ndarray]]:
+    """Draw what fills the gaps of columns, `imputations` times.
 
     Parameters
     ----------
-    data : DataFrame
-    incomplete : sequence of str
-        Columns that explain, and are explained by, one another; any of them may be complete.
-        Numbers are drawn from a normal model; text and 0/1 columns are taken from one of the five
-        rows with the nearest expectation.
+    columns : sequence of Column
+        They explain, and are explained by, one another; any of them may be complete. Numbers are
+        drawn from a normal model; labels are taken from one of the five rows with the nearest
+        expectation.
     fixed : ndarray of shape (n, p)
         Complete columns that explain the others: arms and strata.
     cluster : ndarray of int, optional
         Codes from 0; there is a random intercept for each. With ten clusters or more, cluster
         means of the numeric columns explain as well, so that schools may differ from pupils.
     imputations, seed : int
+
+    Yields
+    ------
+    list of ndarray
+        For each column and each of its missing rows the number drawn, or for labels the donor's
+        row.
 
     Notes
     -----
@@ -70,46 +79,32 @@ def impute(
     van Buuren, S. (2018), Flexible Imputation of Missing Data, 2nd ed., sections 3.2, 3.4, 7.3-4.
     Lüdtke, O., Robitzsch, A. and Grund, S. (2017), Psychological Methods 22(1): cluster means.
     """
-    frames.whole("seed", seed, 0)
     rng = np.random.default_rng(seed)
-    made = [_column(data, name) for name in incomplete]
-    holes = sorted((c for c in made if c.missing.any()), key=lambda c: c.missing.sum())
+    places = range(len(columns))
+    holes = [place for place in places if columns[place].missing.any()]
+    holes = sorted(holes, key=lambda place: columns[place].missing.sum())
     context = cluster is not None and cluster.max() + 1 >= 10
     for _ in range(imputations):
-        filled = {c.name: _start(c, rng) for c in made}
-        donors: dict[str, np.ndarray] = {}
+        filled = [_start(column, rng) for column in columns]
+        fills = [np.empty(0)] * len(columns)
         for _ in range(1 if len(holes) < 2 else CYCLES):
-            for hole in holes:
-                rest = [c for c in made if c is not hole]
-                blocks = [fixed, *(filled[c.name] for c in rest)]
+            for place in holes:
+                hole, rest = columns[place], [other for other in places if other != place]
+                blocks = [fixed, *(filled[other] for other in rest)]
                 if context:
-                    blocks += [_means(filled[c.name], cluster) for c in rest if not c.labels]
-                known = ~hole.missing
-                centre, drawn, noise = (
-                    np.column_stack(parts)
-                    for parts in zip(
-                        *(
-                            draw(values, known, np.column_stack(blocks), cluster, rng)
-                            for values in hole.values.T
-                        ),
-                        strict=True,
-                    )
-                )
+                    numeric = [other for other in rest if not columns[other].labels]
+                    blocks += [_means(filled[other], cluster) for other in numeric]
+                explaining, known = np.column_stack(blocks), ~hole.missing
+                draws = [draw(x, known, explaining, cluster, rng) for x in hole.values.T]
+                centre, drawn, noise = map(np.column_stack, zip(*draws, strict=True))
                 if hole.labels:
                     near = _nearest(centre[known], drawn[hole.missing], rng)
-                    donors[hole.name] = np.flatnonzero(known)[near]
-                    filled[hole.name][hole.missing] = hole.values[donors[hole.name]]
+                    fills[place] = np.flatnonzero(known)[near]
+                    filled[place][hole.missing] = hole.values[fills[place]]
                 else:
-                    filled[hole.name][hole.missing] = (drawn + noise)[hole.missing]
-        table = data.copy()
-        for hole in holes:
-            if hole.labels:
-                whose = np.arange(len(data))
-                whose[hole.missing] = donors[hole.name]
-                table[hole.name] = data[hole.name].array[whose]
-            else:
-                table[hole.name] = filled[hole.name][:, 0]
-        yield table
+                    filled[place][hole.missing] = (drawn + noise)[hole.missing]
+                    fills[place] = filled[place][hole.missing, 0]
+        yield fills
 
 
 def draw(
@@ -155,7 +150,12 @@ def draw(
     weigh = np.zeros(1) if cluster is None else np.log(_ROOTS)  # d ICC / d root
     theta = icc / (1 - icc)
     shrink = theta[:, None] / (1 + theta[:, None] * count)
-    matrix = gram[np.ix_(kept, kept)] - np.stack([(sums * s[:, None]).T @ sums for s in shrink])
+    sizes, which = np.unique(count, return_inverse=True)
+    ordered = sums[np.argsort(which, kind="stable")]  # clusters of one size are shrunk alike
+    ends = np.cumsum(np.bincount(which))
+    same = np.stack([part.T @ part for part in np.split(ordered, ends[:-1])])
+    alike = theta[:, None] / (1 + theta[:, None] * sizes)
+    matrix = gram[np.ix_(kept, kept)] - np.tensordot(alike, same, axes=1)
     inner = x.T @ y - (shrink * rests) @ sums
     fitted = np.linalg.solve(matrix, inner[..., None])[..., 0]
     square = y @ y - shrink @ rests**2 - (inner * fitted).sum(axis=1)
@@ -181,16 +181,7 @@ def draw(
     )
 
 
-def _column(data: pd.DataFrame, name: str) -> _Column:
-    if frames.is_text(data[name]):
-        values, _, present = frames.covariates(data, (name,), every=True)
-        return _Column(name, values[:, values.shape[1] > 1 :], True, ~present)
-    values = frames.numbers(data, name)
-    missing = np.isnan(values)
-    return _Column(name, values[:, None], len(np.unique(values[~missing])) <= 2, missing)
-
-
-def _start(column: _Column, rng: np.random.Generator) -> np.ndarray:
+def _start(column: Column, rng: np.random.Generator) -> np.ndarray:
     """Fill a column with rows drawn from those that are known."""
     values = column.values.copy()
     values[column.missing] = rng.choice(values[~column.missing], column.missing.sum())

@@ -1,4 +1,4 @@
-"""How the results of a unit hang together over time: what lasts, what fades, what was chance."""
+"""Variance components of a panel: random effect, AR(1), sampling error; least squares with them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
+
+from evidence.errors import EvidenceError
+from evidence.stats.design import Design, design
 
 _LOGS, _FADE = (-12.0, 12.0), (0.0, 0.95)
 _FEW = 4  # times: with fewer, what fades cannot be told from what lasts
@@ -18,8 +21,8 @@ class Components:
     Parameters
     ----------
     lasting, passing, chance : float
-        Variance of what a unit keeps, of what it has for a time, and of a row of mean weight by
-        the luck of who was measured (0 without weights), in squared units of the outcome.
+        Variance of the random effect of a unit, of what passes (AR(1)), and of the sampling error
+        of a row of mean weight, in squared units of the outcome.
     fade : float
         Correlation of what is passing between times 1 apart.
     roots : ndarray of shape (m, t, t)
@@ -34,6 +37,11 @@ class Components:
     fade: float
     roots: np.ndarray
     places: np.ndarray
+
+    @property
+    def share(self) -> float:
+        """Share of what lasts in the variance between units at one time."""
+        return self.lasting / (self.lasting + self.passing + self.chance)
 
     def whiten(self, columns: np.ndarray) -> np.ndarray:
         """Return V^(−1/2) times `columns`, shape (n, k)."""
@@ -65,6 +73,11 @@ def fit(
     weights : ndarray of shape (n,), optional
         How many were measured: chance has variance inverse to it.
 
+    Raises
+    ------
+    EvidenceError
+        The columns explain the outcome exactly.
+
     Notes
     -----
     Var(y_it) = σ_a² + σ_u² + φ w̄ / w_it, Cov(y_it, y_is) = σ_a² + σ_u² ρ^|t − s|. With the scale
@@ -77,7 +90,14 @@ def fit(
     places[unit, moment] = np.arange(len(unit))
     there = places >= 0
     n, k = columns.shape
-    basis = np.column_stack([np.linalg.qr(columns)[0], outcome - outcome.mean()])
+    centred, orthonormal = outcome - outcome.mean(), np.linalg.qr(columns)[0]
+    left = centred - orthonormal @ (orthonormal.T @ centred)
+    if np.linalg.norm(left) <= 1e-10 * np.linalg.norm(centred):
+        raise EvidenceError(
+            "the outcome is explained exactly by treatment, times and covariates: no error can be "
+            "estimated"
+        )
+    basis = np.column_stack([orthonormal, centred])
     spread = basis[places] * there[..., None]
     # In ρ^step no power is below 1, so slopes at 0 are finite; rounded, equal steps are equal.
     step = np.diff(when).min(initial=1.0)
@@ -95,19 +115,19 @@ def fit(
         return [lasting, np.exp(at[1]) * (at[2] ** apart if len(at) > 2 else np.eye(len(when)))]
 
     def covariances(at: np.ndarray) -> np.ndarray:
-        made = np.where(both, sum(shares(at)), 0.0)
-        made[:, steps, steps] += floor
-        return made
+        covariance = np.where(both, sum(shares(at)), 0.0)
+        covariance[:, steps, steps] += floor
+        return covariance
 
     def weighted(inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return V⁻¹[X y] and the Cholesky root of [X y]'V⁻¹[X y]; its last entry is r."""
-        made = (inverse @ spread).reshape(-1, k + 1)
-        return made, np.linalg.cholesky(spread.reshape(-1, k + 1).T @ made)
+        whitened = (inverse @ spread).reshape(-1, k + 1)
+        return whitened, np.linalg.cholesky(spread.reshape(-1, k + 1).T @ whitened)
 
     def deviance(at: np.ndarray) -> tuple[float, list[float]]:
         """Return −2 log L_R and its gradient, tr(∂V (V⁻¹ − ZFZ')) with Z = V⁻¹[X y]L'⁻¹."""
-        made = covariances(at)
-        inverse = np.linalg.inv(made)
+        covariance = covariances(at)
+        inverse = np.linalg.inv(covariance)
         columns, half = weighted(inverse)
         sizes, factors = np.log(np.diag(half)), np.append(np.ones(k), n - k)
         scores = (columns @ np.linalg.inv(half).T).reshape(spread.shape)
@@ -116,7 +136,7 @@ def fit(
         changes = shares(at)
         if len(at) > 2:
             changes.append(np.exp(at[1]) * apart * at[2] ** np.maximum(apart - 1, 0.0))
-        value = 2 * factors @ sizes + np.linalg.slogdet(made)[1].sum()
+        value = 2 * factors @ sizes + np.linalg.slogdet(covariance)[1].sum()
         return value, [np.vdot(change, slope) for change in changes]
 
     # Without weights chance cannot be told from what passes at once: it is the scale itself.
@@ -126,9 +146,9 @@ def fit(
     if len(when) >= _FEW:
         start, bounds = [*start, 0.2**step], [*bounds, np.power(_FADE, step)]
     best = minimize(deviance, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    made = covariances(best)
-    scale = weighted(np.linalg.inv(made))[1][k, k] ** 2 / (n - k)
-    values, vectors = np.linalg.eigh(scale * made)
+    covariance = covariances(best)
+    scale = weighted(np.linalg.inv(covariance))[1][k, k] ** 2 / (n - k)
+    values, vectors = np.linalg.eigh(scale * covariance)
     return Components(
         lasting=float(scale * np.exp(best[0])),
         passing=float(scale * np.exp(best[1])) if len(best) > 1 else 0.0,
@@ -137,3 +157,69 @@ def fit(
         roots=(vectors / np.sqrt(values)[:, None, :]) @ vectors.swapaxes(1, 2),
         places=places,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """Generalised least squares of a panel.
+
+    Parameters
+    ----------
+    design : Design
+        Of the whitened columns.
+    estimate : ndarray of shape (1,)
+    residuals : ndarray of shape (n,)
+        On the scale where rows are independent.
+    expected : ndarray of shape (n,)
+        Without the treatment, of an average unit with these columns.
+    components : Components
+    """
+
+    design: Design
+    estimate: np.ndarray
+    residuals: np.ndarray
+    expected: np.ndarray
+    components: Components
+
+
+def regression(
+    outcome: np.ndarray,
+    dose: np.ndarray,
+    others: np.ndarray,
+    unit: np.ndarray,
+    time: np.ndarray,
+    weights: np.ndarray | None,
+    name: str,
+) -> Regression:
+    """Regress on the treatment and the means of the times, with the variances of :func:`fit`.
+
+    Parameters
+    ----------
+    outcome, unit, time, weights
+        As in :func:`fit`. The logarithm of a unit's mean weight is held fixed too.
+    dose : ndarray of shape (n,)
+        The treatment.
+    others : ndarray of shape (n, k)
+        Held fixed; columns that others explain are left out.
+    name : str
+        How messages call the treatment.
+
+    Raises
+    ------
+    EvidenceError
+        The treatment is explained by the other columns.
+    """
+    fixed = [(time[:, None] == np.unique(time)).astype(float)]
+    if weights is not None:
+        mean = np.bincount(unit, weights) / np.bincount(unit)
+        fixed.append(np.log(mean)[unit][:, None])
+    others, interest = np.column_stack([*fixed, others]), dose[:, None]
+    dropped = design(interest, others, name=name, absorb=False).dropped
+    columns = np.column_stack([np.delete(others, dropped, axis=1), interest])
+    components = fit(outcome, columns, unit, time, weights)
+    white = components.whiten(np.column_stack([others, interest, outcome]))
+    whitened = design(white[:, -2:-1], white[:, :-2], name=name, absorb=False)
+    estimate, residuals = whitened.fit(white[:, -1])
+    untreated = white[:, -1] - white[:, -2] * estimate[0]
+    solved = np.linalg.lstsq(white[:, :-2], untreated, rcond=None)[0]
+    return Regression(whitened, estimate, residuals, others @ solved, components)

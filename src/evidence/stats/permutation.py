@@ -1,30 +1,24 @@
-"""The rule of allocation, replayed: which units were drawn, and all that might have been."""
+"""Randomisation tests: allocations that the rule allows, their statistics, p and interval."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
-from evidence.errors import EvidenceError
-from evidence.methods.core import frames
-from evidence.methods.core.frames import compact
-from evidence.stats.design import Design
-
-Allocation = Callable[[np.random.Generator, int], object]
+from evidence.stats.design import Design, compact
 
 _CHUNK = 2_000_000  # numbers held at once
 
 
 def first_rows(codes: np.ndarray) -> np.ndarray:
     """Return the first row of each code 0, 1, …."""
-    found = np.empty(int(codes.max()) + 1, int)
-    found[codes[::-1]] = np.arange(len(codes))[::-1]  # the last to be written stays
-    return found
+    first = np.empty(int(codes.max()) + 1, int)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # the last to be written stays
+    return first
 
 
 def members(*codes: np.ndarray) -> list[np.ndarray]:
@@ -84,53 +78,6 @@ def shuffled(
         yield z
 
 
-def asked(
-    allocation: Allocation,
-    rng: np.random.Generator,
-    draws: int,
-    labels: list[str] | None,
-    total: int,
-    places: np.ndarray,
-) -> Iterator[np.ndarray]:
-    """Give the allocations of the caller's own rule, some rows at a time.
-
-    Parameters
-    ----------
-    labels : list of str or None
-        Of the clusters, sorted; None where the units are rows.
-    total : int
-        Units of the rule.
-    places : ndarray of int
-        Which of them are analysed and can change places.
-
-    Raises
-    ------
-    EvidenceError
-        The rule fails, or gives anything but `total` columns of 0 and 1.
-    """
-    for number in portions(draws, total):
-        try:
-            table = allocation(rng, number)
-        except Exception as error:  # the caller's own code: its words may hold a pupil's value
-            raise EvidenceError(
-                f"allocation: for {number} draws the rule failed with {type(error).__name__}; it "
-                "is called as allocation(rng, draws)"
-            ) from error
-        if labels is not None and isinstance(table, pd.DataFrame):
-            codes, found = frames.factor(pd.DataFrame({"unit": table.columns}), "unit")
-            table = table.iloc[:, np.argsort(codes)] if found == labels else None
-        try:
-            z = np.asarray(table, float)
-        except (TypeError, ValueError):
-            z = np.empty(0)
-        if z.shape != (number, total) or not np.isin(z[:, places], (0, 1)).all():
-            raise EvidenceError(
-                f"allocation: for {number} draws an array of {number} × {total} with 0 and 1 is "
-                f"needed, a column {'a cluster' if labels is not None else 'a row'} of data"
-            )
-        yield z[:, places]
-
-
 def portions(draws: int, cost: int) -> Iterator[int]:
     """Split the draws, each of which holds `cost` numbers, so that memory stays bounded."""
     step = max(1, _CHUNK // cost)
@@ -141,9 +88,9 @@ _TIE = 1e-9  # statistics as near as this to one another, relatively, are equal
 
 
 def statistics(
-    made: Design,
+    design: Design,
     outcome: np.ndarray,
-    given: tuple[np.ndarray, np.ndarray, np.ndarray, int],
+    sums: tuple[np.ndarray, np.ndarray, np.ndarray, int],
     drawn: Iterator[np.ndarray],
     statistic: str,
 ) -> tuple[float, np.ndarray, np.ndarray]:
@@ -151,9 +98,9 @@ def statistics(
 
     Parameters
     ----------
-    made : Design
+    design : Design
         With the treatment as its one column of interest.
-    given : tuple of (rows, column, value, columns)
+    sums : tuple of (rows, column, value, columns)
         A draw that has 1 in `column` gives the treatment `value` to that row; every row that the
         draw treats must come from one column alone.
     drawn : iterator of ndarray of shape (draws, columns)
@@ -163,27 +110,27 @@ def statistics(
     -----
     A draw that leaves nothing of the assignment once covariates are held fixed has a = ∞, b = 0.
     """
-    estimate, residuals = made.fit(outcome)
-    observed, scale = float(estimate[0]), made.coefficients[0, -1]
-    own = made.basis[:, -1] / scale  # the real assignment, the other columns taken out
-    rows, column, value, number = given
-    parts = np.column_stack([residuals + observed * own, own, made.basis[:, :-1]])[rows]
-    parts = (made.weights[rows] * value)[:, None] * np.column_stack([value, parts])
+    estimate, residuals = design.fit(outcome)
+    observed, scale = float(estimate[0]), design.coefficients[0, -1]
+    own = design.basis[:, -1] / scale  # the real assignment, the other columns taken out
+    rows, column, value, number = sums
+    parts = np.column_stack([residuals + observed * own, own, design.basis[:, :-1]])[rows]
+    parts = (design.weights[rows] * value)[:, None] * np.column_stack([value, parts])
     shape = (number, len(rows))
     dense = sparse.csr_array((np.ones(len(rows)), (column, np.arange(len(rows)))), shape) @ parts
-    root = (made.weights / np.sqrt(made.totals)[made.strata])[rows] * value
-    place, shape = (column, made.strata[rows]), (number, len(made.totals))
+    root = (design.weights / np.sqrt(design.totals)[design.strata])[rows] * value
+    place, shape = (column, design.strata[rows]), (number, len(design.totals))
     cells = sparse.csr_array((root, place), shape).T.tocsr()
     values, slopes = [], []
     for z in drawn:
-        found = z @ dense
-        square = found[:, 0] - (found[:, 3:] ** 2).sum(axis=1) - ((cells @ z.T) ** 2).sum(axis=0)
-        known = square > _TIE * found[:, 0]
+        total = z @ dense
+        square = total[:, 0] - (total[:, 3:] ** 2).sum(axis=1) - ((cells @ z.T) ** 2).sum(axis=0)
+        known = square > _TIE * total[:, 0]
         divisor = np.where(known, square, 1.0)
         if statistic == "t":
             divisor = np.sqrt(divisor) / abs(scale)
-        values.append(np.where(known, found[:, 1] / divisor, np.inf))
-        slopes.append(np.where(known, found[:, 2] / divisor, 0.0))
+        values.append(np.where(known, total[:, 1] / divisor, np.inf))
+        slopes.append(np.where(known, total[:, 2] / divisor, 0.0))
     return observed, np.concatenate(values), np.concatenate(slopes)
 
 

@@ -100,7 +100,7 @@ def add_up(
         triangle = root.T @ triangle
     back = np.zeros((k, k))
     back[1:, 1:] = np.linalg.inv(triangle)
-    back[0] = [1 / np.sqrt(n), *(-shift @ back[1:, 1:])]  # the intercept is at nought again
+    back[0] = [1 / np.sqrt(n), *(-shift @ back[1:, 1:])]  # the intercept is at zero again
     centred = outcome - centre
     gram = np.eye(k + 1)
     gram[1:k, k] = gram[k, 1:k] = basis @ centred
@@ -111,10 +111,12 @@ def add_up(
     effects = [None] if slopes is None else [None, *slopes.T.astype(float)]
 
     def total(*factors: np.ndarray | None) -> np.ndarray:
-        given = [factor for factor in factors if factor is not None]
-        if not given:
+        factors = [factor for factor in factors if factor is not None]
+        if not factors:
             return size[used].astype(float)
-        return np.bincount(cluster, given[0] if len(given) == 1 else given[0] * given[1])[used]
+        return np.bincount(cluster, factors[0] if len(factors) == 1 else factors[0] * factors[1])[
+            used
+        ]
 
     each = np.array([[total(z) / np.sqrt(n), *(total(x, z) for x in (*basis, centred))]
                      for z in effects]).transpose(2, 0, 1)  # fmt: skip
@@ -177,9 +179,9 @@ def slope_at(
     weight = scale * np.outer(residual, residual)
     weight[:-1, :-1] += reml * inverse
     q = half.shape[-1]
-    found = (sums.products.reshape(-1, weight.size) @ weight.ravel()).reshape(-1, q, q)
+    linked = (sums.products.reshape(-1, weight.size) @ weight.ravel()).reshape(-1, q, q)
     change = (
-        sums.counts[:, None, None] * (sums.blocks @ half) - half.swapaxes(-1, -2) @ found @ half
+        sums.counts[:, None, None] * (sums.blocks @ half) - half.swapaxes(-1, -2) @ linked @ half
     )
     lower = np.tril_indices(q)
     root = np.zeros((q, q))
@@ -203,15 +205,15 @@ def minimum(sums: Sums, *, reml: bool) -> np.ndarray:
         return _one_effect(sums, slope, reml=reml)
     lower = np.tril_indices(q)
     starts = (np.eye(q), np.diag([0.5, *[0.1] * (q - 1)]))
-    found = min(
+    best = min(
         (minimize(value, start[lower], jac=slope, method="BFGS") for start in starts),
         key=lambda done: done.fun,
     )
-    place = found.x
+    place = best.x
     for _ in range(4):
         curve = np.linalg.pinv(differences(slope, place), rcond=1e-8, hermitian=True)
         place = place - curve @ slope(place)
-    return place if value(place) <= found.fun + 1e-12 * abs(found.fun) else found.x
+    return place if value(place) <= best.fun + 1e-12 * abs(best.fun) else best.x
 
 
 def _one_effect(sums: Sums, slope: Callable[[np.ndarray], np.ndarray], *, reml: bool) -> np.ndarray:

@@ -1,17 +1,19 @@
-"""Samples drawn with replacement, as counts of units and sums over them."""
+"""Bootstrap samples as counts of units: their regression and variances from sums alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
-from evidence.errors import EvidenceError
-from evidence.methods.trials.allocation_rule import whole_clusters
-from evidence.methods.trials.trial_data import TrialData
 from evidence.stats.design import Design, sums
 from evidence.stats.permutation import first_rows, members
-from evidence.stats.resample_moments import Draw, variances
+
+_RIDGE = 1e-10  # of columns of length 1: a covariate that a draw leaves without variation counts 0
+
+Variances = tuple[np.ndarray, np.ndarray]
+Draw = tuple[np.ndarray, np.ndarray, Variances]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,19 +46,28 @@ class Sample:
     whole: bool
 
     @classmethod
-    def of(cls, trial: TrialData, made: Design, ratio: float) -> Sample:
-        """Take a trial, its regression and a ratio of variances."""
-        n = len(trial.outcome)
+    def of(
+        cls,
+        design: Design,
+        outcome: np.ndarray,
+        arm: np.ndarray,
+        cluster: np.ndarray | None,
+        *,
+        ratio: float,
+        whole: bool,
+    ) -> Sample:
+        """Take a regression, its outcome, arms, clusters and a ratio of variances."""
+        n = len(outcome)
         return cls(
-            rows=np.column_stack([np.ones(n), made.basis, trial.outcome - trial.outcome.mean()]),
-            weights=made.weights,
-            arm=np.where(trial.treated, 1, np.where(trial.control, 0, 2)),
-            strata=made.strata,
-            cluster=np.arange(n) if trial.cluster is None else trial.cluster,
-            scale=float(made.coefficients[0, -1]),
+            rows=np.column_stack([np.ones(n), design.basis, outcome - outcome.mean()]),
+            weights=design.weights,
+            arm=arm,
+            strata=design.strata,
+            cluster=np.arange(n) if cluster is None else cluster,
+            scale=float(design.coefficients[0, -1]),
             ratio=ratio,
-            clustered=trial.cluster is not None,
-            whole=whole_clusters(trial) or bool(trial.astray),
+            clustered=cluster is not None,
+            whole=whole,
         )
 
     @property
@@ -86,8 +97,35 @@ class Sample:
         return crossed - lam[..., None] * product.reshape(crossed.shape)
 
 
+class _Counted:
+    """Units that a draw counts: those of `Units` and `Within`."""
+
+    moments: np.ndarray
+    cells: list[np.ndarray]
+
+    @property
+    def _number(self) -> int:
+        return len(self.moments)
+
+    @property
+    def cost(self) -> int:
+        """Numbers a draw needs at once."""
+        return 8 * self._number
+
+    def real(self) -> Draw:
+        """Return the sample itself as a draw."""
+        return self._with(np.ones((1, self._number)))
+
+    def draw(self, rng: np.random.Generator, number: int) -> Draw:
+        """Return counts of the units, their moments and the variances between and within."""
+        return self._with(_drawn(rng, number, self.cells, self._number))
+
+    def _with(self, counts: np.ndarray) -> Draw:
+        return counts, self.moments, self._variances(counts)
+
+
 @dataclass(frozen=True, eq=False)
-class Units:
+class Units(_Counted):
     """Whole units are drawn: clusters, sites, strata or, without clusters, pupils.
 
     Parameters
@@ -123,7 +161,7 @@ class Units:
         squares = np.column_stack([np.ones(len(size)), size, size**2, total, between, within])
         stratum = sample.strata[first]
         arm = sample.arm[first]
-        if sample.clustered:  # some pupils may be astray: a cluster has the arm of most
+        if sample.clustered:  # a cluster has the arm of most of its pupils
             seen = [np.bincount(sample.cluster, sample.arm == code) for code in (0, 1, 2)]
             arm = np.argmax(seen, axis=0) if sample.whole else np.zeros(len(first))
         cells = members(arm, stratum)
@@ -133,25 +171,12 @@ class Units:
             cells, what, arm = [stratum], "strata", np.zeros(len(stratum))
         return cls(moments, members(stratum), cells, squares, what, _freedom(cells, arm))
 
-    @property
-    def cost(self) -> int:
-        """Numbers a draw needs at once."""
-        return 8 * len(self.moments)
-
-    def real(self) -> Draw:
-        """Return the sample itself as a draw."""
-        return self._with(np.ones((1, len(self.moments))))
-
-    def draw(self, rng: np.random.Generator, number: int) -> Draw:
-        """Return counts of the units, their moments and the variances between and within."""
-        return self._with(_drawn(rng, number, self.cells, len(self.moments)))
-
-    def _with(self, counts: np.ndarray) -> Draw:
-        return counts, self.moments, variances(*(counts @ self.squares).T)
+    def _variances(self, counts: np.ndarray) -> Variances:
+        return variances(*(counts @ self.squares).T)
 
 
 @dataclass(frozen=True, eq=False)
-class Within:
+class Within(_Counted):
     """Pupils are drawn within each arm of each cluster, the clusters staying as they are."""
 
     sample: Sample
@@ -168,24 +193,10 @@ class Within:
         freedom = _freedom(cells, sample.arm)
         return cls(sample, sample.crossed, members(sample.strata), cells, freedom)
 
-    @property
-    def cost(self) -> int:
-        """Numbers a draw needs at once."""
-        return 8 * len(self.sample.outcome)
-
-    def real(self) -> Draw:
-        """Return the sample itself as a draw."""
-        return self._with(np.ones((1, len(self.sample.outcome))))
-
-    def draw(self, rng: np.random.Generator, number: int) -> Draw:
-        """Return counts of the pupils, their moments and the variances between and within."""
-        return self._with(_drawn(rng, number, self.cells, len(self.sample.outcome)))
-
-    def _with(self, counts: np.ndarray) -> Draw:
+    def _variances(self, counts: np.ndarray) -> Variances:
         part, y = self.sample, self.sample.outcome
-        size = np.bincount(part.cluster)
         total = sums(part.cluster, (counts * y).T).T
-        return counts, self.moments, _variances(size, total, counts @ y**2)
+        return _variances(np.bincount(part.cluster), total, counts @ y**2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,17 +228,9 @@ class Nested:
     def of(cls, sample: Sample, moved: bool) -> Nested:
         """Make the cells of clusters and of pupils within them.
 
-        Raises
-        ------
-        EvidenceError
-            A stratum has one cluster in an arm.
+        `what` is "strata" where one of them has a single cluster in an arm: do not move those.
         """
         units = Units.of(sample, "clusters and pupils within them")
-        if moved and units.what == "strata":
-            raise EvidenceError(
-                "resample='both' needs two clusters an arm in every stratum; use 'cluster', which "
-                "then draws whole strata"
-            )
         cells = members(sample.arm, sample.strata, sample.cluster)
         pupils = [[] for _ in range(int(sample.cluster.max()) + 1)]
         for cell in cells:
@@ -252,20 +255,20 @@ class Nested:
         if self.moved:
             for cell in self.cells:
                 chosen[:, cell] = cell[rng.integers(0, len(cell), (number, len(cell)))]
-        found = np.empty((*chosen.shape, self.rows.shape[1]))
+        total = np.empty((*chosen.shape, self.rows.shape[1]))
         for cluster, cells in enumerate(self.pupils):
             where = np.nonzero(chosen == cluster)
-            found[where] = sum(_counts(rng, len(where[0]), len(c)) @ self.rows[c] for c in cells)
-        return self._with(chosen, found)
+            total[where] = sum(_counts(rng, len(where[0]), len(c)) @ self.rows[c] for c in cells)
+        return self._with(chosen, total)
 
-    def _with(self, chosen: np.ndarray, found: np.ndarray) -> Draw:
+    def _with(self, chosen: np.ndarray, total: np.ndarray) -> Draw:
         size = np.bincount(self.sample.cluster)[chosen]
-        parts = _variances(size, found[..., -2], found[..., -1].sum(axis=1))
-        moments = self.sample.shrunk(found[..., :-2], size)
+        parts = _variances(size, total[..., -2], total[..., -1].sum(axis=1))
+        moments = self.sample.shrunk(total[..., :-2], size)
         return np.ones(chosen.shape), moments, parts
 
 
-def _variances(size: np.ndarray, total: np.ndarray, square: np.ndarray):
+def _variances(size: np.ndarray, total: np.ndarray, square: np.ndarray) -> Variances:
     """Return `variances` from the sizes and sums of clusters, shape (b, m), and Σy², shape (b,)."""
     size = np.broadcast_to(size, total.shape)
     between = (total**2 / size).sum(axis=1)
@@ -279,7 +282,7 @@ def _variances(size: np.ndarray, total: np.ndarray, square: np.ndarray):
 def _freedom(cells: list[np.ndarray], arm: np.ndarray) -> int:
     """Return units less cells in the arm, of the two compared, that has fewest."""
     free = [sum(len(c) - 1 for c in cells if arm[c[0]] == code) for code in (0, 1)]
-    return min(found for found, code in zip(free, (0, 1), strict=True) if (arm == code).any())
+    return min(free[code] for code in (0, 1) if (arm == code).any())
 
 
 def _drawn(
@@ -295,3 +298,94 @@ def _counts(rng: np.random.Generator, number: int, units: int) -> np.ndarray:
     """Return how often each of `units` comes up in as many draws with replacement, float."""
     picks = rng.integers(0, units, (number, units)) + units * np.arange(number)[:, None]
     return np.bincount(picks.ravel(), minlength=number * units).reshape(number, units).astype(float)
+
+
+def regress(
+    scale: float, groups: list[np.ndarray], cells: list[np.ndarray], draw: Draw
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the effect in each draw and its standard error by the units drawn, within their cells.
+
+    Parameters
+    ----------
+    scale : float
+        The effect is this times the last coefficient.
+    groups : list of ndarray of int
+        The units of each absorbed stratum.
+    cells : list of ndarray of int
+        Units that are drawn in place of one another.
+    draw : tuple
+        Counts of the units (b, u), their cross-products (u, q²) or (b, u, q²), and variances.
+
+    Notes
+    -----
+    Strata are absorbed: with x̄, ȳ the means of a stratum in the draw, b the coefficients and m the
+    last column of (X'X)⁻¹, the score of a unit is (−m'x̄, m, 0) A (−(ȳ − x̄'b), −b, 1)', A its
+    cross-products. The error is √Σ m/(m − 1) Σ(s − s̄)² over cells of m units: what a draw moves,
+    no more. Scores about zero would also count how the effect differs between strata, which no
+    draw within them moves: with two units a cell intervals would then be a quarter too narrow.
+    """
+    counts, moments, _ = draw
+    q = round(moments.shape[-1] ** 0.5)
+    p, b = q - 2, len(counts)
+    gram, means = np.zeros((b, q - 1, q - 1)), []
+    for group in groups:
+        part = moments[..., group, :]
+        total = counts[:, group] @ part if part.ndim == 2 else part.sum(axis=1)
+        total = total.reshape(b, q, q)
+        size = np.maximum(total[:, :1, 0], np.finfo(float).tiny)  # a stratum not drawn has nothing
+        mean = total[:, 0, 1:] / size
+        gram += total[:, 1:, 1:] - size[..., None] * mean[:, :, None] * mean[:, None, :]
+        means.append(mean)
+    right = np.concatenate([gram[:, :p, p:], np.zeros((b, p, 1))], axis=2)
+    right[:, -1, 1] = 1.0
+    solved = np.linalg.solve(gram[:, :p, :p] + _RIDGE * np.eye(p), right)
+    coefficients, direction = solved[:, :, 0], solved[:, :, 1]
+    scores = np.empty(counts.shape)
+    for group, mean in zip(groups, means, strict=True):
+        inside = mean[:, :p]
+        level = mean[:, p] - (inside * coefficients).sum(axis=1)
+        left = np.column_stack([-(inside * direction).sum(axis=1), direction, np.zeros(b)])
+        rest = np.column_stack([-level, -coefficients, np.ones(b)])
+        both = (left[:, :, None] * rest[:, None, :]).reshape(b, -1)
+        part = moments[..., group, :]
+        product = both @ part.T if part.ndim == 2 else np.einsum("bf,buf->bu", both, part)
+        scores[:, group] = product
+    variance = _within(counts, scores, cells)
+    return scale * coefficients[:, -1], abs(scale) * np.sqrt(variance)
+
+
+def variances(
+    clusters: np.ndarray,
+    rows: np.ndarray,
+    squared: np.ndarray,
+    total: np.ndarray,
+    between: np.ndarray,
+    within: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variances between and within clusters by the analysis of variance.
+
+    Notes
+    -----
+    Searle, Casella and McCulloch (1992), Variance Components, eq. 3.62; a negative variance is 0.
+    Where every row is its own cluster all variance lies within.
+    """
+    between = between - total**2 / rows
+    alone = clusters >= rows
+    inner = np.where(alone, between + within, within) / np.where(alone, rows - 1, rows - clusters)
+    width = (rows - squared / rows) / (clusters - 1)
+    outer = np.where(alone, 0.0, (between / (clusters - 1) - inner) / width)
+    return np.maximum(outer, 0.0), inner
+
+
+def _within(counts: np.ndarray, scores: np.ndarray, cells: list[np.ndarray]) -> np.ndarray:
+    """Return Σ m/(m − 1) Σ(s − s̄)² over cells; a unit alone in its cell counts s²."""
+    size = np.array([len(cell) for cell in cells])
+    place = np.empty(counts.shape[1], int)
+    place[np.concatenate(cells)] = np.repeat(np.arange(len(cells)), size)
+    several = size > 1
+    factor = np.where(several, size / np.maximum(size - 1, 1), 1.0)
+    taken = counts * scores
+    member = sparse.csr_array((np.ones(len(place)), (np.arange(len(place)), place)))
+    square = (taken * scores) @ factor[place]
+    variance = square - (taken @ member) ** 2 @ np.where(several, factor / size, 0.0)
+    return np.where(variance > _RIDGE * square, variance, 0.0)  # rounding is all that is left

@@ -1,28 +1,70 @@
-"""The numbers behind staggered starts: saturated interactions, and prediction in two stages."""
+"""Effects of staggered starts: interactions of cohort and time (Sun–Abraham), and two stages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from evidence.errors import EvidenceError
-from evidence.methods.impact.panel_data import PanelData
-from evidence.methods.impact.two_way import two_way
 from evidence.stats import covariance
-from evidence.stats.design import sums
+from evidence.stats.design import Design, sums, two_way
 
 REFERENCE = -1
 _RANK = 1e-9  # of the largest eigenvalue: below this, first-stage columns cannot be told apart
 
 
 @dataclass(frozen=True, eq=False)
-class Effects:
-    """Effects by time since the start, shapes (q,), and their mean.
+class Rows:
+    """The rows of a panel whose units start at different times and stay treated.
 
-    `covariance`, shape (q, q), is None where not all effects are compared with one time; `mean`
-    holds estimate, standard error and df; `joint` is the test of the times before the reference.
+    Parameters
+    ----------
+    outcome, time : ndarray of shape (n,)
+    treated : ndarray of bool, shape (n,)
+    start, since : ndarray of shape (n,)
+        First treated time of the row's unit; whole times since then, NaN for the comparison.
+    unit, cluster : ndarray of int, shape (n,)
+        Codes from 0.
+    others : ndarray of shape (n, k)
+        Covariates.
+    weights : ndarray of shape (n,) or None
+    """
+
+    outcome: np.ndarray
+    treated: np.ndarray
+    start: np.ndarray
+    since: np.ndarray
+    unit: np.ndarray
+    time: np.ndarray
+    cluster: np.ndarray
+    others: np.ndarray
+    weights: np.ndarray | None
+
+    @property
+    def weight(self) -> np.ndarray:
+        """Weights, or ones."""
+        return np.ones(len(self.outcome)) if self.weights is None else self.weights
+
+    def untreated(self) -> Rows:
+        """Return the rows that are not treated, units and clusters counted from 0 again."""
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept = {name: x if x is None else x[~self.treated] for name, x in kept.items()}
+        for name in ("unit", "cluster"):
+            kept[name] = np.unique(kept[name], return_inverse=True)[1]
+        return Rows(**kept)
+
+    def two_way(self, interest: np.ndarray, label: str) -> Design:
+        """Return the regression on `interest`, shape (n, q), with unit and time effects."""
+        return two_way(interest, self.others, self.unit, self.time, self.weights, label)
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """Effects by time since the start, shapes (q,).
+
+    `covariance`, shape (q, q), is None where not all effects are compared with one time; `joint` is
+    the test of the times before the reference: F, its two df and p.
     """
 
     times: np.ndarray
@@ -30,37 +72,46 @@ class Effects:
     std_error: np.ndarray
     df: np.ndarray
     covariance: np.ndarray | None
-    mean: tuple[float, float, float]
     joint: tuple[float, float, float, float]
 
 
-def sunab(read: PanelData, since: np.ndarray, weight: np.ndarray, label: str) -> Effects:
+Mean = tuple[float, float, float]
+
+
+def sunab(rows: Rows, label: str) -> tuple[Effects, Mean]:
     """Estimate an effect for each cohort and time, and average over cohorts.
 
     Parameters
     ----------
-    since : ndarray of shape (n,)
-        Time since the start, NaN for the comparison.
-    weight : ndarray of shape (n,)
+    rows : Rows
+    label : str
+        How messages call the effects.
+
+    Returns
+    -------
+    Effects
+        By time since the start.
+    tuple
+        Mean effect over treated rows, by weight: estimate, standard error, df.
 
     Raises
     ------
     EvidenceError
         A cohort has no rows just before its start, or an effect is not identified.
     """
-    own, known = read.start[read.unit], ~np.isnan(since)
-    bare = np.setdiff1d(own[known], own[since == REFERENCE])
+    cohort, since, known = rows.start, rows.since, ~np.isnan(rows.since)
+    bare = np.setdiff1d(cohort[known], cohort[since == REFERENCE])
     if len(bare):
         raise EvidenceError(
             f"{label}: the units that start in {bare[0]:g} have no row just before their start, "
             "which method 'sunab' compares with; leave them out or use 'did2s'"
         )
-    pairs = np.unique(np.column_stack([own, since])[known & (since != REFERENCE)], axis=0)
-    dummies = (own[:, None] == pairs[:, 0]) & (since[:, None] == pairs[:, 1]) & known[:, None]
-    made = two_way(read, dummies.astype(float), label)
-    effects, residuals = made.fit(read.outcome)
-    _check_error(residuals, read.outcome, label)
-    size, at = weight @ dummies, pairs[:, 1]
+    pairs = np.unique(np.column_stack([cohort, since])[known & (since != REFERENCE)], axis=0)
+    dummies = (cohort[:, None] == pairs[:, 0]) & (since[:, None] == pairs[:, 1])
+    design = rows.two_way(dummies.astype(float), label)
+    effects, residuals = design.fit(rows.outcome)
+    _check_error(residuals, rows.outcome, label)
+    size, at = rows.weight @ dummies, pairs[:, 1]
     times = np.unique(at)
     mix = np.where(times[:, None] == at, size, 0.0)
     mix /= mix.sum(axis=1, keepdims=True)
@@ -68,25 +119,23 @@ def sunab(read: PanelData, since: np.ndarray, weight: np.ndarray, label: str) ->
     after /= after.sum()
 
     def infer(by: np.ndarray, joint: bool = True) -> covariance.Inference:
-        mixed = replace(made, coefficients=by @ made.coefficients)
-        return covariance.robust(mixed, residuals, read.cluster, "CR2", joint=joint)
+        mixed = replace(design, coefficients=by @ design.coefficients)
+        return covariance.robust(mixed, residuals, rows.cluster, "CR2", joint=joint)
 
-    found, whole = infer(mix, joint=False), infer(after[None])
-    return Effects(
-        times=times,
-        estimate=mix @ effects,
-        std_error=found.std_error,
-        df=found.df,
-        covariance=found.covariance,
-        mean=(float(after @ effects), float(whole.std_error[0]), float(whole.df[0])),
-        joint=_joint(mix @ effects, times < REFERENCE, lambda which: infer(mix[which])),
+    each, whole, early = infer(mix, joint=False), infer(after[None]), times < REFERENCE
+    joint = (np.nan,) * 4
+    if early.any():
+        joint = covariance.joint_test((mix @ effects)[early], infer(mix[early]))
+    return (
+        Effects(times, mix @ effects, each.std_error, each.df, each.covariance, joint),
+        (float(after @ effects), float(whole.std_error[0]), float(whole.df[0])),
     )
 
 
-def did2s(read: PanelData, since: np.ndarray, weight: np.ndarray, label: str) -> Effects:
+def did2s(rows: Rows, label: str) -> tuple[Effects, Mean]:
     """Predict what would have been from untreated rows, and average what is left.
 
-    The parameters of :func:`sunab`.
+    The parameters and returned values of :func:`sunab`.
 
     Raises
     ------
@@ -101,29 +150,31 @@ def did2s(read: PanelData, since: np.ndarray, weight: np.ndarray, label: str) ->
     c = a − W₀(unit means of a) − W₀Z̃(Z̃'W₀Z̃)⁻¹Z̃'a. The variance is Σ_g (c_g'e_g)², where e is
     the first stage's residual in untreated rows and the second's in treated ones.
     """
-    treated = read.dose > 0
+    treated, since = rows.treated, rows.since
     after = np.unique(since[treated])
     average = np.column_stack([*(since[treated, None] == after).T, np.ones(treated.sum())])
-    average = average * weight[treated, None]
+    average = average * rows.weight[treated, None]
     average /= average.sum(axis=0)
-    left, lines = _predict(read, weight, label, average)
-    _check_error(left[~treated], read.outcome, label)
+    left, lines = _predict(rows, label, average)
+    _check_error(left[~treated], rows.outcome, label)
     effects = average.T @ left[treated]
     errors = np.where(treated[:, None], left[:, None] - _own(since, after, effects), left[:, None])
-    m = int(read.cluster.max()) + 1
-    scores = sums(read.cluster, lines * errors)
+    m = int(rows.cluster.max()) + 1
+    scores = sums(rows.cluster, lines * errors)
     std_error = np.sqrt(m / (m - 1) * (scores**2).sum(axis=0))
-    share = sums(read.cluster, lines**2)
+    share = sums(rows.cluster, lines**2)
     df = np.minimum(share.sum(axis=0) ** 2 / (share**2).sum(axis=0), m - 1)
-    times, *early, joint = _before(read, since, label)
-    return Effects(
-        times=np.concatenate([times, after]),
-        estimate=np.concatenate([early[0], effects[:-1]]),
-        std_error=np.concatenate([early[1], std_error[:-1]]),
-        df=np.concatenate([early[2], df[:-1]]),
-        covariance=None,
-        mean=(float(effects[-1]), float(std_error[-1]), float(df[-1])),
-        joint=joint,
+    before = _before(rows.untreated(), label)
+    return (
+        Effects(
+            times=np.concatenate([before.times, after]),
+            estimate=np.concatenate([before.estimate, effects[:-1]]),
+            std_error=np.concatenate([before.std_error, std_error[:-1]]),
+            df=np.concatenate([before.df, df[:-1]]),
+            covariance=None,
+            joint=before.joint,
+        ),
+        (float(effects[-1]), float(std_error[-1]), float(df[-1])),
     )
 
 
@@ -133,17 +184,15 @@ def _own(since: np.ndarray, after: np.ndarray, effects: np.ndarray) -> np.ndarra
     return np.column_stack([by_time, np.full(len(since), effects[-1])])
 
 
-def _predict(
-    read: PanelData, weight: np.ndarray, label: str, average: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _predict(rows: Rows, label: str, average: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return what the first stage leaves in every row, and the lines c of the averages."""
-    treated = read.dose > 0
-    base = np.where(treated, 0.0, weight)
-    totals = np.bincount(read.unit, base)
-    when = np.unique(read.time, return_inverse=True)[1]
+    treated = rows.treated
+    base = np.where(treated, 0.0, rows.weight)
+    totals = np.bincount(rows.unit, base)
+    when = np.unique(rows.time, return_inverse=True)[1]
     dummies = (when[:, None] == np.arange(1, when.max() + 1)).astype(float)
-    columns = np.column_stack([read.outcome, dummies, read.others])
-    columns = columns - (sums(read.unit, base[:, None] * columns) / totals[:, None])[read.unit]
+    columns = np.column_stack([rows.outcome, dummies, rows.others])
+    columns = columns - (sums(rows.unit, base[:, None] * columns) / totals[:, None])[rows.unit]
     y, z = columns[:, 0], columns[:, 1:]
     scale = np.sqrt(base @ z**2)
     scale[scale == 0] = 1.0
@@ -158,35 +207,22 @@ def _predict(
     lines = np.zeros((len(y), average.shape[1]))
     lines[treated] = average
     lines -= base[:, None] * (
-        (sums(read.unit, lines) / totals[:, None])[read.unit]
+        (sums(rows.unit, lines) / totals[:, None])[rows.unit]
         + z @ np.linalg.solve(cross, z[treated].T @ average)
     )
     return left, lines
 
 
-def _before(
-    read: PanelData, since: np.ndarray, label: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[float, float, float, float]]:
-    """Return times, effects, errors, df and joint test before the start, of untreated rows."""
-    part = read.rows(read.dose == 0)
-    times = np.unique(since[since < REFERENCE])
-    empty = np.empty(0)
+def _before(rows: Rows, label: str) -> Effects:
+    """Return the effects before the start, of untreated rows."""
+    times = np.unique(rows.since[rows.since < REFERENCE])
     if not len(times):
-        return times, empty, empty, empty, (np.nan,) * 4
-    own = since[read.dose == 0]
-    made = two_way(part, (own[:, None] == times).astype(float), label)
-    effects, residuals = made.fit(part.outcome)
-    found = covariance.robust(made, residuals, part.cluster, "CR2")
-    joint = covariance.joint_test(effects, found)
-    return times, effects, found.std_error, found.df, joint
-
-
-def _joint(
-    estimate: np.ndarray,
-    which: np.ndarray,
-    infer: Callable[[np.ndarray], covariance.Inference],
-) -> tuple[float, float, float, float]:
-    return covariance.joint_test(estimate[which], infer(which)) if which.any() else (np.nan,) * 4
+        return Effects(times, times, times, times, None, (np.nan,) * 4)
+    design = rows.two_way((rows.since[:, None] == times).astype(float), label)
+    effects, residuals = design.fit(rows.outcome)
+    inference = covariance.robust(design, residuals, rows.cluster, "CR2")
+    joint = covariance.joint_test(effects, inference)
+    return Effects(times, effects, inference.std_error, inference.df, None, joint)
 
 
 def _check_error(residuals: np.ndarray, outcome: np.ndarray, label: str) -> None:

@@ -14,19 +14,20 @@ from evidence.stats.design import Design
 from evidence.stats.permutation import portions
 
 TIE = 1e-9  # statistics as near as this to one another, relatively, are equal
+_CHUNK = 4_000_000  # signs held at once
 _STEPS = 60  # halvings of the search for an end of the interval
 _WEBB = np.sqrt([1.5, 1.0, 0.5]) * np.array([[-1.0], [1.0]])
 SIGNS = ("rademacher", "webb")
 
 
 def moved(
-    made: Design, values: np.ndarray, units: np.ndarray, signs: np.ndarray
+    design: Design, values: np.ndarray, units: np.ndarray, signs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return effect and scores of draws in which the values of whole units are multiplied.
 
     Parameters
     ----------
-    made : Design
+    design : Design
         With one coefficient of interest.
     values : ndarray of shape (n,)
         Residuals of the null model.
@@ -45,22 +46,41 @@ def moved(
     w_i d_i'u_i − D_i'Σ_j w_j C_j, where D_i = Q_i'd_i and C_j = Q_j'W_j u_j for the orthonormal
     columns Q of the whole regression, absorbed dummies included.
     """
-    d, own = made.directions[:, 0], made.weights * values
+    d, own = design.directions[:, 0], design.weights * values
     n_units = signs.shape[1]
 
     def by_unit(x: np.ndarray) -> np.ndarray:
         return np.bincount(units, x, n_units)
 
-    place, shape = (units, made.strata), (n_units, len(made.totals))
-    root = np.sqrt(made.totals)[made.strata]
+    place, shape = (units, design.strata), (n_units, len(design.totals))
+    root = np.sqrt(design.totals)[design.strata]
     alone = by_unit(d * values)
-    left = np.column_stack([by_unit(d * q) for q in made.basis.T])
-    right = np.column_stack([by_unit(own * q) for q in made.basis.T])
+    left = np.column_stack([by_unit(d * q) for q in design.basis.T])
+    right = np.column_stack([by_unit(own * q) for q in design.basis.T])
     strata = (
         sparse.csr_array((own / root, place), shape) @ sparse.csr_array((d / root, place), shape).T
     )
     scores = signs * alone - (signs @ right) @ left.T - signs @ strata
     return signs @ alone, scores
+
+
+def studentised(
+    design: Design, outcome: np.ndarray, units: np.ndarray, n_units: int, draws: int, seed: int
+) -> tuple[float, np.ndarray]:
+    """Return t (CR0 by `units`), and t with the signs of whole units' null residuals drawn anew.
+
+    The same seed draws the same signs, so that outcomes with the same units are drawn jointly.
+    """
+    estimate, residuals = design.fit(outcome)
+    null = residuals + design.basis[:, -1] * (estimate[0] / design.coefficients[0, -1])
+    scores = np.bincount(units, design.directions[:, 0] * residuals)
+    rng = np.random.default_rng(seed)
+    step, drawn = max(1, _CHUNK // n_units), []
+    for first in range(0, draws, step):
+        signs = 2.0 * rng.integers(0, 2, (min(step, draws - first), n_units)) - 1
+        effect, moved_scores = moved(design, null, units, signs)
+        drawn.append(effect / np.sqrt(np.maximum((moved_scores**2).sum(axis=1), 1e-300)))
+    return float(estimate[0] / np.sqrt((scores**2).sum())), np.concatenate(drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,20 +99,26 @@ class Wild:
 
     @classmethod
     def of(
-        cls, made: Design, outcome: np.ndarray, units: np.ndarray, kind: str, draws: int, seed: int
+        cls,
+        design: Design,
+        outcome: np.ndarray,
+        units: np.ndarray,
+        kind: str,
+        draws: int,
+        seed: int,
     ) -> Wild:
-        """Draw for the one coefficient of `made`, by units 0, 1, …."""
-        estimate, residuals = made.fit(outcome)
-        scale = made.coefficients[0, -1]
-        own = made.basis[:, -1] / scale  # the treatment, the other columns taken out
+        """Draw for the one coefficient of `design`, by units 0, 1, …."""
+        estimate, residuals = design.fit(outcome)
+        scale = design.coefficients[0, -1]
+        own = design.basis[:, -1] / scale  # the treatment, the other columns taken out
         null = residuals + own * estimate[0]
-        score = np.bincount(units, made.directions[:, 0] * residuals)
+        score = np.bincount(units, design.directions[:, 0] * residuals)
         number = int(units.max()) + 1
         exact = kind == "rademacher" and 2 ** (number - 1) <= draws
         drawn = _every(number) if exact else _signs(number, kind, draws, seed)
         effect, variance = [], []
         for signs in drawn:
-            (n0, s0), (n1, s1) = (moved(made, v, units, signs) for v in (null, own))
+            (n0, s0), (n1, s1) = (moved(design, v, units, signs) for v in (null, own))
             effect.append(np.array([n0, n1]))
             variance.append(np.array([(s0**2).sum(1), (s0 * s1).sum(1), (s1**2).sum(1)]))
         return cls(

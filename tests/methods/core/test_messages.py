@@ -124,15 +124,15 @@ def test_most_clusters_with_one_arm_and_some_with_two_are_told_by_every_method(t
     wrong = trial.copy()
     wrong.loc[[5, 25], "arm"] = 1 - wrong.loc[[5, 25], "arm"]
     said = (
-        "2 of 12 clusters of school have pupils of more than one arm: if whole clusters were drawn "
-        "by lot, give each pupil the arm of the cluster they were in when it was drawn"
+        "2 of 12 clusters of school have pupils of more than one arm: if whole clusters were "
+        "allocated at random, give each pupil the arm of the cluster they were in at the time"
     )
     for method in (trials.itt, trials.effect_size, trials.multilevel):
         assert said in method(wrong, **GIVEN).caveats
     sites = trial.assign(arm=np.arange(120) % 2)
     assert trials.itt(sites, **GIVEN).caveats == ()
     one = trial[(trial["arm"] == 0) | (trial["school"] == 1)].copy()
-    one.loc[0, "arm"] = 1  # a pupil astray in the reference arm
+    one.loc[0, "arm"] = 1  # a pupil in the reference arm
     refused(
         "column 'school': the treated arm has only one cluster; at least two per arm are needed to "
         "tell the treatment from the cluster",

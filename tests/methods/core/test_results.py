@@ -88,6 +88,11 @@ def test_estimate_sentence_gives_interval_n_and_method():
     )
 
 
+def test_estimate_without_limits_says_so():
+    endless = estimate(ci_lower=-np.inf, ci_upper=np.inf, n_clusters=5871)
+    assert "−7.73 points (95% interval: no limits can be given; p = .005" in endless.sentence()
+
+
 def test_estimate_frame_has_one_row_and_a_column_a_field():
     frame = estimate().to_frame()
     assert list(frame.columns) == [field.name for field in dataclasses.fields(results.Estimate)]

@@ -70,7 +70,8 @@ def test_check_with_one_cluster_in_an_arm_is_refused(roster):
 
 def test_check_with_constant_scores_is_refused(roster):
     refused("column 'post' is constant: there is nothing to explain", roster.assign(post=7.0))
-    refused("column 'pre' is constant: a baseline must tell pupils apart", roster.assign(pre=7.0))
+    said = "column 'pre' is constant: a baseline must differ between pupils"
+    refused(said, roster.assign(pre=7.0))
 
 
 def test_check_with_a_cluster_in_both_arms_of_a_cluster_trial_is_refused(roster):

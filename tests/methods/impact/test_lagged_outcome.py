@@ -3,67 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize
 
 import evidence as ev
 from evidence.errors import EvidenceError
 from evidence.stats import mixed_model, panel_mixed_model
 
-GIVEN = {"outcome": "pct", "treatment": "lamp", "unit": "urn", "time": "year"}
-
-
-def simulate(rng, schools=60, years=5, effect=0.0, chosen=0, noise=0.0):
-    """Return schools × years of results in per cent; the `chosen` lowest of last year begin.
-
-    `noise`: standard deviation, in per cent, of how people see those results.
-    """
-    size = rng.integers(8, 60, schools)
-    pupils = np.maximum(4, size[:, None] + rng.integers(-3, 4, (schools, years)))
-    true = 65 + rng.normal(0, 8, schools)[:, None]
-    true = true + rng.normal(0, 4, (schools, years)) + np.arange(years)
-    result = true + rng.normal(0, 45 / np.sqrt(pupils))
-    seen = result[:, -2] + noise * rng.normal(size=schools)
-    low = np.argsort(seen)[:chosen] if chosen else np.arange(schools // 4)
-    begun = np.zeros((schools, years), int)
-    begun[low, -1] = 1
-    return pd.DataFrame(
-        {
-            "urn": np.repeat([f"s{i:03d}" for i in range(schools)], years),
-            "year": np.tile(np.arange(2020 - years, 2020), schools),
-            "lamp": begun.ravel(),
-            "n": pupils.ravel(),
-            "fsm": rng.uniform(0, 0.5, schools * years),
-            "pct": (result + effect * begun).ravel(),
-        }
-    )
-
-
-def dense(panel, parts, weights=True):
-    """Return V, X (interest last) and y of the whole panel, written out."""
-    year, n = panel["year"].to_numpy(), panel["n"].to_numpy(float)
-    apart = np.abs(year[:, None] - year)
-    same = panel["urn"].to_numpy()[:, None] == panel["urn"].to_numpy()
-    v = same * (parts.lasting + parts.passing * float(parts.fade) ** apart)
-    v += np.diag(parts.chance * (n.mean() / n if weights else np.ones(len(n))))
-    years = (year[:, None] == np.unique(year)).astype(float)
-    size = np.log(panel.groupby("urn")["n"].transform("mean"))
-    x = np.column_stack([years, *([size] if weights else []), panel["fsm"], panel["lamp"]])
-    return v, x, panel["pct"].to_numpy()
-
-
-def parts_of(panel, weights=True):
-    year, n = panel["year"].to_numpy(float), panel["n"].to_numpy(float)
-    _, x, y = dense(panel, panel_mixed_model.Components(1, 1, 1, 0, None, None), weights)
-    return panel_mixed_model.fit(y, x, pd.factorize(panel["urn"])[0], year, n if weights else None)
-
-
-def criterion(panel, **parts):
-    v, x, y = dense(panel, panel_mixed_model.Components(**parts, roots=None, places=None))
-    inverse = np.linalg.inv(v)
-    inner = x.T @ inverse @ x
-    off = y - x @ np.linalg.solve(inner, x.T @ inverse @ y)
-    logs = np.linalg.slogdet(v)[1] + np.linalg.slogdet(inner)[1]
-    return logs + off @ inverse @ off
+from .simulated import GIVEN, dense, parts_of, simulate
 
 
 def test_given_past_is_generalised_least_squares_with_cr2_errors(rng):
@@ -124,39 +69,7 @@ def test_given_past_of_one_treated_unit_is_as_unsure_as_the_model(rng):
     alone = panel[(panel["lamp"] == 1)]["n"].item()
     # what passes and chance make of one result; CR2 says a tenth of it, for want of a second school
     assert found.std_error > (16 + 45**2 / alone) ** 0.5
-    assert found.caveats == ("only 1 treated clusters: read the interval with great caution",)
-
-
-def test_components_make_the_restricted_likelihood_largest(rng):
-    panel = simulate(rng, schools=40)
-    parts = parts_of(panel)
-    best = {k: getattr(parts, k) for k in ("lasting", "passing", "chance", "fade")}
-    least = criterion(panel, **best)
-    for name, value in best.items():
-        for factor in (0.9, 0.99, 1.01, 1.1):
-            moved = best | {name: value * factor if value > 1e-3 else 0.1}
-            assert criterion(panel, **moved) > least - 1e-6
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("step", [1 / 2, 1 / 3])
-def test_components_of_times_less_than_1_apart_reach_the_optimum(rng, step):
-    year = 2015 + np.arange(9) * step
-    fading = 0.3 ** np.abs(year[:, None] - year)
-    result = rng.multivariate_normal(np.zeros(9), 16 * fading, 40) + 4 * rng.normal(size=(40, 1))
-    made = simulate(rng, schools=40, years=9)
-    made["pct"] = (result + 2 * rng.normal(size=result.shape)).ravel()
-    panel = made.assign(year=np.tile(year, 40))
-
-    def minus_two_log(at):
-        *sizes, fade = at
-        lasting, passing, chance = np.exp(sizes)
-        return criterion(panel, lasting=lasting, passing=passing, chance=chance, fade=fade)
-
-    parts = parts_of(panel)
-    found = [*np.log([parts.lasting, parts.passing, parts.chance]), parts.fade]
-    best = minimize(minus_two_log, [1.0, 2.0, 0.0, 0.4], bounds=[(-6, 6)] * 3 + [(0.01, 0.95)])
-    assert minus_two_log(found) < best.fun + 1e-3
+    assert found.caveats == ("only 1 treated cluster: read the interval with great caution",)
 
 
 def test_without_weights_and_with_few_years_it_is_the_random_intercept_model(rng):
@@ -167,29 +80,6 @@ def test_without_weights_and_with_few_years_it_is_the_random_intercept_model(rng
     assert found.estimate == pytest.approx(other.coefficients[-1], rel=1e-5)
     assert found.variance_between == pytest.approx(other.variance_between, rel=1e-3)
     assert found.variance_within == pytest.approx(other.variance_within, rel=1e-3)
-
-
-def test_rebound_after_one_year_is_the_share_that_does_not_last(rng):
-    panel = simulate(rng, years=2, chosen=12)
-    found = ev.impact.rebound(panel, **GIVEN)
-    first = panel[panel["year"] == 2018]
-    never = ~first["urn"].isin(panel.loc[panel["lamp"] == 1, "urn"])
-    low = first.loc[~never, "pct"].mean()
-    assert found.before == pytest.approx(low - first.loc[never, "pct"].mean())
-    # (1 - r)(mu - x): METHODS 0a, mu being the mean of all schools, which no group effect splits
-    share = 1 - found.reliability
-    assert found.expected == pytest.approx(share * (first["pct"].mean() - low), rel=1e-6)
-    assert found.n_treated == 12
-    wide = panel.pivot_table(index="urn", columns="year", values="pct")
-    change = wide[2019] - wide[2018]
-    mine = panel.loc[panel["lamp"] == 1, "urn"].unique()
-    assert found.gain == pytest.approx(change[mine].mean() - change.drop(mine).mean())
-    assert found.sentence("pp") == (
-        f"In the year before the start these schools stood {-found.before:.1f} percentage points "
-        f"below the others. Since then the difference has changed by +{found.gain:.1f}. Among "
-        f"schools with such results and no programme it would have changed by "
-        f"+{found.expected:.1f}."
-    )
 
 
 @pytest.mark.parametrize(
@@ -259,21 +149,8 @@ def test_of_two_columns_of_lists_the_unit_is_named_whatever_they_are_called(rng)
             )
 
 
-def test_rebound_without_a_year_before_is_refused(rng):
-    panel = simulate(rng, years=3)
-    mine = panel["urn"].isin(panel.loc[panel["lamp"] == 1, "urn"])
-    late = panel[~mine | (panel["year"] == 2019)]
-    other = panel.assign(lamp=0).query("urn == 's050' and year >= 2018").assign(lamp=[0.0, 1.0])
-    late = pd.concat([late[late["urn"] != "s050"], other.assign(year=[2018, 2019], lamp=[1, 0])])
-    with pytest.raises(EvidenceError) as error:
-        ev.impact.rebound(late, **GIVEN)
-    assert str(error.value) == (
-        "column 'lamp': no treated unit has results both before and after its start"
-    )
-
-
 @pytest.mark.slow
-def test_schools_chosen_for_low_results_cover_nought_and_did_does_not(rng):
+def test_schools_chosen_for_low_results_cover_zero_and_did_does_not(rng):
     held = {"given_past": 0, "did": 0}
     for _ in range(150):
         panel = simulate(rng, schools=80, years=4, chosen=16)

@@ -119,23 +119,23 @@ def test_honest_smoothness_is_the_shortest_that_no_line_moves(case, bound, rng):
     estimate, covariance, times = case
     later = np.array(times) >= 0
     target = np.where(later, 1 / later.sum(), 0.0)
-    made = honest_did.Smooth(np.array(times), estimate, covariance, target, math.inf, 0.95)
-    lower, upper = made.interval(bound)
-    best = made._weights(bound)
+    smooth = honest_did.Smooth(np.array(times), estimate, covariance, target, math.inf, 0.95)
+    lower, upper = smooth.interval(bound)
+    best = smooth.weights(bound)
     assert best @ (np.array(times) + 1.0) == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(best[later], target[later])
     for _ in range(200):
-        other = best + made.free @ rng.normal(0, rng.choice([1e-3, 0.1, 1]), made.free.shape[1])
-        assert made.half(other, bound) >= (upper - lower) / 2 - 1e-6
+        other = best + smooth.free @ rng.normal(0, rng.choice([1e-3, 0.1, 1]), smooth.free.shape[1])
+        assert smooth.half(other, bound) >= (upper - lower) / 2 - 1e-6
 
 
 def test_honest_smoothness_worst_bias_is_reached():
     """The bound on the bias against every vertex: all changes of step are ± the bound."""
     estimate, covariance, times = SECOND
-    made = honest_did.Smooth(
+    smooth = honest_did.Smooth(
         np.array(times), estimate, covariance, np.array([0, 0, 0, 0, 0.5, 0.5]), math.inf, 0.95
     )
-    weights = made._weights(0.3)
+    weights = smooth.weights(0.3)
     at = np.arange(-5, 2)
     largest = 0.0
     for code in range(2**5):
@@ -144,11 +144,11 @@ def test_honest_smoothness_worst_bias_is_reached():
         path = np.concatenate([[0.0], np.cumsum(steps)])
         path = path - path[at == -1]
         largest = max(largest, abs(weights @ path[at != -1]))
-    assert 0.3 * np.abs(made.cumulate @ weights).sum() == pytest.approx(largest, rel=1e-9)
+    assert 0.3 * np.abs(smooth.cumulate @ weights).sum() == pytest.approx(largest, rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["relative", "smoothness"])
-def test_honest_breaks_down_where_the_interval_reaches_nought(kind):
+def test_honest_breaks_down_where_the_interval_reaches_zero(kind):
     made = study(*FIRST, df=30.0)
     found = impact.honest(made, kind=kind)
     at = [found.breakdown * 0.999, found.breakdown * 1.001]
@@ -161,21 +161,21 @@ def test_honest_breaks_down_where_the_interval_reaches_nought(kind):
 
 def test_honest_says_until_when_the_conclusion_holds():
     assert impact.honest(study(*SECOND), time=0).sentence() == (
-        "maths, lamp against no lamp: the effect at time 0 stays clear of nought until the trends "
+        "maths, lamp against no lamp: the effect at time 0 stays clear of zero until the trends "
         "part, from one time to the next after the start, by 1.31 times the most that they parted "
         "before it."
     )
     assert impact.honest(study(*SECOND), kind="smoothness").sentence() == (
-        "maths, lamp against no lamp: the mean effect stays clear of nought until the drift "
+        "maths, lamp against no lamp: the mean effect stays clear of zero until the drift "
         "between the groups changes by more than 0.62 from one time to the next."
     )
     nothing = study(0.1 * FIRST[0], *FIRST[1:])
     assert impact.honest(nothing).sentence() == (
-        "maths, lamp against no lamp: the mean effect is not clear of nought even if trends were "
+        "maths, lamp against no lamp: the mean effect is not clear of zero even if trends were "
         "parallel."
     )
     assert impact.honest(nothing, kind="smoothness").sentence() == (
-        "maths, lamp against no lamp: the mean effect is not clear of nought once a steady drift "
+        "maths, lamp against no lamp: the mean effect is not clear of zero once a steady drift "
         "is allowed for."
     )
 

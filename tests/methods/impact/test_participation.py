@@ -1,8 +1,11 @@
+"""Who took part in what, and when: cohorts, exposure, means of schools, gaps."""
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import evidence as ev
+from evidence import impact
 from evidence.errors import EvidenceError
 
 SPELLS = pd.DataFrame(
@@ -69,29 +72,59 @@ def test_school_means_counts_pupils_and_turns_yes_and_no_into_percentages():
     }  # fmt: skip
 
 
-def test_effect_size_of_percentage_points_is_the_cox_index_to_first_order(rng):
-    frame = ev.impact.exposure(panel(rng), SPELLS.query("programme == 'p'"))
-    found = ev.impact.did(frame, outcome="score", treatment="p 2018", unit="urn", time="year")
-    size = ev.impact.effect_size(found, percent=60.0)
-    odds = [np.log(p / (1 - p)) for p in (0.6, 0.6 + found.estimate * 1e-6)]
-    assert size.estimate * 1e-4 == pytest.approx((odds[1] - odds[0]) / 1.65, rel=1e-3)
-    assert size.p_value == found.p_value
-    assert ev.impact.effect_size(found, sd=10.0).estimate == pytest.approx(found.estimate / 10)
-    assert ev.impact.effect_size(found) is None
-    with pytest.raises(EvidenceError, match=r"^percent is 100.0; it must lie between 0 and 100$"):
-        ev.impact.effect_size(found, percent=100.0)
-
-
-def test_warnings_name_trends_that_differed_before_the_start(rng):
-    rows = [(unit, year) for unit in range(60) for year in (2015, 2016, 2017, 2018)]
-    frame = pd.DataFrame(rows, columns=["urn", "year"])
-    frame["score"] = rng.normal(60, 5, len(frame))
-    mine = frame["urn"] < 20
-    frame["p"] = (mine & (frame["year"] == 2018)).astype(int)
-    model = {"outcome": "score", "treatment": "p", "unit": "urn", "time": "year"}
-    assert ev.impact.event_study(frame, **model).warnings() == ()
-    frame.loc[mine, "score"] += 6 * (frame["year"] - 2015)
-    (warning,) = ev.impact.event_study(frame, **model).warnings()
-    assert warning.startswith(
-        "schools that took part already differed in trend before the start (p"
+@pytest.fixture
+def spells():
+    return pd.DataFrame(
+        {
+            "urn": ["1000", "1000", "1001", "1002", "1000"],
+            "programme": ["lamp", "leap", "lamp", "leap", "lamp"],
+            "start": [2016, 2017, 2017, 2016, 2019],
+            "end": [2017, None, 2018, 2016, 2019],
+        }
     )
+
+
+def test_participation_counts_each_school_in_one_combination(spells):
+    table = impact.participation(spells)
+    assert table.to_dict("list") == {
+        "programmes": ["lamp", "leap", "lamp + leap"],
+        "n_programmes": [1, 1, 2],
+        "n_schools": [1, 1, 1],
+    }
+    mine = impact.participation(spells, among="leap")
+    assert mine["programmes"].tolist() == ["leap", "leap + lamp"]
+    with pytest.raises(EvidenceError, match=r"^no school takes part in 'lens'$"):
+        impact.participation(spells, among="lens")
+
+
+def test_exposure_marks_the_years_of_each_spell(spells):
+    panel = pd.DataFrame({"urn": ["1000"] * 4 + ["1009"], "year": [2016, 2017, 2018, 2019, 2017]})
+    found = impact.exposure(panel, spells)
+    assert found["lamp 2016"].tolist() == [1, 1, 0, 0, 0]
+    assert found["lamp 2019"].tolist() == [0, 0, 0, 1, 0]
+    assert found["leap 2017"].tolist() == [0, 1, 1, 1, 0]
+    assert list(panel.columns) == ["urn", "year"]
+
+
+def test_exposure_with_unusable_spells_is_refused(spells):
+    panel = pd.DataFrame({"urn": ["1000"], "year": [2016]})
+    with pytest.raises(EvidenceError) as error:
+        impact.exposure(panel, spells.assign(start=[2016, None, 1, 1, 1]))
+    assert str(error.value) == "column 'start', row 2: a spell has no start"
+    with pytest.raises(EvidenceError) as error:
+        impact.exposure(panel.assign(**{"leap 2017": 1}), spells)
+    assert str(error.value) == "programme 'leap 2017' is also the name of a column of the panel"
+
+
+def test_gaps_are_differences_whose_precision_is_that_of_two_means():
+    keys = {"urn": ["a", "a", "b"], "year": [2018, 2019, 2018]}
+    group = pd.DataFrame({**keys, "n_pupils": [4, 6, 5], "met": [40.0, 50.0, 60.0]})
+    others = pd.DataFrame({"urn": ["a", "b"], "year": [2018, 2018], "n_pupils": [12, 20],
+                           "met": [70.0, 65.0]})  # fmt: skip
+    made = ev.impact.gaps(group, others, outcomes=["met"])
+    assert made.to_dict("list") == {
+        "urn": ["a", "b"], "year": [2018, 2018], "n_pupils": [4, 5],
+        "precision": [3.0, 4.0], "met": [-30.0, -5.0],
+    }  # fmt: skip
+    with pytest.raises(EvidenceError, match="met"):
+        ev.impact.gaps(group, others.drop(columns="met"), outcomes=["met"])

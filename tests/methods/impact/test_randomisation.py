@@ -51,7 +51,7 @@ def test_randomisation_test_of_one_start_is_every_refit(panel, others, weights):
     assert found.estimate == pytest.approx(observed, rel=1e-9)
     extreme = np.abs(drawn) >= abs(observed) * (1 - 1e-9)
     assert found.p_value == pytest.approx(np.mean(extreme))
-    assert "histories of urn moved, all 84 allocations" in found.method
+    assert "treatment paths of urn permuted, all 84 allocations" in found.method
     # At an end of the interval the test of what is left turns.
     for end, out in ((found.ci_lower, -1), (found.ci_upper, 1)):
         for step, rejected in ((1e-6, True), (-1e-6, False)):
@@ -61,8 +61,8 @@ def test_randomisation_test_of_one_start_is_every_refit(panel, others, weights):
 
 
 @pytest.mark.parametrize("statistic", ["difference", "t"])
-def test_randomisation_test_of_several_starts_moves_whole_histories(panel, statistic):
-    """The draws are those of `replay.shuffled`: histories 1, 2, 3 are the starts, 0 is never."""
+def test_randomisation_test_of_several_starts_permutes_treatment_paths(panel, statistic):
+    """The draws are those of `permutation.shuffled`: paths 1, 2, 3 are the starts, 0 is never."""
     several = staggered(panel)
     found = impact.randomisation_test(
         several, draws=60, strata="district", statistic=statistic, seed=4, **GIVEN
@@ -84,7 +84,7 @@ def test_randomisation_test_of_several_starts_moves_whole_histories(panel, stati
     scale, own = (left, own) if statistic == "t" else (1, 1)
     extreme = np.abs(drawn * scale) >= abs(observed * own) * (1 - 1e-9)
     assert found.p_value == pytest.approx((1 + extreme.sum()) / 61)
-    assert "histories of urn moved within district, 60 allocations" in found.method
+    assert "treatment paths of urn permuted within district, 60 allocations" in found.method
     assert found.n_clusters == 9
 
 
@@ -116,7 +116,7 @@ def test_randomisation_test_by_a_rule_of_its_own(panel):
     ]
     share = np.mean(np.abs(all_of_them) >= abs(found.estimate) - 1e-9)
     assert found.p_value == pytest.approx(share, abs=0.06)
-    assert "histories of urn moved by rule, 700 allocations" in found.method
+    assert "treatment paths of urn permuted by rule, 700 allocations" in found.method
 
 
 def test_randomisation_test_of_a_dose_and_of_a_programme_that_ends(panel):
@@ -134,15 +134,15 @@ def test_randomisation_test_with_wrong_input_is_refused(panel):
         assert str(error.value) == message
 
     refused(
-        "column 'lamp' has 3 different histories, such as starts; allocation= needs one: give "
-        "strata= instead",
+        "column 'lamp' has 3 different treatment paths, such as starts; allocation= needs one: "
+        "give strata= instead",
         staggered(panel),
         allocation=lambda rng, draws: None,
     )
     refused(
         "column 'phase' varies within 'urn'"
-        ", so that histories cannot change places within it; give the stratum of the time before "
-        "the start",
+        ", so that treatment paths cannot be permuted within it; give the stratum of the time "
+        "before the start",
         panel.assign(phase=panel["year"] > 2017),
         strata="phase",
     )
@@ -152,20 +152,20 @@ def test_randomisation_test_with_wrong_input_is_refused(panel):
         strata="district",
     )
     refused(
-        "column 'lamp': no two urn of a stratum have different histories, so that nothing can "
-        "change places; use broader strata",
+        "column 'lamp': no two urn of a stratum have different treatment paths, so that "
+        "there is nothing to permute; use broader strata",
         panel.assign(mine=panel["urn"] < 3),
         strata="mine",
     )
     refused(
         "column 'lamp' differs within 'pair': units of one cluster that did not join together "
-        "cannot change places as one; leave out cluster=",
+        "cannot be permuted as one; leave out cluster=",
         panel.assign(pair=panel["urn"] // 2),
         cluster="pair",
     )
     refused(
-        "column 'lamp' ends again or is a dose, and 1 units lack a row at some time, so that their "
-        "history is not known; complete them or leave those units out",
+        "column 'lamp' ends again or is a dose, and 1 unit lacks a row at some time, so that its "
+        "treatment path is not known; complete it or leave it out",
         panel.assign(lamp=panel["lamp"] * (panel["year"] == 2018)),
     )
     refused(

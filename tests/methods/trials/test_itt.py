@@ -306,19 +306,21 @@ def test_effect_size_of_multilevel_model_with_weights_is_refused(trial):
 def test_balance_gives_hedges_g_and_cox_index(trial):
     table = trials.balance(trial, treatment="arm", covariates=["pre", "sex"]).to_frame()
     assert list(table["covariate"]) == ["pre", "sex: M"]
-    one, nought = (trial[trial["arm"] == arm] for arm in (1, 0))
+    treated, control = (trial[trial["arm"] == arm] for arm in (1, 0))
     n = len(trial)
     pooled = np.sqrt(
-        ((len(one) - 1) * one["pre"].var() + (len(nought) - 1) * nought["pre"].var()) / (n - 2)
+        ((len(treated) - 1) * treated["pre"].var() + (len(control) - 1) * control["pre"].var())
+        / (n - 2)
     )
     omega = 1 - 3 / (4 * n - 9)
     odds = [
-        share / (1 - share) for share in ((one["sex"] == "M").mean(), (nought["sex"] == "M").mean())
+        share / (1 - share)
+        for share in ((treated["sex"] == "M").mean(), (control["sex"] == "M").mean())
     ]
     np.testing.assert_allclose(
         table["effect_size"],
         [
-            omega * (one["pre"].mean() - nought["pre"].mean()) / pooled,
+            omega * (treated["pre"].mean() - control["pre"].mean()) / pooled,
             omega * np.log(odds[0] / odds[1]) / 1.65,
         ],
     )

@@ -1,5 +1,7 @@
 """Missing data: who is missing, what imputation gives, when the answer would change."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from evidence import trials
 from evidence.errors import EvidenceError
 from evidence.methods.trials import imputation
+from evidence.methods.trials.trial_data import read
 from evidence.release.control.disclosure import protect_picture
 from evidence.stats import mixed_model, multilevel_mice
 from evidence.studies import pictures
@@ -68,7 +71,7 @@ def test_missingness_model_is_least_squares_of_being_missing(holes):
     )
     gaps = holes["pre"].isna().sum()
     assert found.caveats == (
-        f"{gaps} of {len(holes)} pupils have no record of pre; its mean stands in",
+        f"{gaps} of {len(holes)} pupils have no record of pre; its mean is used",
     )
 
 
@@ -108,7 +111,7 @@ def test_impute_keeps_every_pupil_and_says_so(holes):
     assert other.estimate != found.estimate
 
 
-def test_impute_stands_a_school_lost_whole_strata_and_text_scores(holes):
+def test_impute_takes_a_school_lost_whole_strata_and_text_scores(holes):
     holes.loc[holes["school"].isin([0, 1]), "post"] = np.nan
     text = holes.assign(post=holes["post"].map(lambda x: repr(x) if x == x else None))
     found = trials.impute(text, imputations=5, **GIVEN)
@@ -140,8 +143,8 @@ def test_pooled_by_hand():
     """Estimates 1, 2, 3 of variance 1 and 10 df: Rubin (1987) and Barnard and Rubin (1999)."""
     plain = trials.itt(pd.DataFrame({"y": [1.0, 2, 4, 3], "t": [0, 0, 1, 1]}),
                        outcome="y", treatment="t")  # fmt: skip
-    made = [imputation.replace(plain, estimate=x, std_error=1.0, df=10.0) for x in (1.0, 2.0, 3.0)]
-    found = imputation._pooled(made, 1, 0)
+    made = [replace(plain, estimate=x, std_error=1.0, df=10.0) for x in (1.0, 2.0, 3.0)]
+    found = imputation.pooled(made, 1, 0)
     df = 1 / ((4 / 7) ** 2 / 2 + 1 / (11 / 13 * 10 * 3 / 7))
     assert found.estimate == pytest.approx(2)
     assert found.std_error == pytest.approx(np.sqrt(7 / 3))
@@ -175,7 +178,7 @@ def test_draw_has_the_posterior_of_a_random_intercept_model(rng):
 
 
 @pytest.mark.slow
-def test_delta_sensitivity_at_nought_is_the_imputed_effect(holes):
+def test_delta_sensitivity_at_zero_is_the_imputed_effect(holes):
     found = trials.delta_sensitivity(holes, imputations=4, **GIVEN)
     plain = trials.impute(holes, imputations=4, unit="sd", **GIVEN)
     at_zero = found.to_frame().query("abs(delta) < 1e-9").iloc[0]
@@ -191,20 +194,18 @@ def test_delta_sensitivity_curve_equals_shifting_by_hand(holes):
     """At any delta: shift the imputed outcomes of the treated, analyse, pool."""
     delta, given = 0.7, {key: GIVEN[key] for key in GIVEN}
     found = trials.delta_sensitivity(holes, imputations=3, deltas=[delta], **given)
-    _, lost, tables = imputation._tables(holes, (), 3, 0, dict(given))
+    gaps = imputation.gaps_of(read(holes, **given), (), 3, 0)
     by_hand = []
-    for table in tables:
+    for table in gaps.tables():
         size, plain = trials.effect_size(table, **given), trials.itt(table, **given)
         sd = np.sqrt(size.variance_between + size.variance_within)
         moved = (holes["post"].isna() & (holes["arm"] == 1)).to_numpy() * delta * sd
         shifted = trials.itt(table.assign(post=table["post"] + moved), **given)
         scale = size.std_error / plain.std_error
         by_hand.append(
-            imputation.replace(
-                size, estimate=scale * shifted.estimate, std_error=scale * shifted.std_error
-            )
+            replace(size, estimate=scale * shifted.estimate, std_error=scale * shifted.std_error)
         )
-    pooled = imputation._pooled(by_hand, int(lost.sum()), 0)
+    pooled = imputation.pooled(by_hand, gaps.n_imputed, 0)
     np.testing.assert_allclose(
         found.to_frame().iloc[0].to_numpy(float),
         [delta, pooled.estimate, pooled.ci_lower, pooled.ci_upper],

@@ -97,7 +97,7 @@ def test_every_estimate_tells_n_icc_error_p_and_df(crt):
     assert "265 pupils in 22 clusters" in found.sentence()
 
 
-def test_a_randomisation_p_is_never_nought_and_no_draw_is_lost(crt):
+def test_a_randomisation_p_is_never_zero_and_no_draw_is_lost(crt):
     """The peer: 19 permutations gave "=0"; one of 1,000 lost silently."""
     huge = crt.assign(Posttest=crt["Posttest"] + 1000 * crt["Intervention"])
     found = randomisation_test(huge, draws=19, **GIVEN)

@@ -10,11 +10,11 @@ import pytest
 
 from evidence import trials
 from evidence.errors import EvidenceError
+from evidence.methods.trials.bootstrap import sample_of
 from evidence.methods.trials.trial_data import read
 from evidence.stats.mixed_model import null_model
 from evidence.stats.permutation import members
-from evidence.stats.resample_moments import regress, variances
-from evidence.stats.resampling import Sample, Units
+from evidence.stats.resampling import Units, regress, variances
 
 GIVEN = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 PEER = {
@@ -296,10 +296,10 @@ def test_regress_equals_least_squares_on_the_rows_drawn(rng, strata, weights):
     data = simulate(rng, by_pair=True)
     given = {k: v for k, v in GIVEN.items() if k != "cluster"}
     trial = read(data, cluster="school", strata=strata, weights=weights, **given)
-    sample = Sample.of(trial, trial), (0.0).design
+    sample = sample_of(trial)
     units = Units.of(sample, "school")
     draw = units.draw(rng, 5)
-    # every school a cell of its own: scores about nought, which is CR0
+    # every school a cell of its own: scores about zero, which is CR0
     alone = list(np.arange(20)[:, None])
     effects, errors = regress(sample.scale, units.groups, alone, draw)
     for counts, effect, error in zip(draw[0], effects, errors, strict=True):
@@ -320,7 +320,7 @@ def test_regress_takes_errors_within_the_cells_drawn_from(rng):
     data = means.assign(block=block).loc[np.repeat(np.arange(40), 6)]
     given = {"outcome": "y", "treatment": "arm", "cluster": "school", "strata": "block"}
     trial = read(data, **given)
-    units = Units.of(sample := Sample.of(trial, trial), 0.0), "school".design
+    units = Units.of(sample := sample_of(trial), "school")
     _, error = regress(sample.scale, units.groups, units.cells, units.real())
     spread = means.groupby([block, arm])["y"].agg(lambda y: y.var() / len(y))
     assert error[0] == pytest.approx(np.sqrt(spread.sum()) / 5, rel=1e-9)
@@ -354,8 +354,8 @@ def test_bootstrap_of_very_few_units_is_refused_or_says_so(rng, pupils):
         few = pd.DataFrame({"post": [9.0, 12, 10, 14], "arm": [0, 1, 0, 1]})
         what, more, given = "pupils", 1, {"outcome": "post", "treatment": "arm"}
     said = (
-        f"{what}: an arm has {more} more of them than groups to draw them from; with fewer than 4 "
-        "a bootstrap interval is too narrow"
+        f"{what}: too few to bootstrap, as an arm has only {more} more than groups to draw from; "
+        "with fewer than 4 the interval is too narrow"
     )
     with pytest.raises(EvidenceError) as error:
         trials.bootstrap(few, draws=99, **given)
@@ -369,8 +369,8 @@ def test_one_pupil_in_the_wrong_arm_changes_neither_rule_nor_interval(shared):
     wrong = crt.copy()
     wrong.loc[0, "Intervention"] = 1 - wrong.loc[0, "Intervention"]
     said = (
-        "1 of 22 clusters of School has pupils of more than one arm: if whole clusters were drawn "
-        "by lot, give each pupil the arm of the cluster they were in when it was drawn"
+        "1 of 22 clusters of School has pupils of more than one arm: if whole clusters were "
+        "allocated at random, give each pupil the arm of the cluster they were in at the time"
     )
     with pytest.raises(EvidenceError) as error:
         trials.randomisation_test(wrong, **PEER)
@@ -448,7 +448,7 @@ def test_bootstrap_interval_and_p_value_agree(rng, interval):
 
 @pytest.mark.slow
 def test_moment_sd_moves_with_the_reml_one(trial):
-    counts = Units.of(Sample.of(t := read(trial, **GIVEN), t.design, 0.0), "school").draw(
+    counts = Units.of(sample_of(t := read(trial, **GIVEN)), "school").draw(
         np.random.default_rng(1), 200
     )
     moment = np.sqrt(sum(counts[2]))
@@ -501,7 +501,7 @@ def test_peers_bootstrap_of_schools_merges_those_drawn_twice(shared, rng, case, 
     data = pd.read_csv(shared / "data/trials/crtData.csv")
     trial = read(data, **PEER)
     fit = trials.multilevel(data, **PEER)
-    sample = Sample.of(trial, trial), fit.variance_between / fit.variance_within.design
+    sample = sample_of(trial, fit.variance_between / fit.variance_within)
     groups = members(trial.cluster)
     rows = np.column_stack([sample.crossed, sample.outcome, sample.outcome**2])
     sums, sizes = np.zeros((4000, 22, rows.shape[1])), np.zeros((4000, 22))

@@ -116,7 +116,7 @@ def test_robustness_with_a_multilevel_plan_marks_it(trial):
 
 
 @pytest.mark.slow
-def test_robustness_of_sites_says_whom_the_interval_speaks_for(rng):
+def test_robustness_of_sites_says_whom_the_interval_holds_for(rng):
     """Pupils drawn within 12 sites whose effects differ: fixed sites alone would not tell."""
     site = np.repeat(np.arange(12), 40)
     data = pd.DataFrame({"arm": np.tile([0, 1], 240), "site": site})
@@ -132,8 +132,8 @@ def test_robustness_of_sites_says_whom_the_interval_speaks_for(rng):
         "Bootstrap",
     ]
     said = (
-        "the primary interval speaks for these 12 strata (site) only; the analyses with errors by "
-        "site, or an effect that varies by site, speak for others like them"
+        "the primary interval holds for these 12 strata (site) only; the analyses with errors by "
+        "site, or an effect that varies by site, hold for others like them"
     )
     assert found.caveats == (said,)
     assert f"<li>{said[0].upper()}{said[1:]}.</li>" in found._repr_html_()
@@ -162,8 +162,8 @@ def test_robustness_says_what_the_data_do_not_allow(trial):
     )
     assert "Randomisation interval: the interval has no end" in found.skipped
     assert (
-        "Bootstrap: school: an arm has 1 more of them than groups to draw them from; with fewer "
-        "than 4 a bootstrap interval is too narrow. Use trials.effect_size or "
+        "Bootstrap: school: too few to bootstrap, as an arm has only 1 more than groups to draw "
+        "from; with fewer than 4 the interval is too narrow. Use trials.effect_size or "
         "trials.randomisation_test"
     ) in found.skipped
     assert np.isfinite(found.table[["ci_lower", "ci_upper"]].to_numpy()).all()

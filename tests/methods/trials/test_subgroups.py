@@ -7,7 +7,7 @@ import pytest
 from evidence import effects, trials
 from evidence.errors import EvidenceError
 from evidence.methods.trials.trial_data import read
-from evidence.stats import multiplicity
+from evidence.stats import multiplicity, wild_bootstrap
 
 GIVEN = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 
@@ -181,7 +181,7 @@ def test_stepdown_by_hand():
 def test_wild_draws_equal_refitting(trial):
     """Each draw against a least-squares fit of the outcome with its residuals' signs changed."""
     made = read(trial.assign(weight=1 + trial["fsm"]), strata="block", weights="weight", **GIVEN)
-    t, drawn = multiplicity._wild(made, made.cluster, 30, 20, seed=3)
+    t, drawn = wild_bootstrap.studentised(made.design, made.outcome, made.cluster, 30, 20, seed=3)
     signs = 2.0 * np.random.default_rng(3).integers(0, 2, (20, 30)) - 1
     dummies = (made.strata[:, None] == np.arange(5)).astype(float)
     full = np.column_stack([dummies, made.others, made.treated])

@@ -12,26 +12,22 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.results import TableResult, axes
 from evidence.show import words
 from evidence.stats.effect_sizes import pooled_variance
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
-import numpy as np
 
-from evidence.methods.core.results import axes, page
-
-# WWC Procedures Handbook 4.0, table II.1: largest differential loss, in points, that is low, at
-# an overall loss of 0, 1, … 57 per cent.
 _BALANCE = (
     "covariate", "mean_treated", "mean_control", "effect_size", "n_treated", "n_control",
     "n_level", "band",
 )  # fmt: skip
+_WEIGHTED = ("outside", "before")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Balance:
+class Balance(TableResult):
     """How alike the arms were before the start.
 
     Parameters
@@ -46,10 +42,6 @@ class Balance:
 
     table: pd.DataFrame
     treatment: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a covariate."""
-        return self.table.copy()
 
     def worst(self) -> str:
         """Return the band of the largest difference; "" where there is none."""
@@ -79,9 +71,6 @@ class Balance:
         from evidence.show import figures
 
         return figures.draw_balance(self.table, axes(ax))
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -161,37 +150,16 @@ def weighted_balance(
     ----------
     What Works Clearinghouse (2022), Procedures and Standards Handbook 5.0, appendix E.
     """
-    before = balance(data, treatment=treatment, covariates=covariates, reference=reference, arm=arm)
-    weight, arms = _weights(data, weights), frames.arms(data, treatment, reference, arm)
+    covariates = frames.listed(covariates)
+    frames.require(data, (treatment, *covariates))
+    arms = frames.arms(data, treatment, reference, arm)
+    weight = _weights(data, weights)
     for mask, which in ((arms.treated, "treated"), (arms.control, "comparison")):
         if not weight[mask].any():
             raise EvidenceError(f"weights: no {which} row has a positive one")
-    after = []
-    for _, value in compared(data, frames.listed(covariates)):
-        known = ~np.isnan(value)
-        rows = [mask & known for mask in (arms.treated, arms.control)]
-        one, nought = (value[mask] for mask in rows)
-        given = [weight[mask] for mask in rows]
-        if not all(w.any() for w in given):
-            after.append((np.nan, np.nan, np.nan, 0))
-            continue
-        beyond = (one < nought.min()) | (one > nought.max())
-        after.append(
-            (
-                *(np.average(x, weights=w) for x, w in zip((one, nought), given, strict=True)),
-                standardised_difference(one, nought, given),
-                int(beyond.sum()),
-            )
-        )
-    after = pd.DataFrame(after, columns=["mean_treated", "mean_control", "effect_size", "outside"])
-    table = before.table.assign(
-        **after,
-        before=before.table["effect_size"],
-        band=after["effect_size"].map(balance_band),
-    )
     return Matched(
-        table=table,
-        treatment=f"{before.treatment}, weighted",
+        table=_compare(data, arms, covariates, weight),
+        treatment=f"{arms.contrast}, weighted",
         n_treated=int(arms.treated.sum()),
         n_control=int(arms.control.sum()),
         n_unmatched=int((weight[arms.treated] == 0).sum()),
@@ -218,34 +186,34 @@ def compared(data: pd.DataFrame, covariates: Sequence[str]) -> Iterator[tuple[st
         yield from zip(names[first:], values.T[first:], strict=True)
 
 
-def _level(one: np.ndarray, nought: np.ndarray) -> float:
+def _level(treated: np.ndarray, control: np.ndarray) -> float:
     """Count the smaller side of a yes/no column; of a column of numbers, everybody."""
-    both = np.concatenate([one, nought])
+    both = np.concatenate([treated, control])
     yes = both.sum() if np.isin(both, (0, 1)).all() else len(both)
     return float(min(yes, len(both) - yes) if yes < len(both) else yes)
 
 
 def standardised_difference(
-    one: np.ndarray,
-    nought: np.ndarray,
+    treated: np.ndarray,
+    control: np.ndarray,
     weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> float:
     """Return the baseline difference as WWC does: g for numbers, Cox index for 0/1 columns.
 
     `weights` change the means only; the standard deviation stays that of the rows as they are.
     """
-    n1, n0 = len(one), len(nought)
+    n1, n0 = len(treated), len(control)
     if min(n1, n0) < 2:
         return math.nan
     omega = 1 - 3 / (4 * (n1 + n0) - 9)
-    means = [np.average(x, weights=w) for x, w in zip((one, nought), weights, strict=True)]
-    if np.isin(one, (0, 1)).all() and np.isin(nought, (0, 1)).all():
+    means = [np.average(x, weights=w) for x, w in zip((treated, control), weights, strict=True)]
+    if np.isin(treated, (0, 1)).all() and np.isin(control, (0, 1)).all():
         if abs(means[0] - means[1]) < 1e-9:
             return 0.0
         cells = np.array([n1 * means[0], n1 - n1 * means[0], n0 * means[1], n0 - n0 * means[1]])
         cells = cells + 0.5 * (cells == 0).any()
         return float(omega * np.log(cells[0] * cells[3] / (cells[1] * cells[2])) / 1.65)
-    variance = pooled_variance(one, nought)
+    variance = pooled_variance(treated, control)
     if not variance > 0:
         return math.nan
     return float(omega * (means[0] - means[1]) / math.sqrt(variance))
@@ -314,21 +282,39 @@ def balance(
     covariates = frames.listed(covariates)
     frames.require(data, (treatment, *covariates))
     arms = frames.arms(data, treatment, reference, arm)
+    return Balance(table=_compare(data, arms, covariates), treatment=arms.contrast)
+
+
+def _compare(
+    data: pd.DataFrame,
+    arms: frames.Arms,
+    covariates: Sequence[str],
+    weight: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Return a row a covariate; means and effect sizes are weighted where there are weights."""
     rows = []
     for name, value in compared(data, covariates):
         known = ~np.isnan(value)
-        one, nought = value[arms.treated & known], value[arms.control & known]
-        size = standardised_difference(one, nought)
-        rows.append(
-            {
-                "covariate": name,
-                "mean_treated": one.mean() if len(one) else np.nan,
-                "mean_control": nought.mean() if len(nought) else np.nan,
-                "effect_size": size,
-                "n_treated": len(one),
-                "n_control": len(nought),
-                "n_level": _level(one, nought),
-                "band": balance_band(size),
-            }
-        )
-    return Balance(table=pd.DataFrame(rows, columns=_BALANCE), treatment=arms.contrast)
+        masks = [side & known for side in (arms.treated, arms.control)]
+        treated, control = (value[mask] for mask in masks)
+        row = {
+            "covariate": name,
+            "mean_treated": treated.mean() if len(treated) else np.nan,
+            "mean_control": control.mean() if len(control) else np.nan,
+            "effect_size": standardised_difference(treated, control),
+            "n_treated": len(treated),
+            "n_control": len(control),
+            "n_level": _level(treated, control),
+            "band": "",
+        }
+        if weight is not None:
+            before, of = row["effect_size"], [weight[mask] for mask in masks]
+            after, outside = [np.nan] * 3, 0
+            if all(each.any() for each in of):
+                means = np.average(treated, weights=of[0]), np.average(control, weights=of[1])
+                after = [*means, standardised_difference(treated, control, of)]
+                outside = int(((treated < control.min()) | (treated > control.max())).sum())
+            row |= dict(zip(("mean_treated", "mean_control", "effect_size"), after, strict=True))
+            row |= {"outside": outside, "before": before}
+        rows.append(row | {"band": balance_band(row["effect_size"])})
+    return pd.DataFrame(rows, columns=_BALANCE if weight is None else (*_BALANCE, *_WEIGHTED))

@@ -1,4 +1,4 @@
-"""What is known of a pupil or school before the outcome, as columns of a regression or as labels.
+"""Prior attainment and context of pupils or schools, as columns of a regression or as labels.
 
 A missing value is never filled in silently: it is a level, a band or a column of its own.
 """
@@ -34,16 +34,15 @@ def regressors(
 ) -> Block:
     """Return the columns of the regression model, shape (n, k), and their names.
 
-    Baselines are natural cubic splines with knots at quantiles of the rows to learn from
-    (Harrell 2015, Regression Modeling Strategies, eq. 2.25). A column of numbers with gaps stands
-    at its mean there and brings a 0/1 column that marks them. `intake` are means of either over
-    each school (and time).
+    Baselines are natural cubic splines with knots at quantiles of the rows in `fit`
+    (Harrell 2015, Regression Modeling Strategies, eq. 2.25). A column of numbers with gaps is at
+    its mean there and has a 0/1 column that marks them. `intake` are means of either over each
+    school (and time).
     """
     blocks: list[Block] = [(np.ones((len(data), 1)), ["intercept"])]
     if time is not None:
         blocks.append(_dummies(data, time, fit))
-    for name in baseline:
-        blocks.append(_spline(name, frames.numbers(data, name), fit, knots))
+    blocks += [_spline(data, name, fit, knots) for name in baseline]
     for name in context:
         blocks.append((_dummies if _are_labels(data, name) else _number)(data, name, fit))
     school = compact([frames.factor(data, name)[0] for name in (cluster, *frames.listed(time))])
@@ -64,7 +63,7 @@ def cell_levels(
     fit: np.ndarray,
     bands: int,
 ) -> tuple[Iterator[np.ndarray], list[str]]:
-    """Return codes of the cells, made when asked for, the finest level first, and their columns.
+    """Return codes of the cells, finest level first, computed when asked for, and their columns.
 
     Each coarser level drops the last column of `context`; then bands are halved until only the time
     is left, which is never dropped.
@@ -85,13 +84,13 @@ def cell_levels(
 
     names = []
     for many, length in plan:
-        told = [name if many == bands else f"{name} in {many} bands" for name in baseline if many]
-        names.append(" × ".join([*told, *context[:length]]) or "all")
+        parts = [name if many == bands else f"{name} in {many} bands" for name in baseline if many]
+        names.append(" × ".join([*parts, *context[:length]]) or "all")
     return (level(*step) for step in plan), names
 
 
 def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:
-    """Return codes of `bands` groups, equally large among the rows to learn from; missing is 0."""
+    """Return codes of `bands` groups, equally large among the rows in `fit`; missing is 0."""
     known = values[fit & ~np.isnan(values)]
     edges = np.unique(known)[1:]
     if len(edges) >= bands:
@@ -99,21 +98,27 @@ def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:
     return np.where(np.isnan(values), 0, 1 + np.searchsorted(edges, values, side="right"))
 
 
-def number(name: str, values: np.ndarray, fit: np.ndarray) -> Block:
-    """Return numbers about their mean among the rows to learn from; a gap is 0 and marked."""
+def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
+    """Return numbers about their mean among the rows in `fit`; a gap is 0 and marked."""
+    values = frames.numbers(data, name)
     missing = np.isnan(values)
     known = values[fit & ~missing]
     block = np.where(missing, 0.0, values - (known.mean() if len(known) else 0.0))[:, None]
-    return _marked(name, block, [name], missing)
+    if not missing.any():
+        return block, [name]
+    return np.column_stack([block, missing]), [name, f"{name}: missing"]
 
 
-def _spline(name: str, values: np.ndarray, fit: np.ndarray, knots: int) -> Block:
+def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block:
+    """Return numbers as in :func:`_number` and their bends at the knots."""
+    values = frames.numbers(data, name)
     missing = np.isnan(values)
     known = values[fit & ~missing]
     if not len(known):
         raise EvidenceError(f"column {name!r}: no comparison row has a value")
     at = np.unique(np.quantile(known, np.linspace(0.05, 0.95, knots)))
-    block, names = [number(name, values, fit)[0][:, 0]], [name]
+    line, (_, *gaps) = _number(data, name, fit)
+    block, names = [line[:, 0]], [name]
     for j in range(len(at) - 2):
         first, last, end = at[j], at[-2], at[-1]
         bend = (
@@ -123,21 +128,11 @@ def _spline(name: str, values: np.ndarray, fit: np.ndarray, knots: int) -> Block
         )
         block.append(np.where(missing, 0.0, bend / (end - at[0]) ** 2))
         names.append(f"{name} (spline {j + 2})")
-    return _marked(name, np.column_stack(block), names, missing)
-
-
-def _marked(name: str, block: np.ndarray, names: list[str], missing: np.ndarray) -> Block:
-    if not missing.any():
-        return block, names
-    return np.column_stack([block, missing]), [*names, f"{name}: missing"]
-
-
-def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
-    return number(name, frames.numbers(data, name), fit)
+    return np.column_stack([*block, line[:, 1:]]), [*names, *gaps]
 
 
 def _dummies(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
-    """Return a 0/1 column a level but the one that most rows to learn from have."""
+    """Return a 0/1 column a level but the one that most rows in `fit` have."""
     codes, names = _labels(data, name)
     most = np.bincount(codes[fit], minlength=len(names)).argmax()
     others = [code for code in np.unique(codes) if code != most]

@@ -7,7 +7,7 @@ be of any kind pandas has: text, categories, nullable or plain numbers.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.methods.core import frames
+from evidence.stats.design import compact as compact
 
 T = TypeVar("T")
 MOST_LEVELS = 50  # a text covariate with more values than this is a name or an id
@@ -38,20 +38,41 @@ class Encoded(pd.DataFrame):
 
     def __init__(self, data: pd.DataFrame) -> None:
         super().__init__(data)
-        self._kept: dict[Hashable, Any] = {}
+        self._kept: dict[tuple, Any] = {}
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
         return pd.DataFrame
 
 
-def once(data: pd.DataFrame, key: Hashable, make: Callable[[], T]) -> T:
+def encoded(data: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as one that is encoded once; anything else is returned for `require`."""
+    plain = isinstance(data, pd.DataFrame) and not isinstance(data, Encoded)
+    return Encoded(data) if plain else data
+
+
+def changed(data: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a table with some columns changed; what was encoded of the others is shared."""
+    other = data.assign(**columns)
+    if isinstance(data, Encoded):
+        other = Encoded(other)
+        kinds = ("numbers", "factor", "arms")
+        other._kept = {
+            key: kept
+            for key, kept in data._kept.items()
+            if key[0] in kinds and key[1] not in columns
+        }
+    return other
+
+
+def once(data: pd.DataFrame, key: tuple, make: Callable[[], T]) -> T:
     """Return what `make` makes, which an encoded table keeps under `key`."""
     if not isinstance(data, Encoded):
         return make()
     if key not in data._kept:
         kept = data._kept[key] = make()
-        for part in kept if isinstance(kept, tuple) else (kept,):
+        parts = tuple(vars(kept).values()) if isinstance(kept, Arms) else kept
+        for part in parts if isinstance(parts, tuple) else (parts,):
             if isinstance(part, np.ndarray):
                 part.setflags(write=False)
     return data._kept[key]
@@ -77,7 +98,7 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
                 "data.rename(columns=str)"
             )
         if names.count(column) > 1:
-            raise EvidenceError(f"column {column!r} stands {names.count(column)} times in data")
+            raise EvidenceError(f"column {column!r} occurs {names.count(column)} times in data")
         if column not in data.columns:
             near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
@@ -87,7 +108,7 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
 
 
 def listed(columns: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return column names as a tuple; one name may stand alone."""
+    """Return column names as a tuple; one name may be given alone."""
     if columns is None:
         return ()
     if isinstance(columns, str) or not isinstance(columns, Iterable):
@@ -109,21 +130,35 @@ def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if values.dtype in (np.float64, np.int64):  # most are, and what follows takes far longer
-        found = values.to_numpy(float, copy=True)
-        if np.isfinite(found).all():
-            return found
+        numeric = values.to_numpy(float, copy=True)
+        if np.isfinite(numeric).all():
+            return numeric
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
     if what := _ODD.get(_kind(values)):
         raise EvidenceError(f"column {column!r} holds {what}; numbers are needed")
-    found = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    wrong = np.flatnonzero((np.isnan(found) & values.notna().to_numpy()) | np.isinf(found))
+    numeric = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    wrong = np.flatnonzero((np.isnan(numeric) & values.notna().to_numpy()) | np.isinf(numeric))
     if len(wrong):
         raise EvidenceError(
             f"column {column!r}, row {wrong[0] + 1}: not a number ({len(wrong)} such rows); "
             "only finite numbers and empty cells are allowed"
         )
-    return found
+    return numeric
+
+
+def weights(data: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column of weights, NaN where one is missing.
+
+    Raises
+    ------
+    EvidenceError
+        One is negative, or no number.
+    """
+    values = numbers(data, column)
+    if (values < 0).any():
+        raise EvidenceError(f"column {column!r}: weights must not be negative")
+    return values
 
 
 def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
@@ -141,12 +176,12 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
 
 def _factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
     try:
-        codes, found = pd.factorize(values, sort=True)
+        codes, values = pd.factorize(values, sort=True)
     except TypeError:
         raise EvidenceError(
             f"column {column!r}: some cells hold lists or the like; one label a row is needed"
         ) from None
-    labels = [_label(label) for label in found]
+    labels = [_label(value) for value in values]
     names = [name for name in dict.fromkeys(labels) if name]
     if len(names) < len(labels):
         place = {name: code for code, name in enumerate(names)} | {"": -1}
@@ -235,7 +270,7 @@ def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object 
 
     Numbers 0 and 1 (or True and False) say who was treated. With other arms the reference must be
     named, unless one is 0 or is called "control"; with more than two, `arm` says which of them is
-    compared with it, and the further ones are held apart by columns of their own.
+    compared with it, and each further one has a column of its own.
 
     Raises
     ------
@@ -243,6 +278,10 @@ def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object 
         An arm is missing in a row, there are fewer than 2 or more than 10 arms, the reference is
         ambiguous, or a name given is not an arm.
     """
+    return once(data, ("arms", column, reference, arm), lambda: _arms(data, column, reference, arm))
+
+
+def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Arms:
     none = (data[column].isna() | (data[column].astype("str").str.strip() == "")).to_numpy()
     if missing := int(none.sum()):
         first = int(np.flatnonzero(none)[0]) + 1
@@ -251,34 +290,34 @@ def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object 
             "who was assigned needs one: complete them or leave those rows out"
         )
     codes, names = factor(data, column)
-    labels, found = np.array(names, dtype=object)[codes], sorted(set(names))
-    if not 2 <= len(found) <= 10:
+    labels, levels = np.array(names, dtype=object)[codes], sorted(set(names))
+    if not 2 <= len(levels) <= 10:
         raise EvidenceError(
-            f"column {column!r} has {len(found)} different values; a treatment has 2 to 10 arms"
+            f"column {column!r} has {len(levels)} different values; a treatment has 2 to 10 arms"
         )
-    if len({name.strip().casefold() for name in found}) < len(found):
+    if len({name.strip().casefold() for name in levels}) < len(levels):
         raise EvidenceError(
             f"column {column!r} has arms that differ only in capitals or spaces; write each arm "
             "one way"
         )
-    plain = "0" in found
-    base = _named(found, reference, column, "reference") or (
-        "0" if plain else _only([name for name in found if name.lower() == "control"])
+    plain = "0" in levels
+    base = _named(levels, reference, column, "reference") or (
+        "0" if plain else _only([name for name in levels if name.lower() == "control"])
     )
     if base is None:
         raise EvidenceError(
-            f"column {column!r} has {len(found)} arms and none is known to be the control: say "
+            f"column {column!r} has {len(levels)} arms and none is known to be the control: say "
             "which with reference="
         )
-    against = [name for name in found if name != base]
+    against = [name for name in levels if name != base]
     chosen = _named(against, arm, column, "arm") or _only(against)
     if chosen is None:
         raise EvidenceError(
-            f"column {column!r} has {len(found)} arms: say with arm= which one is compared with "
+            f"column {column!r} has {len(levels)} arms: say with arm= which one is compared with "
             "the reference"
         )
     further = [name for name in against if name != chosen]
-    yes_no = plain and set(found) == {"0", "1"} and base == "0"
+    yes_no = plain and set(levels) == {"0", "1"} and base == "0"
     contrast = f"{column} against no {column}" if yes_no else f"{chosen} against {base}"
     return Arms(
         treated=labels == chosen,
@@ -300,19 +339,19 @@ def _label(value: object) -> str:
     return str(value).strip()
 
 
-def _named(found: list[str], given: object, column: str, argument: str) -> str | None:
-    if given is None:
+def _named(levels: list[str], name: object, column: str, argument: str) -> str | None:
+    if name is None:
         return None
-    if _label(given) not in found:
-        raise EvidenceError(  # no hint from the column: were it the wrong one, it would tell values
-            f"{argument}={given!r} is not an arm of column {column!r}, which has {len(found)} to "
+    if _label(name) not in levels:
+        raise EvidenceError(  # no hint from the column: were it the wrong one, it would show values
+            f"{argument}={name!r} is not an arm of column {column!r}, which has {len(levels)} to "
             "choose from"
         )
-    return _label(given)
+    return _label(name)
 
 
-def _only(found: list[str]) -> str | None:
-    return found[0] if len(found) == 1 else None
+def _only(levels: list[str]) -> str | None:
+    return levels[0] if len(levels) == 1 else None
 
 
 def complete(
@@ -325,7 +364,7 @@ def complete(
     have : dict
         For each column a mask of the rows that have a value, in the order to count them.
     counted : ndarray of bool, shape (n,)
-        The rows that the sentences speak of.
+        The rows that the sentences count.
     what : str
         What a row is, in the plural.
     """
@@ -364,14 +403,6 @@ def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
         raise EvidenceError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
 
 
-def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
-    """Return codes 0, 1, … of the combinations that occur, in their order."""
-    label = np.zeros(len(codes[0]), int)
-    for column in codes:  # by hashing: a million rows take a twentieth of what sorting takes
-        label = pd.factorize(label * (int(column.max()) + 1) + column, sort=True)[0]
-    return label
-
-
 def given(
     data: pd.DataFrame, values: str | Sequence[float], argument: str
 ) -> tuple[np.ndarray, str]:
@@ -383,12 +414,12 @@ def given(
         There is no such column, or the values belong to another table.
     """
     if isinstance(values, str):
-        frames.require(data, (values,))
-        return frames.numbers(data, values), f"column {values!r}"
+        require(data, (values,))
+        return numbers(data, values), f"column {values!r}"
     if isinstance(values, pd.Series) and not values.index.equals(data.index):
         raise EvidenceError(f"{argument} has another index than data: make it from this table")
     if len(values) != len(data):
         raise EvidenceError(
             f"{argument} has {len(values)} values for {len(data)} rows: give one a row"
         )
-    return frames.numbers(pd.DataFrame({argument: pd.array(values)}), argument), argument
+    return numbers(pd.DataFrame({argument: pd.array(values)}), argument), argument

@@ -48,16 +48,15 @@ def hedges_g(
     Steiger (2004), Psychological Methods 9(2).
     """
     covariance.check_level(level)
-    one, nought = (_scores(x, name) for x, name in ((treated, "treated"), (control, "control")))
-    lost = int(np.isnan(one).sum() + np.isnan(nought).sum())
-    one, nought = one[~np.isnan(one)], nought[~np.isnan(nought)]
-    n1, n0 = len(one), len(nought)
-    if min(n1, n0) < 2 or not pooled_variance(one, nought) > 0:
+    frames.one_of("interval", interval, ("noncentral", "normal"))
+    scores = [_scores(x, name) for x, name in ((treated, "treated"), (control, "control"))]
+    treated, control = (x[~np.isnan(x)] for x in scores)
+    n1, n0 = len(treated), len(control)
+    lost = sum(map(len, scores)) - n1 - n0
+    if min(n1, n0) < 2 or not pooled_variance(treated, control) > 0:
         raise EvidenceError("hedges_g: two scores or more a group, and some variation, are needed")
-    if interval not in ("noncentral", "normal"):
-        raise EvidenceError(f"interval is {interval!r}; allowed are noncentral, normal")
     df, root = n1 + n0 - 2, math.sqrt(1 / n1 + 1 / n0)
-    d = (one.mean() - nought.mean()) / math.sqrt(pooled_variance(one, nought))
+    d = (treated.mean() - control.mean()) / math.sqrt(pooled_variance(treated, control))
     factor = small_sample_factor(df, exact=exact)
     g = factor * d
     error = math.sqrt(root**2 + g**2 / (2 * (n1 + n0)))
@@ -184,22 +183,16 @@ def wwc_effect_size(
     factor, corrected = small_sample_factor(h), difference * math.sqrt(gamma)
     inflation = 1.0 if adjusted else 1 + (cluster_size - 1) * icc
     error = factor * math.sqrt((1 / n_treated + 1 / n_control) * inflation + corrected**2 / (2 * h))
-    estimate = factor * corrected
-    statistic, p_value, lower, upper = map(float, covariance.t_test(estimate, error, h, level))
-    return Estimate(
+    return Estimate.tested(
+        factor * corrected,
+        error,
+        h,
+        level,
         estimand="itt",
         outcome="score",
         treatment="treated against control",
         method=f"WWC cluster correction (ICC {icc:g}, {cluster_size:g} pupils a cluster)",
         unit="sd",
-        estimate=estimate,
-        std_error=error,
-        statistic=statistic,
-        df=h,
-        p_value=p_value,
-        ci_lower=lower,
-        ci_upper=upper,
-        level=level,
         n_obs=n,
         n_clusters=round(n / cluster_size),
         n_treated=n_treated,

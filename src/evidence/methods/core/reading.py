@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from evidence.errors import EvidenceError
+
 
 def reads(
     read: Callable[..., Any], kind: type, *, needs: Sequence[str] = (), without: Sequence[str] = ()
@@ -46,20 +48,33 @@ def reads(
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
         _, *options = inspect.signature(method).parameters.values()
+        further = [option.name for option in options if option.kind is option.VAR_KEYWORD]
         signature = inspect.Signature(
             [table, *columns, *options],
             return_annotation=inspect.signature(method).return_annotation,
         )
 
         @functools.wraps(method)
-        def function(*given: Any, **arguments: Any) -> Any:
-            if given and isinstance(given[0], kind):
-                return method(*given, **arguments)
-            bound = signature.bind(*given, **arguments).arguments
+        def function(*positional: Any, **arguments: Any) -> Any:
+            if positional and isinstance(positional[0], kind):
+                _check(positional[0], method.__name__, needs, without)
+                return method(*positional, **arguments)
+            bound = signature.bind(*positional, **arguments).arguments
             plan = {name: bound.pop(name) for name in names & bound.keys()}
-            return method(read(bound.pop(table.name), **plan), **bound)
+            more = bound.pop(further[0], {}) if further else {}
+            return method(read(bound.pop(table.name), **plan), **bound, **more)
 
         function.__signature__ = signature  # type: ignore[attr-defined]
         return function
 
     return decorate
+
+
+def _check(rows: object, method: str, needs: Sequence[str], without: Sequence[str]) -> None:
+    """Refuse rows that were read without what the method needs, or with what it does not take."""
+    for name in needs:
+        if getattr(rows, name, "") is None:
+            raise EvidenceError(f"{method} needs {name}=")
+    for name in without:
+        if getattr(rows, name, None) is not None:
+            raise EvidenceError(f"{method} takes no {name}=")

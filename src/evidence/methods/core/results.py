@@ -6,26 +6,49 @@ No result holds a row of anybody's data, a clock or an id; the same input gives 
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Self
 
-import pandas as pd
-
-from evidence.show import html_table, words
-
-if TYPE_CHECKING:
-    import numpy as np
-    from matplotlib.axes import Axes
 import numpy as np
+import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-_UNITS = {
-    "score": "points",
-    "sd": "SD",
-    "pp": "percentage points",
-    "points": "points",
-    "log_odds": "log odds",
-}
+from evidence.show import html_table, words
+from evidence.show.words import UNITS
+from evidence.stats import covariance
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ON_ITS_SCALE = ("estimate", "std_error", "ci_lower", "ci_upper")
+
+
+class TableResult:
+    """What results with a `table` share; a subclass is a dataclass with a `sentence` method."""
+
+    __slots__ = ()
+
+    table: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table that the class describes."""
+        return self.table.copy()
+
+    def sentence(self) -> str:
+        """Say what was found."""
+        raise NotImplementedError
+
+    def _page_table(self) -> pd.DataFrame:
+        """Return the table as it is shown to a reader."""
+        return self.table
+
+    def _page_notes(self) -> tuple[str, ...]:
+        """Return what a reader must know, one sentence each."""
+        return getattr(self, "caveats", ())
+
+    def _repr_html_(self) -> str:
+        return page(self.sentence(), self._page_table(), self._page_notes())
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -81,6 +104,32 @@ class Estimate:
     variance_within: float = float("nan")
     icc: float = float("nan")
 
+    @classmethod
+    def of(cls, estimate: Estimate, /, **changes: object) -> Self:
+        """Return an estimate as one of this class, with some fields changed or added."""
+        values = {field.name: getattr(estimate, field.name) for field in fields(Estimate)}
+        return cls(**values | changes)
+
+    @classmethod
+    def tested(
+        cls, estimate: float, std_error: float, df: float, level: float, **others: object
+    ) -> Self:
+        """Return an estimate with its t test and interval; `others` are the other fields."""
+        value, error, df = float(estimate), float(std_error), float(df)
+        test = covariance.t_test(value, error, df, level)
+        tested = zip(
+            ("statistic", "p_value", "ci_lower", "ci_upper"), map(float, test), strict=True
+        )
+        return cls(
+            estimate=value, std_error=error, df=df, level=float(level), **dict(tested), **others
+        )
+
+    def rescaled(self, factor: float, **changes: object) -> Self:
+        """Return the estimate, its error and its interval times `factor`, other fields changed."""
+        return replace(
+            self, **{name: factor * getattr(self, name) for name in _ON_ITS_SCALE} | changes
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row, a column a field but tables; caveats are joined by a semicolon."""
         row = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -95,11 +144,14 @@ class Estimate:
             words.number(x, digits, sign=True)
             for x in (self.estimate, self.ci_lower, self.ci_upper)
         )
+        limits = f"interval {low} to {high}"
+        if math.isinf(self.ci_lower) and math.isinf(self.ci_upper):
+            limits = "interval: no limits can be given"
         where = f" in {self.n_clusters:,} clusters" if self.n_clusters < self.n_obs else ""
         who = "rows" if self.estimand == "att" else "pupils"
         return (
-            f"{self.outcome}, {self.treatment}: {middle} {_UNITS[self.unit]} "
-            f"({100 * self.level:g}% interval {low} to {high}; {words.p_value(self.p_value)}; "
+            f"{self.outcome}, {self.treatment}: {middle} {UNITS[self.unit]} "
+            f"({100 * self.level:g}% {limits}; {words.p_value(self.p_value)}; "
             f"{self.n_obs:,} {who}{where}; {self.method})."
         )
 
@@ -118,7 +170,7 @@ _SHOWN = ["estimate", "std_error", "ci_lower", "ci_upper", "df", "p_value", "n_o
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class EventStudy:
+class EventStudy(TableResult):
     """Effects by time since the start, with a joint test of the times before it.
 
     Parameters
@@ -132,7 +184,7 @@ class EventStudy:
     reference : int
         The time all others are compared with.
     pre_statistic, pre_df_num, pre_df_denom, pre_p_value : float
-        F test that all effects before the start are nought; NaN where it cannot be made.
+        F test that all effects before the start are zero; NaN where it cannot be made.
     n_obs, n_clusters : int
     caveats : tuple of str
     covariance : ndarray of shape (q, q) or None
@@ -159,12 +211,8 @@ class EventStudy:
     covariance: np.ndarray | None = None
     att: Estimate | None = None
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a time."""
-        return self.table.copy()
-
     def sentence(self) -> str:
-        """Say what the times before the start tell, and that the test has little power."""
+        """Say whether trends differed before the start, and that the test has little power."""
         start = f"{self.outcome}, {self.treatment}:"
         if self.pre_p_value != self.pre_p_value:
             return f"{start} too few times or clusters to test for differences before the start."
@@ -189,9 +237,6 @@ class EventStudy:
         from evidence.show import figures
 
         return figures.draw_event_study(self.table.assign(unit=self.unit), axes(ax))
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table, self.caveats)
 
 
 def axes(ax: Axes | None) -> Axes:

@@ -1,4 +1,4 @@
-"""What trials and panels share of the wild cluster bootstrap."""
+"""The wild cluster bootstrap of trials and panels: options, method in words, test and interval."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ def check(signs: str, draws: int, level: float) -> None:
     frames.whole("draws", draws, 99)
 
 
-def method_of(found: Wild, cluster: str, signs: str) -> str:
+def method_of(wild: Wild, cluster: str, signs: str) -> str:
     """Say how the test was made."""
-    number = found.effect.shape[1]
-    how = f"all {2 + 2 * number:,} combinations of ±1" if found.exact else f"{number:,} draws"
+    number = wild.effect.shape[1]
+    how = f"all {2 + 2 * number:,} combinations of ±1" if wild.exact else f"{number:,} draws"
     return (
         f"wild cluster bootstrap by {cluster} (WCR11, {signs}, {how}); interval by test inversion"
     )
 
 
-def std_error(found: Wild, cluster: np.ndarray) -> float:
+def std_error(wild: Wild, cluster: np.ndarray) -> float:
     """Return the CR1 standard error."""
     m = int(cluster.max()) + 1
-    return found.error * math.sqrt(m / (m - 1))
+    return wild.error * math.sqrt(m / (m - 1))
 
 
-def tested(plain: Estimate, found: Wild, few: int) -> Estimate:
+def tested(plain: Estimate, wild: Wild, few: int) -> Estimate:
     """Put p-value and interval of the bootstrap into an estimate."""
-    if not found.error > TIE * abs(found.estimate):
+    if not wild.error > TIE * abs(wild.estimate):
         raise EvidenceError(
             f"column {plain.outcome!r} is explained exactly by treatment and covariates: no error "
             "can be estimated"
         )
-    lower, upper = found.interval(plain.level)
+    lower, upper = wild.interval(plain.level)
     notes = list(plain.caveats)
     if few < 5:
         notes.append(
@@ -52,5 +52,6 @@ def tested(plain: Estimate, found: Wild, few: int) -> Estimate:
         )
     if np.isinf([lower, upper]).any():
         notes.append("too few different draws for an interval of this level to end")
-    found_p = found.p_value(0.0)
-    return replace(plain, p_value=found_p, ci_lower=lower, ci_upper=upper, caveats=tuple(notes))
+    return replace(
+        plain, p_value=wild.p_value(0.0), ci_lower=lower, ci_upper=upper, caveats=tuple(notes)
+    )

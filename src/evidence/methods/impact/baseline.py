@@ -1,4 +1,4 @@
-"""What was known of units before the start."""
+"""Results and context of units before the start of a programme."""
 
 from __future__ import annotations
 
@@ -40,17 +40,21 @@ def before_start(
     EvidenceError
         A column is missing, or a covariate is one that the primary analysis refuses.
     """
-    covariates = [*dict.fromkeys(frames.listed(covariates))]
-    frames.require(panel, (outcome, treatment, unit, time, weights, *covariates))
-    dose = frames.numbers(panel, treatment) != 0
-    first = panel.loc[dose, time].min()
-    early = panel[panel[time] < first]
-    wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
-    made = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
-    values, names, _ = frames.covariates(early, covariates)
-    context = pd.DataFrame(values, early.index, names).groupby(early[unit], observed=True)
-    made[names] = context.mean()
-    if weights is not None:
-        made[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
-    made.insert(0, "treated", made.index.isin(panel.loc[dose, unit]).astype(int))
-    return made.dropna()
+    covariates = tuple(dict.fromkeys(frames.listed(covariates)))
+
+    def table() -> pd.DataFrame:
+        frames.require(panel, (outcome, treatment, unit, time, weights, *covariates))
+        dose = frames.numbers(panel, treatment) != 0
+        early = panel[panel[time] < panel.loc[dose, time].min()]
+        wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
+        known = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
+        values, names, _ = frames.covariates(early, covariates)
+        context = pd.DataFrame(values, early.index, names).groupby(early[unit], observed=True)
+        known[names] = context.mean()
+        if weights is not None:
+            known[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
+        known.insert(0, "treated", known.index.isin(panel.loc[dose, unit]).astype(int))
+        return known.dropna()
+
+    key = ("before the start", outcome, treatment, unit, time, weights, covariates)
+    return frames.once(panel, key, table).copy()

@@ -1,21 +1,19 @@
-"""Difference in differences and event study by two-way fixed effects."""
+"""Difference in differences by two-way fixed effects."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.impact.panel_data import PanelData, of_panel
-from evidence.methods.impact.two_way import caveats as caveats_of
-from evidence.methods.impact.two_way import two_way, written_down
+from evidence.methods.impact import panel_data
+from evidence.methods.impact.panel_data import PanelData, kept, of_panel
 from evidence.stats import covariance
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
 
 
 @of_panel()
+@kept
 def did(panel: PanelData, *, cov_type: str = "CR2", level: float = 0.95) -> Estimate:
     """Estimate the effect on the treated by two-way fixed effects.
 
@@ -67,15 +65,15 @@ def did(panel: PanelData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     """
     frames.one_of("cov_type", cov_type, COV_TYPES)
     covariance.check_level(level)
-    design = two_way(panel, panel.dose[:, None], f"column {panel.treatment!r}")
-    estimate, residuals = design.fit(panel.outcome)
-    found = covariance.robust(design, residuals, panel.cluster, cov_type)
-    return written_down(
+    estimate, residuals = panel.fit(panel.design)
+    inference = covariance.robust(panel.design, residuals, panel.cluster, cov_type)
+    df = inference.df[0]
+    return panel_data.effect_on_treated(
         panel,
         f"{panel.method}, {cov_type} {panel.errors}",
-        (estimate[0], found.std_error[0], found.df[0]),
+        (estimate[0], inference.std_error[0], df),
         level,
-        caveats_of(panel, design, found.df[0]),
+        panel_data.caveats(panel, panel.design, df),
     )
 
 
@@ -114,11 +112,4 @@ def effect_size(
         sd = 1.65 * percent * (100 - percent) / 100
     if not sd > 0:
         return None
-    return replace(
-        estimate,
-        unit="sd",
-        estimate=estimate.estimate / sd,
-        std_error=estimate.std_error / sd,
-        ci_lower=estimate.ci_lower / sd,
-        ci_upper=estimate.ci_upper / sd,
-    )
+    return estimate.rescaled(1 / sd, unit="sd")

@@ -103,16 +103,14 @@ def discontinuity(
     have = {outcome: ~np.isnan(y), running: ~np.isnan(x), ", ".join(named): complete}
     if group is not None:
         have[cluster] = group >= 0
-    weight = np.ones(len(data)) if weights is None else frames.numbers(data, weights)
+    weight = np.ones(len(data)) if weights is None else frames.weights(data, weights)
     if weights is not None:
-        if (weight < 0).any():
-            raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
     keep, notes = frames.complete(have, np.ones(len(data), bool), "rows")
     y, x, weight, others = y[keep], x[keep] - cutoff, weight[keep], others[keep]
     group = None if group is None else group[keep]
     offered = x < 0 if treated == "below" else x >= 0
-    if np.ptp(y) == 0 if len(y) else True:
+    if not len(y) or np.ptp(y) == 0:
         raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
     _check(x, offered, group, math.inf, running, cluster)
     stated = bandwidth is not None
@@ -127,41 +125,33 @@ def discontinuity(
     powers = [line, line**2] if bias_corrected else [line]
     shapes = np.column_stack([*(p for p in powers), *(side * p for p in powers), others[near]])
     kernel = weight[near] * (1 - np.abs(line) / width)
-    made = design(side[:, None], shapes, None, kernel, f"column {running!r}")
-    estimate, residuals = made.fit(y[near])
+    regression = design(side[:, None], shapes, None, kernel, f"column {running!r}")
+    estimate, residuals = regression.fit(y[near])
     codes = None if group is None else np.unique(group[near], return_inverse=True)[1]
-    cov_type = "HC2" if codes is None else "CR2"
-    found = covariance.robust(made, residuals, codes, cov_type)
-    if not found.std_error[0] > 1e-10 * np.std(y):
+    inference = covariance.robust(regression, residuals, codes, "HC2" if group is None else "CR2")
+    if not inference.std_error[0] > 1e-10 * np.std(y):
         raise EvidenceError(f"column {outcome!r} is explained exactly: no error can be estimated")
-    statistic, p_value, lower, upper = (
-        float(v[0]) for v in covariance.t_test(estimate, found.std_error, found.df, level)
-    )
     caveats = [*notes, *_bunching(x, group), *_ignored(data, keep, treatment, offered, near)]
-    if found.df[0] < 4:
+    if inference.df[0] < 4:
         caveats.append("fewer than 4 degrees of freedom: read the interval with great caution")
-    against = "at or above it" if treated == "below" else "below it"
+    sides = ["below", "at or above"]
+    mine, other = sides if treated == "below" else sides[::-1]
     errors = f"CR2 by {cluster}" if cluster else "HC2"
     shape = "local linear, bias-corrected" if bias_corrected else "local linear"
     how = "stated" if stated else "coverage-optimal" if bias_corrected else "MSE-optimal"
-    return Estimate(
+    return Estimate.tested(
+        estimate[0],
+        inference.std_error[0],
+        inference.df[0],
+        level,
         estimand="itt",
         outcome=outcome,
-        treatment=f"{running} {'below' if treated == 'below' else 'at or above'} {cutoff:g} "
-        f"against {against}",
+        treatment=f"{running} {mine} {cutoff:g} against {other} it",
         method=f"{shape}, triangular kernel, {how} bandwidth {width:.3g}, {errors} "
         "(Satterthwaite df)",
         unit="score",
-        estimate=float(estimate[0]),
-        std_error=float(found.std_error[0]),
-        statistic=statistic,
-        df=float(found.df[0]),
-        p_value=p_value,
-        ci_lower=lower,
-        ci_upper=upper,
-        level=level,
-        n_obs=made.n_obs,
-        n_clusters=found.n_clusters,
+        n_obs=regression.n_obs,
+        n_clusters=inference.n_clusters,
         n_treated=int(side.sum()),
         n_control=int((side == 0).sum()),
         caveats=tuple(caveats),
@@ -188,7 +178,7 @@ def best_bandwidth(y: np.ndarray, x: np.ndarray) -> float:
     sides = (x < 0, x >= 0)
     near = [s & (np.abs(x) <= pilot) for s in sides]
     density = max(sum(s.sum() for s in near), 2) / (2 * n * pilot)
-    # A side with few rows that near lends its nearest ten.
+    # Of a side with few rows that near, its nearest ten.
     near = [m if m.sum() >= 10 else _nearest(x, s, 10) for m, s in zip(near, sides, strict=True)]
     variance = [max(float(np.var(y[m], ddof=1)), 1e-12) for m in near]
     cubic = np.column_stack([np.ones(n), x >= 0, x, x**2, x**3])
@@ -238,14 +228,15 @@ def _bunching(x: np.ndarray, group: np.ndarray | None) -> list[str]:
         whole = pd.DataFrame({"group": group, "x": x}).groupby("group")["x"].agg(["min", "max"])
         if (whole["min"] == whole["max"]).all():
             x = whole["min"].to_numpy()
-    found = jump(x)
-    if found is None:
+    ratio_and_p = jump(x)
+    if ratio_and_p is None:
         return ["too few units near the cut-off to see whether they crowd on one side of it"]
-    if found[1] >= 0.05:
+    ratio, p_value = ratio_and_p
+    if p_value >= 0.05:
         return []
-    more, less = ("above", "below") if found[0] > 0 else ("below", "above")
-    many = "many" if math.isinf(found[0]) else f"{math.exp(abs(found[0])):.1f} times as many"
-    than = f", none just {less}" if math.isinf(found[0]) else f" as just {less}"
+    more, less = ("above", "below") if ratio > 0 else ("below", "above")
+    many = "many" if math.isinf(ratio) else f"{math.exp(abs(ratio)):.1f} times as many"
+    than = f", none just {less}" if math.isinf(ratio) else f" as just {less}"
     return [
         f"units crowd on one side of the cut-off ({many} just {more}{than}): somebody may have "
         "chosen a side, which undoes the design"

@@ -1,36 +1,23 @@
-"""Effects by time since the start."""
+"""Event study: effects by time since the start, and a test of the times before it."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import EventStudy
+from evidence.methods.core.results import Estimate, EventStudy
 from evidence.methods.impact.did import COV_TYPES
-from evidence.methods.impact.panel_data import read as read_panel
-from evidence.methods.impact.two_way import caveats as caveats_of
-from evidence.methods.impact.two_way import two_way
+from evidence.methods.impact.panel_data import PanelData, caveats, kept, of_panel
 from evidence.stats import covariance
+from evidence.stats.staggered_estimators import Effects
 
 
+@of_panel()
+@kept
 def event_study(
-    panel: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    cluster: str | None = None,
-    weights: str | None = None,
-    covariates: Sequence[str] = (),
-    overlap: Sequence[str] = (),
-    reference: int = -1,
-    cov_type: str = "CR2",
-    level: float = 0.95,
+    panel: PanelData, *, reference: int = -1, cov_type: str = "CR2", level: float = 0.95
 ) -> EventStudy:
     """Estimate the effect by time since each unit's start, and test the times before it.
 
@@ -62,67 +49,75 @@ def event_study(
     """
     frames.one_of("cov_type", cov_type, COV_TYPES)
     covariance.check_level(level)
-    read = read_panel(
-        panel,
-        outcome=outcome,
-        treatment=treatment,
-        unit=unit,
-        time=time,
-        cluster=cluster,
-        weights=weights,
-        covariates=covariates,
-        overlap=overlap,
-    )
-    relative = read.time - read.start[read.unit]
-    ever = np.isfinite(relative)
-    steps = np.round(relative[ever])
-    if np.abs(relative[ever] - steps).max() > 1e-6:
-        raise EvidenceError(f"column {time!r}: times must be whole steps apart, such as years")
-    times = np.unique(steps).astype(int)
+    since = panel.since()
+    times = np.unique(since[panel.ever]).astype(int)
     if reference not in times:
         raise EvidenceError(
             f"reference is {reference}, but treated units have times from {times[0]} to {times[-1]}"
         )
     others = times[times != reference]
-    dummies = (np.where(ever, np.round(relative), np.nan)[:, None] == others).astype(float)
-    name = f"column {treatment!r}, by time since the start"
-    made = two_way(read, dummies, name)
-    estimate, residuals = made.fit(read.outcome)
-    found = covariance.robust(made, residuals, read.cluster, cov_type, joint=False)
-    _, p_value, lower, upper = covariance.t_test(estimate, found.std_error, found.df, level)
-    counts = dict(zip(*np.unique(steps, return_counts=True), strict=True))
+    design = panel.two_way(
+        (since[:, None] == others).astype(float), f"{panel.label}, by time since the start"
+    )
+    estimate, residuals = panel.fit(design)
+    inference = covariance.robust(design, residuals, panel.cluster, cov_type, joint=False)
+    before = others < reference
+    joint = (np.nan,) * 4
+    if before.any():
+        part = covariance.robust(design.only(before), residuals, panel.cluster, cov_type)
+        joint = covariance.joint_test(estimate[before], part)
+    return by_time(
+        panel,
+        Effects(others, estimate, inference.std_error, inference.df, inference.covariance, joint),
+        since,
+        method=f"{panel.method}, {cov_type} {panel.errors}",
+        level=level,
+        reference=reference,
+        notes=caveats(panel, design, inference.df.min()),
+    )
+
+
+def by_time(
+    panel: PanelData,
+    effects: Effects,
+    since: np.ndarray,
+    *,
+    method: str,
+    level: float,
+    reference: int,
+    notes: tuple[str, ...],
+    att: Estimate | None = None,
+) -> EventStudy:
+    """Write down effects by time since the start, shape (n,), with the reference among them."""
+    _, p_value, lower, upper = covariance.t_test(
+        effects.estimate, effects.std_error, effects.df, level
+    )
     table = pd.DataFrame(
         {
-            "time": others,
-            "estimate": estimate,
-            "std_error": found.std_error,
-            "df": found.df,
+            "time": effects.times.astype(int),
+            "estimate": effects.estimate,
+            "std_error": effects.std_error,
+            "df": effects.df,
             "p_value": p_value,
             "ci_lower": lower,
             "ci_upper": upper,
         }
     )
-    nought = {"time": reference, "estimate": 0.0, "ci_lower": 0.0, "ci_upper": 0.0}
-    table = pd.concat([table, pd.DataFrame([nought])]).sort_values("time", ignore_index=True)
-    before = others < reference
-    joint = (np.nan,) * 4
-    if before.any():
-        part = covariance.robust(made.only(before), residuals, read.cluster, cov_type)
-        joint = covariance.joint_test(estimate[before], part)
+    zero = {"time": reference, "estimate": 0.0, "ci_lower": 0.0, "ci_upper": 0.0}
+    table = pd.concat([table, pd.DataFrame([zero])]).sort_values("time", ignore_index=True)
+    joint = ("pre_statistic", "pre_df_num", "pre_df_denom", "pre_p_value")
     return EventStudy(
-        table=table.assign(n_obs=[int(counts[k]) for k in table["time"]]),
-        outcome=outcome,
-        treatment=f"{treatment} against no {treatment}",
-        method=f"{read.method}, {cov_type} {read.errors}",
+        table=table.assign(n_obs=[int((since == time).sum()) for time in table["time"]]),
+        outcome=panel.columns["outcome"],
+        treatment=panel.contrast,
+        method=method,
         unit="score",
         level=level,
         reference=reference,
-        pre_statistic=joint[0],
-        pre_df_num=joint[1],
-        pre_df_denom=joint[2],
-        pre_p_value=joint[3],
-        covariance=found.covariance,
-        n_obs=made.n_obs,
-        n_clusters=found.n_clusters,
-        caveats=tuple(caveats_of(read, made, found.df.min())),
+        **dict(zip(joint, effects.joint, strict=True)),
+        covariance=effects.covariance,
+        n_obs=len(panel.outcome),
+        n_clusters=panel.n_clusters,
+        caveats=notes,
+        att=att,
     )

@@ -1,49 +1,21 @@
-"""Programmes whose schools were chosen by their results: compare given what was known before."""
+"""The effect given earlier results, for schools chosen by them: a panel with random effects."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.impact.panel_data import PanelData
-from evidence.methods.impact.panel_data import read as read_panel
-from evidence.methods.impact.two_way import caveats
-from evidence.stats import covariance, panel_mixed_model
-from evidence.stats.design import Design, design
+from evidence.methods.impact import panel_data
+from evidence.methods.impact.panel_data import PanelData, kept, of_panel
+from evidence.stats import covariance
 
 _COV_TYPES = ("larger", "classical", "CR0", "CR1", "CR1S", "CR2", "CR3")
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """The fitted model: coefficients of [interest, others], and the components."""
-
-    made: Design
-    residuals: np.ndarray
-    estimate: np.ndarray
-    expected: np.ndarray  # without the treatment, of an average unit with these columns
-    parts: panel_mixed_model.Components
-
-
-def given_past(
-    panel: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    cluster: str | None = None,
-    weights: str | None = None,
-    covariates: Sequence[str] = (),
-    overlap: Sequence[str] = (),
-    cov_type: str = "larger",
-    level: float = 0.95,
-) -> Estimate:
+@of_panel()
+@kept
+def given_past(panel: PanelData, *, cov_type: str = "larger", level: float = 0.95) -> Estimate:
     """Estimate the effect on the treated, given the results that units had before.
 
     The arguments of :func:`evidence.methods.impact.did`, where
@@ -51,7 +23,7 @@ def given_past(
     Parameters
     ----------
     weights : str, optional
-        Column of how many stand behind a result, such as pupils tested: its chance error has
+        Column of how many a result is the mean of, such as pupils tested: its chance error has
         variance inverse to it. The logarithm of a unit's mean is held fixed too.
     cov_type : {"larger", "classical", "CR2", "CR0", "CR1", "CR1S", "CR3"}
         "classical" is the standard error of the model, "larger" that or CR2's, whichever it is,
@@ -71,7 +43,7 @@ def given_past(
     Notes
     -----
     y_it = λ_t + τ·treatment_it + x_it'β + a_i + u_it + e_it, with a_i the lasting difference of a
-    unit, u_it a passing one and e_it the luck of who was measured; variances by
+    unit, u_it a passing one and e_it the sampling error of who was measured; variances by
     :func:`evidence.stats.panel_mixed_model.fit`, coefficients by generalised least squares.
     Errors by the model are (X'V⁻¹X)⁻¹ with n − k df; those by cluster have the model's covariance
     for their working one, and Satterthwaite df.
@@ -96,95 +68,47 @@ def given_past(
     """
     frames.one_of("cov_type", cov_type, _COV_TYPES)
     covariance.check_level(level)
-    read = read_panel(
+    regression = panel.lagged_outcome
+    design, parts = regression.design, regression.components
+    inferences = {
+        kind: covariance.robust(design, regression.residuals, panel.cluster, kind)
+        for kind in (("CR2", "classical") if cov_type == "larger" else (cov_type,))
+    }
+    kind = max(inferences, key=lambda kind: inferences[kind].std_error[0])
+    errors = "errors of the model" if kind == "classical" else f"{kind} {panel.errors}"
+    inference = inferences[kind]
+    least = min(each.df[0] for each in inferences.values())
+    return panel_data.effect_on_treated(
         panel,
-        outcome=outcome,
-        treatment=treatment,
-        unit=unit,
-        time=time,
-        cluster=cluster,
-        weights=weights,
-        covariates=covariates,
-        overlap=overlap,
-    )
-    fit = _fit(read)
-    kinds = ("CR2", "classical") if cov_type == "larger" else (cov_type,)
-    tried = {k: covariance.robust(fit.made, fit.residuals, read.cluster, k) for k in kinds}
-    kind = max(kinds, key=lambda k: tried[k].std_error[0])
-    found, least = tried[kind], min(each.df[0] for each in tried.values())
-    said = "errors of the model" if kind == "classical" else f"{kind} {read.errors}"
-    statistic, p_value, lower, upper = (
-        float(x[0]) for x in covariance.t_test(fit.estimate, found.std_error, found.df, level)
-    )
-    parts = fit.parts
-    total = parts.lasting + parts.passing + parts.chance
-    ever = np.isfinite(read.start)[read.unit]
-    return Estimate(
-        estimand="att",
-        outcome=outcome,
-        treatment=f"{treatment} against no {treatment}",
-        method=f"given earlier results (random effects of {unit}), {said}",
-        unit="score",
-        estimate=float(fit.estimate[0]),
-        std_error=float(found.std_error[0]),
-        statistic=statistic,
-        df=float(found.df[0]),
-        p_value=p_value,
-        ci_lower=lower,
-        ci_upper=upper,
-        level=level,
-        n_obs=fit.made.n_obs,
-        n_clusters=found.n_clusters,
-        n_treated=int(ever.sum()),
-        n_control=int((~ever).sum()),
-        caveats=tuple(caveats(read, fit.made, least, fixed=False)),
+        f"given earlier results (random effects of {panel.columns['unit']}), {errors}",
+        (regression.estimate[0], inference.std_error[0], inference.df[0]),
+        level,
+        panel_data.caveats(panel, design, least, fixed=False),
+        n_clusters=inference.n_clusters,
         variance_between=parts.lasting,
         variance_within=parts.passing + parts.chance,
-        icc=parts.lasting / total,
+        icc=parts.share,
     )
 
 
-def leave_one_out(panel: pd.DataFrame, **model: object) -> tuple[float, float]:
+@of_panel()
+def leave_one_out(panel: PanelData) -> tuple[float, float]:
     """Return the least and the greatest estimate when one treated unit is left out.
 
-    Parameters
-    ----------
-    panel, **model
-        As in :func:`given_past`. The variance components stay those of all units.
+    The arguments of :func:`given_past`. The variance components stay those of all units.
 
     Raises
     ------
     EvidenceError
         As :func:`given_past`.
     """
-    read = read_panel(panel, **model)
-    made, residuals = (fit := _fit(read)).made, fit.residuals
-    found = []
-    for unit in np.unique(read.unit[read.dose != 0]):
-        rows = read.unit == unit
-        basis = made.basis[rows]  # orthonormal over all rows, so X'X is the identity
+    regression = panel.lagged_outcome
+    design = regression.design
+    estimates = []
+    for unit in np.unique(panel.unit[panel.dose != 0]):
+        rows = panel.unit == unit
+        basis = design.basis[rows]  # orthonormal over all rows, so X'X is the identity
         inner = np.eye(basis.shape[1]) - basis.T @ basis
-        found.append(
-            (fit.estimate - made.coefficients @ np.linalg.lstsq(
-                inner, basis.T @ residuals[rows], rcond=1e-10)[0])[0]
-        )  # fmt: skip
-    return float(min(found)), float(max(found))
-
-
-def _fit(read: PanelData) -> _Fit:
-    """Fit the model by restricted maximum likelihood and generalised least squares."""
-    moments = np.unique(read.time)
-    fixed = [(read.time[:, None] == moments).astype(float)]
-    if read.weights is not None:
-        mean = np.bincount(read.unit, read.weights) / np.bincount(read.unit)
-        fixed.append(np.log(mean)[read.unit][:, None])
-    interest, others = read.dose[:, None], np.column_stack([*fixed, read.others])
-    name = f"column {read.treatment!r}"
-    dropped = design(interest, others, name=name, absorb=False).dropped
-    kept = np.column_stack([np.delete(others, dropped, axis=1), interest])
-    parts = panel_mixed_model.fit(read.outcome, kept, read.unit, read.time, read.weights)
-    white = parts.whiten(np.column_stack([others, interest, read.outcome]))
-    made = design(white[:, -2:-1], white[:, :-2], name=name, absorb=False)
-    estimate, residuals = made.fit(white[:, -1])
-    solved = np.linalg.lstsq(white[:, :-2], white[:, -1] - white[:, -2] * estimate[0], rcond=None)
-    return _Fit(made, residuals, estimate, others @ solved[0], parts)
+        change = np.linalg.lstsq(inner, basis.T @ regression.residuals[rows], rcond=1e-10)[0]
+        estimates.append((regression.estimate - design.coefficients @ change)[0])
+    return float(min(estimates)), float(max(estimates))

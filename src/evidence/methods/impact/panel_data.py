@@ -1,10 +1,11 @@
-"""The rows of a panel that can be analysed, as arrays, with what was left out and why."""
+"""A panel's complete rows as arrays, the regressions that methods share, and their caveats."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,17 +13,36 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.reading import reads
+from evidence.methods.core.results import Estimate
+from evidence.stats import panel_mixed_model
+from evidence.stats.design import Design, two_way
 
 _NAMED = 4  # programmes in a caveat; more are counted
 
 
 @dataclass(frozen=True, eq=False)
 class PanelData:
-    """The complete rows of a panel as arrays.
+    """The complete rows of a panel.
 
-    `start` holds each unit's first treated time, infinity for those never treated; rows that are
-    left out for want of a result still say when a unit started. `places` says which rows of the
-    caller's table `data` these are, `columns` what it calls outcome, unit, time and cluster.
+    Parameters
+    ----------
+    outcome, dose, time : ndarray of shape (n,)
+    start : ndarray of shape (m,)
+        First treated time of each unit, infinity for those never treated; rows that are left out
+        for want of a result still say when a unit started.
+    unit, cluster : ndarray of int, shape (n,)
+        Codes from 0.
+    weights : ndarray of shape (n,) or None
+    others : ndarray of shape (n, k)
+        Other programmes and covariates; `names` says which is which.
+    caveats : tuple of str
+        Rows left out, and other programmes held fixed.
+    columns : dict
+        The arguments of :func:`read`: what the caller calls outcome, unit, time and so on.
+    rows : ndarray of int, shape (n,)
+        Places of these rows in the caller's table.
+    data : DataFrame
+        That table.
     """
 
     outcome: np.ndarray
@@ -31,18 +51,102 @@ class PanelData:
     unit: np.ndarray
     time: np.ndarray
     cluster: np.ndarray
-    places: np.ndarray
-    data: pd.DataFrame
-    columns: dict[str, str]
     weights: np.ndarray | None
     others: np.ndarray
     names: tuple[str, ...]
     caveats: tuple[str, ...]
-    treatment: str
-    method: str
-    errors: str
+    columns: dict[str, Any]
+    rows: np.ndarray
+    data: pd.DataFrame
 
-    def rows(self, keep: np.ndarray, notes: tuple[str, ...] = ()) -> PanelData:
+    @property
+    def label(self) -> str:
+        """How messages call the treatment."""
+        return f"column {self.columns['treatment']!r}"
+
+    @property
+    def contrast(self) -> str:
+        """The comparison in words."""
+        return "{treatment} against no {treatment}".format_map(self.columns)
+
+    @property
+    def method(self) -> str:
+        """Two-way fixed effects in words."""
+        weights = self.columns["weights"]
+        return f"two-way fixed effects{f' weighted by {weights}' if weights else ''}"
+
+    @property
+    def errors(self) -> str:
+        """By what errors are clustered, in words."""
+        return f"by {self.columns['cluster']} (Satterthwaite df)"
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters; every unit is one where no cluster is named."""
+        return int(self.cluster.max()) + 1
+
+    @functools.cached_property
+    def ever(self) -> np.ndarray:
+        """Rows of units that are treated at some time."""
+        return np.isfinite(self.start)[self.unit]
+
+    @functools.cached_property
+    def design(self) -> Design:
+        """Two-way fixed effects of the treatment."""
+        return self.two_way(self.dose[:, None], self.label)
+
+    @functools.cached_property
+    def lagged_outcome(self) -> panel_mixed_model.Regression:
+        """The regression on the treatment that predicts from earlier results."""
+        return panel_mixed_model.regression(
+            self.outcome, self.dose, self.others, self.unit, self.time, self.weights, self.label
+        )
+
+    @functools.cached_property
+    def answers(self) -> dict[str, Any]:
+        """What methods have answered of these rows: see :func:`kept`."""
+        return {}
+
+    def two_way(self, interest: np.ndarray, label: str) -> Design:
+        """Return the regression on `interest`, shape (n, q), with two-way fixed effects."""
+        return two_way(interest, self.others, self.unit, self.time, self.weights, label)
+
+    def fit(self, design: Design) -> tuple[np.ndarray, np.ndarray]:
+        """Return the estimates of a regression and its residuals.
+
+        Raises
+        ------
+        EvidenceError
+            Nothing is left to judge the error by.
+        """
+        estimate, residuals = design.fit(self.outcome)
+        if np.std(residuals) <= 1e-10 * np.std(self.outcome):
+            raise EvidenceError(
+                f"column {self.columns['outcome']!r} is explained exactly by treatment and "
+                "covariates: no error can be estimated"
+            )
+        return estimate, residuals
+
+    def since(self) -> np.ndarray:
+        """Return whole times since each unit's start, NaN for units never treated.
+
+        Raises
+        ------
+        EvidenceError
+            Times are not whole steps apart.
+        """
+        since = np.where(self.ever, self.time - self.start[self.unit], np.nan)
+        if np.nanmax(np.abs(since - np.round(since))) > 1e-6:
+            raise EvidenceError(
+                f"column {self.columns['time']!r}: times must be whole steps apart, such as years"
+            )
+        return np.round(since)
+
+    def again(self, **columns: object) -> PanelData:
+        """Read the same table with other columns."""
+        return read(self.data, **self.columns | columns)
+
+    def subset(self, keep: np.ndarray, notes: tuple[str, ...] = ()) -> PanelData:
         """Return the panel of the rows that a mask keeps, with further caveats."""
         units, codes = np.unique(self.unit[keep], return_inverse=True)
         return replace(
@@ -53,11 +157,24 @@ class PanelData:
             unit=codes,
             time=self.time[keep],
             cluster=np.unique(self.cluster[keep], return_inverse=True)[1],
-            places=self.places[keep],
             weights=None if self.weights is None else self.weights[keep],
             others=self.others[keep],
             caveats=self.caveats + notes,
+            rows=self.rows[keep],
         )
+
+
+def kept(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep what a method answers with the rows that were asked: an encoded table is asked once."""
+
+    @functools.wraps(method)
+    def function(panel: PanelData, **options: object) -> Any:
+        key = f"{method.__name__} {method.__kwdefaults__ | options}"
+        if key not in panel.answers:
+            panel.answers[key] = method(panel, **options)
+        return panel.answers[key]
+
+    return function
 
 
 def read(
@@ -79,25 +196,24 @@ def read(
     EvidenceError
         As :func:`evidence.methods.impact.did.did`.
     """
-    covariates, overlap = frames.listed(covariates), frames.listed(overlap)
-    plan = (outcome, treatment, unit, time, cluster or unit, weights, covariates, overlap)
-    return frames.once(panel, ("panel", *plan), lambda: _read(panel, *plan))
+    columns = {
+        "outcome": outcome,
+        "treatment": treatment,
+        "unit": unit,
+        "time": time,
+        "cluster": cluster or unit,
+        "weights": weights,
+        "covariates": frames.listed(covariates),
+        "overlap": frames.listed(overlap),
+    }
+    return frames.once(panel, ("panel", *columns.values()), lambda: _read(panel, columns))
 
 
 of_panel = functools.partial(reads, read, PanelData)
 
 
-def _read(
-    panel: pd.DataFrame,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    cluster: str,
-    weights: str | None,
-    covariates: tuple[str, ...],
-    overlap: tuple[str, ...],
-) -> PanelData:
+def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
+    outcome, treatment, unit, time, cluster, weights, covariates, overlap = columns.values()
     others = (*overlap, *covariates)
     frames.require(panel, (outcome, treatment, unit, time, cluster, weights, *others))
     values, names, complete = frames.covariates(panel, others)
@@ -108,19 +224,17 @@ def _read(
             f"column {treatment!r}, row {np.isnan(dose).argmax() + 1}: no treatment given "
             f"({np.isnan(dose).sum()} such rows); write 0 where a unit is not treated"
         )
-    absent = panel[[*others]].isna().any()
+    gaps = [] if complete.all() else others
+    gaps = [name for name in gaps if not frames.covariates(panel, (name,))[2].all()]
     have = {
         outcome: ~np.isnan(score),
         unit: codes[unit] >= 0,
         time: ~np.isnan(when),
         cluster: codes[cluster] >= 0,
-        ", ".join(absent.index[absent]): complete,
+        ", ".join(gaps): complete,
     }
-    weight = None
+    weight = None if weights is None else frames.weights(panel, weights)
     if weights is not None:
-        weight = frames.numbers(panel, weights)
-        if (weight < 0).any():
-            raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
     keep, caveats = frames.complete(have, np.ones(len(panel), bool), "rows")
     if overlap:
@@ -130,55 +244,122 @@ def _read(
         raise EvidenceError(f"no row has all of {', '.join(name for name in have if name)}")
     twice = pd.DataFrame({"unit": codes[unit], "time": when})[keep].duplicated()
     if twice.any():
+        rows = "1 row repeats" if twice.sum() == 1 else f"{twice.sum()} rows repeat"
         raise EvidenceError(
-            f"columns {unit!r} and {time!r}: {twice.sum()} rows repeat a unit and time (the first "
-            f"is row {twice.index[twice.argmax()] + 1}); there must be one row a unit and time"
+            f"columns {unit!r} and {time!r}: {rows} a unit and time (the first is row "
+            f"{twice.index[twice.argmax()] + 1}); there must be one row a unit and time"
         )
     first = np.full(codes[unit].max() + 1, np.inf)
     treated = (dose != 0) & have[unit] & have[time]
     np.minimum.at(first, codes[unit][treated], when[treated])
     units, unit_codes = np.unique(codes[unit][keep], return_inverse=True)
-    made = PanelData(
+    complete_rows = PanelData(
         outcome=score[keep],
         dose=dose[keep],
         start=first[units],
         unit=unit_codes,
         time=when[keep],
         cluster=np.unique(codes[cluster][keep], return_inverse=True)[1],
-        places=np.flatnonzero(keep),
-        data=panel,
-        columns={"outcome": outcome, "unit": unit, "time": time, "cluster": cluster},
         weights=None if weight is None else weight[keep],
         others=values[keep],
         names=tuple(names),
         caveats=caveats,
-        treatment=treatment,
-        method=f"two-way fixed effects{f' weighted by {weights}' if weights else ''}",
-        errors=f"by {cluster} (Satterthwaite df)",
+        columns=columns,
+        rows=np.flatnonzero(keep),
+        data=panel,
     )
-    _check(made, outcome, cluster)
-    return made
+    return check(complete_rows)
 
 
-def _check(made: PanelData, outcome: str, cluster: str) -> None:
-    """Refuse panels that hold no before and after, or nobody to compare with."""
-    name, treated = f"column {made.treatment!r}", made.dose != 0
-    if np.ptp(made.outcome) == 0:
-        raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
-    if made.cluster.max() == 0:
-        raise EvidenceError(f"column {cluster!r} has one cluster; at least two are needed")
-    if not treated.any():
-        raise EvidenceError(f"{name} is 0 in every row: nobody is treated")
-    if treated.all() and np.ptp(made.dose) == 0:
-        raise EvidenceError(f"{name} is the same in every row: there is nobody to compare with")
-    _, first = np.unique(made.unit, return_index=True)
-    if (made.dose == made.dose[first][made.unit]).all():
-        raise EvidenceError(
-            f"{name} never changes within a unit: there is no before and after to compare"
-        )
-    if (
-        np.isfinite(made.start).all()
-        and np.ptp(made.start) == 0
-        and np.ptp(made.dose[treated]) == 0
+def check(panel: PanelData) -> PanelData:
+    """Return a panel, unless it holds no before and after, or nobody to compare with.
+
+    Raises
+    ------
+    EvidenceError
+        It is one of these.
+    """
+    outcome, cluster = (f"column {panel.columns[name]!r}" for name in ("outcome", "cluster"))
+    treated = panel.dose != 0
+    if not len(treated):
+        raise EvidenceError("data has no rows")
+    _, first = np.unique(panel.unit, return_index=True)
+    same_start = panel.ever.all() and np.ptp(panel.start) == 0
+    for wrong, message in (
+        (np.ptp(panel.outcome) == 0, f"{outcome} is constant: there is nothing to explain"),
+        (panel.n_clusters == 1, f"{cluster} has one cluster; at least two are needed"),
+        (not treated.any(), f"{panel.label} is 0 in every row: nobody is treated"),
+        (
+            treated.all() and np.ptp(panel.dose) == 0,
+            f"{panel.label} is the same in every row: there is nobody to compare with",
+        ),
+        (
+            (panel.dose == panel.dose[first][panel.unit]).all(),
+            f"{panel.label} never changes within a unit: there is no before and after to compare",
+        ),
+        (
+            same_start and np.ptp(panel.dose[treated]) == 0,
+            f"{panel.label}: every unit starts at the same time: nobody to compare with",
+        ),
     ):
-        raise EvidenceError(f"{name}: every unit starts at the same time: nobody to compare with")
+        if wrong:
+            raise EvidenceError(message)
+    return panel
+
+
+def caveats(panel: PanelData, design: Design, df: float, fixed: bool = True) -> tuple[str, ...]:
+    """Return what a reader must know of a panel's regression, one sentence each.
+
+    `fixed` says whether every unit has an effect of its own.
+    """
+    first = design.n_others - panel.others.shape[1]
+    dropped = [panel.names[j - first] for j in design.dropped if j >= first]
+    notes = [f"{name} is explained by the others and left out" for name in dropped]
+    started = np.unique(panel.start[np.isfinite(panel.start)])
+    if fixed and len(started) > 1:
+        notes.append(
+            f"units started at {len(started)} different times: two-way fixed effects can mislead "
+            "if the effect changes with time since the start"
+        )
+    if panel.ever.all():
+        notes.append("every unit is treated at some time: later starters stand in for comparison")
+    return (*panel.caveats, *notes, *few_clusters(panel, df))
+
+
+def few_clusters(panel: PanelData, df: float) -> tuple[str, ...]:
+    """Warn of an interval that rests on few treated clusters or few degrees of freedom."""
+    treated = len(np.unique(panel.cluster[panel.dose != 0]))
+    if treated < 5:
+        some = "1 treated cluster" if treated == 1 else f"{treated} treated clusters"
+        return (f"only {some}: read the interval with great caution",)
+    if df < 4:
+        return ("fewer than 4 degrees of freedom: read the interval with great caution",)
+    return ()
+
+
+def effect_on_treated(
+    panel: PanelData,
+    method: str,
+    estimate: tuple[float, float, float],
+    level: float,
+    notes: Sequence[str],
+    **more: object,
+) -> Estimate:
+    """Return an estimate from (value, standard error, df); `more` replaces further fields."""
+    return replace(
+        Estimate.tested(
+            *estimate,
+            level,
+            estimand="att",
+            outcome=panel.columns["outcome"],
+            treatment=panel.contrast,
+            method=method,
+            unit="score",
+            n_obs=len(panel.outcome),
+            n_clusters=panel.n_clusters,
+            n_treated=int(panel.ever.sum()),
+            n_control=int((~panel.ever).sum()),
+            caveats=tuple(notes),
+        ),
+        **more,
+    )

@@ -1,4 +1,4 @@
-"""How far an event study stands when trends were not parallel."""
+"""Parallel trends: drifts that a test would miss, and intervals that allow for them (honest)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.special import chdtri, chndtr, fdtri, ncfdtr
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import EventStudy, page
+from evidence.methods.core.results import EventStudy, TableResult
 from evidence.show import words
 from evidence.stats.honest_did import Smooth, relative
 
@@ -21,7 +21,7 @@ _KINDS = ("relative", "smoothness")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class PreTrend:
+class PreTrend(TableResult):
     """The smallest steady drift that the test of times before the start would find.
 
     Parameters
@@ -41,10 +41,6 @@ class PreTrend:
     outcome: str
     treatment: str
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a time."""
-        return self.table.copy()
-
     def sentence(self) -> str:
         """Say which drift the test would miss, and what it would do to the effect."""
         return (
@@ -54,12 +50,9 @@ class PreTrend:
             f"{words.number(float(self.table['bias'].mean()), 2)}."
         )
 
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table)
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Honest:
+class Honest(TableResult):
     """Intervals of an effect that hold though trends were not parallel, within bounds.
 
     Parameters
@@ -69,7 +62,7 @@ class Honest:
         effects at the estimates, without their error.
     kind : {"relative", "smoothness"}
     breakdown : float
-        Largest bound whose interval keeps clear of nought; NaN where none does.
+        Largest bound whose interval excludes 0; NaN where none does.
     effect : str
         Which effect.
     level : float
@@ -84,30 +77,23 @@ class Honest:
     outcome: str
     treatment: str
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a bound."""
-        return self.table.copy()
-
     def sentence(self) -> str:
         """Say until when the conclusion holds."""
         start = f"{self.outcome}, {self.treatment}: {self.effect}"
-        value = words.number(self.breakdown, 2)
+        value, relative = words.number(self.breakdown, 2), self.kind == "relative"
         if math.isnan(self.breakdown):
-            if self.kind == "relative":
-                return f"{start} is not clear of nought even if trends were parallel."
-            return f"{start} is not clear of nought once a steady drift is allowed for."
-        if self.kind == "relative":
-            return (
-                f"{start} stays clear of nought until the trends part, from one time to the next "
-                f"after the start, by {value} times the most that they parted before it."
+            how = (
+                "even if trends were parallel" if relative else "once a steady drift is allowed for"
             )
-        return (
-            f"{start} stays clear of nought until the drift between the groups changes by more "
-            f"than {value} from one time to the next."
+            return f"{start} is not clear of zero {how}."
+        until = (
+            "the trends part, from one time to the next after the start, by "
+            f"{value} times the most that they parted before it"
+            if relative
+            else f"the drift between the groups changes by more than {value} from one time to the "
+            "next"
         )
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table)
+        return f"{start} stays clear of zero until {until}."
 
 
 def pre_trend(study: EventStudy, *, power: float = 0.8) -> PreTrend:
@@ -177,7 +163,7 @@ def honest(
     bounds: Sequence[float] | None = None,
     time: int | None = None,
 ) -> Honest:
-    """Return intervals that allow for trends that were not parallel, and where they reach nought.
+    """Return intervals that allow for trends that were not parallel, and where they reach zero.
 
     Parameters
     ----------
@@ -207,7 +193,7 @@ def honest(
     Notes
     -----
     Smoothness: the optimal fixed-length interval. Among a'β̂ that count the effect in full and every
-    linear trend with nought, the one whose half-length χ is least, where
+    linear trend with zero, the one whose half-length χ is least, where
     P(|N(b/s, 1)| ≤ χ/s) = level, s² = a'Va and b = M Σ|cumulated weights on steps| is the worst
     bias.
 
@@ -242,9 +228,9 @@ def honest(
         bounds = np.arange(0, 2.5, 0.5) * (1 if kind == "relative" else scale)
     if not len(bounds) or not all(0 <= bound < math.inf for bound in bounds):
         raise EvidenceError("bounds must be numbers from 0 on, at least one")
-    given = (times, estimate, covariance, target, df, study.level)
+    arrays = (times, estimate, covariance, target, df, study.level)
     if kind == "relative":
-        effect, reach, largest, upper, half, plain = relative(*given)
+        effect, reach, largest, upper, half, plain = relative(*arrays)
         most = np.asarray(bounds, float) * reach
         # With no violation at all nothing need be spent on the steps before the start.
         wide = np.where(most > 0, most * upper + half, plain)
@@ -260,7 +246,7 @@ def honest(
         clear = abs(effect) > plain
         breakdown = max(0.0, (abs(effect) - half) / (reach * upper)) if clear else math.nan
     else:
-        smooth = Smooth(*given)
+        smooth = Smooth(*arrays)
         rows = [(bound, *smooth.interval(bound)) for bound in bounds]
         table = pd.DataFrame(rows, columns=["bound", "ci_lower", "ci_upper"])
         breakdown = smooth.breakdown()

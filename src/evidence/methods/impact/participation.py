@@ -25,7 +25,7 @@ def participation(
     spells : DataFrame
         One row a school and programme (a school may have several spells).
     among : str, optional
-        Only schools of this programme; it stands first in each combination.
+        Only schools of this programme; it comes first in each combination.
     unit, programme : str
         Their columns.
 
@@ -128,16 +128,12 @@ def cohort(
 
     Parameters
     ----------
-    panel : DataFrame
-        One row a unit and time.
-    spells : DataFrame
-        One row a spell: `unit`, `programme`, `start`.
+    panel, spells, unit, time
+        As in :func:`exposure`; `end` is not needed.
     programme : str
         The programme asked about.
     start : int
         The time at which this cohort began.
-    unit, time : str
-        Columns of unit ids and times.
 
     Returns
     -------
@@ -162,17 +158,14 @@ def cohort(
             f"no unit of the panel began {programme!r} in {start}; starts in the participation "
             f"file: {', '.join(map(str, sorted(mine['start'].unique()))) or 'none'}"
         )
-    whole = panel.assign(taking_part=taking_part)
+    whole = panel.assign(taking_part=taking_part).reset_index(drop=True)
     grid = pd.MultiIndex.from_product(
         [panel.loc[taking_part, unit].unique(), panel[time].unique()], names=[unit, time]
-    ).to_frame(index=False)
-    empty = grid.merge(panel[[unit, time]], how="left", indicator=True).query(
-        "_merge == 'left_only'"
     )
-    empty = empty[[unit, time]].assign(taking_part=True)
-    return (
-        pd.concat([whole, empty], ignore_index=True) if len(empty) else whole.reset_index(drop=True)
-    )
+    empty = grid[~grid.isin(pd.MultiIndex.from_frame(panel[[unit, time]]))].to_frame(index=False)
+    if empty.empty:
+        return whole
+    return pd.concat([whole, empty.assign(taking_part=True)], ignore_index=True)
 
 
 def school_means(
@@ -227,7 +220,6 @@ def gaps(
     outcomes : sequence of str
         Columns of which to take the difference, expectations included.
     unit, time : str
-        Columns of school and year.
 
     Returns
     -------
@@ -245,6 +237,8 @@ def gaps(
     for panel in (group, others):
         frames.require(panel, (*keys, "n_pupils", *outcomes))
     both = group.merge(others, on=keys, suffixes=("", " of others"))
-    one, two = both["n_pupils"], both["n_pupils of others"]
-    found = both[[*keys, "n_pupils"]].assign(precision=one * two / (one + two))
-    return found.assign(**{name: both[name] - both[f"{name} of others"] for name in outcomes})
+    own, rest = both["n_pupils"], both["n_pupils of others"]
+    return both[[*keys, "n_pupils"]].assign(
+        precision=own * rest / (own + rest),
+        **{name: both[name] - both[f"{name} of others"] for name in outcomes},
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +9,8 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import page
-from evidence.methods.impact.lagged_outcome import _fit
-from evidence.methods.impact.panel_data import read as read_panel
+from evidence.methods.impact.panel_data import PanelData, of_panel
 from evidence.show import words
-
-_UNITS = {"pp": "percentage points", "sd": "SD"}
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -50,8 +46,8 @@ class Rebound:
         return pd.DataFrame([{name: getattr(self, name) for name in self.__slots__}])
 
     def sentence(self, unit: str = "points") -> str:
-        """Say how low the units stood, what they gained, and what of that is rebound."""
-        what = _UNITS.get(unit, "points")
+        """Say how low the units were, what they gained, and what of that is rebound."""
+        what = words.UNITS.get(unit, "points")
         where = "below" if self.before < 0 else "above"
         gain, expected = (words.number(x, 1, sign=True) for x in (self.gain, self.expected))
         return (
@@ -64,23 +60,11 @@ class Rebound:
         return page(self.sentence(), self.to_frame())
 
 
-def rebound(
-    panel: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    weights: str | None = None,
-    covariates: Sequence[str] = (),
-    overlap: Sequence[str] = (),
-) -> Rebound:
+@of_panel()
+def rebound(panel: PanelData) -> Rebound:
     """Work out what regression to the mean alone would give the treated units.
 
-    Parameters
-    ----------
-    panel, outcome, treatment, unit, time, weights, covariates, overlap
-        As in :func:`given_past`.
+    The arguments of :func:`~evidence.methods.impact.given_past`.
 
     Returns
     -------
@@ -97,32 +81,19 @@ def rebound(
     start, less its last result before, less the change that all units share. With one result
     before and nothing else this is (1 − r)(μ − x), r = σ_a²/(σ_a² + σ_u² + φ/n).
     """
-    read = read_panel(
-        panel,
-        outcome=outcome,
-        treatment=treatment,
-        unit=unit,
-        time=time,
-        cluster=None,
-        weights=weights,
-        covariates=covariates,
-        overlap=overlap,
-    )
-    fit = _fit(read)
-    weight = np.ones(len(read.time)) if read.weights is None else read.weights
-    parts = fit.parts
-    moments, when = np.unique(read.time, return_inverse=True)
-    never = ~np.isfinite(read.start)[read.unit]
-    compared = never if never.any() else np.ones(len(never), bool)
-    norm = np.bincount(when[compared], (weight * read.outcome)[compared], len(moments))
-    above = (
-        read.outcome - (norm / np.bincount(when[compared], weight[compared], len(moments)))[when]
-    )
-    off = read.outcome - fit.expected
+    regression = panel.lagged_outcome
+    parts = regression.components
+    weight = np.ones(len(panel.time)) if panel.weights is None else panel.weights
+    times, when = np.unique(panel.time, return_inverse=True)
+    compared = ~panel.ever if not panel.ever.all() else panel.ever
+    total = np.bincount(when[compared], (weight * panel.outcome)[compared], len(times))
+    mean = total / np.bincount(when[compared], weight[compared], len(times))
+    above = panel.outcome - mean[when]
+    off = panel.outcome - regression.expected
     lows, gains, forecasts, mass = [], [], [], []
-    for i in np.flatnonzero(np.isfinite(read.start)):
+    for i in np.flatnonzero(np.isfinite(panel.start)):
         there = parts.places[i] >= 0
-        before, after = there & (moments < read.start[i]), there & (moments >= read.start[i])
+        before, after = there & (times < panel.start[i]), there & (times >= panel.start[i])
         if not (before.any() and after.any()):
             continue
         covariance = np.linalg.inv(parts.roots[i] @ parts.roots[i])
@@ -136,17 +107,17 @@ def rebound(
         mass.append(weight[later].sum())
     if not mass:
         raise EvidenceError(
-            f"column {treatment!r}: no treated unit has results both before and after its start"
+            f"{panel.label}: no treated unit has results both before and after its start"
         )
     before, gain, expected = (
         float(np.average(values, weights=mass)) for values in (lows, gains, forecasts)
     )
     return Rebound(
-        outcome=outcome,
-        treatment=treatment,
+        outcome=panel.columns["outcome"],
+        treatment=panel.columns["treatment"],
         before=before,
         gain=gain,
         expected=expected,
-        reliability=parts.lasting / (parts.lasting + parts.passing + parts.chance),
+        reliability=parts.share,
         n_treated=len(mass),
     )

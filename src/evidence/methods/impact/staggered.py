@@ -1,8 +1,7 @@
-"""Programmes that schools joined at different times, without already treated comparisons."""
+"""Staggered starts: two-stage (did2s) and Sun–Abraham, and what two-way fixed effects miss."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,31 +9,22 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import Estimate, EventStudy, page
-from evidence.methods.impact.panel_data import PanelData
-from evidence.methods.impact.panel_data import read as read_panel
-from evidence.methods.impact.two_way import few_clusters, two_way
+from evidence.methods.core.results import EventStudy, TableResult
+from evidence.methods.impact.did import did
+from evidence.methods.impact.event_study import by_time
+from evidence.methods.impact.panel_data import PanelData, effect_on_treated, few_clusters, of_panel
 from evidence.show import words
 from evidence.stats import covariance, staggered_estimators
 
-_METHODS = ("did2s", "sunab")
-_NAMES = {"did2s": "two-stage (did2s)", "sunab": "interaction-weighted (Sun–Abraham)"}
+# What computes the effects, the method in words, its errors in words.
+_METHODS = {
+    "did2s": (staggered_estimators.did2s, "two-stage (did2s)", "both stages"),
+    "sunab": (staggered_estimators.sunab, "interaction-weighted (Sun–Abraham)", "CR2"),
+}
 
 
-def staggered(
-    panel: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    cluster: str | None = None,
-    weights: str | None = None,
-    covariates: Sequence[str] = (),
-    overlap: Sequence[str] = (),
-    method: str = "did2s",
-    level: float = 0.95,
-) -> EventStudy:
+@of_panel()
+def staggered(panel: PanelData, *, method: str = "did2s", level: float = 0.95) -> EventStudy:
     """Estimate the effect where units start at different times and it may change after the start.
 
     The arguments of :func:`evidence.methods.impact.did`, and
@@ -82,17 +72,14 @@ def staggered(
     doi:10.1016/j.jeconom.2020.09.006. Borusyak, K., Jaravel, X. and Spiess, J. (2024), Review of
     Economic Studies 91(6), section 4.3.
     """
-    frames.one_of("method", method, _METHODS)
+    frames.one_of("method", method, tuple(_METHODS))
     covariance.check_level(level)
-    names = {"outcome": outcome, "treatment": treatment, "unit": unit, "time": time}
-    return _estimate(
-        _read(panel, names, cluster, weights, covariates, overlap), names, method, level
-    )
+    return _estimate(_comparable(panel), method, level)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class TwoWayBias:
-    """What two-way fixed effects say of a staggered programme, beside methods made for it.
+class TwoWayBias(TableResult):
+    """What two-way fixed effects say of a staggered programme, beside methods for it.
 
     Parameters
     ----------
@@ -116,44 +103,26 @@ class TwoWayBias:
     n_negative: int
     negative_weight: float
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a method."""
-        return self.table.copy()
-
     def sentence(self) -> str:
         """Say the estimates, and how many effects two-way fixed effects count backwards."""
-        said = "; ".join(
+        estimates = "; ".join(
             f"{row.method} {words.number(row.estimate, 2, sign=True)}"
             for row in self.table.itertuples()
         )
+        start = f"{self.outcome}, {self.treatment}: {estimates}."
+        if not self.n_negative:
+            return f"{start} No treated row counts backwards in two-way fixed effects."
         share = 100 * self.n_negative / self.n_treated
         weight = words.number(self.negative_weight, 2)
         return (
-            f"{self.outcome}, {self.treatment}: {said}. Two-way fixed effects count {share:.0f}% "
-            f"of the {self.n_treated:,} treated rows backwards (weights of {weight} in all), "
-            "because units already treated serve as comparison."
-            if self.n_negative
-            else f"{self.outcome}, {self.treatment}: {said}. No treated row counts backwards in "
-            "two-way fixed effects."
+            f"{start} Two-way fixed effects count {share:.0f}% of the {self.n_treated:,} treated "
+            f"rows backwards (weights of {weight} in all), because units already treated serve as "
+            "comparison."
         )
 
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table)
 
-
-def two_way_bias(
-    panel: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    unit: str,
-    time: str,
-    cluster: str | None = None,
-    weights: str | None = None,
-    covariates: Sequence[str] = (),
-    overlap: Sequence[str] = (),
-    level: float = 0.95,
-) -> TwoWayBias:
+@of_panel()
+def two_way_bias(panel: PanelData, *, level: float = 0.95) -> TwoWayBias:
     """Set two-way fixed effects beside the methods of :func:`staggered`, on the same rows.
 
     The arguments, errors and rows are those of :func:`staggered`.
@@ -170,148 +139,100 @@ def two_way_bias(
     and eq. 2; doi:10.1257/aer.20181169.
     """
     covariance.check_level(level)
-    names = {"outcome": outcome, "treatment": treatment, "unit": unit, "time": time}
-    read = _read(panel, names, cluster, weights, covariates, overlap)
-    made = two_way(read, read.dose[:, None], f"column {treatment!r}")
-    estimate, residuals = made.fit(read.outcome)
-    found = covariance.robust(made, residuals, read.cluster, "CR2")
-    _, _, lower, upper = covariance.t_test(estimate, found.std_error, found.df, level)
-    rows = [("two-way fixed effects", float(estimate[0]), float(lower[0]), float(upper[0]))]
-    for method in _METHODS:
-        att = _estimate(read, names, method, level).att
-        rows.append((_NAMES[method], att.estimate, att.ci_lower, att.ci_upper))
-    treated = read.dose > 0
-    share = made.directions[treated, 0]
-    since = np.round(read.time - read.start[read.unit])[treated].astype(int)
-    fair = np.ones(len(share)) if read.weights is None else read.weights[treated]
+    panel = _comparable(panel)
+    estimates = {"two-way fixed effects": did(panel, level=level)}
+    for method, (_, label, _) in _METHODS.items():
+        estimates[label] = _estimate(panel, method, level).att
+    names = ("estimate", "ci_lower", "ci_upper")
+    rows = [
+        {"method": method} | {name: getattr(estimate, name) for name in names}
+        for method, estimate in estimates.items()
+    ]
+    treated = panel.dose > 0
+    share = panel.design.directions[treated, 0]
+    since = panel.since()[treated].astype(int)
+    fair = np.ones(len(share)) if panel.weights is None else panel.weights[treated]
     negative = share < -1e-12
     table = pd.DataFrame({"time": since, "n_obs": 1, "weight": share})
     table = table.assign(fair_weight=fair / fair.sum(), n_negative=negative.astype(int))
     return TwoWayBias(
-        table=pd.DataFrame(rows, columns=["method", "estimate", "ci_lower", "ci_upper"]),
+        table=pd.DataFrame(rows),
         weights=table.groupby("time", as_index=False).sum(),
-        outcome=outcome,
-        treatment=f"{treatment} against no {treatment}",
+        outcome=panel.columns["outcome"],
+        treatment=panel.contrast,
         n_treated=int(treated.sum()),
         n_negative=int(negative.sum()),
         negative_weight=float(share[negative].sum()),
     )
 
 
-def _read(
-    panel: pd.DataFrame,
-    names: dict[str, str],
-    cluster: str | None,
-    weights: str | None,
-    covariates: Sequence[str],
-    overlap: Sequence[str],
-) -> PanelData:
-    """Read the panel and leave out what has no untreated counterpart."""
-    given = {"cluster": cluster, "weights": weights, "covariates": covariates, "overlap": overlap}
-    read = read_panel(panel, **names, **given)
-    start = read.start[read.unit]
-    name = f"column {names['treatment']!r}"
-    if not np.isin(read.dose, (0, 1)).all():
-        raise EvidenceError(f"{name}: staggered starts need 0 and 1; for a dose use did")
-    if ended := int(((read.time >= start) & (read.dose == 0)).sum()):
+def _comparable(panel: PanelData) -> PanelData:
+    """Check that programmes go on once begun; leave out what has no untreated counterpart."""
+    start = panel.start[panel.unit]
+    if not np.isin(panel.dose, (0, 1)).all():
+        raise EvidenceError(f"{panel.label}: staggered starts need 0 and 1; for a dose use did")
+    if ended := int(((panel.time >= start) & (panel.dose == 0)).sum()):
         raise EvidenceError(
-            f"{name}: {ended} rows are 0 after the unit's start; staggered programmes go on once "
-            "begun: keep it at 1, or leave those rows out"
+            f"{panel.label}: {ended} rows are 0 after the unit's start; staggered programmes go on "
+            "once begun: keep it at 1, or leave those rows out"
         )
-    ever = np.isfinite(start)
-    since = (read.time - start)[ever]
-    if np.abs(since - np.round(since)).max() > 1e-6:
-        raise EvidenceError(
-            f"column {names['time']!r}: times must be whole steps apart, such as years"
-        )
+    panel.since()
     notes, keep = [], np.ones(len(start), bool)
-    before = np.bincount(read.unit, read.dose == 0) > 0
+    before = np.bincount(panel.unit, panel.dose == 0) > 0
     if always := int((~before).sum()):
-        keep &= before[read.unit]
+        keep &= before[panel.unit]
         notes.append(f"{always} units are treated at all their times and are left out")
-    if np.isfinite(read.start[before]).all():
-        last = read.start[before].max()
-        keep &= read.time < last
+    if np.isfinite(panel.start[before]).all():
+        last = panel.start[before].max()
+        keep &= panel.time < last
         notes.append(
             "every unit is treated at some time: the last to start are the comparison, and times "
             f"from {last:g} on are left out"
         )
-    if not (keep & (read.dose > 0)).any():
+    if not (keep & (panel.dose > 0)).any():
         raise EvidenceError(
-            f"{name}: nobody is treated while others are not yet; there is nobody to compare with"
+            f"{panel.label}: nobody is treated while others are not yet; there is nobody to "
+            "compare with"
         )
-    kept = read.rows(keep, tuple(notes))
-    if kept.cluster.max() == 0:
+    comparable = panel.subset(keep, tuple(notes))
+    if comparable.n_clusters == 1:
         raise EvidenceError(
-            f"{name}: once rows without an untreated counterpart are left out, one cluster is "
-            "left; at least two are needed"
+            f"{panel.label}: once rows without an untreated counterpart are left out, one cluster "
+            "is left; at least two are needed"
         )
-    return kept
+    return comparable
 
 
-def _estimate(read: PanelData, names: dict[str, str], method: str, level: float) -> EventStudy:
-    since = np.round(read.time - read.start[read.unit])
-    last = read.time.max()
-    ever = read.start[read.unit] <= last  # the rest are the comparison
-    since[~ever] = np.nan
-    weight = np.ones(len(since)) if read.weights is None else read.weights
-    label = f"column {names['treatment']!r}, by time since the start"
-    found = (staggered_estimators.sunab if method == "sunab" else staggered_estimators.did2s)(
-        read, since, weight, label
+def _estimate(panel: PanelData, method: str, level: float) -> EventStudy:
+    last = panel.time.max()
+    ever = panel.start[panel.unit] <= last  # the rest are the comparison
+    since = np.where(ever, np.round(panel.time - panel.start[panel.unit]), np.nan)
+    compute, label, errors = _METHODS[method]
+    effects, mean = compute(
+        staggered_estimators.Rows(
+            panel.outcome,
+            panel.dose > 0,
+            panel.start[panel.unit],
+            since,
+            panel.unit,
+            panel.time,
+            panel.cluster,
+            panel.others,
+            panel.weights,
+        ),
+        f"{panel.label}, by time since the start",
     )
-    _, p_value, lower, upper = covariance.t_test(found.estimate, found.std_error, found.df, level)
-    table = pd.DataFrame(
-        {
-            "time": found.times.astype(int),
-            "estimate": found.estimate,
-            "std_error": found.std_error,
-            "df": found.df,
-            "p_value": p_value,
-            "ci_lower": lower,
-            "ci_upper": upper,
-        }
-    )
-    nought = {
-        "time": staggered_estimators.REFERENCE,
-        "estimate": 0.0,
-        "ci_lower": 0.0,
-        "ci_upper": 0.0,
-    }
-    table = pd.concat([table, pd.DataFrame([nought])]).sort_values("time", ignore_index=True)
-    starts = len(np.unique(read.start[read.start <= last]))
-    errors = "CR2" if method == "sunab" else "both stages"
-    common = {
-        "outcome": names["outcome"],
-        "treatment": f"{names['treatment']} against no {names['treatment']}",
-        "method": f"{_NAMES[method]}, {starts} starts, {errors} {read.errors}",
-        "unit": "score",
-        "level": level,
-        "n_obs": len(since),
-        "n_clusters": int(read.cluster.max()) + 1,
-        "caveats": (*read.caveats, *few_clusters(read, found.mean[2])),
-    }
-    statistic, p_value, lower, upper = map(float, covariance.t_test(*found.mean, level))
-    att = Estimate(
-        estimand="att",
-        estimate=found.mean[0],
-        std_error=found.mean[1],
-        df=found.mean[2],
-        statistic=statistic,
-        p_value=p_value,
-        ci_lower=lower,
-        ci_upper=upper,
-        n_treated=int(ever.sum()),
-        n_control=int((~ever).sum()),
-        **common,
-    )
-    return EventStudy(
-        table=table.assign(n_obs=[int((since == k).sum()) for k in table["time"]]),
+    starts = len(np.unique(panel.start[panel.start <= last]))
+    described = f"{label}, {starts} starts, {errors} {panel.errors}"
+    notes = (*panel.caveats, *few_clusters(panel, mean[2]))
+    counts = {"n_treated": int(ever.sum()), "n_control": int((~ever).sum())}
+    return by_time(
+        panel,
+        effects,
+        since,
+        method=described,
+        level=level,
         reference=staggered_estimators.REFERENCE,
-        pre_statistic=found.joint[0],
-        pre_df_num=found.joint[1],
-        pre_df_denom=found.joint[2],
-        pre_p_value=found.joint[3],
-        covariance=found.covariance,
-        att=att,
-        **common,
+        notes=notes,
+        att=effect_on_treated(panel, described, mean, level, notes, **counts),
     )

@@ -1,4 +1,4 @@
-"""What was known before the start, and how strong something unseen would have to be."""
+"""How strong unmeasured confounding would have to be: Oster's δ and the E-value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evidence.show import words
 
 
 def oster(panel: pd.DataFrame, *, time: str, outcome: str, unit: str, **model: object) -> float:
-    """Return how much more than what is known something unseen must matter to explain an effect.
+    """Return how much stronger than what is known unmeasured confounding must be, to explain all.
 
     Parameters
     ----------
@@ -42,27 +42,27 @@ def oster(panel: pd.DataFrame, *, time: str, outcome: str, unit: str, **model: o
     x = np.column_stack([np.ones(len(y)), table.to_numpy(float)])
 
     def fit(design: np.ndarray) -> tuple[float, float]:
-        solved = np.linalg.lstsq(design, y, rcond=None)[0]
-        return solved[1], 1 - np.var(y - design @ solved) / np.var(y)
+        coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
+        return coefficients[1], 1 - np.var(y - design @ coefficients) / np.var(y)
 
-    (plain, r_plain), (full_, r_full) = fit(x[:, :2]), fit(x)
-    most = min(1.0, 1.3 * r_full)
-    gap = (plain - full_) * (most - r_full)
-    return float(full_ * (r_full - r_plain) / gap) if gap else math.nan
+    (plain, r_plain), (adjusted, r_adjusted) = fit(x[:, :2]), fit(x)
+    most = min(1.0, 1.3 * r_adjusted)
+    gap = (plain - adjusted) * (most - r_adjusted)
+    return float(adjusted * (r_adjusted - r_plain) / gap) if gap else math.nan
 
 
 def in_words(delta: float) -> str:
-    """Say how strong something unseen would have to be."""
-    way = ", and the other way" if delta < 0 else ""
+    """Say how strong unmeasured confounding would have to be."""
+    way = ", and work the other way" if delta < 0 else ""
     return (
-        "For the effect to be nought, something unseen would have to go with being chosen "
-        f"{words.number(abs(delta))} times as strongly as earlier results and context do{way} "
+        "For the effect to be zero, unmeasured confounding would have to be "
+        f"{words.number(abs(delta))} times as strong as that of earlier results and context{way} "
         "(Oster's δ)."
     )
 
 
 def e_value(effect_size: float) -> float:
-    """Return how strongly something unseen must go with choice and result to explain an effect.
+    """Return how strongly a confounder must go with choice and result to explain an effect.
 
     Parameters
     ----------

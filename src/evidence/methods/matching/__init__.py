@@ -1,1 +1,1 @@
-"""Which schools or pupils may stand in for those treated."""
+"""Comparison schools or pupils for those treated: weights and matches."""

@@ -1,4 +1,4 @@
-"""Who stands in for those treated: weights of comparison rows, by balance or by cells."""
+"""Entropy balancing of comparison rows; what all methods of matching read and return."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def balance_weights(
     ------
     EvidenceError
         A column is missing, of the wrong kind or has gaps, or no weighting of the comparison rows
-        has the means of the treated; the covariates that stand most in the way are named.
+        has the means of the treated; the covariates that prevent it most are named.
 
     Notes
     -----
@@ -78,11 +78,11 @@ def balance_weights(
     target = np.average(values[arms.treated], axis=0, weights=base[arms.treated])
     scale = spread(values[used])
     distance = (values[arms.control] - target) / scale
-    found, left = entropy_balancing.tilt(distance, base[arms.control])
+    shares, left = entropy_balancing.tilt(distance, base[arms.control])
     if np.abs(left).max(initial=0) > entropy_balancing.NEAR:
         _refuse(distance, left, names, treatment)
     weight = np.where(arms.treated, base, 0.0)
-    weight[arms.control] = found * weight.sum()
+    weight[arms.control] = shares * weight.sum()
     return answer(data, arms, values, weight)
 
 
@@ -120,24 +120,26 @@ def _refuse(distance: np.ndarray, left: np.ndarray, names: list[str], treatment:
     worst = [
         j for j in np.argsort(-size, kind="stable")[:3] if size[j] > 1e-7 or j == size.argmax()
     ]
-    told = ", ".join(f"{names[j]} ({size[j]:.2g} SD short)" if outside else names[j] for j in worst)
+    which = ", ".join(
+        f"{names[j]} ({size[j]:.2g} SD short)" if outside else names[j] for j in worst
+    )
     if outside:
         raise EvidenceError(
             f"column {treatment!r}: no weighting of the {len(distance)} comparison rows has the "
-            f"means of the treated; what stands in the way: {told}; leave such covariates or the "
+            f"means of the treated; what stands in the way: {which}; leave such covariates or the "
             "treated rows without support out, or widen the comparison group"
         )
     raise EvidenceError(
         f"column {treatment!r}: the means of the treated lie at the very edge of what "
         f"{len(distance)} comparison rows allow, so that a few would carry all the weight; "
-        f"hardest: {told}; leave such covariates out, or widen the comparison group"
+        f"hardest: {which}; leave such covariates out, or widen the comparison group"
     )
 
 
 def spread(values: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each column; 1 where it does not vary."""
-    found = values.std(axis=0)
-    return np.where(found > 1e-12 * np.abs(values).max(axis=0, initial=0), found, 1.0)
+    sd = values.std(axis=0)
+    return np.where(sd > 1e-12 * np.abs(values).max(axis=0, initial=0), sd, 1.0)
 
 
 def answer(

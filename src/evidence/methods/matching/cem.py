@@ -22,7 +22,7 @@ def coarsened(
     reference: object = None,
     arm: object = None,
 ) -> pd.DataFrame:
-    """Match exactly on covariates that were made coarse: coarsened exact matching.
+    """Match exactly on coarsened covariates.
 
     Parameters
     ----------

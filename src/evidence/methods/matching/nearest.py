@@ -71,11 +71,11 @@ def nearest(
     frames.whole("ratio", ratio, 1)
     if caliper is not None and not caliper > 0:
         raise EvidenceError(f"caliper is {caliper!r}; a positive number is needed")
-    one, nought = np.flatnonzero(arms.treated), np.flatnonzero(arms.control)
-    needed = ratio if replacement else ratio * len(one)
-    if len(nought) < needed:
+    treated, control = np.flatnonzero(arms.treated), np.flatnonzero(arms.control)
+    needed = ratio if replacement else ratio * len(treated)
+    if len(control) < needed:
         raise EvidenceError(
-            f"column {treatment!r}: {len(nought)} comparison rows, but {needed} are needed: lower "
+            f"column {treatment!r}: {len(control)} comparison rows, but {needed} are needed: lower "
             "ratio, or allow replacement"
         )
     place = values
@@ -85,9 +85,9 @@ def nearest(
     place = _whitened(place, arms)
     reach = np.inf if caliper is None else caliper
     if replacement:
-        far, found = cKDTree(place[nought]).query(place[one], k=np.arange(1, ratio + 1))
+        far, partners = cKDTree(place[control]).query(place[treated], k=np.arange(1, ratio + 1))
     else:
-        far, found = _assign(place[one], place[nought], ratio, reach)
+        far, partners = _assign(place[treated], place[control], ratio, reach)
     near = far <= reach
     matched = near.sum(axis=1)
     if not matched.any():
@@ -96,22 +96,18 @@ def nearest(
             "fewer covariates"
         )
     weight = np.zeros(len(data))
-    weight[one] = matched > 0
+    weight[treated] = matched > 0
     share = near / np.maximum(matched, 1)[:, None]
-    weight[nought] = np.bincount(found[near], share[near], len(nought))
+    weight[control] = np.bincount(partners[near], share[near], len(control))
     return balance_weights.answer(data, arms, values, weight)
-
-
-def _within(values: np.ndarray, arms: frames.Arms) -> np.ndarray:
-    """Return the covariance within arms, pooled."""
-    rest = [values[rows] - values[rows].mean(axis=0) for rows in (arms.treated, arms.control)]
-    return sum(x.T @ x for x in rest) / max(sum(map(len, rest)) - 2, 1)
 
 
 def _whitened(values: np.ndarray, arms: frames.Arms) -> np.ndarray:
     """Return coordinates whose Euclidean distance is Mahalanobis's; idle directions are dropped."""
     scaled = values / balance_weights.spread(values[arms.treated | arms.control])
-    size, direction = np.linalg.eigh(_within(scaled, arms))
+    rest = [scaled[rows] - scaled[rows].mean(axis=0) for rows in (arms.treated, arms.control)]
+    within = sum(x.T @ x for x in rest) / max(sum(map(len, rest)) - 2, 1)
+    size, direction = np.linalg.eigh(within)
     kept = size > 1e-10
     if not kept.any():
         raise EvidenceError("covariates: none varies within the arms, so there is no distance")
@@ -140,17 +136,17 @@ def _logit(values: np.ndarray, arms: frames.Arms, treatment: str) -> np.ndarray:
 
 
 def _assign(
-    one: np.ndarray, nought: np.ndarray, ratio: int, reach: float
+    treated: np.ndarray, control: np.ndarray, ratio: int, reach: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return distances and partners, each used once, of the least sum of distances."""
-    if ratio * len(one) * len(nought) > _MOST_PAIRS:
+    if ratio * len(treated) * len(control) > _MOST_PAIRS:
         raise EvidenceError(
-            f"{len(one)} treated and {len(nought)} comparison rows are too many to match without "
-            "replacement; allow replacement, or draw a comparison group first"
+            f"{len(treated)} treated and {len(control)} comparison rows are too many to match "
+            "without replacement; allow replacement, or draw a comparison group first"
         )
-    distance = cdist(one, nought)
+    distance = cdist(treated, control)
     # beyond reach every pair costs the same, more than any other: first as many matches as can be
-    cost = np.where(distance <= reach, distance, 1 + len(one) * distance.max() * ratio)
+    cost = np.where(distance <= reach, distance, 1 + len(treated) * distance.max() * ratio)
     rows, partners = linear_sum_assignment(np.repeat(cost, ratio, axis=0))
-    found = partners[np.argsort(rows)].reshape(len(one), ratio)
-    return np.take_along_axis(distance, found, axis=1), found
+    partners = partners[np.argsort(rows)].reshape(len(treated), ratio)
+    return np.take_along_axis(distance, partners, axis=1), partners

@@ -1,4 +1,4 @@
-"""Which units of a trial were drawn, and within what."""
+"""What a trial allocated at random, pupils or clusters, and within which blocks."""
 
 from __future__ import annotations
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit
 
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.itt import answer, itt
 from evidence.methods.trials.multilevel import with_dummies
-from evidence.methods.trials.trial_data import TrialData, read
+from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.show import words
 from evidence.stats import covariance
 from evidence.stats.design import design
@@ -61,28 +59,13 @@ class OddsRatio(Estimate):
         -----
         ω = 1 − 3/(4N − 9). What Works Clearinghouse (2022), Handbook 5.0, appendix E.
         """
-        n = self.n_treated + self.n_control
-        scale = small_sample_factor(n - 2) / _COX
-        values = {field.name: getattr(self, field.name) for field in fields(Estimate)}
-        scaled = ("estimate", "std_error", "ci_lower", "ci_upper")
-        values |= {name: scale * values[name] for name in scaled}
-        return Estimate(**values | {"unit": "sd", "method": f"Cox index of {self.method}"})
+        scale = small_sample_factor(self.n_treated + self.n_control - 2) / _COX
+        method = f"Cox index of {self.method}"
+        return Estimate.of(self).rescaled(scale, unit="sd", method=method)
 
 
-def odds_ratio(
-    data: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    cov_type: str = "CR2",
-    level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
-) -> OddsRatio:
+@of_trial(without=("weights",))
+def odds_ratio(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> OddsRatio:
     """Estimate the intention-to-treat effect on a yes/no outcome as an odds ratio.
 
     Arguments as :func:`evidence.methods.trials.itt`; the outcome is 0/1 or True/False, and strata
@@ -107,22 +90,13 @@ def odds_ratio(
     last weighted regression (:func:`evidence.stats.covariance.robust`), "CR0" being the usual
     sandwich. McCullagh and Nelder (1989), section 2.5; Pustejovsky and Tipton (2018), section 2.
     """
-    trial = with_dummies(
-        _read_binary(
-            data,
-            outcome=outcome,
-            treatment=treatment,
-            baseline=baseline,
-            covariates=covariates,
-            cluster=cluster,
-            strata=strata,
-            reference=reference,
-            arm=arm,
-        )
-    )
+    _check_binary(trial)
+    inside = " with strata" if trial.strata is not None else ""
+    trial = with_dummies(trial)
+    outcome = trial.columns["outcome"]
+    name = f"column {trial.columns['treatment']!r}"
     covariance.check_level(level)
-    if trial.cluster is None and cov_type.startswith("CR"):
-        cov_type = "HC2"
+    cov_type, kind = trial.errors(cov_type)
     shares = [trial.outcome[rows].mean() for rows in (trial.treated, trial.control)]
     for share, which in zip(shares, ("treated", "reference"), strict=True):
         if share in (0, 1):
@@ -135,9 +109,9 @@ def odds_ratio(
     for _ in range(50):
         chance = expit(eta)
         working = chance * (1 - chance)
-        made = design(trial.treated[:, None], trial.others, None, working, f"column {treatment!r}")
+        fitted = design(trial.treated[:, None], trial.others, None, working, name)
         target = eta + (trial.outcome - chance) / working
-        estimate, residuals = made.fit(target)
+        estimate, residuals = fitted.fit(target)
         before, eta = eta, target - residuals
         if np.abs(eta).max() > _LARGEST:
             raise EvidenceError(
@@ -147,18 +121,16 @@ def odds_ratio(
         if np.abs(eta - before).max() < 1e-10:
             break
     # The design's weights have mean 1, of which nothing here depends.
-    found = covariance.robust(made, residuals, trial.cluster, cov_type)
-    kind = f"{cov_type} by {trial.columns['cluster']}" if cov_type.startswith("CR") else cov_type
-    inside = " with strata" if strata is not None else ""
+    inference = covariance.robust(fitted, residuals, trial.cluster, cov_type)
     plain = answer(
         trial,
         f"logit{inside}, {kind} (Satterthwaite df)",
-        (estimate[0], found.std_error[0], found.df[0]),
+        (estimate[0], inference.std_error[0], inference.df[0]),
         level,
     )
-    values = {field.name: getattr(plain, field.name) for field in fields(Estimate)}
-    return OddsRatio(
-        **values | {"unit": "log_odds"},
+    return OddsRatio.of(
+        plain,
+        unit="log_odds",
         odds_ratio=math.exp(plain.estimate),
         or_lower=math.exp(plain.ci_lower),
         or_upper=math.exp(plain.ci_upper),
@@ -167,21 +139,8 @@ def odds_ratio(
     )
 
 
-def risk_difference(
-    data: pd.DataFrame,
-    *,
-    outcome: str,
-    treatment: str,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
-    cov_type: str = "CR2",
-    level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
-) -> Estimate:
+@of_trial()
+def risk_difference(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Estimate:
     """Estimate the intention-to-treat effect on a yes/no outcome in percentage points.
 
     Arguments as :func:`evidence.methods.trials.itt`; the outcome is 0/1 or True/False.
@@ -200,26 +159,14 @@ def risk_difference(
     -----
     The linear probability model: least squares, its robust errors allow for unequal variances.
     """
-    trial = _read_binary(
-        data,
-        outcome=outcome,
-        treatment=treatment,
-        baseline=baseline,
-        covariates=covariates,
-        cluster=cluster,
-        strata=strata,
-        weights=weights,
-        reference=reference,
-        arm=arm,
-    )
-    trial = replace(trial, outcome=100 * trial.outcome)
-    return replace(itt(trial, cov_type=cov_type, level=level), unit="pp")
+    _check_binary(trial)
+    per_cent = trial.with_outcome(100 * trial.outcome)
+    return replace(itt(per_cent, cov_type=cov_type, level=level), unit="pp")
 
 
-def _read_binary(data: pd.DataFrame, *, outcome: str, **named: object) -> TrialData:
-    trial = read(data, outcome=outcome, **named)
+def _check_binary(trial: TrialData) -> None:
     if not np.isin(trial.outcome, (0, 1)).all():
         raise EvidenceError(
-            f"column {outcome!r}: a yes/no outcome may hold only 0 and 1 (or True and False)"
+            f"column {trial.columns['outcome']!r}: a yes/no outcome may hold only 0 and 1 (or True "
+            "and False)"
         )
-    return trial

@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
-from evidence.methods.trials.allocation_rule import in_order, nested_strata
+from evidence.methods.trials.allocation_rule import in_order, nested_strata, whole_clusters
+from evidence.methods.trials.effect_size import ArmSizes
 from evidence.methods.trials.itt import answer
-from evidence.methods.trials.trial_data import TrialData, read
+from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats import covariance
-from evidence.stats.design import Design
 from evidence.stats.effect_sizes import small_sample_factor
-from evidence.stats.mixed_model import null_model, random_intercept
+from evidence.stats.mixed_model import random_intercept
 from evidence.stats.permutation import portions
-from evidence.stats.resample_moments import Draw, regress
-from evidence.stats.resampling import Nested, Sample, Units, Within
+from evidence.stats.resampling import Draw, Nested, Sample, Units, Within, regress
 
 _FREEDOM = 4  # units less cells an arm: 5 clusters of 20 cover 94%, 4 of 20 92%, 2 of 20 84%
 
 
+@of_trial()
 def bootstrap(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
     draws: int = 9999,
     seed: int = 0,
     resample: str | None = None,
     interval: str | None = None,
     level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
     model: str = "ols",
     sd: str = "total",
     small_sample: bool = True,
@@ -76,7 +65,7 @@ def bootstrap(
     Estimate
         `unit` "sd". The estimate is that of :func:`~evidence.methods.trials.effect_size`;
         `std_error` is the standard deviation of the draws, `df` is NaN, and `p_value` is that at
-        which the interval would end at nought.
+        which the interval would end at zero.
 
     Raises
     ------
@@ -93,7 +82,7 @@ def bootstrap(
     Studentised: t* = (g* − g)/s*, where s* is the standard error of the difference by the units
     drawn, over the SD of the draw; the interval is g ± s × the `level` quantile of |t*|. A draw of
     m units from a cell (an arm of a stratum) has (m − 1)/m of their variance, which is why s and
-    s* are taken within cells too: :func:`evidence.stats.resample_moments.regress`.
+    s* are taken within cells too: :func:`evidence.stats.resampling.regress`.
 
     References
     ----------
@@ -106,9 +95,7 @@ def bootstrap(
     covariance.check_level(level)
     frames.whole("draws", draws, math.ceil(round(2 / (1 - level), 6)) - 1)
     frames.whole("seed", seed, 0)
-    given = {"outcome": outcome, "treatment": treatment, "baseline": baseline, "cluster": cluster}
-    given |= {"covariates": covariates, "strata": strata, "weights": weights}
-    trial = read(data, **given, reference=reference, arm=arm)
+    outcome, cluster = trial.columns["outcome"], trial.columns["cluster"]
     default = resample is None
     if default:
         resample = "pupil" if cluster is None else "cluster"
@@ -117,7 +104,9 @@ def bootstrap(
         resample,
         ("pupil",) if cluster is None else ("cluster", "within", "both"),
     )
-    if model == "multilevel" and (cluster is None or strata is not None or weights is not None):
+    if model == "multilevel" and (
+        trial.cluster is None or trial.strata is not None or trial.weights is not None
+    ):
         raise EvidenceError("model='multilevel' needs cluster= and takes no strata or weights here")
     plain = model == "multilevel" and resample == "within"  # has no units to studentise by
     ways = ("percentile", "basic") if plain else ("studentised", "percentile", "basic")
@@ -125,35 +114,37 @@ def bootstrap(
     frames.one_of("interval", interval, ways)
     if resample != "cluster":
         trial = in_order(trial)
-    made = trial.design
-    sample = Sample.of(trial, made, _ratio(trial, made) if model == "multilevel" else 0.0)
+    sample = sample_of(trial, _ratio(trial) if model == "multilevel" else 0.0)
     if resample == "both" or plain:
         plan = Nested.of(sample, moved=resample == "both")
+        if plan.moved and plan.what == "strata":
+            raise EvidenceError(
+                "resample='both' needs two clusters an arm in every stratum; use 'cluster', which "
+                "then draws whole strata"
+            )
     elif resample == "within":
         plan = Within.of(sample)
     else:
         if cluster is not None:
             nested_strata(trial)
-        plan = Units.of(sample, str(cluster) if cluster else "pupils")
+        plan = Units.of(sample, cluster or "pupils")
     few = (
-        f"{plan.what}: an arm has {plan.freedom} more of them than groups to draw them from; with "
-        f"fewer than {_FREEDOM} a bootstrap interval is too narrow"
+        f"{plan.what}: too few to bootstrap, as an arm has only {plan.freedom} more than groups to "
+        f"draw from; with fewer than {_FREEDOM} the interval is too narrow"
     )
     if default and plan.freedom < _FREEDOM:
         raise EvidenceError(f"{few}. Use trials.effect_size or trials.randomisation_test")
-    null = null_model(trial.outcome, trial.cluster)
+    null = trial.null_model
     if not (null.variance_within if sd == "within" else null.variance_total) > 0:
         raise EvidenceError(f"column {outcome!r} does not vary, so there is no SD to divide by")
-    sizes = [np.bincount(sample.cluster[arm]) for arm in (trial.treated, trial.control)]
-    n = int(trial.treated.sum() + trial.control.sum())
-    excess = sum((size**2).sum() / size.sum() for size in sizes) - 2
+    arms = ArmSizes.of(trial)
 
     def scale(between: np.ndarray, within: np.ndarray) -> np.ndarray:
         variance = np.asarray(within if sd == "within" else between + within)
         variance = np.where(variance > 0, variance, np.inf)  # a draw may have no variation at all
         corrected = cluster_correction and cluster is not None and sd == "total"
         share = between / variance if corrected else 0.0
-        return np.sqrt((1 - excess * share / (n - 2)) / variance)
+        return np.sqrt((1 - arms.excess * share / (arms.n - 2)) / variance)
 
     def sized(draw: Draw) -> tuple[np.ndarray, np.ndarray]:
         effect, error = regress(sample.scale, plan.groups, plan.cells, draw)
@@ -161,7 +152,7 @@ def bootstrap(
         return effect * factor, error * factor
 
     real = plan.real()
-    factor = small_sample_factor(n - 2) if small_sample else 1.0
+    factor = small_sample_factor(arms.n - 2) if small_sample else 1.0
     factor *= float(scale(null.variance_between, null.variance_within) / scale(*real[2])[0])
     size, error = (factor * float(x[0]) for x in sized(real))
     if not error > 1e-10:
@@ -178,14 +169,14 @@ def bootstrap(
         f"{fitted} over the unconditional {sd} SD; {interval} bootstrap of {plan.what}, "
         f"{draws:,} draws"
     )
-    found = answer(trial, method, (size, float(sizes.std(ddof=1)), math.nan), level)
-    caveats = found.caveats
+    estimate = answer(trial, method, (size, float(sizes.std(ddof=1)), math.nan), level)
+    caveats = estimate.caveats
     if plan.freedom < _FREEDOM:
         caveats += (few,)
     if still := sum(len(cell) == 1 for cell in plan.cells):
         caveats += (f"{still} of {len(plan.cells)} groups to draw from have one member",)
     return replace(
-        found,
+        estimate,
         unit="sd",
         p_value=p_value,
         ci_lower=lower,
@@ -197,15 +188,27 @@ def bootstrap(
     )
 
 
-def _ratio(trial: TrialData, made: Design) -> float:
-    fit = random_intercept(trial.outcome, made.basis, trial.cluster)
+def sample_of(trial: TrialData, ratio: float = 0.0) -> Sample:
+    """Return what draws need of a trial; `ratio` of variances between and within clusters."""
+    return Sample.of(
+        trial.design,
+        trial.outcome,
+        np.where(trial.treated, 1, np.where(trial.control, 0, 2)),
+        trial.cluster,
+        ratio=ratio,
+        whole=whole_clusters(trial) or bool(trial.crossing),
+    )
+
+
+def _ratio(trial: TrialData) -> float:
+    fit = random_intercept(trial.outcome, trial.design.basis, trial.cluster)
     return fit.variance_between / fit.variance_within
 
 
 def _interval(
     kind: str, size: float, error: float, sizes: np.ndarray, errors: np.ndarray, alpha: float
 ) -> tuple[float, float, float]:
-    """Return p and both ends, by order statistics: p is at most alpha where nought is outside."""
+    """Return p and both ends, by order statistics: p is at most alpha where zero is outside."""
     count = len(sizes)
     if kind == "studentised":
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from scipy.special import stdtrit
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.itt import answer
-from evidence.methods.trials.trial_data import TrialData, read
+from evidence.methods.trials.trial_data import TrialData, of_trial, read
 from evidence.show import words
 from evidence.stats import covariance
 from evidence.stats.design import Design
-from evidence.stats.effect_sizes import small_sample_factor
-from evidence.stats.mixed_model import null_model
 
 _WEAK = 10.0
+_ROLES = ("outcome", "treatment", "baseline", "cluster", "weights")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -63,23 +60,15 @@ class Cace(Estimate):
         )
 
 
+@of_trial()
 def cace(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
     dosage: str,
     threshold: float | None = None,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
     cov_type: str = "CR2",
     unit: str = "score",
     level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
 ) -> Cace:
     """Estimate the effect on those who took the treatment up because it was offered.
 
@@ -89,7 +78,7 @@ def cace(
     Parameters
     ----------
     dosage : str
-        Column of what was received: 0/1, or an amount such as sessions. Fill in nought for
+        Column of what was received: 0/1, or an amount such as sessions. Fill in zero for
         those who received none; rows without a value are left out.
     threshold : float, optional
         Whoever received at least this much complied; the estimate is then for compliance rather
@@ -118,7 +107,7 @@ def cace(
     and "CR1S" equal linearmodels' clustered covariance without and with ``debiased``.
 
     The Anderson–Rubin interval holds each τ at which the reduced form of y − τd does not differ
-    from nought by the same t test: a quadratic in τ.
+    from zero by the same t test: a quadratic in τ.
 
     References
     ----------
@@ -127,44 +116,30 @@ def cace(
     Staiger, D. and Stock, J. H. (1997), Econometrica 65(3): F below 10 is weak.
     """
     frames.one_of("unit", unit, ("score", "sd"))
-    frames.one_of("cov_type", cov_type, covariance.COV_TYPES)
     covariance.check_level(level)
+    data, plan = trial.data, trial.plan
     frames.require(data, (dosage,))
-    if dosage in (outcome, treatment, baseline, cluster, weights, *frames.listed(covariates)):
+    if dosage in (*(plan[name] for name in _ROLES), *plan["covariates"]):
         raise EvidenceError(f"column {dosage!r} is given as dosage and as something else as well")
     received = frames.numbers(data, dosage)
     if threshold is not None:
         received = np.where(np.isnan(received), np.nan, received >= threshold)
-    trial = read(
-        data.assign(**{dosage: received}),
-        outcome=outcome,
-        treatment=treatment,
-        baseline=baseline,
-        covariates=(*frames.listed(covariates), dosage),
-        cluster=cluster,
-        strata=strata,
-        weights=weights,
-        reference=reference,
-        arm=arm,
-    )
-    taken = received[trial.rows]
-    trial = _without(trial, dosage)
+    covariates = (*plan["covariates"], dosage)  # so that rows without a dosage are left out
+    known = read(frames.changed(data, {dosage: received}), **plan | {"covariates": covariates})
+    taken = received[known.rows]
+    trial = _without(known, dosage)
     if np.ptp(taken) == 0:
         least = "" if threshold is None else f" against the threshold {threshold:g}"
         raise EvidenceError(f"column {dosage!r}{least} is the same for all: nobody complied more")
-    if trial.cluster is None and cov_type.startswith("CR"):
-        cov_type = "HC2"
-    made = trial.design
-    forms = _reduced_forms(made, trial, taken, cov_type)
-    value = _two_stages(made, trial.outcome, taken)
-    kind = f"{cov_type} by {trial.columns['cluster']}" if cov_type.startswith("CR") else cov_type
-    inside = f" within {trial.columns['strata']}" if trial.columns["strata"] else ""
-    found = (value, math.sqrt(forms.variance(value)) / abs(forms.dosage), forms.df)
-    plain = answer(trial, f"2SLS{inside}, {kind} (Satterthwaite df)", found, level)
+    cov_type, kind = trial.errors(cov_type)
+    forms = _reduced_forms(trial, taken, cov_type)
+    value = _two_stages(trial.design, trial.outcome, taken)
+    error = math.sqrt(forms.variance(value)) / abs(forms.dosage)
+    method = f"2SLS{trial.within}, {kind} (Satterthwaite df)"
+    plain = answer(trial, method, (value, error, forms.df), level)
     scale, over = 1.0, ""
     if unit == "sd":
-        total = null_model(trial.outcome, trial.cluster).variance_total
-        scale = small_sample_factor(plain.n_treated + plain.n_control - 2) / math.sqrt(total)
+        scale = trial.per_sd
         over = "; over the unconditional total SD"
     lower, upper = (scale * end for end in forms.anderson_rubin(level))
     strength = forms.dosage**2 / forms.var_dosage if forms.var_dosage > 0 else math.inf
@@ -181,18 +156,13 @@ def cace(
             f"the offer changed {dosage} too little to rely on (first-stage F {strength:.1f}, "
             f"below 10): read the Anderson–Rubin interval instead, {' to '.join(ends)}"
         )
-    scaled = ("estimate", "std_error", "ci_lower", "ci_upper")
-    values = {field.name: getattr(plain, field.name) for field in fields(Estimate)}
-    values |= {name: scale * values[name] for name in scaled}
-    values |= {
-        "estimand": "cace",
-        "unit": unit,
-        "method": plain.method + over,
-        "treatment": f"{what}, where offered {plain.treatment}",
-        "caveats": tuple(caveats),
-    }
-    return Cace(
-        **values,
+    return Cace.of(
+        plain.rescaled(scale),
+        estimand="cace",
+        unit=unit,
+        method=plain.method + over,
+        treatment=f"{what}, where offered {plain.treatment}",
+        caveats=tuple(caveats),
         first_stage=forms.dosage,
         first_stage_f=strength,
         first_stage_df=forms.df,
@@ -218,18 +188,18 @@ def _without(trial: TrialData, dosage: str) -> TrialData:
     )
 
 
-def _two_stages(made: Design, outcome: np.ndarray, taken: np.ndarray) -> float:
+def _two_stages(design: Design, outcome: np.ndarray, taken: np.ndarray) -> float:
     """Return the 2SLS coefficient of the dosage, all else partialled out."""
     from linearmodels.iv import IV2SLS  # two seconds to import: only where it is asked for
 
-    others, offer = made.basis[:, :-1], made.basis[:, -1]
+    others, offer = design.basis[:, :-1], design.basis[:, -1]
 
     def partialled(values: np.ndarray) -> np.ndarray:
-        means = np.bincount(made.strata, made.weights * values) / made.totals
-        free = values - means[made.strata]
-        return free - others @ (others.T @ (made.weights * free))
+        means = np.bincount(design.strata, design.weights * values) / design.totals
+        free = values - means[design.strata]
+        return free - others @ (others.T @ (design.weights * free))
 
-    model = IV2SLS(partialled(outcome), None, partialled(taken), offer, weights=made.weights)
+    model = IV2SLS(partialled(outcome), None, partialled(taken), offer, weights=design.weights)
     return float(model.fit(cov_type="unadjusted").params.iloc[0])
 
 
@@ -261,32 +231,30 @@ class _Forms:
         return linear / square - half, linear / square + half
 
 
-def _reduced_forms(made: Design, trial: TrialData, taken: np.ndarray, cov_type: str) -> _Forms:
+def _reduced_forms(trial: TrialData, taken: np.ndarray, cov_type: str) -> _Forms:
     """Regress outcome and dosage on the offer; their covariance by polarisation."""
-    (effect,), left = made.fit(trial.outcome)
-    (first,), rest = made.fit(taken)
+    sandwich = trial.sandwich(cov_type)
+    (effect,), left = trial.fitted
+    (first,), rest = trial.design.fit(taken)
 
     def variance(residuals: np.ndarray) -> float:
-        return float(covariance.robust(made, residuals, trial.cluster, cov_type).covariance[0, 0])
+        return float(sandwich.inference(residuals).covariance[0, 0])
 
     size, small = (float(np.sqrt(np.mean(x**2))) for x in (left, rest))
     if abs(first) <= 1e-10 * np.ptp(taken):
         raise EvidenceError(
             "dosage does not differ between the arms at all: the offer says nothing of its effect"
         )
-    total = covariance.robust(made, left, trial.cluster, cov_type)
-    var_dosage = crossed = 0.0
+    var_outcome, var_dosage, crossed = variance(left), 0.0, 0.0
     if small > 1e-10 * np.ptp(taken):  # else all who were offered it, and only they, complied
         var_dosage = variance(rest)
         apart = variance(left / size - rest / small)
-        crossed = (
-            size * small / 2 * (total.covariance[0, 0] / size**2 + var_dosage / small**2 - apart)
-        )
+        crossed = size * small / 2 * (var_outcome / size**2 + var_dosage / small**2 - apart)
     return _Forms(
         outcome=float(effect),
         dosage=float(first),
-        var_outcome=float(total.covariance[0, 0]),
+        var_outcome=var_outcome,
         var_dosage=var_dosage,
         covariance=float(crossed),
-        df=float(total.df[0]),
+        df=float(sandwich.df[0]),
     )

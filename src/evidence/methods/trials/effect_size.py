@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.itt import itt
-from evidence.methods.trials.multilevel import Multilevel
-from evidence.methods.trials.multilevel import fit as fit_multilevel
-from evidence.methods.trials.trial_data import TrialData, read
+from evidence.methods.trials.multilevel import Multilevel, multilevel
+from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats.effect_sizes import pooled_variance, small_sample_factor
-from evidence.stats.mixed_model import null_model
+from evidence.stats.mixed_model import Mixed, without_clusters
 
 
+@of_trial()
 def effect_size(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
     cov_type: str = "CR2",
     level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
     model: str = "ols",
     random_slope: bool = False,
     sd: str = "total",
@@ -99,22 +88,10 @@ def effect_size(
     frames.one_of("model", model, ("ols", "multilevel"))
     frames.one_of("sd", sd, ("total", "within", "pooled"))
     frames.one_of("interval", interval, ("difference", "hedges"))
-    trial = read(
-        data,
-        outcome=outcome,
-        treatment=treatment,
-        baseline=baseline,
-        covariates=covariates,
-        cluster=cluster,
-        strata=strata,
-        weights=weights,
-        reference=reference,
-        arm=arm,
-    )
     if model == "multilevel":
-        if cluster is None or weights is not None:
+        if trial.cluster is None or trial.weights is not None:
             raise EvidenceError("model='multilevel' needs cluster= and takes no weights")
-        raw = _multilevel(trial, level, random_slope)
+        raw = multilevel(trial, level=level, random_slope=random_slope)
     elif random_slope:
         raise EvidenceError("random_slope needs model='multilevel'")
     else:
@@ -123,31 +100,30 @@ def effect_size(
         raise EvidenceError("sd='pooled' is never conditional; ask for 'total' or 'within'")
     if conditional and random_slope and cluster_correction:
         raise EvidenceError("cluster_correction is not known for conditional sizes across sites")
-    parts = _conditional(trial, raw, level) if conditional else _unconditional(trial)
-    variance = parts.total if sd == "total" else parts.within
+    parts = _conditional(trial, raw, level) if conditional else trial.null_model
+    variance = parts.variance_total if sd == "total" else parts.variance_within
     if sd == "pooled":
         variance = pooled_variance(trial.outcome[trial.treated], trial.outcome[trial.control])
     if not variance > 0:
-        raise EvidenceError(f"column {outcome!r} does not vary, so there is no SD to divide by")
-    sizes = _Sizes.of(trial)
+        name = trial.columns["outcome"]
+        raise EvidenceError(f"column {name!r} does not vary, so there is no SD to divide by")
+    sizes = ArmSizes.of(trial)
     scale = 1 / math.sqrt(variance)
     if cluster_correction and trial.cluster is not None and sd != "within":
         scale *= math.sqrt(1 - sizes.excess * parts.icc / (sizes.n - 2))
     factor = small_sample_factor(sizes.n - 2) if small_sample else 1.0
     size, ended = raw.estimate * scale, ""
-    made = {"estimate": factor * size, "std_error": factor * scale * raw.std_error}
-    if interval == "difference":
-        made |= {end: factor * scale * getattr(raw, end) for end in ("ci_lower", "ci_upper")}
-    else:
+    large_sample = {}
+    if interval == "hedges":
         if conditional and random_slope:
             slope = float(raw.covariance.loc["slope", "slope"])
-            spread = sizes.sites(size, slope, parts.within, variance)
+            spread = sizes.sites(size, slope, parts.variance_within, variance)
         else:
             spread = (sizes.within if sd == "within" else sizes.total)(size, parts.icc)
         error = factor * math.sqrt(spread)
         half = round(float(ndtri(0.5 + level / 2)), 2) * error
         ended = ", large-sample interval (z)"
-        made |= {
+        large_sample = {
             "std_error": error,
             "statistic": factor * size / error,
             "df": math.inf,
@@ -156,58 +132,35 @@ def effect_size(
             "ci_upper": factor * size + half,
         }
     kind = "conditional" if conditional else "unconditional"
-    values = {field.name: getattr(raw, field.name) for field in fields(Estimate)}
-    return Estimate(
-        **values
-        | made
-        | {
-            "unit": "sd",
-            "method": f"{raw.method}; over the {kind} {sd} SD{ended}",
-            "variance_between": parts.between,
-            "variance_within": parts.within,
-            "icc": parts.icc,
-        }
-    )
+    changes = large_sample | {
+        "unit": "sd",
+        "method": f"{raw.method}; over the {kind} {sd} SD{ended}",
+        "variance_between": parts.variance_between,
+        "variance_within": parts.variance_within,
+        "icc": parts.icc,
+    }
+    return Estimate.of(raw).rescaled(factor * scale, **changes)
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Variances between and within clusters, their total as defined by the model, and the ICC."""
-
-    between: float
-    within: float
-    total: float
-    icc: float
-
-
-def _unconditional(trial: TrialData) -> _Parts:
-    null = null_model(trial.outcome, trial.cluster)
-    return _Parts(null.variance_between, null.variance_within, null.variance_total, null.icc)
-
-
-def _conditional(trial: TrialData, raw: Estimate, level: float) -> _Parts:
+def _conditional(trial: TrialData, raw: Estimate, level: float) -> Mixed | Multilevel:
+    """Return the model whose variances are those left once the covariates are known."""
     if trial.cluster is None:
-        made = trial.design
-        residuals = made.fit(trial.outcome)[1]
-        within = float(made.weights @ residuals**2) / (made.n_obs - made.rank)
-        return _Parts(0.0, within, within, 0.0)
-    if not isinstance(raw, Multilevel):
-        raw = _multilevel(trial, level, random_slope=False)
-    return _Parts(raw.variance_between, raw.variance_within, raw.variance_total, raw.icc)
-
-
-def _multilevel(trial: TrialData, level: float, random_slope: bool) -> Multilevel:
-    return fit_multilevel(trial, range(trial.n_clusters), level, random_slope=random_slope)
+        design, residuals = trial.design, trial.fitted[1]
+        left = float(design.weights @ residuals**2) / (design.n_obs - design.rank)
+        return without_clusters(left)
+    if isinstance(raw, Multilevel):
+        return raw
+    return multilevel(replace(trial, weights=None), level=level)
 
 
 @dataclass(frozen=True, eq=False)
-class _Sizes:
+class ArmSizes:
     """Pupils of each cluster in the two arms, and large-sample variances of effect sizes.
 
     Parameters
     ----------
     treated, control : ndarray of shape (m,)
-        Nought where a cluster has none.
+        Zero where a cluster has none.
     clustered : bool
         False where every pupil is one.
     """
@@ -217,13 +170,15 @@ class _Sizes:
     clustered: bool
 
     @classmethod
-    def of(cls, trial: TrialData) -> _Sizes:
+    def of(cls, trial: TrialData) -> ArmSizes:
+        """Count the pupils of a trial."""
         clustered = trial.cluster is not None
         codes = trial.cluster if clustered else np.arange(len(trial.outcome))
         return cls(*(np.bincount(codes, arm) for arm in (trial.treated, trial.control)), clustered)
 
     @property
     def n(self) -> float:
+        """Pupils in both arms."""
         return float(self.treated.sum() + self.control.sum())
 
     @property
@@ -233,11 +188,10 @@ class _Sizes:
 
     def _difference(self, icc: float) -> float:
         """(1/N_T + 1/N_C)(1 + (ñ − 1)ρ), where ñ = (N_C Σn_T²/N_T + N_T Σn_C²/N_C)/N."""
-        one, nought = self.treated.sum(), self.control.sum()
-        size = (nought / one * (self.treated**2).sum() + one / nought * (self.control**2).sum()) / (
-            one + nought
-        )
-        return (1 / one + 1 / nought) * (1 + (size - 1) * icc)
+        treated, control = self.treated.sum(), self.control.sum()
+        squares = (self.treated**2).sum(), (self.control**2).sum()
+        size = (control / treated * squares[0] + treated / control * squares[1]) / self.n
+        return (1 / treated + 1 / control) * (1 + (size - 1) * icc)
 
     def within(self, size: float, icc: float) -> float:
         """Variance of β/σ_w with M clusters: difference/(1 − ρ) + d²/(2(N − M))."""
@@ -261,6 +215,6 @@ class _Sizes:
     def sites(self, size: float, slope: float, within: float, variance: float) -> float:
         """Variance of β/σ over M sites: 1/Σ(σ²/(σ₁² + σ_w²/ñ)) + d²/(2N − 4M), as eefAnalytics."""
         both = (self.treated > 0) & (self.control > 0)
-        one, nought = self.treated[both], self.control[both]
-        precision = 1 / (slope + within * (one + nought) / (one * nought))
+        treated, control = self.treated[both], self.control[both]
+        precision = 1 / (slope + within * (treated + control) / (treated * control))
         return 1 / (variance * precision.sum()) + size**2 / (2 * self.n - 4 * len(self.treated))

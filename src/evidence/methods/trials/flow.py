@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from evidence.methods.core.results import axes, page
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.results import TableResult, axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Flow:
+class Flow(TableResult):
     """How many pupils and schools of each arm reached each stage.
 
     Parameters
@@ -38,10 +32,6 @@ class Flow:
 
     table: pd.DataFrame
     further: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a stage and arm."""
-        return self.table.copy()
 
     def sentence(self) -> str:
         """Say how many began and how many are analysed."""
@@ -61,9 +51,6 @@ class Flow:
         from evidence.show import figures
 
         return figures.draw_flow(self.table, axes(ax))
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table)
 
 
 def flow(

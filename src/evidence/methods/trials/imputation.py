@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,18 +14,20 @@ from scipy.optimize import brentq
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import Estimate, axes, page
-from evidence.methods.trials import trial_data
+from evidence.methods.core.results import Estimate, TableResult, axes
 from evidence.methods.trials.effect_size import effect_size
 from evidence.methods.trials.itt import itt
+from evidence.methods.trials.trial_data import TrialData, of_trial, read
 from evidence.show import words
 from evidence.stats import covariance, multilevel_mice
+from evidence.stats.effect_sizes import small_sample_factor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_STRATA = 200
-_GIVEN = ("outcome", "treatment", "baseline", "covariates", "cluster", "strata", "weights")
+_DEFAULTS = (("cov_type", "CR2"), ("level", 0.95), ("model", "ols"))  # of the analyses
+_COMPONENTS = ("variance_between", "variance_within", "icc")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -45,7 +49,7 @@ class Imputed(Estimate):
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Sensitivity:
+class Sensitivity(TableResult):
     """The effect if the treated who were not measured had done better or worse than imputed.
 
     Parameters
@@ -63,10 +67,6 @@ class Sensitivity:
     table: pd.DataFrame
     tipping: float
     at_zero: Imputed
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a delta."""
-        return self.table.copy()
 
     def sentence(self) -> str:
         """Say how far off the imputation must be before the answer changes."""
@@ -92,29 +92,26 @@ class Sensitivity:
 
         return figures.draw_curve(self.table, axes(ax))
 
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table, self.at_zero.caveats)
+    def _page_notes(self) -> tuple[str, ...]:
+        return self.at_zero.caveats
 
 
+@of_trial()
 def impute(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
     auxiliary: Sequence[str] = (),
     imputations: int = 20,
     seed: int = 0,
     unit: str = "score",
-    **trial: object,
+    **options: object,
 ) -> Imputed:
     """Estimate the effect with missing values imputed many times over, by Rubin's rules.
 
     Parameters
     ----------
-    data : DataFrame
-        One row a pupil who was assigned.
-    outcome, treatment : str
-        As in :func:`evidence.methods.trials.itt`.
+    data, …
+        One row a pupil who was assigned, and columns as in :func:`evidence.methods.trials.itt`.
     auxiliary : sequence of str
         Further columns that help to impute but are no part of the analysis.
     imputations : int
@@ -123,8 +120,8 @@ def impute(
         The same seed gives the same answer.
     unit : {"score", "sd"}
         Analyse by :func:`evidence.methods.trials.itt` or by `effect_size`.
-    **trial
-        The other arguments of that function: `baseline`, `covariates`, `cluster`, `strata`, ….
+    **options
+        The options of that function: `cov_type`, `level`, ….
 
     Returns
     -------
@@ -150,29 +147,26 @@ def impute(
     Barnard, J. and Rubin, D. B. (1999), Biometrika 86(4), eq. 3; doi:10.1093/biomet/86.4.948.
     """
     frames.one_of("unit", unit, ("score", "sd"))
-    trial |= {"outcome": outcome, "treatment": treatment}
-    analyse = _analysis(unit)
-    ready, lost, tables = _tables(data, auxiliary, imputations, seed, trial)
-    found = [analyse(table, **trial) for table in (tables if lost.any() else [ready])]
-    return _pooled(found, int(lost.sum()), len(data) - len(ready))
+    gaps = gaps_of(trial, auxiliary, imputations, seed)
+    return pooled(gaps.analysed(unit, options), gaps.n_imputed, gaps.left_out)
 
 
+@of_trial()
 def delta_sensitivity(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
     deltas: Sequence[float] | None = None,
     auxiliary: Sequence[str] = (),
     imputations: int = 20,
     seed: int = 0,
-    **trial: object,
+    cov_type: str = "CR2",
+    level: float = 0.95,
 ) -> Sensitivity:
     """Ask how wrong the imputation must be for the answer to change.
 
     Parameters
     ----------
-    data, outcome, treatment, auxiliary, imputations, seed, **trial
+    data, …, auxiliary, imputations, seed, cov_type, level
         As in :func:`impute`.
     deltas : sequence of float, optional
         Shifts, in SD, of the imputed outcomes of the treated arm; −1 to 1 by tenths where absent.
@@ -193,89 +187,143 @@ def delta_sensitivity(
     chapter 10. The SD of the unshifted outcome divides throughout, so that estimates are linear
     and variances quadratic in delta; three analyses of each imputed table give the curve exactly.
     """
-    trial |= {"outcome": outcome, "treatment": treatment}
-    ready, lost, tables = _tables(data, auxiliary, imputations, seed, trial)
-    arms = frames.arms(ready, treatment, trial.get("reference"), trial.get("arm"))
-    shifted = np.isnan(frames.numbers(ready, outcome)) & arms.treated
-    if not shifted.any():
+    gaps = gaps_of(trial, auxiliary, imputations, seed)
+    outcome, table = trial.columns["outcome"], gaps.table
+    arms = frames.arms(table, *(trial.plan[name] for name in ("treatment", "reference", "arm")))
+    unmeasured = np.isnan(frames.numbers(table, outcome)) & arms.treated
+    if not unmeasured.any():
         raise EvidenceError(
             f"column {outcome!r}: nobody in the treated arm lacks it, so there is nothing to shift"
         )
-    itt, effect_size = _analysis("score"), _analysis("sd")
+    how = {"cov_type": cov_type, "level": level}
     sets = []
-    for table in tables:
-        size, plain = effect_size(table, **trial), itt(table, **trial)
-        scale = size.std_error / plain.std_error
-        sd = np.sqrt(size.variance_between + size.variance_within)
+    for imputed, size in zip(gaps.trials(), gaps.analysed("sd", how), strict=True):
+        sd = math.sqrt(size.variance_between + size.variance_within)
+        shift = sd * unmeasured[imputed.rows]
         moved = [
-            itt(table.assign(**{outcome: table[outcome] + way * sd * shifted}), **trial)
-            for way in (-1, 1)
+            itt(imputed.with_outcome(imputed.outcome + way * shift), **how) for way in (-1, 0, 1)
         ]
-        values = [scale * found.estimate for found in (moved[0], plain, moved[1])]
-        squares = [(scale * found.std_error) ** 2 for found in (moved[0], plain, moved[1])]
+        scale = small_sample_factor(size.n_treated + size.n_control - 2) / sd
+        values = [scale * estimate.estimate for estimate in moved]
+        squares = [(scale * estimate.std_error) ** 2 for estimate in moved]
         sets.append((size, _quadratic(values), _quadratic(squares)))
 
     def at(delta: float) -> Imputed:
         powers = delta ** np.arange(3)
-        return _pooled(
-            [
-                replace(size, estimate=values @ powers, std_error=np.sqrt(squares @ powers))
-                for size, values, squares in sets
-            ],
-            int(lost.sum()),
-            len(data) - len(ready),
-        )
+        shifted = [
+            replace(size, estimate=values @ powers, std_error=np.sqrt(squares @ powers))
+            for size, values, squares in sets
+        ]
+        return pooled(shifted, gaps.n_imputed, gaps.left_out)
 
     places = np.sort(np.linspace(-1, 1, 21) if deltas is None else np.asarray(deltas, float))
     curve = [at(delta) for delta in places]
-    table = pd.DataFrame(
-        {
-            "delta": places,
-            "estimate": [found.estimate for found in curve],
-            "ci_lower": [found.ci_lower for found in curve],
-            "ci_upper": [found.ci_upper for found in curve],
-        }
-    )
+    names = ("estimate", "ci_lower", "ci_upper")
+    shown = {name: [getattr(point, name) for point in curve] for name in names}
     tips = [
-        brentq(lambda delta, end=end: getattr(at(delta), end), low, high)
+        brentq(lambda delta, end=end: getattr(at(delta), end), *between)
         for end in ("ci_lower", "ci_upper")
-        for low, high, one, two in zip(
-            places[:-1], places[1:], table[end].iloc[:-1], table[end].iloc[1:], strict=True
-        )
-        if one * two < 0
+        for between, ends in zip(pairwise(places), pairwise(shown[end]), strict=True)
+        if ends[0] * ends[1] < 0
     ]
     return Sensitivity(
-        table=table, tipping=float(min(tips, key=abs, default=np.nan)), at_zero=at(0.0)
+        table=pd.DataFrame({"delta": places, **shown}),
+        tipping=float(min(tips, key=abs, default=np.nan)),
+        at_zero=at(0.0),
     )
 
 
-def _analysis(unit: str):
-    return itt if unit == "score" else effect_size
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """The rows of a trial that can be completed, and what was drawn for their gaps.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows with a cluster, stratum and weight, encoded once.
+    columns : dict
+        The columns that impute one another.
+    draws : list of list of ndarray
+        What fills each of them, an entry an imputation; none where nothing of the arms compared is
+        missing.
+    plan : dict
+        The columns of the analysis.
+    n_imputed, left_out : int
+        Pupils of the arms compared with a gap; rows of the trial that are not in `table`.
+    """
+
+    table: pd.DataFrame
+    columns: dict[str, multilevel_mice.Column]
+    draws: list[list[np.ndarray]]
+    plan: dict[str, Any]
+    n_imputed: int
+    left_out: int
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """Yield the table with its gaps filled, an imputation at a time."""
+        for fills in self.draws:
+            full = {}
+            for (name, column), fill in zip(self.columns.items(), fills, strict=True):
+                if not column.missing.any():
+                    continue
+                if column.labels:
+                    whose = np.arange(len(self.table))
+                    whose[column.missing] = fill
+                    full[name] = self.table[name].array[whose]
+                else:
+                    full[name] = column.values[:, 0].copy()
+                    full[name][column.missing] = fill
+            yield frames.changed(self.table, full)
+
+    def trials(self) -> Iterator[TrialData]:
+        """Yield the rows of each completed table; those of the table as it is without gaps."""
+        for table in self.tables() if self.draws else [self.table]:
+            yield read(table, **self.plan)
+
+    def analysed(self, unit: str, options: Mapping[str, object]) -> list[Estimate]:
+        """Return the estimate of each completed table."""
+        analysis = itt if unit == "score" else effect_size
+        asked = sorted(option for option in options.items() if option not in _DEFAULTS)
+        return frames.once(
+            self.table,
+            ("analysed", unit, *asked),
+            lambda: [analysis(trial, **options) for trial in self.trials()],
+        )
 
 
-def _tables(data, auxiliary, imputations, seed, trial):
-    """Check the trial; return its rows, which of them lack something, and the imputed tables."""
+def gaps_of(trial: TrialData, auxiliary: Sequence[str], imputations: int, seed: int) -> Gaps:
+    """Find the gaps of a trial, and draw what fills them; once for each table and set of columns.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`impute`.
+    """
     if imputations < 2:
         raise EvidenceError(f"imputations is {imputations}; at least 2 are needed")
-    given = {name: trial.get(name) for name in _GIVEN}
-    strata = frames.listed(given["strata"])
-    whole = [name for name in (given["cluster"], *strata, given["weights"]) if name]
-    numeric = [name for name in (given["outcome"], given["baseline"]) if name]
-    labels = (*frames.listed(given["covariates"]), *frames.listed(auxiliary))
-    scores = list(dict.fromkeys([*numeric, *labels]))
-    arms_of = {name: trial.get(name) for name in ("reference", "arm")}
-    trial_data.read(data, **given, **arms_of)  # says what is wrong before anything is drawn
+    frames.whole("seed", seed, 0)
+    auxiliary = frames.listed(auxiliary)
+    key = ("gaps", *trial.plan.values(), auxiliary, imputations, seed)
+    return frames.once(trial.data, key, lambda: _gaps(trial, auxiliary, imputations, seed))
+
+
+def _gaps(trial: TrialData, auxiliary: tuple[str, ...], imputations: int, seed: int) -> Gaps:
+    data, plan = trial.data, trial.plan
+    cluster, strata = plan["cluster"], plan["strata"]
+    whole = [name for name in (cluster, *strata, plan["weights"]) if name]
+    numeric = [name for name in (plan["outcome"], plan["baseline"]) if name]
+    scores = list(dict.fromkeys([*numeric, *plan["covariates"], *auxiliary]))
     frames.require(data, scores)
-    names = list(dict.fromkeys([*scores, given["treatment"], *whole]))
+    names = list(dict.fromkeys([*scores, plan["treatment"], *whole]))
     ready = data.dropna(subset=whole)[names].reset_index(drop=True)
-    ready = ready.assign(**{name: frames.numbers(ready, name) for name in numeric})
+    ready = frames.Encoded(ready.assign(**{name: frames.numbers(ready, name) for name in numeric}))
     for name in scores:
         if ready[name].isna().all():
             raise EvidenceError(f"column {name!r} has no value at all, so none can be imputed")
-    arms = frames.arms(ready, str(given["treatment"]), **arms_of)
+    arms = frames.arms(ready, plan["treatment"], plan["reference"], plan["arm"])
     lost = ready[scores].isna().any(axis=1).to_numpy() & (arms.treated | arms.control)
     blocks = [arms.treated[:, None], arms.others]
-    if strata and strata != (given["cluster"],):  # else the random intercept stands for it
+    if strata and strata != (cluster,):  # else the random intercept takes its place
         code = ready.groupby(list(strata), sort=True).ngroup().to_numpy()
         if code.max() >= _MOST_STRATA:
             raise EvidenceError(
@@ -283,9 +331,28 @@ def _tables(data, auxiliary, imputations, seed, trial):
                 f"{_MOST_STRATA}: give broader ones"
             )
         blocks.append(code[:, None] == np.arange(1, code.max() + 1))
-    cluster = None if given["cluster"] is None else frames.factor(ready, given["cluster"])[0]
+    columns = {name: _column(ready, name) for name in scores}
     fixed = np.column_stack(blocks).astype(float)
-    return ready, lost, multilevel_mice.impute(ready, scores, fixed, cluster, imputations, seed)
+    codes = None if cluster is None else frames.factor(ready, cluster)[0]
+    drawn = multilevel_mice.impute([*columns.values()], fixed, codes, imputations, seed)
+    return Gaps(
+        table=ready,
+        columns=columns,
+        draws=list(drawn) if lost.any() else [],
+        plan=plan,
+        n_imputed=int(lost.sum()),
+        left_out=len(data) - len(ready),
+    )
+
+
+def _column(data: pd.DataFrame, name: str) -> multilevel_mice.Column:
+    if frames.is_text(data[name]):
+        values, _, present = frames.covariates(data, (name,), every=True)
+        return multilevel_mice.Column(values[:, values.shape[1] > 1 :], True, ~present)
+    values = frames.numbers(data, name)
+    missing = np.isnan(values)
+    few = len(np.unique(values[~missing])) <= 2
+    return multilevel_mice.Column(values[:, None], few, missing)
 
 
 def _quadratic(values: Sequence[float]) -> np.ndarray:
@@ -294,42 +361,42 @@ def _quadratic(values: Sequence[float]) -> np.ndarray:
     return np.array([middle, (high - low) / 2, (high + low) / 2 - middle])
 
 
-def _pooled(found: Sequence[Estimate], n_imputed: int, left_out: int) -> Imputed:
-    m, first = len(found), found[0]
-    values, errors = (np.array([getattr(f, n) for f in found]) for n in ("estimate", "std_error"))
-    within, between = np.mean(errors**2), np.var(values, ddof=1) if m > 1 else 0.0
+def pooled(estimates: Sequence[Estimate], n_imputed: int, left_out: int) -> Imputed:
+    """Pool the estimates of completed tables by Rubin's rules; see :func:`impute`."""
+    m, first = len(estimates), estimates[0]
+
+    def each(name: str) -> np.ndarray:
+        return np.array([getattr(estimate, name) for estimate in estimates])
+
+    values, df = each("estimate"), float(np.mean(each("df")))
+    within = np.mean(each("std_error") ** 2)
+    between = np.var(values, ddof=1) if m > 1 else 0.0
     total = within + (1 + 1 / m) * between
-    share, df = (1 + 1 / m) * between / total, float(np.mean([f.df for f in found]))
-    information = 0.0
+    share, information = (1 + 1 / m) * between / total, 0.0
     if share > 0:
         observed = (df + 1) / (df + 3) * df * (1 - share)
         df = 1 / (share**2 / (m - 1) + 1 / observed)
         ratio = share / (1 - share)
         information = (ratio + 2 / (df + 3)) / (1 + ratio)
     value, error = float(values.mean()), float(np.sqrt(total))
-    statistic, p_value, lower, upper = covariance.t_test(value, error, df, first.level)
-    parts = {field.name: getattr(first, field.name) for field in fields(Estimate)} | {
-        name: float(np.mean([getattr(f, name) for f in found]))
-        for name in ("variance_between", "variance_within", "icc")
-    }
-    notes = [f"{left_out:,} pupils have no cluster, stratum or weight and are left out"]
-    notes += [
-        f"{n_imputed:,} of {first.n_obs:,} pupils have a value imputed, as if missing at random"
-    ]
+    tested = map(float, covariance.t_test(value, error, df, first.level))
+    caveats = list(first.caveats)
+    if left_out:
+        caveats.append(f"{left_out:,} pupils have no cluster, stratum or weight and are left out")
+    if n_imputed:
+        caveats.append(
+            f"{n_imputed:,} of {first.n_obs:,} pupils have a value imputed, as if missing at random"
+        )
     how = f"{m} imputations pooled by Rubin's rules" if n_imputed else "nothing to impute"
-    return Imputed(
-        **parts
-        | {
-            "method": f"{first.method}; {how}",
-            "estimate": value,
-            "std_error": error,
-            "statistic": float(statistic),
-            "df": float(df),
-            "p_value": float(p_value),
-            "ci_lower": float(lower),
-            "ci_upper": float(upper),
-            "caveats": (*first.caveats, *np.array(notes)[[left_out > 0, n_imputed > 0]].tolist()),
-        },
+    return Imputed.of(
+        first,
+        method=f"{first.method}; {how}",
+        estimate=value,
+        std_error=error,
+        df=float(df),
+        **dict(zip(("statistic", "p_value", "ci_lower", "ci_upper"), tested, strict=True)),
+        **{name: float(np.mean(each(name))) for name in _COMPONENTS},
+        caveats=tuple(caveats),
         missing_information=float(information),
         imputations=m if n_imputed else 0,
         n_imputed=n_imputed,

@@ -1,11 +1,10 @@
-"""One comparison of arms fitted by least squares, and written down as an estimate."""
+"""Intention to treat: the arms of a trial compared by least squares."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from evidence.errors import EvidenceError
-from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats import covariance
@@ -30,7 +29,7 @@ def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     cluster : str, optional
         Column of school ids: errors of one school go together. At least two per arm.
     strata : str or sequence of str, optional
-        Column of blocks, sites or pairs within which arms were drawn; absorbed exactly. Several
+        Column of blocks, sites or pairs within which arms were allocated; absorbed exactly. Several
         columns mean each combination of their values.
     weights : str, optional
         Column of positive weights; only their ratios matter.
@@ -39,8 +38,8 @@ def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     level : float
         Of the interval.
     reference, arm : optional
-        The control arm, and the arm compared with it where there are more than two; the further
-        arms are held apart by columns of their own.
+        The control arm, and the arm compared with it where there are more than two; each further
+        arm has a 0/1 column of its own.
 
     Returns
     -------
@@ -59,36 +58,27 @@ def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     Least squares with the small-sample inference of :func:`evidence.stats.covariance.robust`.
     """
     names = trial.columns
-    frames.one_of("cov_type", cov_type, covariance.COV_TYPES)
     covariance.check_level(level)
-    if trial.cluster is None and cov_type.startswith("CR"):
-        if cov_type != "CR2":
-            raise EvidenceError(f"cov_type {cov_type!r} needs cluster=; without it use 'HC2'")
-        cov_type = "HC2"
+    used, kind = trial.errors(cov_type)
+    if used != cov_type != "CR2":
+        raise EvidenceError(f"cov_type {cov_type!r} needs cluster=; without it use 'HC2'")
     design, (estimate, residuals) = trial.design, trial.fitted
     if design.weights @ residuals**2 <= 1e-20 * np.sum((trial.outcome - trial.outcome.mean()) ** 2):
         raise EvidenceError(
             f"column {names['outcome']!r} is explained exactly by arms, covariates and strata: no "
             "error can be estimated"
         )
-    result = trial.inference(cov_type)
-    kind = f"{cov_type} by {names['cluster']}" if cov_type.startswith("CR") else cov_type
+    inference = trial.inference(used)
     freedom = "residual df" if cov_type == "classical" else "Satterthwaite df"
-    within = f" within {names['strata']}" if names["strata"] else ""
     weighted = f" weighted by {names['weights']}" if names["weights"] else ""
-    method = f"OLS{within}{weighted}, {kind} ({freedom})"
-    return answer(trial, method, (estimate[0], result.std_error[0], result.df[0]), level)
+    method = f"OLS{trial.within}{weighted}, {kind} ({freedom})"
+    return answer(trial, method, (estimate[0], inference.std_error[0], inference.df[0]), level)
 
 
 def answer(
-    trial: TrialData,
-    method: str,
-    found: tuple[float, float, float],
-    level: float,
+    trial: TrialData, method: str, estimate: tuple[float, float, float], level: float
 ) -> Estimate:
-    """Write down an estimate `found` = (value, standard error, df) in the outcome's units."""
-    value, std_error, df = map(float, found)
-    statistic, p_value, lower, upper = map(float, covariance.t_test(value, std_error, df, level))
+    """Return an estimate from (value, standard error, df) in the outcome's units."""
     caveats = [
         *trial.caveats,
         *(
@@ -106,25 +96,18 @@ def answer(
             )
     compared = trial.treated | trial.control
     n_obs = int(compared.sum())
-    clusters = None if trial.cluster is None else np.unique(trial.cluster[compared])
-    if df < 4:
+    if estimate[2] < 4:
         caveats.append("fewer than 4 degrees of freedom: read the interval with great caution")
-    return Estimate(
+    return Estimate.tested(
+        *estimate,
+        level,
         estimand="itt",
         outcome=trial.columns["outcome"],
         treatment=trial.contrast,
         method=method,
         unit="score",
-        estimate=value,
-        std_error=std_error,
-        statistic=statistic,
-        df=df,
-        p_value=p_value,
-        ci_lower=lower,
-        ci_upper=upper,
-        level=float(level),
         n_obs=n_obs,
-        n_clusters=n_obs if clusters is None else len(clusters),
+        n_clusters=n_obs if trial.cluster is None else len(np.unique(trial.cluster[compared])),
         n_treated=int(trial.treated.sum()),
         n_control=int(trial.control.sum()),
         caveats=tuple(caveats),

@@ -11,7 +11,7 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import page
-from evidence.methods.trials import trial_data
+from evidence.methods.trials.trial_data import read
 from evidence.show import words
 from evidence.stats import covariance
 from evidence.stats.design import design
@@ -106,7 +106,7 @@ def missingness(
     Notes
     -----
     A linear model of being missing (0/1), CR2 by cluster (HC2 without), joint test HTZ: unlike a
-    logistic model it has small-sample inference for clusters and stands whole schools that are
+    logistic model it has small-sample inference for clusters and works where whole schools are
     missing. Pupils without a covariate keep their place with its mean.
     """
     covariance.check_level(level)
@@ -135,13 +135,11 @@ def missingness(
         if gap.all():
             raise EvidenceError(f"column {name!r} has no value at all; leave it out")
     values = np.where(gaps, np.nanmean(values, axis=0), values)
-    spread = [
-        x.std() if len(np.unique(x[~gap])) > 2 else 1.0
-        for x, gap in zip(values.T, gaps.T, strict=True)
-    ]
+    numeric = [len(np.unique(x[~gap])) > 2 for x, gap in zip(values.T, gaps.T, strict=True)]
+    values = values / np.where(numeric, values.std(axis=0), 1.0)
     absent = f"no {outcome}"
-    trial = trial_data.read(
-        data.assign(**{absent: lost.astype(float)}),
+    trial = read(
+        frames.changed(data, {absent: lost.astype(float)}),
         outcome=absent,
         treatment=treatment,
         cluster=cluster,
@@ -149,30 +147,30 @@ def missingness(
         reference=reference,
         arm=arm,
     )
-    others = np.column_stack([(values / spread)[trial.rows], trial.others])
-    gone = design(
-        trial.treated[:, None], others, trial.strata, name=f"column {treatment!r}"
-    ).dropped
-    everything = np.column_stack([trial.treated, np.delete(others, gone, axis=1)])
-    made = design(everything, np.empty((len(others), 0)), trial.strata, name="a covariate")
-    estimate, residuals = made.fit(trial.outcome)
-    kind = "HC2" if trial.cluster is None else "CR2"
-    found = covariance.robust(made, residuals, trial.cluster, kind)
-    _, p_value, lower, upper = covariance.t_test(estimate, found.std_error, found.df, level)
-    labels = [arms.contrast, *np.delete(np.array([*names, *trial.names], dtype=object), gone)]
-    parts = (100 * estimate, 100 * found.std_error, found.df, p_value, 100 * lower, 100 * upper)
+    others = np.column_stack([values[trial.rows], trial.others])
+    name = f"column {treatment!r}"
+    gone = design(trial.treated[:, None], others, trial.strata, name=name).dropped
+    columns = np.column_stack([trial.treated, np.delete(others, gone, axis=1)])
+    none = np.empty((len(others), 0))
+    regression = design(columns, none, trial.strata, name="a covariate")
+    estimate, residuals = regression.fit(100 * trial.outcome)
+    cov_type = trial.errors("CR2")[0]
+    inference = covariance.robust(regression, residuals, trial.cluster, cov_type)
+    _, *tested = covariance.t_test(estimate, inference.std_error, inference.df, level)
+    terms = [arms.contrast, *np.delete(np.array([*names, *trial.names], dtype=object), gone)]
+    parts = (terms, estimate, inference.std_error, inference.df, *tested)
     unknown = {  # a column that became several is named once
         name.partition(": ")[0]: n for name, n in zip(names, gaps.sum(axis=0), strict=True) if n
     }
     notes = [
         f"{n:,} of {len(data):,} pupils {'has' if n == 1 else 'have'} no record of {name}; its "
-        "mean stands in"
+        "mean is used"
         for name, n in unknown.items()
     ]
     return Missingness(
         arms=shares,
-        model=pd.DataFrame(dict(zip(_MODEL, (labels, *parts), strict=True))),
+        model=pd.DataFrame(dict(zip(_MODEL, parts, strict=True))),
         outcome=outcome,
         caveats=(*notes, *trial.caveats),
-        **dict(zip(_TEST, covariance.joint_test(estimate, found), strict=True)),
+        **dict(zip(_TEST, covariance.joint_test(estimate, inference), strict=True)),
     )

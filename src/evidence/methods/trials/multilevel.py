@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.itt import answer
-from evidence.methods.trials.trial_data import TrialData, read
+from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats import covariance, mixed_model
 from evidence.stats.reml import add_up
 
@@ -42,20 +41,13 @@ class Multilevel(Estimate):
     variance_total: float
 
 
+@of_trial(needs=("cluster",), without=("weights",))
 def multilevel(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
-    cluster: str,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    strata: str | Sequence[str] | None = None,
     random_slope: bool = False,
     interval: str = "t",
     level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
 ) -> Multilevel:
     """Estimate the intention-to-treat effect by a model with a random intercept for each cluster.
 
@@ -89,38 +81,7 @@ def multilevel(
     Restricted maximum likelihood: :func:`evidence.stats.mixed_model.fit`. The total variance is
     σ_w² + tr(G Σzz'/n), with z = (1, treated): σ_w² + σ₀² + p(σ₁² + 2σ₀₁), p the share treated.
     """
-    trial = read(
-        data,
-        outcome=outcome,
-        treatment=treatment,
-        baseline=baseline,
-        covariates=covariates,
-        cluster=cluster,
-        strata=strata,
-        reference=reference,
-        arm=arm,
-    )
     frames.one_of("interval", interval, ("t", "profile"))
-    labels = frames.factor(data, cluster)
-    names = [labels[1][code] for code in np.unique(labels[0][trial.rows])]
-    return fit(trial, names, level, random_slope=random_slope, interval=interval)
-
-
-def fit(
-    trial: TrialData,
-    labels: Sequence[str],
-    level: float,
-    *,
-    random_slope: bool = False,
-    interval: str = "t",
-) -> Multilevel:
-    """Fit the model to the rows of a trial; `labels` name its clusters in the order of their codes.
-
-    Raises
-    ------
-    EvidenceError
-        As :func:`multilevel`.
-    """
     covariance.check_level(level)
     name = trial.columns["cluster"]
     if trial.n_clusters == len(trial.outcome):
@@ -129,8 +90,7 @@ def fit(
             "rows; leave out cluster="
         )
     trial = with_dummies(trial)
-    made = trial.design
-    kept = [j for j in range(trial.others.shape[1]) if j not in made.dropped]
+    kept = [j for j in range(trial.others.shape[1]) if j not in trial.design.dropped]
     fixed = np.column_stack([trial.treated, trial.others[:, kept]]).astype(float)
     terms = ["intercept", trial.contrast, *(trial.names[j] for j in kept)]
     slopes, effects = None, ["intercept"]
@@ -147,17 +107,19 @@ def fit(
             f"column {trial.columns['outcome']!r} does not vary within {name!r} once the fixed "
             "effects are known; analyse one row a cluster, without cluster="
         )
-    found = mixed_model.fit(sums)
+    model = mixed_model.fit(sums)
+    codes, labels = frames.factor(trial.data, name)
+    clusters = [labels[code] for code in np.unique(codes[trial.rows])]
     table = pd.DataFrame(
         {
             "term": terms,
-            "estimate": found.coefficients,
-            "std_error": found.std_errors,
-            "df": found.df,
+            "estimate": model.coefficients,
+            "std_error": model.std_errors,
+            "df": model.df,
         }
     )
     _, table["p_value"], table["ci_lower"], table["ci_upper"] = covariance.t_test(
-        found.coefficients, found.std_errors, found.df, level
+        model.coefficients, model.std_errors, model.df, level
     )
     ended = "Satterthwaite df"
     if interval == "profile":
@@ -172,30 +134,27 @@ def fit(
         level,
     )
     mean_square = np.einsum("g,gab->ab", sums.counts, sums.blocks) / sums.n
-    total = found.variance_within + float(np.sum(found.covariance * mean_square))
-    spread = np.linalg.eigvalsh(found.covariance)[0] < 1e-8 * total
+    total = model.variance_within + float(np.sum(model.covariance * mean_square))
+    spread = np.linalg.eigvalsh(model.covariance)[0] < 1e-8 * total
     singular = (
         "no variance between clusters was found"
-        if found.variance_between < 1e-8 * total
+        if model.variance_between < 1e-8 * total
         else "the random effects are tied to each other (singular fit): effects by site are not "
         "known apart"
     )
-    values = {field.name: getattr(plain, field.name) for field in fields(Estimate)}
-    return Multilevel(
-        **values
-        | {
-            "caveats": plain.caveats + ((singular,) if spread else ()),
-            "ci_lower": float(table.loc[1, "ci_lower"]),
-            "ci_upper": float(table.loc[1, "ci_upper"]),
-            "variance_between": found.variance_between,
-            "variance_within": found.variance_within,
-            "icc": float(found.covariance.sum()) / total,
-        },
+    return Multilevel.of(
+        plain,
+        caveats=plain.caveats + ((singular,) if spread else ()),
+        ci_lower=float(table.loc[1, "ci_lower"]),
+        ci_upper=float(table.loc[1, "ci_upper"]),
+        variance_between=model.variance_between,
+        variance_within=model.variance_within,
+        icc=float(model.covariance.sum()) / total,
         coefficients=table,
-        covariance=pd.DataFrame(found.covariance, index=effects, columns=effects),
-        cluster_effects=pd.DataFrame(found.effects, columns=effects).assign(cluster=list(labels))[
-            ["cluster", *effects]
-        ],
+        covariance=pd.DataFrame(model.covariance, index=effects, columns=effects),
+        cluster_effects=pd.DataFrame(
+            {"cluster": clusters} | dict(zip(effects, model.effects.T, strict=True))
+        ),
         variance_total=total,
     )
 

@@ -10,11 +10,11 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.trials.itt import itt
-from evidence.methods.trials.trial_data import TrialData, read
+from evidence.methods.trials.trial_data import read
 from evidence.stats.multiplicity import adjust, stepdown
-from evidence.stats.wild_bootstrap import moved
+from evidence.stats.wild_bootstrap import studentised
 
-_CHUNK = 4_000_000  # numbers held at once
+_SHOWN = ("outcome", "estimate", "std_error", "ci_lower", "ci_upper", "p_value")
 
 
 def romano_wolf(
@@ -27,7 +27,7 @@ def romano_wolf(
     draws: int = 4999,
     seed: int = 0,
     level: float = 0.95,
-    **trial: object,
+    **plan: object,
 ) -> pd.DataFrame:
     """Estimate the effect on several outcomes and adjust for their number.
 
@@ -36,7 +36,7 @@ def romano_wolf(
     data : DataFrame
         One row a pupil; each outcome is analysed with the pupils who have it.
     outcomes : sequence of str
-    treatment, cluster, **trial
+    treatment, cluster, **plan
         The arguments of :func:`evidence.methods.trials.itt`.
     baseline : str or dict, optional
         One column for all, or outcome to column.
@@ -59,8 +59,8 @@ def romano_wolf(
     The wild cluster bootstrap with the null imposed: each cluster's residuals of the model without
     the treatment change sign together, by the same sign for every outcome, and the studentised
     (CR0) effect is computed anew; :func:`stepdown` does the rest. Without clusters every pupil is
-    one. Signs rather than new lots: the estimator's own error is imitated, whatever the lot was,
-    and outcomes with different pupils missing stay together.
+    one. Signs rather than new allocations: the estimator's own error is imitated, whatever the rule
+    of allocation, and outcomes with different pupils missing stay together.
 
     References
     ----------
@@ -70,40 +70,24 @@ def romano_wolf(
     frames.whole("seed", seed, 0)
     if not frames.listed(outcomes):
         raise EvidenceError("outcomes= is empty: name one column or more")
+    data = frames.encoded(data)
+    how = {"cov_type": plan.pop("cov_type", "CR2"), "level": level}
     rows, statistics, drawn = [], [], []
     units = np.arange(len(data)) if cluster is None else frames.factor(data, cluster)[0]
     before = baseline if isinstance(baseline, dict) else dict.fromkeys(outcomes, baseline)
     for outcome in frames.listed(outcomes):
-        given = {"outcome": outcome, "treatment": treatment, "cluster": cluster, **trial}
-        given["baseline"] = before.get(outcome)
-        found = itt(data, level=level, **given)
-        given.pop("cov_type", None)
-        made = read(data, **given)
-        t, t_draws = _wild(made, units[made.rows], int(units.max()) + 1, draws, seed)
+        columns = {"outcome": outcome, "treatment": treatment, "cluster": cluster, **plan}
+        trial = read(data, **columns, baseline=before.get(outcome))
+        estimate = itt(trial, **how)
+        t, t_drawn = studentised(
+            trial.design, trial.outcome, units[trial.rows], int(units.max()) + 1, draws, seed
+        )
         statistics.append(t)
-        drawn.append(t_draws)
-        names = ("outcome", "estimate", "std_error", "ci_lower", "ci_upper", "p_value")
-        rows.append({name: getattr(found, name) for name in names})
+        drawn.append(t_drawn)
+        rows.append({name: getattr(estimate, name) for name in _SHOWN})
     table = pd.DataFrame(rows)
     return table.assign(
         p_romano_wolf=stepdown(np.array(statistics), np.column_stack(drawn)),
         p_holm=adjust(table["p_value"], "holm"),
         p_bh=adjust(table["p_value"], "bh"),
     )
-
-
-def _wild(
-    trial: TrialData, units: np.ndarray, n_units: int, draws: int, seed: int
-) -> tuple[float, np.ndarray]:
-    """Return t, and t with the signs of whole units' null residuals drawn anew."""
-    made = trial.design
-    estimate, residuals = made.fit(trial.outcome)
-    null = residuals + made.basis[:, -1] * (estimate[0] / made.coefficients[0, -1])
-    t = estimate[0] / np.sqrt((np.bincount(units, made.directions[:, 0] * residuals) ** 2).sum())
-    rng = np.random.default_rng(seed)
-    step, out = max(1, _CHUNK // n_units), []
-    for first in range(0, draws, step):
-        signs = 2.0 * rng.integers(0, 2, (min(step, draws - first), n_units)) - 1
-        effect, scores = moved(made, null, units, signs)
-        out.append(effect / np.sqrt(np.maximum((scores**2).sum(axis=1), 1e-300)))
-    return float(t), np.concatenate(out)

@@ -1,24 +1,21 @@
-"""The randomisation test: the allocation is drawn again by the rule that made it."""
+"""The randomisation test: pupils or schools are allocated again by the same rule."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.allocation_rule import Allocation, asked
 from evidence.methods.core.results import Estimate, words_of
 from evidence.methods.trials.allocation_rule import blocks, in_order, whole_clusters
 from evidence.methods.trials.itt import answer
-from evidence.methods.trials.trial_data import read
+from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats import covariance
 from evidence.stats.permutation import (
-    Allocation,
-    asked,
     every,
     first_rows,
     judged,
@@ -28,23 +25,15 @@ from evidence.stats.permutation import (
 )
 
 
+@of_trial()
 def randomisation_test(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
     allocation: Allocation | None = None,
     draws: int = 9999,
     seed: int = 0,
     statistic: str = "difference",
     level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
 ) -> Estimate:
     """Test the effect against what chance could have made of the same rule of allocation.
 
@@ -102,13 +91,11 @@ def randomisation_test(
     covariance.check_level(level)
     frames.whole("draws", draws, 1)
     frames.whole("seed", seed, 0)
-    given = {"outcome": outcome, "treatment": treatment, "baseline": baseline, "cluster": cluster}
-    given |= {"covariates": covariates, "strata": strata, "weights": weights}
-    trial = read(data, **given, reference=reference, arm=arm)
+    cluster = trial.columns["cluster"]
     whole = whole_clusters(trial)
-    if trial.astray and allocation is None:
+    if trial.crossing and allocation is None:
         raise EvidenceError(
-            f"randomisation_test: {trial.astray}; else state the rule by allocation="
+            f"randomisation_test: {trial.crossing}; else state the rule by allocation="
         )
     if not whole:
         trial = in_order(trial)
@@ -120,34 +107,33 @@ def randomisation_test(
     exact = False
     if allocation is not None:
         rows = trial.rows[first]
-        codes, labels = frames.factor(data, cluster) if whole else (None, None)
-        places, total = (codes[rows], len(labels)) if whole else (rows, len(data))
+        codes, labels = frames.factor(trial.data, cluster) if whole else (None, None)
+        places, total = (codes[rows], len(labels)) if whole else (rows, len(trial.data))
         drawn = asked(allocation, rng, draws, labels, total, places)
     else:
         total = possible(treated, block, draws)
         exact = total <= draws
         if total < 2:
             raise EvidenceError(
-                f"column {treatment!r}: the rule of allocation allows no other allocation; a test "
-                "needs both arms, and another unit, in at least one stratum"
+                f"column {trial.columns['treatment']!r}: the rule of allocation allows no other "
+                "allocation; a test needs both arms, and another unit, in at least one stratum"
             )
         drawn = every(treated, block, total) if exact else shuffled(treated, block, rng, draws)
-    made = trial.design
     place = np.full(int(unit.max()) + 1, -1)
     place[unit[first]] = np.arange(len(first))
     rows = np.flatnonzero(place[unit] >= 0)
-    given = (rows, place[unit[rows]], np.ones(len(rows)), len(first))
-    observed, values, slopes = statistics(made, trial.outcome, given, drawn, statistic)
+    sums = (rows, place[unit[rows]], np.ones(len(rows)), len(first))
+    observed, values, slopes = statistics(trial.design, trial.outcome, sums, drawn, statistic)
     p_value, (lower, upper), error, notes = judged(observed, values, slopes, exact, level)
     within = [trial.columns["strata"], None if whole else cluster]
     named = " and ".join(dict.fromkeys(filter(None, within)))
     rule = f" within {named}" if named else ""
     what = f"{cluster if whole else 'pupils'} drawn" + (rule if allocation is None else " by rule")
-    found = answer(
+    estimate = answer(
         trial,
         words_of(statistic, what, len(values), exact),
         (observed, error, math.nan),
         level,
     )
-    caveats = (*found.caveats, *notes)
-    return replace(found, p_value=p_value, ci_lower=lower, ci_upper=upper, caveats=caveats)
+    caveats = (*estimate.caveats, *notes)
+    return replace(estimate, p_value=p_value, ci_lower=lower, ci_upper=upper, caveats=caveats)

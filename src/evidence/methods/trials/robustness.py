@@ -2,88 +2,62 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
-import numpy as np
-import pandas as pd
-
-from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import Estimate, page
+from evidence.methods.core.results import Estimate
+from evidence.methods.core.specifications import Specifications
 from evidence.methods.trials.bootstrap import bootstrap
 from evidence.methods.trials.effect_size import effect_size
 from evidence.methods.trials.imputation import impute
-from evidence.methods.trials.itt import itt
 from evidence.methods.trials.randomisation import randomisation_test
-from evidence.show import words
+from evidence.methods.trials.trial_data import TrialData, of_trial, read
 
-_DROPPED = ("baseline", "covariates", "strata", "weights")
-_SHOWN = ("estimate", "ci_lower", "ci_upper", "p_value", "n_obs", "n_clusters", "method")
 _SITES = 5  # strata that an interval for others like them needs
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Robustness:
-    """The primary effect by every sensible analysis, on one scale.
+class Robustness(Specifications):
+    """The primary effect by every sensible analysis, in SD; all are answers, none a placebo.
+
+    The fields of :class:`~evidence.methods.core.specifications.Specifications`, and
 
     Parameters
     ----------
-    table : DataFrame
-        `label`, `estimate`, `ci_lower`, `ci_upper` (SD), `p_value`, `primary`, `n_pupils`,
-        `n_clusters`, `holds` (the interval lies on the same side of 0, or takes it in, as the
-        primary one does), `method`; the primary analysis first.
-    outcome, treatment : str
-    skipped : tuple of str
-        Analyses that the data do not allow, and why.
     caveats : tuple of str
-        Which sites the primary interval speaks for, where it is not for others like them.
+        Which sites the primary interval is for, where it is not for others like them.
     """
 
-    table: pd.DataFrame
-    outcome: str
-    treatment: str
-    skipped: tuple[str, ...] = ()
+    COLUMNS: ClassVar[tuple[str, ...]] = (
+        "label", "estimate", "ci_lower", "ci_upper", "p_value", "primary", "n_pupils",
+        "n_clusters", "method", "holds",
+    )  # fmt: skip
+
     caveats: tuple[str, ...] = ()
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row an analysis."""
-        return self.table.copy()
-
-    def headline(self) -> str:
-        """Say in how many analyses the answer holds."""
-        return f"The answer holds in {int(self.table['holds'].sum())} of {len(self.table)} analyses"
-
-    def sentence(self) -> str:
-        """Say in how many analyses the answer holds, and between what the estimates lie."""
-        low, high = (
-            words.number(end, 2, sign=True)
-            for end in (self.table["estimate"].min(), self.table["estimate"].max())
-        )
-        other = self.table.loc[~self.table["holds"], "label"]
-        but = f" Not so: {'; '.join(other)}." if len(other) else ""
-        return f"{self.headline()}; estimates lie between {low} and {high} SD.{but}"
-
-    def _repr_html_(self) -> str:
-        return page(self.sentence(), self.table, (*self.caveats, *self.skipped))
+    def _page_notes(self) -> tuple[str, ...]:
+        return (*self.caveats, *self.skipped)
 
 
+@of_trial()
 def robustness(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
     draws: int = 9999,
     imputations: int = 20,
     seed: int = 0,
+    model: str = "ols",
+    cov_type: str = "CR2",
     level: float = 0.95,
-    **trial: object,
 ) -> Robustness:
     """Estimate the primary effect in every sensible way.
 
     Parameters
     ----------
-    data, outcome, treatment, level, **trial
+    data, …, model, cov_type, level
         The primary analysis: the arguments of :func:`evidence.methods.trials.itt`, and `model` as
         in :func:`evidence.methods.trials.effect_size.effect_size`.
     draws : int
@@ -111,80 +85,60 @@ def robustness(
     Simonsohn, U., Simmons, J. P. and Nelson, L. D. (2020), Nature Human Behaviour 4: the
     specification curve.
     """
-    model = str(trial.pop("model", "ols"))
-    full = {"outcome": outcome, "treatment": treatment, "level": level, **trial}
-    given = {name: frames.listed(full.get(name)) for name in (*_DROPPED, "cluster")}
-    primary = effect_size(data, model=model, **full)
-    gaps = data[[outcome, *given["baseline"], *given["covariates"]]].isna().any(axis=None)
+    data, plan = frames.encoded(trial.data), trial.plan
+    trial = read(data, **plan)
+    cluster, strata = plan["cluster"], plan["strata"]
+    how = {"model": model, "cov_type": cov_type, "level": level}
+    primary = effect_size(trial, **how)
+    known = [name for name in (plan["baseline"], *plan["covariates"]) if name]
+    gaps = data[[plan["outcome"], *known]].isna().any(axis=None)
     planned = "As planned, complete cases" if gaps else "As planned"
 
-    def sized(**change: object) -> Callable[[], Estimate]:
-        return lambda: effect_size(data, **{"model": model, **full, **change})
+    def sized(model: str = model, cov_type: str = cov_type, **options: object) -> Estimate:
+        changes = {name: options.pop(name) for name in plan.keys() & options.keys()}
+        how = {"model": model, "cov_type": cov_type, "level": level}
+        return effect_size(trial.again(**changes), **how, **options)
 
-    asks: dict[str, Callable[[], Estimate]] = {f"{planned} (primary)": lambda: primary}
+    again: dict[str, dict[str, object]] = {}
     if model == "multilevel":
-        asks["Least squares"] = sized(model="ols")
-    elif given["cluster"]:
-        sites = {"strata": None} if given["strata"] == given["cluster"] else {}
-        asks["Multilevel model"] = sized(model="multilevel", **sites)
-    if given["covariates"]:
-        asks["Without covariates"] = sized(covariates=())
-    if given["baseline"]:
-        what = "Without covariates and baseline" if given["covariates"] else "Without baseline"
-        asks[what] = sized(covariates=(), baseline=None)
+        again["Least squares"] = {"model": "ols"}
+    elif cluster:
+        sites = {"strata": None} if strata == (cluster,) else {}
+        again["Multilevel model"] = {"model": "multilevel", **sites}
+    if plan["covariates"]:
+        again["Without covariates"] = {"covariates": ()}
+    if plan["baseline"]:
+        what = "Without covariates and baseline" if plan["covariates"] else "Without baseline"
+        again[what] = {"covariates": (), "baseline": None}
     for name in ("strata", "weights"):
-        if given[name]:
-            asks[f"Without {name}"] = sized(**{name: None})
-    if given["cluster"] and not given["strata"]:  # CR3 doubles the error of two-cluster strata
-        asks["Jackknife errors (CR3)"] = sized(model="ols", cov_type="CR3")
+        if plan[name]:
+            again[f"Without {name}"] = {name: None}
+    if cluster and not strata:  # CR3 doubles the error of two-cluster strata
+        again["Jackknife errors (CR3)"] = {"model": "ols", "cov_type": "CR3"}
     caveats = ()
-    site = given["strata"][0] if len(given["strata"]) == 1 else None
+    site = strata[0] if len(strata) == 1 else None
     if site and data[site].nunique() >= _SITES:
-        by_site = {"cluster": site, "model": "ols", "cov_type": "CR2"}
-        if given["cluster"] != (site,):
-            asks[f"Errors by {site} (CR2)"] = sized(**by_site)
+        if cluster != site:
+            by_site = {"cluster": site, "model": "ols", "cov_type": "CR2"}
+            again[f"Errors by {site} (CR2)"] = by_site
             caveats = (
-                f"the primary interval speaks for these {data[site].nunique()} strata ({site}) "
+                f"the primary interval holds for these {data[site].nunique()} strata ({site}) "
                 f"only; the analyses with errors by {site}, or an effect that varies by {site}, "
-                "speak for others like them",
+                "hold for others like them",
             )
         varied = {"cluster": site, "strata": None, "model": "multilevel", "random_slope": True}
-        asks[f"Effect varies by {site}"] = sized(**varied)
+        again[f"Effect varies by {site}"] = varied
+    analyses: dict[str, Callable[[], Estimate]] = {f"{planned} (primary)": lambda: primary}
+    for label, changes in again.items():
+        analyses[label] = functools.partial(sized, **changes)
     if gaps:
-        asks["Missing values imputed"] = lambda: impute(
-            data, unit="sd", model=model, imputations=imputations, seed=seed, **full
+        analyses["Missing values imputed"] = lambda: impute(
+            trial, unit="sd", imputations=imputations, seed=seed, **how
         )
-    plain = {name: value for name, value in full.items() if name != "cov_type"}
-    again = plain | {"draws": draws, "seed": seed}
-    asks["Randomisation interval"] = lambda: _scaled(
-        randomisation_test(data, **again), itt(data, **full), sized(model="ols")()
+    drawn = {"level": level, "draws": draws, "seed": seed}
+    analyses["Randomisation interval"] = lambda: randomisation_test(trial, **drawn).rescaled(
+        trial.per_sd, unit="sd"
     )
-    asks["Bootstrap"] = lambda: bootstrap(data, **again)
-    rows, skipped = [], []
-    for label, ask in asks.items():
-        try:
-            found = ask()
-        except EvidenceError as error:
-            skipped.append(f"{label}: {error}")
-            continue
-        if not np.isfinite([found.ci_lower, found.ci_upper]).all():
-            skipped.append(f"{label}: the interval has no end")
-            continue
-        rows.append({"label": label} | {name: getattr(found, name) for name in _SHOWN})
-    table = pd.DataFrame(rows).rename(columns={"n_obs": "n_pupils"})
-    side = (table["ci_lower"] > 0) * 1 - (table["ci_upper"] < 0)
-    table.insert(5, "primary", table.index == 0)
-    return Robustness(
-        table=table.assign(holds=side == side.iloc[0]),
-        outcome=outcome,
-        treatment=primary.treatment,
-        skipped=tuple(skipped),
-        caveats=caveats,
-    )
-
-
-def _scaled(found: Estimate, raw: Estimate, size: Estimate) -> Estimate:
-    """Put an estimate in units of the outcome on the scale of `size`."""
-    scale = size.std_error / raw.std_error
-    names = ("estimate", "std_error", "ci_lower", "ci_upper")
-    return replace(found, unit="sd", **{name: scale * getattr(found, name) for name in names})
+    analyses["Bootstrap"] = lambda: bootstrap(trial, **drawn)
+    answers = {label: ("answer", analysis) for label, analysis in analyses.items()}
+    return Robustness.run(answers, caveats=caveats)

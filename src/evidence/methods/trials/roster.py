@@ -1,46 +1,36 @@
-"""Whether a roster can be what its owner says it is: every rule at once, before any estimate."""
+"""Checks of a trial's roster against its declared design, before any estimate."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.trials.trial_data import read
+from evidence.methods.trials.trial_data import TrialData, of_trial
 
 DESIGNS = ("simple", "cluster", "multisite", "paired")
 
 
+@of_trial()
 def check(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
     design: str | None = None,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
     pupil: str | None = None,
     baseline_date: str | None = None,
     allocation_date: str | None = None,
-    reference: object = None,
-    arm: object = None,
 ) -> pd.DataFrame:
     """Check a trial's roster against its declared design and return it unchanged.
 
     Parameters
     ----------
-    data, outcome, treatment, baseline, covariates, cluster, strata, weights, reference, arm
-        As in :func:`evidence.methods.trials.itt`.
+    data, …
+        A table and its columns, as in :func:`evidence.methods.trials.itt`.
     design : {"simple", "cluster", "multisite", "paired"}, optional
-        Who was drawn: pupils; whole clusters; pupils or classes within `strata` (sites); or one of
-        two clusters (pupils without `cluster`) in each of `strata` (pairs). Nothing is asked of the
-        arms where absent.
+        What was allocated at random: pupils; whole clusters; pupils or classes within `strata`
+        (sites); or one of two clusters (pupils without `cluster`) in each of `strata` (pairs).
+        Without it the arms are not checked.
     pupil : str, optional
         Column of pupil ids: one row each.
     baseline_date, allocation_date : str, optional
@@ -57,10 +47,8 @@ def check(
         A rule is broken: the first one, with column, rows counted and how to mend it; or an error
         of `itt`.
     """
-    strata = frames.listed(strata)
-    frames.require(
-        data, (outcome, treatment, cluster, *strata, pupil, baseline_date, allocation_date)
-    )
+    data, plan = trial.data, trial.plan
+    frames.require(data, (pupil, baseline_date, allocation_date))
     if pupil is not None:
         _one_row_each(data, pupil)
     if baseline_date is not None and allocation_date is not None:
@@ -69,22 +57,12 @@ def check(
         raise EvidenceError("give both baseline_date= and allocation_date=, or neither")
     if design is not None:
         frames.one_of("design", design, DESIGNS)
-        frames.arms(data, treatment, reference, arm)
-        _drawn(data, design, treatment, cluster, strata)
-    trial = read(
-        data,
-        outcome=outcome,
-        treatment=treatment,
-        baseline=baseline,
-        covariates=covariates,
-        cluster=cluster,
-        strata=strata,
-        weights=weights,
-        reference=reference,
-        arm=arm,
-    )
+        _allocated(data, design, plan["treatment"], plan["cluster"], plan["strata"])
+    baseline = plan["baseline"]
     if baseline is not None and np.ptp(frames.numbers(data, baseline)[trial.rows]) == 0:
-        raise EvidenceError(f"column {baseline!r} is constant: a baseline must tell pupils apart")
+        raise EvidenceError(
+            f"column {baseline!r} is constant: a baseline must differ between pupils"
+        )
     return data.copy()
 
 
@@ -118,40 +96,39 @@ def _dates(data: pd.DataFrame, column: str) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(values):
         return values.dt.tz_localize(None).reset_index(drop=True)
     text = values.astype("str").where(values.notna()).str.strip().reset_index(drop=True)
-    found = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
-    found = found.fillna(pd.to_datetime(text, format="%d/%m/%Y", errors="coerce"))
-    wrong = np.flatnonzero(found.isna() & text.notna())
+    dates = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
+    dates = dates.fillna(pd.to_datetime(text, format="%d/%m/%Y", errors="coerce"))
+    wrong = np.flatnonzero(dates.isna() & text.notna())
     if len(wrong):
         raise EvidenceError(
             f"column {column!r}, row {wrong[0] + 1}: not a date ({len(wrong)} such rows); write "
             "2024-09-30 or 30/09/2024"
         )
-    return found
+    return dates
 
 
-def _drawn(
+def _allocated(
     data: pd.DataFrame, design: str, treatment: str, cluster: str | None, strata: tuple[str, ...]
 ) -> None:
     """Check that arms lie in clusters and strata as the design says."""
+    if design == "cluster" and cluster is None:
+        raise EvidenceError("design='cluster' needs cluster=")
+    if design in ("multisite", "paired") and not strata:
+        raise EvidenceError(f"design={design!r} needs strata=")
     arm = pd.Series(frames.factor(data, treatment)[0])
-    whole = None if cluster is None else pd.Series(frames.factor(data, cluster)[0])
-    needed = {"cluster": ("cluster", cluster), "multisite": ("strata", strata)}
-    needed["paired"] = ("strata", strata)
-    name, given = needed.get(design, ("", True))
-    if not given:
-        raise EvidenceError(f"design={design!r} needs {name}=")
-    if whole is not None:
-        known = whole >= 0
-        first = arm[known].groupby(whole[known]).transform("first")
+    unit = pd.Series(np.arange(len(data)) if cluster is None else frames.factor(data, cluster)[0])
+    if cluster is not None:
+        known = unit >= 0
+        first = arm[known].groupby(unit[known]).transform("first")
         crossing = known & (arm != first.reindex(arm.index))
-        torn = whole[crossing].nunique()
-        if design in ("cluster", "paired") and torn:
+        mixed = unit[crossing].nunique()
+        if design in ("cluster", "paired") and mixed:
             raise EvidenceError(
-                f"column {cluster!r}: {torn} of {whole[known].nunique()} clusters have pupils in "
+                f"column {cluster!r}: {mixed} of {unit[known].nunique()} clusters have pupils in "
                 f"more than one arm (the first in row {crossing.idxmax() + 1}), but whole clusters "
                 "were drawn: correct the arms, or declare design='multisite'"
             )
-        if design == "simple" and not torn:
+        if design == "simple" and not mixed:
             raise EvidenceError(
                 f"column {cluster!r}: every cluster is in one arm, so clusters were drawn and not "
                 "pupils: declare design='cluster'"
@@ -159,21 +136,18 @@ def _drawn(
     if design not in ("multisite", "paired"):
         return
     block = data[list(strata)].reset_index(drop=True).groupby(list(strata)).ngroup()
-    label = " × ".join(strata)
-    seen = arm.groupby(block[block >= 0]).nunique()
-    if design == "multisite" and not (seen > 1).any():
+    block, label = block[block >= 0], " × ".join(strata)
+    arms = arm.groupby(block).nunique()
+    if design == "multisite" and not (arms > 1).any():
         raise EvidenceError(
             f"column {label!r}: no site has pupils in more than one arm; if whole sites were "
             "drawn, name them as cluster= and declare design='cluster'"
         )
-    if design == "paired":
-        unit = pd.Series(np.arange(len(data))) if whole is None else whole
-        size = unit.groupby(block[block >= 0]).nunique()
-        wrong = sorted(size.index[(size != 2) | (seen != 2)])
-        if wrong:
-            what = "pupil" if whole is None else "cluster"
-            raise EvidenceError(
-                f"column {label!r}: {len(wrong)} of {len(size)} pairs are not one {what} in each "
-                f"of two arms (the first in row {int((block == wrong[0]).idxmax()) + 1}): correct "
-                "the pairs, or declare design='cluster'"
-            )
+    wrong = arms.index[(unit.groupby(block).nunique() != 2) | (arms != 2)]
+    if design == "paired" and len(wrong):
+        what = "pupil" if cluster is None else "cluster"
+        raise EvidenceError(
+            f"column {label!r}: {len(wrong)} of {len(arms)} pairs are not one {what} in each "
+            f"of two arms (the first in row {int(block.eq(wrong[0]).idxmax()) + 1}): correct "
+            "the pairs, or declare design='cluster'"
+        )

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import Estimate, page
+from evidence.methods.core.results import Estimate, TableResult
+from evidence.methods.core.specifications import attempt
 from evidence.methods.trials.effect_size import effect_size
-from evidence.methods.trials.itt import itt
-from evidence.methods.trials.trial_data import TrialData, read
+from evidence.methods.trials.trial_data import TrialData, of_trial, read
 from evidence.show import words
 from evidence.stats import covariance
 from evidence.stats.design import design
 from evidence.stats.multiplicity import adjust
+
+T = TypeVar("T")
 
 FEWEST = 10  # pupils an arm that a subgroup needs
 _LEVELS = 10  # a numeric column with more values than this is cut into thirds
@@ -26,7 +30,7 @@ _NUMBERS = ("estimate", "std_error", "df", "p_value", "ci_lower", "ci_upper")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Subgroups:
+class Subgroups(TableResult):
     """Effects by subgroup, and whether they differ.
 
     Parameters
@@ -51,10 +55,6 @@ class Subgroups:
     treatment: str
     method: str
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row a group, difference and trend."""
-        return self.table.copy()
-
     def sentence(self) -> str:
         """Say for each subgroup whether the effect differs, and whether that was foreseen."""
         said = []
@@ -70,37 +70,30 @@ class Subgroups:
             )
         return " ".join(said)
 
-    def _repr_html_(self) -> str:
+    def _page_table(self) -> pd.DataFrame:
         hidden = ["std_error", "df", "n_pupils", "n_clusters"]
-        shown = self.table.drop(columns=hidden).rename(columns={"estimate": "effect_size"})
-        return page(self.sentence(), shown, (self.method,))
+        return self.table.drop(columns=hidden).rename(columns={"estimate": "effect_size"})
+
+    def _page_notes(self) -> tuple[str, ...]:
+        return (self.method,)
 
 
+@of_trial()
 def subgroups(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
     subgroup: str | Sequence[str],
     prespecified: str | Sequence[str] = (),
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    cluster: str | None = None,
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
     cov_type: str = "CR2",
     level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
     method: str = "bh",
 ) -> Subgroups:
     """Estimate the effect in each subgroup, and how far the effects differ.
 
     Parameters
     ----------
-    data, outcome, treatment, baseline, covariates, cluster, strata, weights, cov_type, level, \
-reference, arm
-        As in :func:`evidence.methods.trials.itt`.
+    data, …, cov_type, level
+        The arguments of :func:`evidence.methods.trials.itt`.
     subgroup : str or sequence of str
         Columns known before allocation. Text, and numbers of at most ten values, are taken as they
         are; other numbers and the baseline are cut into thirds, and their trend is tested too.
@@ -129,10 +122,10 @@ reference, arm
     Statistical analysis guidance, section on subgroup analyses.
     """
     asked, foreseen = frames.listed(subgroup), frames.listed(prespecified)
+    data, plan = trial.data, trial.plan
     frames.require(data, asked)
     for name in asked:
-        if name in (outcome, treatment):
-            role = "outcome" if name == outcome else "treatment"
+        if role := next((role for role in ("outcome", "treatment") if plan[role] == name), ""):
             raise EvidenceError(
                 f"subgroup={name!r} is the {role}; name columns known before allocation"
             )
@@ -141,36 +134,24 @@ reference, arm
     for name in foreseen:
         if name not in asked:
             raise EvidenceError(f"prespecified={name!r} is not among subgroup={', '.join(asked)}")
-    base = {
-        "outcome": outcome,
-        "treatment": treatment,
-        "baseline": baseline,
-        "cluster": cluster,
-        "strata": strata,
-        "weights": weights,
-        "reference": reference,
-        "arm": arm,
-    }
     how = {"cov_type": cov_type, "level": level}
-    whole = effect_size(data, **base, covariates=covariates, **how)
-    scale = whole.std_error / itt(data, **base, covariates=covariates, **how).std_error
+    whole = effect_size(trial, **how)
     rows, tests, estimates = [], [], {}
     for column in asked:
         head = {
             "subgroup": column,
             "status": "pre-specified" if column in foreseen else "exploratory",
         }
-        group, labels, values = _groups(data, column, column == baseline)
-        others = [name for name in frames.listed(covariates) if name != column]
-        trial = read(data, **base, covariates=others)
-        enough = []
+        group, labels, values = _groups(data, column, column == plan["baseline"])
+        within = plan | {"covariates": [name for name in plan["covariates"] if name != column]}
+        compared, enough = read(data, **within), []
         for place, label in enumerate(labels):
-            found, row = None, _counts(trial, group[trial.rows] == place)
+            found, row = None, _counts(compared, group[compared.rows] == place)
             if min(row["n_treated"], row["n_control"]) < FEWEST:
                 row["note"] = f"too little data: fewer than {FEWEST} pupils in an arm"
             else:
-                here = data[group == place]
-                found, row["note"] = _tried(effect_size, here, **base, covariates=others, **how)
+                here = functools.partial(effect_size, data[group == place], **within, **how)
+                found, row["note"] = _tried(here)
             if found is not None:
                 estimates[column, label] = found
                 row |= {name: getattr(found, name) for name in _NUMBERS}
@@ -183,20 +164,19 @@ reference, arm
             spread = (values - np.nanmean(values)) / np.nanstd(values)
             asks.append(("trend", group >= 0, spread[:, None], [f"one SD more of {column}"]))
         for kind, among, terms, names in asks:
-            found, test = _interaction(
-                read(data[among], **base, covariates=others), terms[among], names, how, scale
-            )
+            those = compared if among.all() else read(data[among], **within)
+            found, test = _interaction(those, terms[among], names, how, trial.per_sd)
             rows += [head | {"kind": kind} | row for row in found]
             tests.append(head | {"kind": kind} | test)
     shape = ["subgroup", "group", "kind", "status", *_NUMBERS]
     shape += ["n_treated", "n_control", "n_pupils", "n_clusters", "note"]
     table = pd.DataFrame(rows).reindex(columns=shape)
-    made = pd.DataFrame(tests)
+    tests = pd.DataFrame(tests)
     return Subgroups(
         table=table.assign(note=table["note"].fillna("")),
-        tests=made.assign(p_adjusted=adjust(made["p_value"], method)),
+        tests=tests.assign(p_adjusted=adjust(tests["p_value"], method)),
         estimates=estimates,
-        outcome=outcome,
+        outcome=whole.outcome,
         treatment=whole.treatment,
         method=whole.method,
     )
@@ -231,12 +211,10 @@ def _counts(trial: TrialData, which: np.ndarray) -> dict[str, float]:
     }
 
 
-def _tried(function: Callable, *args: object, **given: object) -> tuple[object, str]:
-    """Return what the function gives, or why the data do not allow it."""
-    try:
-        return function(*args, **given), ""
-    except EvidenceError as error:
-        return None, f"too little data: {error}"
+def _tried(analysis: Callable[[], T]) -> tuple[T | None, str]:
+    """Return what the analysis gives, or why the data do not allow it."""
+    found, reason = attempt(analysis)
+    return found, f"too little data: {reason}" if reason else ""
 
 
 def _interaction(
@@ -251,14 +229,13 @@ def _interaction(
     arms = [name.startswith(f"{trial.columns['treatment']}: ") for name in trial.names]
     further = trial.others[:, arms]
     others = [treated, trial.others, terms, *(further * term[:, None] for term in terms.T)]
-    made, note = _tried(
-        design, treated * terms, np.column_stack(others), trial.strata, trial.weights
-    )
-    if made is None:
+    columns = (treated * terms, np.column_stack(others), trial.strata, trial.weights)
+    regression, note = _tried(functools.partial(design, *columns))
+    if regression is None:
         return [{"group": name, "note": note} for name in names], none
-    estimate, residuals = made.fit(trial.outcome)
-    plain = trial.cluster is None and how["cov_type"].startswith("CR")
-    result = covariance.robust(made, residuals, trial.cluster, "HC2" if plain else how["cov_type"])
+    estimate, residuals = regression.fit(trial.outcome)
+    cov_type = trial.errors(how["cov_type"])[0]
+    result = covariance.robust(regression, residuals, trial.cluster, cov_type)
     _, p_value, lower, upper = covariance.t_test(
         estimate, result.std_error, result.df, how["level"]
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +18,9 @@ from evidence.methods.core.frames import compact
 from evidence.methods.core.reading import reads
 from evidence.stats import covariance, mixed_model
 from evidence.stats.design import Design, design
+from evidence.stats.effect_sizes import small_sample_factor
+
+_ONE = {"covariates": "covariate"}  # a role in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +41,8 @@ class TrialData:
         Rows left out.
     columns : dict
         The caller's names of outcome, treatment, cluster, strata and weights.
+    plan : dict
+        The arguments with which :func:`read` was called.
     rows : ndarray of int, shape (n,)
         Places of these rows in the caller's table.
     data : DataFrame
@@ -52,6 +60,7 @@ class TrialData:
     contrast: str
     caveats: tuple[str, ...]
     columns: dict[str, str | None]
+    plan: dict[str, Any]
     rows: np.ndarray
     data: pd.DataFrame
 
@@ -72,30 +81,68 @@ class TrialData:
         return self.design.fit(self.outcome)
 
     @functools.cached_property
-    def _inferences(self) -> dict[str, covariance.Inference]:
+    def _sandwiches(self) -> dict[str, covariance.Sandwich]:
         return {}
+
+    def sandwich(self, cov_type: str) -> covariance.Sandwich:
+        """Return the part of the covariance that does not depend on the outcome."""
+        kept = self._sandwiches
+        if cov_type not in kept:
+            kept[cov_type] = covariance.Sandwich.of(self.design, self.cluster, cov_type)
+        return kept[cov_type]
 
     def inference(self, cov_type: str) -> covariance.Inference:
         """Return the standard error of the treatment's coefficient and its degrees of freedom."""
-        kept = self._inferences
-        if cov_type not in kept:
-            kept[cov_type] = covariance.robust(self.design, self.fitted[1], self.cluster, cov_type)
-        return kept[cov_type]
+        return self.sandwich(cov_type).inference(self.fitted[1])
 
     @functools.cached_property
     def null_model(self) -> mixed_model.Mixed:
         """The model without covariates or arms, whose variances an effect size is divided by."""
-        key = ("null", self.columns["outcome"], self.columns["cluster"], self.rows.tobytes())
+        parts = [self.outcome] if self.cluster is None else [self.outcome, self.cluster]
+        key = ("null model", *(hashlib.sha256(part.tobytes()).digest() for part in parts))
         return frames.once(
             self.data, key, lambda: mixed_model.null_model(self.outcome, self.cluster)
         )
+
+    def errors(self, cov_type: str) -> tuple[str, str]:
+        """Return the type of errors, HC2 for CR… without clusters, and its name in words."""
+        covariance.check_type(cov_type)
+        if not cov_type.startswith("CR"):
+            return cov_type, cov_type
+        if self.cluster is None:
+            return "HC2", "HC2"
+        return cov_type, f"{cov_type} by {self.columns['cluster']}"
+
+    @property
+    def within(self) -> str:
+        """The strata in words, for the name of a method; "" without."""
+        return f" within {self.columns['strata']}" if self.columns["strata"] else ""
+
+    def again(self, **changes: object) -> TrialData:
+        """Return the rows of the same table read with some arguments of :func:`read` changed."""
+        return read(self.data, **self.plan | changes)
+
+    def with_outcome(self, outcome: np.ndarray) -> TrialData:
+        """Return the same rows with another outcome; the regression's columns are shared."""
+        other = replace(self, outcome=outcome)
+        vars(other).update(design=self.design, _sandwiches=self._sandwiches)
+        return other
+
+    @functools.cached_property
+    def per_sd(self) -> float:
+        """What turns the outcome's units into the effect size: J over the unconditional SD."""
+        total = self.null_model.variance_total
+        if not total > 0:
+            name = self.columns["outcome"]
+            raise EvidenceError(f"column {name!r} does not vary, so there is no SD to divide by")
+        return small_sample_factor(int((self.treated | self.control).sum()) - 2) / math.sqrt(total)
 
     @property
     def n_clusters(self) -> int:
         """Clusters; without any, every row is one."""
         return len(self.outcome) if self.cluster is None else int(self.cluster.max()) + 1
 
-    @property
+    @functools.cached_property
     def n_mixed(self) -> int:
         """Clusters in which more than one arm occurs."""
         further = ~(self.treated | self.control)
@@ -104,15 +151,15 @@ class TrialData:
         return int((np.sum(seen, axis=0) > 1).sum())
 
     @property
-    def astray(self) -> str:
+    def crossing(self) -> str:
         """What to say where most clusters have one arm but some have more; "" elsewhere."""
         if self.cluster is None or not 0 < 2 * self.n_mixed < self.n_clusters:
             return ""
         verb = "has" if self.n_mixed == 1 else "have"
         return (
             f"{self.n_mixed} of {self.n_clusters} clusters of {self.columns['cluster']} {verb} "
-            "pupils of more than one arm: if whole clusters were drawn by lot, give each pupil the "
-            "arm of the cluster they were in when it was drawn"
+            "pupils of more than one arm: if whole clusters were allocated at random, give each "
+            "pupil the arm of the cluster they were in at the time"
         )
 
 
@@ -136,38 +183,28 @@ def read(
     EvidenceError
         As :func:`evidence.methods.trials.itt.itt`.
     """
-    covariates, strata = frames.listed(covariates), frames.listed(strata)
-    plan = (outcome, treatment, baseline, covariates, cluster, strata, weights, reference, arm)
-    return frames.once(data, ("trial", *plan), lambda: _read(data, *plan))
+    plan = {
+        "outcome": outcome,
+        "treatment": treatment,
+        "baseline": baseline,
+        "covariates": frames.listed(covariates),
+        "cluster": cluster,
+        "strata": frames.listed(strata),
+        "weights": weights,
+        "reference": reference,
+        "arm": arm,
+    }
+    return frames.once(data, ("trial", *plan.values()), lambda: _read(data, plan))
 
 
 of_trial = functools.partial(reads, read, TrialData)
 
 
-def _read(
-    data: pd.DataFrame,
-    outcome: str,
-    treatment: str,
-    baseline: str | None,
-    covariates: tuple[str, ...],
-    cluster: str | None,
-    strata: tuple[str, ...],
-    weights: str | None,
-    reference: object,
-    arm: object,
-) -> TrialData:
+def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
+    outcome, treatment, baseline, covariates, cluster, strata, weights, *named = plan.values()
     frames.require(data, (outcome, treatment, baseline, *covariates, cluster, *strata, weights))
-    _check_roles(
-        [("outcome", outcome), ("treatment", treatment)],
-        [
-            *(("covariate", name) for name in covariates),
-            *(("strata", name) for name in strata),
-            ("baseline", baseline),
-            ("cluster", cluster),
-            ("weights", weights),
-        ],
-    )
-    arms = frames.arms(data, treatment, reference, arm)
+    _check_roles(plan)
+    arms = frames.arms(data, treatment, *named)
     score = frames.numbers(data, outcome)
     have, blocks, names = {outcome: ~np.isnan(score)}, [np.empty((len(data), 0))], []
     if baseline is not None:
@@ -200,7 +237,7 @@ def _read(
             )
     if np.ptp(score[keep]) == 0:
         raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
-    made = TrialData(
+    trial = TrialData(
         outcome=score[keep],
         treated=arms.treated[keep],
         control=arms.control[keep],
@@ -218,22 +255,26 @@ def _read(
             "strata": " × ".join(strata) or None,
             "weights": weights,
         },
+        plan=plan,
         rows=np.flatnonzero(keep),
         data=data,
     )
-    _check_clusters(made)
-    return replace(made, caveats=(*caveats, made.astray)) if made.astray else made
+    _check_clusters(trial)
+    return replace(trial, caveats=(*caveats, trial.crossing)) if trial.crossing else trial
 
 
-def _check_roles(alone: list[tuple[str, str]], others: list[tuple[str, str | None]]) -> None:
-    for place, (role, name) in enumerate(alone):
-        if name is None:
+def _check_roles(plan: dict[str, Any]) -> None:
+    """Refuse a plan without outcome or treatment, or with one of them in another role as well."""
+    roles = ("outcome", "treatment", "covariates", "strata", "baseline", "cluster", "weights")
+    named = [(role, name) for role in roles for name in frames.listed(plan[role])]
+    for role in roles[:2]:
+        if plan[role] is None:
             raise EvidenceError(f"{role}= is needed: name a column of data")
-        for other, again in (*alone[place + 1 :], *others):
-            if name == again:
+        for other, name in named:
+            if name == plan[role] and other != role:
                 raise EvidenceError(
-                    f"column {name!r} is given both as {role} and as {other}; name another column "
-                    "for one of them"
+                    f"column {name!r} is given both as {role} and as {_ONE.get(other, other)}; "
+                    "name another column for one of them"
                 )
 
 
@@ -244,7 +285,7 @@ def _check_clusters(trial: TrialData) -> None:
     if trial.n_clusters < 2:
         raise EvidenceError(f"column {name!r} has one cluster; at least two per arm are needed")
     counts = np.array([np.bincount(trial.cluster, arm) for arm in (trial.treated, trial.control)])
-    if 2 * trial.n_mixed < trial.n_clusters:  # a few pupils astray do not make an arm of a cluster
+    if 2 * trial.n_mixed < trial.n_clusters:  # a cluster has the arm of most
         for mainly, which in zip(counts > counts[::-1], ("treated", "reference"), strict=True):
             if mainly.sum() < 2:
                 raise EvidenceError(

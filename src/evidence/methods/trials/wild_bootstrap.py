@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from evidence.methods.core.results import Estimate
 from evidence.methods.core.wild_bootstrap import check, method_of, std_error, tested
 from evidence.methods.trials.itt import answer
-from evidence.methods.trials.trial_data import read
+from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats.wild_bootstrap import Wild
 
 
+@of_trial(needs=("cluster",))
 def wild_bootstrap(
-    data: pd.DataFrame,
+    trial: TrialData,
     *,
-    outcome: str,
-    treatment: str,
-    cluster: str,
-    baseline: str | None = None,
-    covariates: Sequence[str] = (),
-    strata: str | Sequence[str] | None = None,
-    weights: str | None = None,
     signs: str = "rademacher",
     draws: int = 9999,
     seed: int = 0,
     level: float = 0.95,
-    reference: object = None,
-    arm: object = None,
 ) -> Estimate:
     """Test the difference between the arms by the wild cluster bootstrap (WCR11).
 
@@ -67,16 +57,9 @@ def wild_bootstrap(
     90(3), appendix B. MacKinnon, J. G., Nielsen, M. Ø. and Webb, M. D. (2023), Journal of
     Econometrics 232(2), section 5 (WCR11). Webb, M. D. (2023), Canadian J. of Economics 56(3).
     """
-    given = {"outcome": outcome, "treatment": treatment, "baseline": baseline, "cluster": cluster}
-    given |= {"covariates": covariates, "strata": strata, "weights": weights}
     check(signs, draws, level)
-    trial = read(data, **given, reference=reference, arm=arm)
-    made = trial.design
-    found = Wild.of(made, trial.outcome, trial.cluster, signs, draws, seed)
+    wild = Wild.of(trial.design, trial.outcome, trial.cluster, signs, draws, seed)
     few = min(len(np.unique(trial.cluster[side])) for side in (trial.treated, trial.control))
-    within = f" within {trial.columns['strata']}" if strata is not None else ""
-    method = f"OLS{within}, {method_of(found, cluster, signs)}"
-    plain = answer(
-        trial, method, (found.estimate, std_error(found, trial.cluster), math.nan), level
-    )
-    return tested(plain, found, few)
+    method = f"OLS{trial.within}, {method_of(wild, trial.columns['cluster'], signs)}"
+    plain = answer(trial, method, (wild.estimate, std_error(wild, trial.cluster), math.nan), level)
+    return tested(plain, wild, few)

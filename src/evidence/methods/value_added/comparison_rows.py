@@ -1,4 +1,4 @@
-"""Whose results an expectation may learn from, and the table of what it says."""
+"""Select the comparison rows used to fit expected outcomes; actual beside expected results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.frames import given
 from evidence.stats import leave_group_out
 
 
@@ -21,7 +20,7 @@ def rows(
     fit_on: str | Sequence[bool],
     what: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return results, codes of schools, and which rows the model may learn from."""
+    """Return results, codes of schools, and the rows that the model is fitted to."""
     score = frames.numbers(data, outcome)
     for name in (cluster, *frames.listed(time)):
         gaps = data[name].isna().to_numpy()
@@ -30,7 +29,7 @@ def rows(
                 f"column {name!r}, row {gaps.argmax() + 1}: empty ({gaps.sum()} such rows); every "
                 f"one of the {what} needs it: complete them or leave those rows out"
             )
-    flag, name = given(data, fit_on, "fit_on")
+    flag, name = frames.given(data, fit_on, "fit_on")
     wrong = ~np.isin(flag, (0, 1))
     if wrong.any():
         raise EvidenceError(
@@ -58,12 +57,12 @@ def two_schools(fit: np.ndarray, school: np.ndarray, which: str) -> None:
 
 
 def without(
-    found: leave_group_out.Expectation, labels: list[str], name: str = "regression"
+    expectation: leave_group_out.Expectation, labels: list[str], name: str = "regression"
 ) -> list[str]:
     """Name each basis of a regression by the columns it had to do without."""
     return [
         f"{name} without {', '.join(labels[j] for j in lost)}" if lost else name
-        for lost in found.bases
+        for lost in expectation.bases
     ]
 
 
@@ -76,14 +75,6 @@ def table(
     basis: np.ndarray,
 ) -> pd.DataFrame:
     """Return actual and expected results side by side, with the index of `data`."""
-    return pd.DataFrame(
-        {
-            "actual": score,
-            "expected": expected,
-            "deviation": score - expected,
-            "n_similar": n,
-            "basis": pd.Categorical(basis),
-            "comparison": fit,
-        },
-        index=data.index,
-    )
+    columns = {"actual": score, "expected": expected, "deviation": score - expected}
+    columns |= {"n_similar": n, "basis": pd.Categorical(basis), "comparison": fit}
+    return pd.DataFrame(columns, index=data.index)

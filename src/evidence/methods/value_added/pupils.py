@@ -1,4 +1,4 @@
-"""What contextually similar pupils or schools achieve, and how far each school is from it."""
+"""Results expected of pupils given attainment and context, and how far schools are from them."""
 
 from __future__ import annotations
 
@@ -86,12 +86,9 @@ def expected(
     """
     baseline, context, intake = (frames.listed(x) for x in (baseline, context, intake))
     frames.one_of("method", method, ("regression", "cells"))
-    for argument, value, least in (
-        ("smallest", smallest, 1),
-        ("bands", bands, 2),
-        ("knots", knots, 2),
-    ):
-        frames.whole(argument, value, least)
+    frames.whole("smallest", smallest, 1)
+    frames.whole("bands", bands, 2)
+    frames.whole("knots", knots, 2)
     frames.require(pupils, (outcome, cluster, time, *baseline, *context, *intake))
     if outcome in (*baseline, *context, *intake):
         raise EvidenceError(f"column {outcome!r} is the outcome: it cannot explain itself")
@@ -102,8 +99,14 @@ def expected(
         levels, names = features.cell_levels(
             pupils, baseline=baseline, context=context, time=time, fit=fit, bands=bands
         )
-        found = leave_group_out.cells(levels, score, fit, school, smallest)
-        _refuse_small(found, smallest)
+        expectation = leave_group_out.cells(levels, score, fit, school, smallest)
+        none = np.isnan(expectation.expected)
+        if none.any():
+            raise EvidenceError(
+                f"row {none.argmax() + 1}: fewer than smallest={smallest} comparison pupils of "
+                f"other schools at its time ({none.sum()} such rows): lower smallest, widen "
+                "fit_on, or leave that time out"
+            )
     else:
         values, labels = features.regressors(
             pupils,
@@ -115,10 +118,10 @@ def expected(
             fit=fit,
             knots=knots,
         )
-        found = leave_group_out.regression(values, score, fit, school, np.ones(len(score)))
-        names = comparison_rows.without(found, labels)
-    basis = np.array(names, object)[found.basis]
-    return comparison_rows.table(pupils, score, fit, found.expected, found.n, basis)
+        expectation = leave_group_out.regression(values, score, fit, school, np.ones(len(score)))
+        names = comparison_rows.without(expectation, labels)
+    basis = np.array(names, object)[expectation.basis]
+    return comparison_rows.table(pupils, score, fit, expectation.expected, expectation.n, basis)
 
 
 def deviations(
@@ -220,31 +223,14 @@ def school_results(
     context = frames.listed(context)
     frames.require(pupils, (cluster, time, *context))
     context = [name for name in context if len(pupils[name].unique()) > 1]
-    panel = pupils.groupby([cluster, time], as_index=False, observed=True).size()
+    keys = [cluster, time]
+    model = {"fit_on": fit_on, "baseline": baseline, "context": context}
+    panel = pupils.groupby(keys, as_index=False, observed=True).size()
     panel = panel.rename(columns={"size": "n_pupils"})
     for outcome in outcomes:
-        found = expected(
-            pupils,
-            outcome=outcome,
-            cluster=cluster,
-            fit_on=fit_on,
-            baseline=baseline,
-            context=context,
-            time=time,
-        )
-        means = deviations(pupils, found, cluster=cluster, time=time)
-        means = means[[cluster, time, "actual", "expected"]]
+        pupil_level = expected(pupils, outcome=outcome, cluster=cluster, time=time, **model)
+        means = deviations(pupils, pupil_level, cluster=cluster, time=time)
+        means = means[[*keys, "actual", "expected"]]
         means = means.rename(columns={"actual": outcome, "expected": f"{outcome}, expected"})
-        panel = panel.merge(means, on=[cluster, time])
+        panel = panel.merge(means, on=keys)
     return panel
-
-
-def _refuse_small(found: leave_group_out.Expectation, smallest: int) -> None:
-    """Refuse rows for which even the coarsest cell is too small."""
-    none = np.isnan(found.expected)
-    if none.any():
-        raise EvidenceError(
-            f"row {none.argmax() + 1}: fewer than smallest={smallest} comparison pupils of other "
-            f"schools at its time ({none.sum()} such rows): lower smallest, widen fit_on, or leave "
-            "that time out"
-        )

@@ -1,4 +1,4 @@
-"""What similar schools achieve, where only schools' results are known."""
+"""Results expected of schools given earlier results and context, where no pupils are known."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def expected_schools(
     context : sequence of str
         As in :func:`expected`.
     weights : str, optional
-        Column of weights, such as pupils tested; a row without one teaches nothing.
+        Column of weights, such as pupils tested; a row without one is not fitted to.
 
     Returns
     -------
@@ -78,41 +78,38 @@ def expected_schools(
         raise EvidenceError(f"columns {unit!r} and {time!r}: there must be one row a unit and time")
     if (np.abs(when - np.round(when)) > 1e-6).any():
         raise EvidenceError(f"column {time!r}: times must be whole steps apart, such as years")
-    weight = np.ones(len(panel)) if weights is None else frames.numbers(panel, weights)
-    if (weight < 0).any():
-        raise EvidenceError(f"column {weights!r}: weights must not be negative")
-    fit &= weight > 0  # false for a missing weight as well: such rows teach nothing
+    weight = np.ones(len(panel)) if weights is None else frames.weights(panel, weights)
+    fit &= weight > 0  # false for a missing weight as well: the model is not fitted to such rows
     weight = np.where(weight > 0, weight, np.nan)
     begin = np.full(len(panel), np.nan) if start is None else frames.numbers(panel, start)
     horizon = np.where(when >= begin, when - begin, 0.0)
     own, labels = features.regressors(
         panel, baseline=(), context=listed, intake=(), time=time, cluster=unit, fit=fit, knots=0
     )
-    seen = pd.Series(score, pd.MultiIndex.from_arrays([school, when]))
+    results = pd.Series(score, pd.MultiIndex.from_arrays([school, when]))
     expected_, square = np.empty(len(panel)), np.empty(len(panel))
     count, basis = np.zeros(len(panel), int), np.empty(len(panel), object)
     for back in np.unique(horizon):
         steps = back + np.arange(1, lags + 1)
         past = np.column_stack(
-            [seen.reindex(pd.MultiIndex.from_arrays([school, when - step])) for step in steps]
+            [results.reindex(pd.MultiIndex.from_arrays([school, when - step])) for step in steps]
         )
         known = ~np.isnan(past)
         for pattern in np.unique(known[horizon == back], axis=0):
             rows = (horizon == back) & (known == pattern).all(axis=1)
-            learn = fit & known[:, pattern].all(axis=1)
-            told = ", ".join(f"{step:g}" for step in steps[pattern])
-            name = f"results {told} before" if told else "no earlier result"
-            comparison_rows.two_schools(learn, school, f"with {name}")
-            values = np.column_stack([own, np.where(learn | rows, past.T, 0.0).T[:, pattern]])
-            found = leave_group_out.regression(
-                values, score, learn, school, np.nan_to_num(weight, nan=1)
+            fitted = fit & known[:, pattern].all(axis=1)
+            lags_known = ", ".join(f"{step:g}" for step in steps[pattern])
+            name = f"results {lags_known} before" if lags_known else "no earlier result"
+            comparison_rows.two_schools(fitted, school, f"with {name}")
+            values = np.column_stack([own, np.where(fitted | rows, past.T, 0.0).T[:, pattern]])
+            model = leave_group_out.regression(
+                values, score, fitted, school, np.nan_to_num(weight, nan=1)
             )
-            names = comparison_rows.without(
-                found, [*labels, *(f"result {step:g} before" for step in steps[pattern])], name
-            )
-            expected_[rows], count[rows] = found.expected[rows], found.n[rows]
-            basis[rows] = np.array(names, object)[found.basis[rows]]
-            square[rows] = np.mean((score - found.expected)[learn] ** 2 * weight[learn])
+            lagged = [f"result {step:g} before" for step in steps[pattern]]
+            names = comparison_rows.without(model, [*labels, *lagged], name)
+            expected_[rows], count[rows] = model.expected[rows], model.n[rows]
+            basis[rows] = np.array(names, object)[model.basis[rows]]
+            square[rows] = np.mean((score - model.expected)[fitted] ** 2 * weight[fitted])
     return comparison_rows.table(panel, score, fit, expected_, count, basis).assign(
         variance=square / weight
     )
