@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 # Name as a study, a picture and a released file carry it, and as a reader sees it.
 QUESTIONS = {
     "what changed": "What changed?",
@@ -11,3 +14,17 @@ QUESTIONS = {
     "does it hold": "Does the answer hold?",
     "": "More",
 }
+
+
+def grouped(items: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return items under the words of the question that each answers, in the questions' order.
+
+    Parameters
+    ----------
+    items : iterable of mapping
+        Each may have a `question`; without one, or with one unknown here, it is under "More".
+    """
+    found: dict[str, list[Any]] = {words: [] for words in QUESTIONS.values()}
+    for item in items:
+        found[QUESTIONS.get(item.get("question", ""), QUESTIONS[""])].append(item)
+    return {words: some for words, some in found.items() if some}

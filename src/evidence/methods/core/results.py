@@ -5,13 +5,13 @@ No result holds a row of anybody's data, a clock or an id; the same input gives 
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from evidence.show import html_table, words
+from evidence.show.render import render
 
 if TYPE_CHECKING:
     import numpy as np
@@ -205,9 +205,8 @@ def axes(ax: Axes | None) -> Axes:
 
 def page(sentence: str, table: pd.DataFrame, caveats: tuple[str, ...] = ()) -> str:
     """Return sentence, table and caveats as escaped HTML."""
-    notes = "".join(f"<li>{html.escape(words.capital(caveat))}.</li>" for caveat in caveats)
-    body = html_table.table(table)
-    return f"<p>{html.escape(sentence)}</p>{body}" + (f"<ul>{notes}</ul>" if notes else "")
+    notes = [words.capital(caveat) for caveat in caveats]
+    return render("result.html", sentence=sentence, table=html_table.table(table), notes=notes)
 
 
 def words_of(statistic: str, what: str, count: int, exact: bool) -> str:

@@ -65,7 +65,7 @@ def write(
             {
                 "programme": programme, "cohort": cohort, "name": stem,
                 "title": results[name].picture.title, "path": path.relative_to(draft).as_posix(),
-                "sha256": _hash(text),
+                "question": results[name].picture.question, "sha256": _hash(text),
             }
         )  # fmt: skip
     return entries
