@@ -87,7 +87,7 @@ def pictures(row):
         Picture(
             name="effect", kind="intervals", title=title, alt=row["sentence"], table=drawn,
             counts=("n_pupils",), axes=("worthwhile",),
-            statistics=("estimate", "ci_lower", "ci_upper"),
+            statistics=("estimate", "ci_lower", "ci_upper"), question="what changed",
         )
     ]  # fmt: skip
     if row["estimand"] == "itt":
@@ -105,6 +105,7 @@ def pictures(row):
                 name="flow", kind="flow", title="Few pupils were lost on the way",
                 alt=f"Of {2 * half + 59} pupils assigned, {2 * half} pupils were analysed.",
                 table=flow, counts=("n_pupils",), schools=("n_schools",),
+                question="who took part",
             )
         )  # fmt: skip
     return made

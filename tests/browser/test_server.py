@@ -104,10 +104,10 @@ def test_without_the_token_every_page_file_and_socket_refuses(closed_site, membe
 def test_word_typed_opens_and_a_wrong_one_does_not(closed_site, visit):
     page = visit(390).page
     page.goto(closed_site + "hub")
-    page.get_by_label("The word you were given").fill("wrong")
+    page.get_by_label("Password").fill("wrong")
     page.keyboard.press("Enter")
     page.get_by_role("alert").wait_for()
-    page.get_by_label("The word you were given").fill(TOKEN)
+    page.get_by_label("Password").fill(TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_selector(READY, timeout=60_000)
     assert page.url == closed_site + "hub"
@@ -119,7 +119,7 @@ def test_login_page_is_accessible_and_leads_nowhere_else(closed_site, visit):
     assert seen.violations() == []
     assert seen.overflow() <= 0
     seen.page.goto(f"{closed_site}login?next=https://a.example/")
-    seen.page.get_by_label("The word you were given").fill(TOKEN)
+    seen.page.get_by_label("Password").fill(TOKEN)
     seen.page.keyboard.press("Enter")
     seen.page.wait_for_selector(READY, timeout=60_000)
     assert seen.outside(closed_site) == []
@@ -444,7 +444,7 @@ def test_release_that_breaks_while_it_is_served_is_a_plain_sentence(published, t
         seen.page.goto(f"{address}programme?programme=feedback")
         seen.page.wait_for_selector(READY, timeout=60_000)
         broken(place, "figures are gone")
-        seen.page.get_by_label("Show").select_option("What was found?")
+        seen.page.get_by_label("Show").select_option("What changed?")
         seen.page.get_by_text("This figure is missing from the release.").wait_for()
         broken(place, "record is not JSON")
         seen.page.get_by_label("Programme").select_option("LAMP")
