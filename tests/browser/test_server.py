@@ -18,6 +18,7 @@ from .serving import (
     DASHBOARDS,
     ask,
     becomes,
+    free_port,
     kernel_of,
     kernels_of,
     refused,
@@ -477,11 +478,12 @@ def test_command_line_names_what_is_wrong_and_hides_the_token(place, tmp_path):
             capture_output=True, text=True, cwd=DASHBOARDS.parent, timeout=60,
         )  # fmt: skip
 
-    short = tmp_path / "word"
+    short = tmp_path / "password"
     short.write_text("short\n")
-    told = run("--published", str(place / "published"), "--password-file", str(short))
-    assert told.returncode == 1
-    assert told.stderr.strip().endswith("its first line needs at least 12 characters")
+    free = ("--port", str(free_port()))  # that of a dashboard left running may be taken
+    ended = run("--published", str(place / "published"), "--password-file", str(short), *free)
+    assert ended.returncode == 1
+    assert ended.stderr.strip().endswith("its first line needs at least 12 characters")
     assert run("--published", str(tmp_path)).stderr.startswith("evidence: no release in")
     with served(place / "published", TOKEN) as address:
         port = address.rpartition(":")[2].strip("/")

@@ -114,30 +114,21 @@ class Dashboards(Voila):
         return [*found, (r"/.*", handlers.Missing)]
 
     def _renderer(self, notebook: str) -> NotebookRenderer:
-        shared = {
-            "base_url": self.base_url,
-            "settings": self.app.settings,
-            "log": self.log,
-            "voila_configuration": self.voila_configuration,
-        }
         if not hasattr(self, "page_config"):
             assets = f"/assets/{digest()}"
-            self.page_config = get_page_config(**shared) | {
+            shared = ("base_url", "log", "voila_configuration")
+            known = {name: getattr(self, name) for name in shared}
+            self.page_config = get_page_config(settings=self.app.settings, **known) | {
                 "fullStaticUrl": f"{assets}/voila",
                 "fullLabextensionsUrl": f"{assets}/labextensions",
                 "pageUrl": f"{assets}/page",
             }
-        return NotebookRenderer(
-            voila_configuration=self.voila_configuration,
-            traitlet_config=self.config,
-            notebook_path=notebook,
-            template_paths=self.template_paths,
-            config_manager=self.config_manager,
-            contents_manager=self.contents_manager,
-            base_url=self.base_url,
-            kernel_spec_manager=self.kernel_spec_manager,
-            page_config=self.page_config,
-        )
+        shared = (
+            "voila_configuration", "template_paths", "config_manager", "contents_manager",
+            "base_url", "kernel_spec_manager", "page_config",
+        )  # fmt: skip
+        known = {name: getattr(self, name) for name in shared}
+        return NotebookRenderer(notebook_path=notebook, traitlet_config=self.config, **known)
 
     def _files(self) -> dict[str, Any]:
         published = self.settings_of_mine["published"]

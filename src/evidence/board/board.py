@@ -75,15 +75,8 @@ def results(rows: pd.DataFrame, total: int, chosen: Mapping[str, str] | None = N
         title = f"{len(rows)} with the verdict “{verdict}”"
     elif any(chosen.values()):
         title = tables.finding(rows)
-    plain = parts.sheet(rows)
-    said = f"{len(rows)} of {total} results shown"
-    return render(
-        "board/results.html",
-        act=parts.actions(said, plain, "board", "board", chosen),
-        title=title,
-        board=tables.board(rows, link=_address),
-        numbers=tables.frame(plain, caption="What each programme achieved, in numbers"),
-    )
+    drawn = tables.board(rows, link=_address)
+    return parts.listed(rows, total, chosen, here="board", board=drawn, title=title)
 
 
 def asked_for(rows: pd.DataFrame) -> str:

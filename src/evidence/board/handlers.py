@@ -41,12 +41,16 @@ class Plain(JupyterHandler):
         self.finish(str(render("board/plain.html", title=title, text=text)))
 
 
-class Opened(Plain):
-    """A dashboard, or a polite request to wait."""
+class Pooled(Plain):
+    """What needs the pool of kernels."""
 
-    def initialize(self, pool: KernelPool, notebook: str) -> None:
-        """Keep which notebook is at this address."""
+    def initialize(self, pool: KernelPool, notebook: str = "") -> None:
+        """Keep the pool, and which notebook is at this address."""
         self.pool, self.notebook = pool, notebook
+
+
+class Opened(Pooled):
+    """A dashboard, or a polite request to wait."""
 
     @authenticated
     async def get(self) -> None:
@@ -67,12 +71,8 @@ class Opened(Plain):
         self.finish(page)
 
 
-class Alive(Plain):
+class Alive(Pooled):
     """Whether the kernel of an open page is still there: asked by the page every few seconds."""
-
-    def initialize(self, pool: KernelPool) -> None:
-        """Keep the pool of kernels."""
-        self.pool = pool
 
     @authenticated
     async def get(self, kernel_id: str) -> None:
@@ -82,16 +82,12 @@ class Alive(Plain):
         self.finish()
 
 
-class Closed(Plain):
+class Closed(Pooled):
     """The beacon of a page that is being closed.
 
     A browser sends it without Voila's token against forged requests, which is why Voila leaves
     kernels behind. What it can do is end the kernel whose unguessable name it knows.
     """
-
-    def initialize(self, pool: KernelPool) -> None:
-        """Keep the pool of kernels."""
-        self.pool = pool
 
     def check_xsrf_cookie(self) -> None:
         """Ask that the request come from a page of one's own instead."""

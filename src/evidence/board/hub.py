@@ -93,16 +93,8 @@ def side_by_side(rows: pd.DataFrame, total: int, chosen: Mapping[str, str]) -> s
     if rows.empty:
         return render("board/results.html", board="")
     titles = [f"{h}: {t}" for h, t in zip(rows["hub"], rows["title"], strict=True)]
-    plain = parts.sheet(rows)
-    plain.insert(0, "Hub", list(rows["hub"]))
-    said = f"{len(rows)} of {total} results shown"
-    return render(
-        "board/results.html",
-        act=parts.actions(said, plain, "hubs", "hub", chosen),
-        title="",
-        board=tables.board(rows.assign(title=titles)),
-        numbers=tables.frame(plain, caption="What was tried where, in numbers"),
-    )
+    drawn = tables.board(rows.assign(title=titles))
+    return parts.listed(rows, total, chosen, here="hub", board=drawn, title="")
 
 
 def news(folder: Path) -> list[str] | None:
@@ -114,8 +106,7 @@ def news(folder: Path) -> list[str] | None:
     if earlier is None:
         return None
     now, was = (reader.effects(place, hubs=True) for place in (folder, earlier))
-    cards = _cards(reader.release(folder))
-    names = {card["name"]: card["title"] or card["name"] for card in cards}
+    names = {card["name"]: card["title"] or card["name"] for card in _cards(reader.release(folder))}
     keys = ["hub", *_SAME]
     both = now.merge(was, on=keys, how="left", suffixes=("", "_was"), indicator="seen")
     lines = []

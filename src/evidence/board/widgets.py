@@ -221,17 +221,10 @@ def top(
     cards: Iterable[Mapping[str, Any]] | None = None,
 ) -> str:
     """Return what is above every page: whose data, which page, which release, what was found."""
-    return render(
-        "board/top.html",
-        band=band(record["programmes"] if cards is None else cards),
-        pages=PAGES,
-        here=here,
-        number=record["number"],
-        day=day(record["date"]),
-        title=title,
-        lead=lead,
-        about=about,
-    )
+    values = {"here": here, "title": title, "lead": lead, "about": about, "pages": PAGES}
+    whose = band(record["programmes"] if cards is None else cards)
+    release = {"number": record["number"], "day": day(record["date"])}
+    return render("board/top.html", band=whose, **release, **values)
 
 
 def foot(record: Mapping[str, Any]) -> str:
@@ -252,19 +245,33 @@ def actions(
     }
 
 
+def listed(
+    rows: pd.DataFrame, total: int, chosen: Mapping[str, str], *, here: str, board: str, title: str
+) -> str:
+    """Return chosen rows with how many of `total` they are, and the same as a table of numbers."""
+    plain, said = sheet(rows), f"{len(rows)} of {total} results shown"
+    return render(
+        "board/results.html",
+        act=actions(said, plain, here, here, chosen),
+        title=title,
+        board=board,
+        numbers=tables.frame(plain, caption="What each programme achieved, in numbers"),
+    )
+
+
 def sheet(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of `tables.summary` as the plain table that is under a chart."""
     results = [tables.result(row) for row in records(rows)]
+    months = [month == month for month in rows["months"]]
+    sizes = [f"{size} months" if m else size for (size, _), m in zip(results, months, strict=True)]
     shown = {
+        **({"Hub": rows["hub"]} if "hub" in rows else {}),
         "Programme": rows["title"],
         "Year": rows["cohort_title"],
         "Outcome": rows["outcome_title"],
         "Who": rows["subgroup"],
         "What we found": rows["verdict"],
-        "Months or result": [
-            f"{size} months" if month == month else size
-            for (size, _), month in zip(results, rows["months"], strict=True)
-        ],
+        "Months or result": sizes,
         "Range": [span for _, span in results],
         "Strength of 5": rows["strength"],
         "£ a pupil a year": rows["cost"],

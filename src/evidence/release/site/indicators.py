@@ -13,7 +13,6 @@ from evidence.data.schema import SYMBOLS
 from evidence.release.site.page import UP, page
 from evidence.show.html_table import layout
 from evidence.show.rows import missing, records
-from evidence.show.why import band
 from evidence.show.words import number
 
 _UNITS = {"%": ", %", "percent": ", %", "pp": ", percentage points"}
@@ -41,27 +40,16 @@ def pages(record: Mapping[str, Any], indicators: pd.DataFrame) -> list[tuple[str
 
 def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
     runs = [run for key in dict.fromkeys(rows["run_id"]) if (run := record["runs"].get(key))]
-    cards = {card["name"]: card for card in record["programmes"]}
-    titles = {name: card["title"] or name for name, card in cards.items()}
-    ways = [
-        (
-            f"../{run['programme']}/{run['cohort']}.html#source",
-            f"{titles.get(run['programme'], run['programme'])}, {run['cohort']}",
-        )
-        for run in runs
-    ]
     whose = {run["programme"] for run in runs}
-    return page(
-        "indicator",
-        record,
-        name,
-        above=band(card for card in cards.values() if card["name"] in whose),
-        trail=UP,
-        said=[text for text in dict.fromkeys(rows["sentence"]) if text],
-        table=_table(records(rows)),
-        symbols=[(key, said) for key, said in SYMBOLS.items() if (rows["symbol"] == key).any()],
-        ways=ways,
-    )
+    values = {
+        "said": [text for text in dict.fromkeys(rows["sentence"]) if text],
+        "table": _table(records(rows)),
+        "symbols": [(key, word) for key, word in SYMBOLS.items() if key in set(rows["symbol"])],
+        "runs": runs,
+        "titles": {p["name"]: p["title"] or p["name"] for p in record["programmes"]},
+    }
+    cards = [card for card in record["programmes"] if card["name"] in whose]
+    return page("indicator", record, name, cards=cards, trail=UP, **values)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from evidence.show import tables
 from evidence.show.render import render, safe
+from evidence.show.why import band
 
 _HERE = Path(__file__)
 STYLE = tables.STYLE + _HERE.with_name("site.css").read_text(encoding="utf-8")
@@ -29,7 +30,7 @@ def page(
     record: Mapping[str, Any],
     title: str,
     *,
-    above: str = "",
+    cards: Iterable[Mapping[str, Any]] = (),
     trail: Mapping[str, str] | None = None,
     script: bool = False,
     **values: Any,
@@ -44,8 +45,8 @@ def page(
         `release.json`.
     title : str
         What the page says, in one line.
-    above : str
-        A band above the header.
+    cards : iterable of mapping
+        The programmes that it is about: a band above the header says whose data are simulated.
     trail : mapping, optional
         Address to name of the pages above this one; nothing on the first page.
     script : bool
@@ -58,8 +59,8 @@ def page(
     values |= {
         "record": record,
         "title": title,
-        "above": above,
-        "trail": trail,
+        "band": band(cards),
+        "trail": trail or {},
         "up": "../" if any(to.startswith("../") for to in trail or ()) else "",
         "day": day(record["date"]),
         "policy": safe(f"{policy}base-uri 'none'; form-action 'none'"),

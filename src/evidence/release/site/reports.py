@@ -1,8 +1,8 @@
 """A notebook in the order in which its report is read, with its text and its code taken apart.
 
-A report reads: the answer, who took part, the data, what changed, for whom, whether it holds, how it
-was done. What belongs to a question is known by a heading of the notebook (``## Who took part``) or
-by its code (``study.section("who took part")``); every other section is about how it was done.
+A report reads: the answer, who took part, the data, what changed, for whom, whether it holds, how
+it was done. What belongs to a question is known by a heading of the notebook (``## Who took part``)
+or by its code (``study.section("who took part")``); every other section is about how it was done.
 """
 
 from __future__ import annotations
@@ -121,17 +121,12 @@ def public(
 
 
 def sources(cells: Iterable[Mapping[str, Any]]) -> list[tuple[int, str]]:
-    """Return number and text of each code cell but that of parameters, for the appendix."""
+    """Return number and text of each code cell, for the appendix."""
     return [
         (number, text)
         for number, cell in enumerate(cells, start=1)
-        if cell["cell_type"] == "code" and not _is_given(cell)
-        if (text := "".join(cell["source"]))
+        if cell["cell_type"] == "code" and (text := "".join(cell["source"]))
     ]
-
-
-def _is_given(cell: Mapping[str, Any]) -> bool:
-    return "parameters" in cell.get("metadata", {}).get("tags", ())
 
 
 def _question(heading: str) -> str | None:

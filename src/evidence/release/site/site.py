@@ -92,102 +92,68 @@ def address(programme: str, cohort: str = "") -> str:
 
 
 def _index(record: Mapping[str, Any], rows: pd.DataFrame, watched: Mapping[str, str]) -> str:
-    shown = set(rows["programme"]) if len(rows) else set()
-    board = filters = ""
+    values: dict[str, Any] = {"lead": LEAD, "watched": watched, "board": "", "shown": ()}
     if len(rows):
-        board = tables.board(rows, link=lambda row: address(row["programme"], row["cohort"]))
-        filters = [(*words, dict.fromkeys(rows[column])) for *words, column in _FILTERS]
-    return page(
-        "index",
-        record,
-        tables.finding(rows),
-        above=band(record["programmes"]),
-        script=len(rows) > 0,
-        lead=LEAD,
-        board=board,
-        filters=filters,
-        waiting=[p["title"] for p in record["programmes"] if p["name"] not in shown],
-        watched=watched,
-        crate=provenance.CRATE,
-    )
+        values |= {
+            "shown": set(rows["programme"]),
+            "board": tables.board(rows, link=lambda r: address(r["programme"], r["cohort"])),
+            "filters": [(*words, dict.fromkeys(rows[column])) for *words, column in _FILTERS],
+        }
+    title, cards = tables.finding(rows), record["programmes"]
+    return page("index", record, title, cards=cards, script=len(rows) > 0, **values)
 
 
-def _programme(record: Mapping[str, Any], programme: Mapping[str, Any], own: pd.DataFrame) -> str:
-    rows = tables.summary(own, [programme])
-    cost, board, title = programme["cost"], "", programme["title"]
+def _programme(record: Mapping[str, Any], card: Mapping[str, Any], own: pd.DataFrame) -> str:
+    rows = tables.summary(own, [card])
+    title, board = card["title"], ""
     if len(rows):
         named = rows.assign(title=rows["cohort_title"], cohort_title="")
         board = tables.board(named, link=lambda row: f"{row['cohort']}.html")
         title += f": {rows.iloc[0]['verdict']}" if len(rows) == 1 else ""
-    facts = {
-        "Who ran it": programme["lead"],
-        "For": programme["phase"],
-        "Cost": "not stated" if cost is None else f"£{cost:,.0f} a pupil a year",
-        "What to ask next": programme["ask_next"],
-    }
-    return page(
-        "programme",
-        record,
-        title,
-        above=band([programme]),
-        trail=UP,
-        about=programme["about"] or "",
-        facts=facts,
-        board=board,
-        many=len(rows) > 1,
-    )
+    cost = "not stated" if card["cost"] is None else f"£{card['cost']:,.0f} a pupil a year"
+    values = {"card": card, "cost": cost, "board": board, "many": len(rows) > 1}
+    return page("programme", record, title, cards=[card], trail=UP, **values)
 
 
 def _cohort(
     folder: Path,
     record: Mapping[str, Any],
-    programme: Mapping[str, Any],
+    card: Mapping[str, Any],
     own: pd.DataFrame,
     run: Mapping[str, Any],
 ) -> list[tuple[str, str]]:
     """Return the page of a cohort and, where its notebook was released, that of its report."""
-    (cohort,) = programme["cohorts"]
-    name = cohort["name"]
-    source = folder / programme["name"] / f"{name}.ipynb"
-    rows = tables.summary(own, [programme], primary=False)
+    (cohort,) = card["cohorts"]
+    name, place = cohort["name"], folder / card["name"]
+    source = place / f"{name}.ipynb"
+    rows = tables.summary(own, [card], primary=False)
     main = rows.iloc[0].to_dict() if len(rows) else None
-    title = f"{programme['title']}, {cohort['title']}"
-    trail = UP | {"index.html": programme["title"]}
-    ways = {f"../{provenance.CRATE}": "All of it for machines (RO-Crate)"}
-    if source.is_file():
-        ways = {f"{name}.ipynb": "The notebook’s source"} | ways
-    shared = {
-        "above": band([programme]),
+    figures = grouped(_figures(folder, record, card["name"], name))
+    values = {
+        "card": card,
+        "cohort": name,
         "main": main,
         "listed": tables.outcomes(rows) if main else "",
-        "figures": grouped(_figures(folder, record, programme["name"], name)),
         "facts": provenance.facts(record, run),
     }
-    there = {f"{name}-report.html": "The report: text, code and results"}
-    whole = page(
-        "cohort",
-        record,
-        f"{title}: {main['verdict']}" if main else title,
-        trail=trail,
-        about=programme["about"] or "",
-        why=why(main, sure="../sure.html#strength", source="#source") if main else "",
-        links=(there if source.is_file() else {}) | ways,
-        **shared,
-    )
-    pages = [(address(programme["name"], name), whole)]
+    title = f"{card['title']}, {cohort['title']}"
+    trail = UP | {"index.html": card["title"]}
+    more = {
+        "why": why(main, sure="../sure.html#strength", source="#source") if main else "",
+        "figures": figures,
+        "notebook": source.is_file(),
+    }
+    found = f"{title}: {main['verdict']}" if main else title
+    whole = page("cohort", record, found, cards=[card], trail=trail, **values, **more)
+    pages = [(address(card["name"], name), whole)]
     if source.is_file():
         notebook = json.loads(source.read_text(encoding="utf-8"))
-        report = page(
-            "report",
-            record,
-            f"{title}: the report",
-            trail=trail | {f"{name}.html": cohort["title"]},
-            sentences=list(rows["sentence"])[1:] if main else [],
-            links=ways,
-            **reports.public(notebook, shared["figures"], run.get("parameters", {}), bool(main)),
-            **shared,
-        )
-        pages.append((f"{programme['name']}/{name}-report.html", report))
+        trail |= {f"{name}.html": cohort["title"]}
+        more = reports.public(notebook, figures, run.get("parameters", {}), bool(main))
+        more["sentences"] = list(rows["sentence"])[1:] if main else []
+        title += ": the report"
+        report = page("report", record, title, cards=[card], trail=trail, **values, **more)
+        pages.append((f"{card['name']}/{name}-report.html", report))
     return pages
 
 
@@ -234,23 +200,18 @@ def _hubs(folder: Path, record: Mapping[str, Any]) -> str:
     for hub, meta in record["hubs"].items():
         rows = tables.summary(reader.hub_effects(hub, folder), meta["programmes"])
         finding = tables.finding(rows)
-        hubs.append(
-            meta
-            | {
-                "title": f"{hub}: {finding[0].lower()}{finding[1:]}",
-                "band": band(meta["programmes"]),
-                "day": day(meta["date"]),
-                "board": tables.board(rows) if len(rows) else "",
-            }
-        )
+        values = {
+            "title": f"{hub}: {finding[0].lower()}{finding[1:]}",
+            "whose": band(meta["programmes"]),
+            "day": day(meta["date"]),
+            "board": tables.board(rows) if len(rows) else "",
+        }
+        hubs.append(meta | values)
     return page("hubs", record, "What other hubs found", trail=HOME, hubs=hubs)
 
 
 def _sure(record: Mapping[str, Any]) -> str:
     starts = MONTHS["toolkit"]
     sizes = [f"{number(a, 2)} to {number(b - 0.01, 2)}" for a, b in pairwise(starts)]
-    months = [str(month) for month in range(1, len(starts) + 1)]
-    table = pd.DataFrame(
-        {"Months of progress": months, "Effect size": [*sizes, f"{number(starts[-1], 2)} or more"]}
-    )
-    return page("sure", record, "How sure are we?", trail=HOME, months=tables.frame(table))
+    sizes.append(f"{number(starts[-1], 2)} or more")
+    return page("sure", record, "How sure are we?", trail=HOME, sizes=sizes)
