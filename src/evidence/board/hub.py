@@ -14,6 +14,7 @@ from evidence.release.store import reader
 from evidence.release.store.provenance import facts
 from evidence.show import tables
 from evidence.show.render import render
+from evidence.show.rows import missing, records
 
 OWN = "This hub"
 FILTERS = (
@@ -26,7 +27,7 @@ LEAD = (
     "Verdicts and strengths side by side, as each hub released them. Pupils of different hubs are "
     "never put into one table."
 )
-_SAME = ["programme", "cohort", "outcome", "subgroup", "estimand"]
+_SAME = ["hub", "programme", "cohort", "outcome", "subgroup", "estimand"]
 _FILES = {
     "bundle.zip": "Everything that was released, to merge at another hub (zip)",
     "results.xlsx": "All results (Excel)",
@@ -82,7 +83,7 @@ def everything(folder: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     rows = pd.concat([one for one in found if len(one)] or found[:1], ignore_index=True)
     if len(rows):
         rows["firm"] = [
-            "not rated" if points != points else tables.STRENGTH[round(points)]
+            "not rated" if missing(points) else tables.STRENGTH[round(points)]
             for points in rows["strength"]
         ]
     return rows
@@ -105,26 +106,32 @@ def news(folder: Path) -> list[str] | None:
     earlier = reader.before(folder)
     if earlier is None:
         return None
-    now, was = (reader.effects(place, hubs=True) for place in (folder, earlier))
+    now, was = _by_key(folder), _by_key(earlier)
     names = {card["name"]: card["title"] or card["name"] for card in _cards(reader.release(folder))}
-    keys = ["hub", *_SAME]
-    both = now.merge(was, on=keys, how="left", suffixes=("", "_was"), indicator="seen")
     lines = []
-    for row in both.drop_duplicates(keys).to_dict("records"):
-        where = "" if row["hub"] == "" else f"{row['hub']}: "
-        what = f"{where}{names.get(row['programme'], row['programme'])}, {row['outcome']}"
-        if row["seen"] == "left_only":
+    for key, row in now.items():
+        hub, programme, _, outcome, *_ = key
+        what = f"{hub}{': ' * bool(hub)}{names.get(programme, programme)}, {outcome}"
+        old = was.get(key)
+        if old is None:
             lines.append(f"New: {what}: {row['verdict']}.")
-        elif row["verdict"] != row["verdict_was"]:
-            lines.append(f"{what}: now {row['verdict']}, before {row['verdict_was']}.")
-        elif row["estimate"] != row["estimate_was"] and row["estimate"] == row["estimate"]:
+        elif row["verdict"] != old["verdict"]:
+            lines.append(f"{what}: now {row['verdict']}, before {old['verdict']}.")
+        elif row["estimate"] != old["estimate"] and not missing(row["estimate"]):
             lines.append(f"{what}: the figures changed, the verdict did not.")
-    gone = was.merge(now[keys].drop_duplicates(), on=keys, how="left", indicator="seen")
     lines += [
-        f"No longer shown: {names.get(row['programme'], row['programme'])}, {row['outcome']}."
-        for row in gone[gone["seen"] == "left_only"].to_dict("records")
+        f"No longer shown: {names.get(programme, programme)}, {outcome}."
+        for _, programme, _, outcome, *_ in (key for key in was if key not in now)
     ]
     return lines[:100]
+
+
+def _by_key(folder: Path) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return the effects of a release by what they are of: hub, programme, cohort, outcome …."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in records(reader.effects(folder, hubs=True)):
+        found.setdefault(tuple(row[name] for name in _SAME), row)
+    return found
 
 
 def _origin(record: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
