@@ -45,3 +45,10 @@ def test_markdown_has_what_reports_use():
 )  # fmt: skip
 def test_markdown_links_lead_to_the_web_and_raw_html_is_text(source, html):
     assert markdown(source) == f"<p>{html}</p>"
+
+
+def test_section_takes_html_and_sentences():
+    parts = [safe("<table></table>"), "a < b"]
+    assert render("section.html", title="T", about="", parts=parts) == (
+        "<h2>T</h2><table></table><p>a &lt; b</p>"
+    )

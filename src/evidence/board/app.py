@@ -91,7 +91,7 @@ class Dashboards(Voila):
             self.roots[f"labextensions/{name}"] = next(p for p in places if p.is_dir())
         kernel = _kernel_id_regex
         pages = {path.stem: path.name for path in sorted(mine["dashboards"].glob("*.ipynb"))}
-        found = [
+        routes = [
             (rf"/api/kernels/{kernel}", handlers.Kernel),
             (rf"/api/kernels/{kernel}/channels", handlers.Channels),
             (rf"/voila/api/shutdown/{kernel}", handlers.Closed, pool),
@@ -100,18 +100,18 @@ class Dashboards(Voila):
             (r"/download/([a-z.]+)", handlers.Download, {"files": self._files()}),
             (r"/", handlers.Opened, pool | {"notebook": pages.get("board", "board.ipynb")}),
         ]
-        found += [
+        routes += [
             (f"/assets/{digest()}/{name}/(.+)", handlers.Asset, {"path": str(root)})
             for name, root in self.roots.items()
         ]
-        found += [
+        routes += [
             (f"/{name}", handlers.Opened, pool | {"notebook": notebook})
             for name, notebook in pages.items()
         ]
         self.pool.fill()
         self.sweeper = PeriodicCallback(self.pool.sweep, 5000)
         self.sweeper.start()
-        return [*found, (r"/.*", handlers.Missing)]
+        return [*routes, (r"/.*", handlers.Missing)]
 
     def _renderer(self, notebook: str) -> NotebookRenderer:
         if not hasattr(self, "page_config"):

@@ -76,11 +76,11 @@ def _cards(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def everything(folder: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """Return the primary results of every hub: rows of `tables.summary` with `hub` and `firm`."""
-    found = [tables.summary(reader.effects(folder), record["programmes"]).assign(hub=OWN)]
+    summaries = [tables.summary(reader.effects(folder), record["programmes"]).assign(hub=OWN)]
     for name, meta in record.get("hubs", {}).items():
         rows = tables.summary(reader.hub_effects(name, folder), meta["programmes"])
-        found.append(rows.assign(hub=name))
-    rows = pd.concat([one for one in found if len(one)] or found[:1], ignore_index=True)
+        summaries.append(rows.assign(hub=name))
+    rows = pd.concat([one for one in summaries if len(one)] or summaries[:1], ignore_index=True)
     if len(rows):
         rows["firm"] = [
             "not rated" if missing(points) else tables.STRENGTH[round(points)]
@@ -128,10 +128,10 @@ def news(folder: Path) -> list[str] | None:
 
 def _by_key(folder: Path) -> dict[tuple[str, ...], dict[str, Any]]:
     """Return the effects of a release by what they are of: hub, programme, cohort, outcome …."""
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    effects: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in records(reader.effects(folder, hubs=True)):
-        found.setdefault(tuple(row[name] for name in _SAME), row)
-    return found
+        effects.setdefault(tuple(row[name] for name in _SAME), row)
+    return effects
 
 
 def _origin(record: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,8 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
         choose()
 
     def choose(question: str | None = None) -> None:
-        found = questions(_figures(record, which.value, year.value))
-        options = [("Everything", ""), *((one, one) for one in found)]
+        by_question = questions(_figures(record, which.value, year.value))
+        options = [("Everything", ""), *((one, one) for one in by_question)]
         parts.reset(chart, options, question)
         show()
 

@@ -101,10 +101,10 @@ def page(published: str | Path | None, build: Callable[[Path], Iterable[widgets.
 def asked(*names: str) -> dict[str, str]:
     """Return what the address of the page chose: one text a name, "" where it chose nothing."""
     try:
-        found = parse_qs(os.environ.get("QUERY_STRING", "")[:500], max_num_fields=20)
+        query = parse_qs(os.environ.get("QUERY_STRING", "")[:500], max_num_fields=20)
     except ValueError:
-        found = {}
-    return {name: found.get(name, [""])[0] for name in names}
+        query = {}
+    return {name: query.get(name, [""])[0] for name in names}
 
 
 def choice(label: str, options: Sequence[tuple[str, str]], value: str = "") -> widgets.Dropdown:

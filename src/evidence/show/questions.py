@@ -24,7 +24,7 @@ def grouped(items: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
     items : iterable of mapping
         Each may have a `question`; without one, or with one unknown here, it is under "More".
     """
-    found: dict[str, list[Any]] = {words: [] for words in QUESTIONS.values()}
+    groups: dict[str, list[Any]] = {words: [] for words in QUESTIONS.values()}
     for item in items:
-        found[QUESTIONS.get(item.get("question", ""), QUESTIONS[""])].append(item)
-    return {words: some for words, some in found.items() if some}
+        groups[QUESTIONS.get(item.get("question", ""), QUESTIONS[""])].append(item)
+    return {words: some for words, some in groups.items() if some}

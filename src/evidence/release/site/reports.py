@@ -110,11 +110,11 @@ def public(
                     "figures": drawn,
                 }
             )
-    given = {key: json.dumps(value, ensure_ascii=False) for key, value in parameters.items()}
+    values = {key: json.dumps(value, ensure_ascii=False) for key, value in parameters.items()}
     left_out = [cell["metadata"].get("evidence", {}).get("left_out", False) for cell in cells]
     return {
         "parts": parts,
-        "parameters": given,
+        "parameters": values,
         "sources": sources(cells),
         "left_out": sum(left_out),
     }

@@ -143,8 +143,8 @@ def _cohort(
         "figures": figures,
         "notebook": source.is_file(),
     }
-    found = f"{title}: {main['verdict']}" if main else title
-    whole = page("cohort", record, found, cards=[card], trail=trail, **values, **more)
+    finding = f"{title}: {main['verdict']}" if main else title
+    whole = page("cohort", record, finding, cards=[card], trail=trail, **values, **more)
     pages = [(address(card["name"], name), whole)]
     if source.is_file():
         notebook = json.loads(source.read_text(encoding="utf-8"))
@@ -161,14 +161,14 @@ def _figures(
     folder: Path, record: Mapping[str, Any], programme: str, cohort: str
 ) -> list[dict[str, Any]]:
     """Return what the pages show of each figure of a cohort."""
-    found = []
+    figures = []
     for entry in record["figures"]:
         if (entry["programme"], entry["cohort"]) != (programme, cohort):
             continue
         path = folder / entry["path"]
         picture = Picture.from_json(path.with_name(f"{path.name}.json").read_text(encoding="utf-8"))
         drawing = path.with_name(f"{path.name}.svg").read_text(encoding="utf-8")
-        found.append(
+        figures.append(
             {
                 "question": picture.question,
                 "title": picture.title,
@@ -179,7 +179,7 @@ def _figures(
                 "path": entry["path"].split("/", 1)[1],  # the page is in the programme's folder
             }
         )
-    return found
+    return figures
 
 
 def _inline(svg: str) -> str:
