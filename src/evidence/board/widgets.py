@@ -184,14 +184,16 @@ def explorer(
         choice(title, distinct(every, rows[column]), begin[name])
         for title, name, column, every in filters
     ]
-    which, shown, reason, more = Choice(description=question), note(), note(), note()
+    which, shown, reason = Choice(description=question), note(), note()
+    more = [note()] if also else []
 
     def show() -> None:
         chosen = {name: box.value for (_, name, _, _), box in zip(filters, boxes, strict=True)}
         left = matching(rows, {column: chosen[name] for _, name, column, _ in filters})
         shown.value = results(left, chosen)
-        more.value = also(left) if also else ""
-        reset(which, [(label(row), place) for place, row in left.iterrows()])
+        for one in more:
+            one.value = also(left)
+        reset(which, [*zip(map(label, records(left)), left.index, strict=True)])
         tell()
 
     def tell() -> None:
@@ -200,7 +202,7 @@ def explorer(
     watch(boxes, show, shown)
     watch([which], tell, reason)
     show()
-    return [bar(*boxes), shown, which, reason, *([more] if also else [])]
+    return [bar(*boxes), shown, which, reason, *more]
 
 
 def matching(rows: pd.DataFrame, choice: Mapping[str, str]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.show.render import render
+from evidence.show.render import render, safe
 from evidence.show.rows import missing
 from evidence.show.words import number, p_value
 
@@ -36,6 +36,13 @@ HEADINGS = {
     "lost_for": "Lost for want of",
     "worthwhile": "Smallest worthwhile",
     "delta": "Shift of those not measured (SD)",
+}
+# How headings and cells are aligned, as attributes: by our styles or, `inline`, by their own.
+_SIDES = {
+    (False, False): ("", ""),
+    (False, True): (' class="n"', ' class="n"'),
+    (True, False): (' style="text-align:left"', ' style="text-align:left"'),
+    (True, True): (' style="text-align:right"', ' style="text-align:right;white-space:nowrap"'),
 }
 Column = tuple[str, bool, Sequence[str]]  # heading, whether it holds numbers, cells
 
@@ -85,10 +92,15 @@ def layout(
     row_heads : bool
         Whether the first column names the rows.
     """
-    rows = zip(*(cells for _, _, cells in columns), strict=True)
-    heads = [(head, numbers) for head, numbers, _ in columns]
-    options = {"caption": caption, "inline": inline, "row_heads": row_heads}
-    return render("table.html", columns=heads, rows=rows, **options)
+    sides = [tuple(map(safe, _SIDES[inline, bool(numbers)])) for _, numbers, _ in columns]
+    heads = [(side, head) for (head, _, _), (side, _) in zip(columns, sides, strict=True)]
+    tags = [("td", side) for _, side in sides]
+    tags[:1] = [("th", safe(' scope="row"'))] if row_heads else tags[:1]
+    rows = [
+        [(tag, side, cell) for (tag, side), cell in zip(tags, row, strict=True)]
+        for row in zip(*(cells for _, _, cells in columns), strict=True)
+    ]
+    return render("table.html", heads=heads, rows=rows, caption=caption, inline=inline)
 
 
 def heading(name: Any, known: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,8 @@ def board(rows: pd.DataFrame, *, link: Callable[[Mapping[str, Any]], str] | None
             "link": link(row) if link else "",
             "name": row["title"],
             "about": _about(row),
-            "points": None if unrated else round(row["strength"]),
-            "strength": "" if unrated else STRENGTH[round(row["strength"])],
+            "squares": "" if unrated else _squares(round(row["strength"])),
+            "strength": "" if unrated else strength(row["strength"]),
             "cost": "not stated" if missing(row["cost"]) else f"£{row['cost']:,.0f}",
         }
 
@@ -181,6 +182,11 @@ def frame(table: pd.DataFrame, *, caption: str = "", axes: Sequence[str] = ()) -
 def strength(points: float) -> str:
     """Say how strong evidence is: ``3 of 5, moderate``."""
     return f"{points:.0f} of 5, {STRENGTH[round(points)]}"
+
+
+@cache
+def _squares(points: int) -> str:
+    return render("squares.svg", points=points)
 
 
 def result(row: Mapping[str, Any]) -> tuple[str, str]:
