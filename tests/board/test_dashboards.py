@@ -97,6 +97,16 @@ def test_questions_hold_every_figure_once():
     assert list(found)[-1] == programme.OTHER
 
 
+def test_questions_stand_in_the_order_of_a_report_whatever_the_files_are_called():
+    asked = {"effect": "does it hold", "flow": "", "by-year": "what changed", "x": "who took part"}
+    found = programme.questions([{"name": n, "question": q} for n, q in asked.items()])
+    assert {words: [one["name"] for one in some] for words, some in found.items()} == {
+        "What changed?": ["by-year"], "Who took part?": ["x"], "Does the answer hold?": ["effect"],
+        "More": ["flow"],
+    }  # fmt: skip
+    assert list(found) == ["What changed?", "Who took part?", "Does the answer hold?", "More"]
+
+
 def test_matching_without_a_choice_is_everything():
     rows = pd.DataFrame({"a": ["x", "y"], "b": ["1", "2"]})
     assert len(board.matching(rows, {"a": "", "b": ""})) == 2

@@ -149,11 +149,11 @@ def test_link_carries_the_choice_and_says_so(site, visit):
     page.get_by_label("Programme").select_option("Project STAR: small classes")
     page.get_by_role("heading", name="Every year").wait_for()
     page.get_by_label("Year", exact=True).select_option("Grade 1, 1986/87")
-    page.get_by_label("Show").select_option("What was found?")
+    page.get_by_label("Show").select_option("What changed?")
     becomes(page, "document.querySelectorAll('figure').length === 1")
     link = page.get_by_role("link", name="Link to this view")
     link.click()
-    page.wait_for_url("**/programme?programme=star&cohort=1&chart=What+was+found%3F")
+    page.wait_for_url("**/programme?programme=star&cohort=1&chart=What+changed%3F")
     page.wait_for_selector(READY, timeout=60_000)
     assert page.locator("figure").count() == 1
 

@@ -18,6 +18,7 @@ from .serving import (
     DASHBOARDS,
     ask,
     becomes,
+    free_port,
     kernel_of,
     kernels_of,
     refused,
@@ -104,10 +105,10 @@ def test_without_the_token_every_page_file_and_socket_refuses(closed_site, membe
 def test_word_typed_opens_and_a_wrong_one_does_not(closed_site, visit):
     page = visit(390).page
     page.goto(closed_site + "hub")
-    page.get_by_label("The word you were given").fill("wrong")
+    page.get_by_label("Password").fill("wrong")
     page.keyboard.press("Enter")
     page.get_by_role("alert").wait_for()
-    page.get_by_label("The word you were given").fill(TOKEN)
+    page.get_by_label("Password").fill(TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_selector(READY, timeout=60_000)
     assert page.url == closed_site + "hub"
@@ -119,7 +120,7 @@ def test_login_page_is_accessible_and_leads_nowhere_else(closed_site, visit):
     assert seen.violations() == []
     assert seen.overflow() <= 0
     seen.page.goto(f"{closed_site}login?next=https://a.example/")
-    seen.page.get_by_label("The word you were given").fill(TOKEN)
+    seen.page.get_by_label("Password").fill(TOKEN)
     seen.page.keyboard.press("Enter")
     seen.page.wait_for_selector(READY, timeout=60_000)
     assert seen.outside(closed_site) == []
@@ -444,7 +445,7 @@ def test_release_that_breaks_while_it_is_served_is_a_plain_sentence(published, t
         seen.page.goto(f"{address}programme?programme=feedback")
         seen.page.wait_for_selector(READY, timeout=60_000)
         broken(place, "figures are gone")
-        seen.page.get_by_label("Show").select_option("What was found?")
+        seen.page.get_by_label("Show").select_option("What changed?")
         seen.page.get_by_text("This figure is missing from the release.").wait_for()
         broken(place, "record is not JSON")
         seen.page.get_by_label("Programme").select_option("LAMP")
@@ -477,11 +478,12 @@ def test_command_line_names_what_is_wrong_and_hides_the_token(place, tmp_path):
             capture_output=True, text=True, cwd=DASHBOARDS.parent, timeout=60,
         )  # fmt: skip
 
-    short = tmp_path / "word"
+    short = tmp_path / "password"
     short.write_text("short\n")
-    told = run("--published", str(place / "published"), "--password-file", str(short))
-    assert told.returncode == 1
-    assert told.stderr.strip().endswith("its first line needs at least 12 characters")
+    free = ("--port", str(free_port()))  # that of a dashboard left running may be taken
+    ended = run("--published", str(place / "published"), "--password-file", str(short), *free)
+    assert ended.returncode == 1
+    assert ended.stderr.strip().endswith("its first line needs at least 12 characters")
     assert run("--published", str(tmp_path)).stderr.startswith("evidence: no release in")
     with served(place / "published", TOKEN) as address:
         port = address.rpartition(":")[2].strip("/")

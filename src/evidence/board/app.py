@@ -25,7 +25,7 @@ from voila.notebook_renderer import NotebookRenderer
 from voila.utils import get_page_config
 
 from evidence.board import handlers, sandbox
-from evidence.board.kernel_pool import Desk
+from evidence.board.kernel_pool import KernelPool
 from evidence.release.store import reader
 
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
@@ -40,7 +40,7 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")  # what kernels may know of the en
 
 
 class Dashboards(Voila):
-    """Voila with a desk in front of it, its own assets and nothing else."""
+    """Voila with a pool of kernels, its own assets and nothing else."""
 
     settings_of_mine: dict[str, Any]
 
@@ -69,7 +69,7 @@ class Dashboards(Voila):
     def init_handlers(self) -> list:
         """Return what is answered: an address that is not listed here is not there."""
         mine = self.settings_of_mine
-        self.desk = Desk(
+        self.pool = KernelPool(
             kernels=self.kernel_manager,
             renderer=self._renderer,
             stamp=lambda: stamp(mine["published"]),
@@ -79,7 +79,7 @@ class Dashboards(Voila):
         )
         self.kernel_manager.allowed_message_types = list(MESSAGES)
         self.kernel_manager.cwd_for_path = lambda *_, **__: mine["empty"]
-        desk = {"desk": self.desk}
+        pool = {"pool": self.pool}
         static = Path(self.static_paths[-1])
         for place in map(Path, self.static_paths):
             if (place / "voila.js").is_file():
@@ -91,53 +91,44 @@ class Dashboards(Voila):
             self.roots[f"labextensions/{name}"] = next(p for p in places if p.is_dir())
         kernel = _kernel_id_regex
         pages = {path.stem: path.name for path in sorted(mine["dashboards"].glob("*.ipynb"))}
-        found = [
+        routes = [
             (rf"/api/kernels/{kernel}", handlers.Kernel),
             (rf"/api/kernels/{kernel}/channels", handlers.Channels),
-            (rf"/voila/api/shutdown/{kernel}", handlers.Closed, desk),
-            (rf"/alive/{kernel}", handlers.Alive, desk),
+            (rf"/voila/api/shutdown/{kernel}", handlers.Closed, pool),
+            (rf"/alive/{kernel}", handlers.Alive, pool),
             (r"/login", handlers.Login),
             (r"/download/([a-z.]+)", handlers.Download, {"files": self._files()}),
-            (r"/", handlers.Opened, desk | {"notebook": pages.get("board", "board.ipynb")}),
+            (r"/", handlers.Opened, pool | {"notebook": pages.get("board", "board.ipynb")}),
         ]
-        found += [
+        routes += [
             (f"/assets/{digest()}/{name}/(.+)", handlers.Asset, {"path": str(root)})
             for name, root in self.roots.items()
         ]
-        found += [
-            (f"/{name}", handlers.Opened, desk | {"notebook": notebook})
+        routes += [
+            (f"/{name}", handlers.Opened, pool | {"notebook": notebook})
             for name, notebook in pages.items()
         ]
-        self.desk.fill()
-        self.sweeper = PeriodicCallback(self.desk.sweep, 5000)
+        self.pool.fill()
+        self.sweeper = PeriodicCallback(self.pool.sweep, 5000)
         self.sweeper.start()
-        return [*found, (r"/.*", handlers.Missing)]
+        return [*routes, (r"/.*", handlers.Missing)]
 
     def _renderer(self, notebook: str) -> NotebookRenderer:
-        shared = {
-            "base_url": self.base_url,
-            "settings": self.app.settings,
-            "log": self.log,
-            "voila_configuration": self.voila_configuration,
-        }
         if not hasattr(self, "page_config"):
             assets = f"/assets/{digest()}"
-            self.page_config = get_page_config(**shared) | {
+            shared = ("base_url", "log", "voila_configuration")
+            known = {name: getattr(self, name) for name in shared}
+            self.page_config = get_page_config(settings=self.app.settings, **known) | {
                 "fullStaticUrl": f"{assets}/voila",
                 "fullLabextensionsUrl": f"{assets}/labextensions",
                 "pageUrl": f"{assets}/page",
             }
-        return NotebookRenderer(
-            voila_configuration=self.voila_configuration,
-            traitlet_config=self.config,
-            notebook_path=notebook,
-            template_paths=self.template_paths,
-            config_manager=self.config_manager,
-            contents_manager=self.contents_manager,
-            base_url=self.base_url,
-            kernel_spec_manager=self.kernel_spec_manager,
-            page_config=self.page_config,
-        )
+        shared = (
+            "voila_configuration", "template_paths", "config_manager", "contents_manager",
+            "base_url", "kernel_spec_manager", "page_config",
+        )  # fmt: skip
+        known = {name: getattr(self, name) for name in shared}
+        return NotebookRenderer(notebook_path=notebook, traitlet_config=self.config, **known)
 
     def _files(self) -> dict[str, Any]:
         published = self.settings_of_mine["published"]
@@ -171,10 +162,10 @@ def stamp(published: str | Path) -> str:
 
 
 def main() -> None:
-    """Serve until told to end."""
-    said = json.loads(os.environ.pop("EVIDENCE_SERVE"))
+    """Serve until stopped."""
+    settings = json.loads(os.environ.pop("EVIDENCE_SERVE"))
     token = os.environ.pop("EVIDENCE_TOKEN", "")
-    dashboards, published = Path(said["dashboards"]), Path(said["published"])
+    dashboards, published = Path(settings["dashboards"]), Path(settings["published"])
     scratch = Path(tempfile.mkdtemp(prefix="evidence-"))
     empty = scratch / "empty"
     for folder in (empty, scratch / "home"):
@@ -202,15 +193,15 @@ def main() -> None:
     if not sandbox.shut_in([package, dashboards, published], [scratch], [package.parent]):
         print("This system cannot shut the dashboards in: see docs/dashboards.md", file=sys.stderr)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a socket closed while it was written
-    app = Dashboards(config=configuration(said["port"], token, dashboards, scratch))
+    app = Dashboards(config=configuration(settings["port"], token, dashboards, scratch))
     app.settings_of_mine = {
         "dashboards": dashboards,
         "published": published,
         "scratch": scratch,
         "empty": str(empty),
         "environment": environment,
-        "ready": said["ready"],
-        "places": said["places"],
+        "ready": settings["ready"],
+        "places": settings["places"],
     }
     try:
         app.initialize([])
@@ -240,7 +231,7 @@ def configuration(port: int, token: str, dashboards: Path, scratch: Path) -> Con
             "file_allowlist": [],
             "strip_sources": True,
             "show_tracebacks": False,
-            "preheat_kernel": False,  # the desk does that
+            "preheat_kernel": False,  # the pool does that
             "extension_allowlist": [*EXTENSIONS],
         },
         KernelManager={

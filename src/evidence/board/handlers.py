@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,28 +18,14 @@ from voila.tornado.kernel_websocket_handler import (
     read_header_from_binary_message,
 )
 
-from evidence.board.kernel_pool import Desk, FullError
+from evidence.board.kernel_pool import FullError, KernelPool
+from evidence.show.render import render, safe
 
 _YEAR = 31_536_000
 _PROTOCOL = "v1.kernel.websocket.jupyter.org"
 _HEARD = (
     "status", "comm_open", "comm_msg", "comm_close", "comm_info_reply", "kernel_info_reply",
 )  # fmt: skip
-_HEAD = (
-    '<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" '
-    'content="width=device-width, initial-scale=1"><title>{title}</title><style>'
-    "body{{font:19px/1.5 Arial,Helvetica,sans-serif;color:#0b0c0c;background:#fff;max-width:34em;"
-    "margin:12vh auto;padding:0 24px}}h1{{font-size:30px;line-height:1.2}}label{{display:block;"
-    "font-size:16px}}input,button{{font:inherit;padding:8px 12px;border:2px solid #0b0c0c;"
-    "background:#fff;color:#0b0c0c;margin:6px 8px 0 0;max-width:100%;box-sizing:border-box}}"
-    ":focus-visible{{outline:3px solid #0b0c0c;outline-offset:2px;background:#fd0}}a{{color:#12436d"
-    "}}</style></head><body><main><h1>{title}</h1>"
-)
-
-
-def plain(title: str, body: str) -> str:
-    """Return a small page that needs nothing else; `body` is HTML already."""
-    return f"{_HEAD.format(title=html.escape(title))}{body}</main></body></html>"
 
 
 class Plain(JupyterHandler):
@@ -48,20 +33,24 @@ class Plain(JupyterHandler):
 
     def write_error(self, status_code: int, **_: Any) -> None:
         """Write a page that names no path, no value and no cause."""
-        title, body = {
+        title, text = {
             403: ("You cannot open this", "Ask whoever runs the evidence base for the link."),
             404: ("There is nothing at this address", "It may be misspelt."),
         }.get(status_code, ("This page could not be shown", "Please try again in a minute."))
         self.set_header("Content-Type", "text/html; charset=UTF-8")
-        self.finish(plain(title, f'<p>{body}</p><p><a href="/">The evidence base</a></p>'))
+        self.finish(str(render("board/plain.html", title=title, text=text)))
 
 
-class Opened(Plain):
+class Pooled(Plain):
+    """What needs the pool of kernels."""
+
+    def initialize(self, pool: KernelPool, notebook: str = "") -> None:
+        """Keep the pool, and which notebook is at this address."""
+        self.pool, self.notebook = pool, notebook
+
+
+class Opened(Pooled):
     """A dashboard, or a polite request to wait."""
-
-    def initialize(self, desk: Desk, notebook: str) -> None:
-        """Keep which notebook stands at this address."""
-        self.desk, self.notebook = desk, notebook
 
     @authenticated
     async def get(self) -> None:
@@ -71,45 +60,34 @@ class Opened(Plain):
             return
         query = self.request.query[:500]
         try:
-            page = await self.desk.open(self.notebook, query)
+            page = await self.pool.open(self.notebook, query)
         except FullError:
             self.set_status(503)
             self.set_header("Retry-After", "30")
-            words = (
-                "<p>As many people are looking at the evidence base as it has room for.</p>"
-                f'<p><a href="{html.escape(self.request.path)}">Try again</a> in half a minute.</p>'
-            )
-            self.finish(plain("Please wait a moment", words))
+            path = self.request.path
+            self.finish(str(render("board/wait.html", title="Please wait a moment", path=path)))
             return
         self.set_header("Cache-Control", "no-store")
         self.finish(page)
 
 
-class Alive(Plain):
+class Alive(Pooled):
     """Whether the kernel of an open page is still there: asked by the page every few seconds."""
-
-    def initialize(self, desk: Desk) -> None:
-        """Keep the desk."""
-        self.desk = desk
 
     @authenticated
     async def get(self, kernel_id: str) -> None:
         """Answer 204 if it is, 410 if it is not."""
         self.set_header("Cache-Control", "no-store")
-        self.set_status(204 if await self.desk.alive(kernel_id) else 410)
+        self.set_status(204 if await self.pool.alive(kernel_id) else 410)
         self.finish()
 
 
-class Closed(Plain):
+class Closed(Pooled):
     """The beacon of a page that is being closed.
 
     A browser sends it without Voila's token against forged requests, which is why Voila leaves
     kernels behind. What it can do is end the kernel whose unguessable name it knows.
     """
-
-    def initialize(self, desk: Desk) -> None:
-        """Keep the desk."""
-        self.desk = desk
 
     def check_xsrf_cookie(self) -> None:
         """Ask that the request come from a page of one's own instead."""
@@ -119,8 +97,8 @@ class Closed(Plain):
     @authenticated
     async def post(self, kernel_id: str) -> None:
         """End the kernel of the page."""
-        if kernel_id in self.desk.visitors:
-            await self.desk.close(kernel_id)
+        if kernel_id in self.pool.visitors:
+            await self.pool.close(kernel_id)
         self.set_status(204)
         self.finish()
 
@@ -134,7 +112,7 @@ class Kernel(KernelHandler):
 class Channels(VoilaKernelWebsocketHandler):
     """The socket between a page and its kernel, for the messages of widgets and no other.
 
-    What a fault prints is for whoever runs the server: a traceback tells paths and values.
+    What a fault prints is for whoever runs the server: a traceback names paths and values.
     """
 
     def write_message(self, message: bytes | str | dict, binary: bool = False) -> Any:
@@ -194,18 +172,13 @@ class Download(Plain):
 
 
 class Login(LoginFormHandler):
-    """Asks for the word that opens the evidence base."""
+    """Asks for the password that opens the evidence base."""
 
     def _render(self, message: Mapping[str, str] | None = None) -> None:
-        wrong = '<p role="alert">That is not it. Please try again.</p>' if message else ""
-        form = (
-            f'{wrong}<form method="post">{self.xsrf_form_html()}'
-            '<p><label for="word">The word you were given, or the end of your link after '
-            '“token=”</label><input id="word" name="password" type="password" required '
-            'autocomplete="current-password"><button>Open</button></p></form>'
-        )
+        title, form = "This evidence base is not public", safe(self.xsrf_form_html())
         self.set_header("Cache-Control", "no-store")
-        self.write(plain("This evidence base is not public", form))
+        page = render("board/login.html", title=title, wrong=bool(message), xsrf=form)
+        self.write(str(page))
 
 
 class Missing(Plain):

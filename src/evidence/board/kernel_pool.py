@@ -1,4 +1,4 @@
-"""The desk that gives each visitor a kernel: ready beforehand, counted, and taken back.
+"""Kernels for the visitors of the dashboards: ready beforehand, counted, and taken back.
 
 A page is a notebook that ran in a kernel of its own. Some run before anybody asks; when all places
 are taken a visitor is asked to wait; a kernel whose page was closed, or that died, is ended.
@@ -35,7 +35,7 @@ class Page:
 
 
 @dataclass(kw_only=True)
-class Desk:
+class KernelPool:
     """Gives out pages.
 
     Parameters
@@ -62,7 +62,7 @@ class Desk:
     places: int
     visitors: dict[str, float] = field(default_factory=dict)  # kernel: when its page was last seen
     opening: int = 0
-    pool: dict[str, list[Page]] = field(default_factory=dict)
+    prepared: dict[str, list[Page]] = field(default_factory=dict)
     lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     filling: asyncio.Task | None = None
     exporters: dict[str, Any] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Desk:
         notebook : str
             Which.
         query : str
-            The visitor's choice as it stands in the address, which the notebook checks.
+            The visitor's choice as it is in the address, which the notebook checks.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class Desk:
             if now - self.visitors[kernel] > UNSEEN or idle or not await self._lives(kernel):
                 await self.close(kernel)
         stamp = self.stamp()
-        for pages in self.pool.values():
+        for pages in self.prepared.values():
             for page in [*pages]:
                 if page.stamp != stamp or not await self._lives(page.kernel):
                     pages.remove(page)
@@ -142,19 +142,19 @@ class Desk:
         return kernel in self.kernels and await self.kernels.get_kernel(kernel).is_alive()
 
     def _take(self, notebook: str) -> Page | None:
-        stamp, pages = self.stamp(), self.pool.get(notebook, [])
+        stamp, pages = self.stamp(), self.prepared.get(notebook, [])
         while pages:
             page = pages.pop(0)
             if page.stamp == stamp:
                 return page
-            self.pool.setdefault("", []).append(page)  # the next sweep ends it
+            self.prepared.setdefault("", []).append(page)  # the next sweep ends it
         return None
 
     async def _fill(self) -> None:
         while self.opening:  # those who wait come first
             await asyncio.sleep(0.25)
         for notebook, wanted in self.ready.items():
-            pages = self.pool.setdefault(notebook, [])
+            pages = self.prepared.setdefault(notebook, [])
             while len(pages) < wanted and not self.opening:
                 try:
                     pages.append(await self._make(notebook, ""))

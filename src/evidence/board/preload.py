@@ -2,6 +2,8 @@
 
 import importlib
 
+from evidence.show.render import compile_all
+
 for module in (
     "evidence.board.hub",
     "evidence.board.programme",
@@ -10,3 +12,4 @@ for module in (
     "pyarrow.parquet",
 ):
     importlib.import_module(module)
+compile_all()

@@ -1,4 +1,4 @@
-"""Serve the dashboards: by themselves, on this machine, behind a word that opens them."""
+"""Serve the dashboards: by themselves, on this machine, behind a password."""
 
 from __future__ import annotations
 

@@ -7,10 +7,8 @@ also renders itself as plain HTML, which the visitor reads while the widgets are
 from __future__ import annotations
 
 import base64
-import html
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode
@@ -19,14 +17,21 @@ import ipywidgets as widgets
 import pandas as pd
 
 from evidence.errors import EvidenceError
+from evidence.release.site.page import day
 from evidence.release.store import reader
 from evidence.release.store.exports import csv
 from evidence.show import tables
+from evidence.show.render import render, safe
 from evidence.show.rows import records
 from evidence.show.why import band
 
 STYLE = tables.STYLE + Path(__file__).with_name("board.css").read_text(encoding="utf-8")
 PAGES = {"board": "Board", "programme": "One programme", "hub": "All hubs"}
+LINES = {
+    "intervals": "Lines show the likely range.",
+    "event_study": "Lines show the likely range; before the start none should differ from zero.",
+    "curve": "The shade shows the likely range.",
+}
 FAULT = '<p role="alert">This could not be shown. Please load the page again.</p>'
 
 
@@ -81,25 +86,25 @@ def page(published: str | Path | None, build: Callable[[Path], Iterable[widgets.
         is open whatever is released meanwhile.
     """
     if os.environ.get("EVIDENCE_DASHBOARD"):
-        widgets.Widget.close_all()  # the page that stood here before
+        widgets.Widget.close_all()  # the page that was here before
     try:
         parts = [*build(reader.folder(published).resolve())]
     except (EvidenceError, OSError, ValueError, KeyError):
         parts = [
             note("<h1>There is no release to show yet</h1><p>Try again in a minute.</p>"),
         ]
-    made = Page([note(f"<style>{STYLE}</style>"), *parts], layout=Note.shared["layout"])
-    made.add_class("board")
-    return made
+    whole = Page([note(f"<style>{STYLE}</style>"), *parts], layout=Note.shared["layout"])
+    whole.add_class("board")
+    return whole
 
 
 def asked(*names: str) -> dict[str, str]:
     """Return what the address of the page chose: one text a name, "" where it chose nothing."""
     try:
-        found = parse_qs(os.environ.get("QUERY_STRING", "")[:500], max_num_fields=20)
+        query = parse_qs(os.environ.get("QUERY_STRING", "")[:500], max_num_fields=20)
     except ValueError:
-        found = {}
-    return {name: found.get(name, [""])[0] for name in names}
+        query = {}
+    return {name: query.get(name, [""])[0] for name in names}
 
 
 def choice(label: str, options: Sequence[tuple[str, str]], value: str = "") -> widgets.Dropdown:
@@ -123,7 +128,7 @@ def reset(box: widgets.Dropdown, options: Sequence[tuple[str, Any]], value: Any 
 
 
 def watch(boxes: Iterable[widgets.Dropdown], act: Callable[[], None], place: widgets.HTML) -> None:
-    """Call `act` whenever a choice changes; where that fails a plain sentence stands in `place`."""
+    """Call `act` whenever a choice changes; where that fails `place` says so plainly."""
 
     def run(_: object) -> None:
         try:
@@ -142,63 +147,133 @@ def note(content: str = "") -> widgets.HTML:
 
 def bar(*boxes: widgets.Widget) -> widgets.HBox:
     """Return controls side by side."""
-    made = Bar(boxes, layout=Note.shared["layout"]) if Note.shared else Bar(boxes)
-    made.add_class("bar")
-    return made
+    row = Bar(boxes, layout=Note.shared["layout"]) if Note.shared else Bar(boxes)
+    row.add_class("bar")
+    return row
 
 
-def head(
-    record: Mapping[str, Any], here: str, cards: Iterable[Mapping[str, Any]] | None = None
+def explorer(
+    rows: pd.DataFrame,
+    filters: Sequence[tuple[str, str, str, str]],
+    question: str,
+    label: Callable[[Mapping[str, Any]], str],
+    results: Callable[[pd.DataFrame, dict[str, str]], str],
+    explain: Callable[[Mapping[str, Any]], str],
+    also: Callable[[pd.DataFrame], str] | None = None,
+) -> list[widgets.Widget]:
+    """Return filters, the rows that agree with them, and one of these rows explained.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `tables.summary`.
+    filters : sequence of (label, name in the address, column, words for no choice)
+    question : str
+        What the explanation answers.
+    label : callable
+        Names a row in the list of those that can be explained.
+    results : callable
+        Gives the HTML of the rows that are left, which are chosen by the filters by name.
+    explain : callable
+        Gives the HTML of the explanation of a row.
+    also : callable, optional
+        Gives HTML of the rows that are left, below the explanation.
+    """
+    begin = asked(*(name for _, name, _, _ in filters))
+    boxes = [
+        choice(title, distinct(every, rows[column]), begin[name])
+        for title, name, column, every in filters
+    ]
+    which, shown, reason = Choice(description=question), note(), note()
+    more = [note()] if also else []
+
+    def show() -> None:
+        chosen = {name: box.value for (_, name, _, _), box in zip(filters, boxes, strict=True)}
+        left = matching(rows, {column: chosen[name] for _, name, column, _ in filters})
+        shown.value = results(left, chosen)
+        for one in more:
+            one.value = also(left)
+        reset(which, [*zip(map(label, records(left)), left.index, strict=True)])
+        tell()
+
+    def tell() -> None:
+        reason.value = "" if which.value is None else explain(rows.loc[which.value].to_dict())
+
+    watch(boxes, show, shown)
+    watch([which], tell, reason)
+    show()
+    return [bar(*boxes), shown, which, reason, *more]
+
+
+def matching(rows: pd.DataFrame, choice: Mapping[str, str]) -> pd.DataFrame:
+    """Return the rows that agree with every choice made; "" is no choice."""
+    for column, value in choice.items():
+        if value:
+            rows = rows[rows[column] == value]
+    return rows
+
+
+def top(
+    record: Mapping[str, Any],
+    here: str,
+    title: str,
+    *,
+    lead: str = "",
+    about: str = "",
+    cards: Iterable[Mapping[str, Any]] | None = None,
 ) -> str:
-    """Return what stands above every page: whose data, which page, which release."""
-    day = date.fromisoformat(record["date"])
-    links = "".join(
-        f'<a href="{name}"{" aria-current=page" if name == here else ""}>{title}</a>'
-        for name, title in PAGES.items()
-    )
-    return (
-        f"{band(record['programmes'] if cards is None else cards)}"
-        f'<nav aria-label="Pages">{links}</nav>'
-        f'<p class="over">Evidence base · release {record["number"]} · {day.day} {day:%B %Y}</p>'
-    )
+    """Return what is above every page: whose data, which page, which release, what was found."""
+    values = {"here": here, "title": title, "lead": lead, "about": about, "pages": PAGES}
+    whose = band(record["programmes"] if cards is None else cards)
+    release = {"number": record["number"], "day": day(record["date"])}
+    return render("board/top.html", band=whose, **release, **values)
 
 
 def foot(record: Mapping[str, Any]) -> str:
-    """Return what stands below every page: how people are protected, what the squares mean."""
-    rules = record["rules"]
-    return (
-        f'<p class="over small">Counts are rounded to the nearest {rules["base"]} and groups of '
-        f"fewer than {rules['threshold']} pupils are hidden. Five squares: a large randomised "
-        "trial with few losses.</p>"
-    )
+    """Return what is below every page: how people are protected, what the squares mean."""
+    return render("board/foot.html", **record["rules"])
 
 
-def actions(told: str, table: pd.DataFrame, name: str, here: str, chosen: Mapping[str, str]) -> str:
-    """Return what is on screen in words, and what can be done with it: print, keep, send a link."""
+def actions(
+    said: str, table: pd.DataFrame, file: str, here: str, chosen: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what a template needs to say what is on screen, to save it and to link to it."""
     kept = {key: value for key, value in chosen.items() if value}
-    data = base64.b64encode(csv(table).encode()).decode()
-    link = f"{here}?{urlencode(kept)}" if kept else here
-    return (
-        f'<div class="act"><p role="status">{escape(told)}</p>'
-        '<button type="button" data-print>Print or save as PDF</button> '
-        f'<a download="{escape(name)}.csv" href="data:text/csv;base64,{data}">Save the table</a> '
-        f'<a href="{escape(link)}">Link to this view</a></div>'
+    return {
+        "said": said,
+        "file": file,
+        "data": base64.b64encode(csv(table).encode()).decode(),
+        "link": f"{here}?{urlencode(kept)}" if kept else here,
+    }
+
+
+def listed(
+    rows: pd.DataFrame, total: int, chosen: Mapping[str, str], *, here: str, board: str, title: str
+) -> str:
+    """Return chosen rows with how many of `total` they are, and the same as a table of numbers."""
+    plain, said = sheet(rows), f"{len(rows)} of {total} results shown"
+    return render(
+        "board/results.html",
+        act=actions(said, plain, here, here, chosen),
+        title=title,
+        board=board,
+        numbers=tables.frame(plain, caption="What each programme achieved, in numbers"),
     )
 
 
 def sheet(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `tables.summary` as the plain table that stands under a chart."""
+    """Return rows of `tables.summary` as the plain table that is under a chart."""
     results = [tables.result(row) for row in records(rows)]
+    months = [month == month for month in rows["months"]]
+    sizes = [f"{size} months" if m else size for (size, _), m in zip(results, months, strict=True)]
     shown = {
+        **({"Hub": rows["hub"]} if "hub" in rows else {}),
         "Programme": rows["title"],
         "Year": rows["cohort_title"],
         "Outcome": rows["outcome_title"],
         "Who": rows["subgroup"],
         "What we found": rows["verdict"],
-        "Months or result": [
-            f"{size} months" if month == month else size
-            for (size, _), month in zip(results, rows["months"], strict=True)
-        ],
+        "Months or result": sizes,
         "Range": [span for _, span in results],
         "Strength of 5": rows["strength"],
         "£ a pupil a year": rows["cost"],
@@ -208,55 +283,31 @@ def sheet(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: list(values) for name, values in shown.items()})
 
 
-def unfolded(title: str, content: str, *, open_: bool = False) -> str:
-    """Return content that one click shows."""
-    return (
-        f'<details class="more"{" open" if open_ else ""}><summary>{escape(title)}</summary>'
-        f'<div class="ev scroll" tabindex="0" role="region" aria-label="{escape(title)}">{content}'
-        "</div></details>"
-    )
-
-
-def figure(entry: Mapping[str, Any], folder: Path, heading: str) -> str:
-    """Return a released figure with its text alternative and its table, or a plain sentence."""
-    title = f"<h2>{escape(heading)}</h2>"
+def figure(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return what a template needs of a released figure, or that it is missing."""
     try:
         shown = reader.picture(entry, folder)
-        source = base64.b64encode(shown["svg"].encode()).decode()
-        table = tables.frame(shown["table"], caption=shown["title"], axes=shown["axes"])
+        return {
+            "missing": False,
+            "title": shown["title"],
+            "alt": shown["alt"],
+            "lines": LINES.get(shown["kind"], ""),
+            "drawing": base64.b64encode(shown["svg"].encode()).decode(),
+            "table": tables.frame(shown["table"], caption=shown["title"], axes=shown["axes"]),
+        }
     except (EvidenceError, ValueError, KeyError, TypeError):
-        return f'{title}<p role="alert">This figure is missing from the release.</p>'
-    lines = {
-        "intervals": "Lines show the range that the data allow.",
-        "event_study": "Lines show the range that the data allow; before the start none should "
-        "differ from nought.",
-        "curve": "The shade shows the range that the data allow.",
-    }.get(shown["kind"], "")
-    return (
-        f"{title}<figure><figcaption><b>{escape(shown['title'])}</b> {lines}</figcaption>"
-        f'<img alt="{escape(shown["alt"])}" src="data:image/svg+xml;base64,{source}"></figure>'
-        f"{unfolded('The numbers in this chart', table)}"
-    )
-
-
-def escape(text: Any) -> str:
-    """Escape any text for HTML."""
-    return html.escape(str(text))
+        return {"missing": True}
 
 
 def first(widget: widgets.Widget) -> str:
     """Return a widget as it looks before scripts run: the same HTML, controls not yet usable."""
-    classes = " ".join(widget._dom_classes)
     if isinstance(widget, widgets.HTML):
-        return (
-            f'<div class="widget-html"><div class="widget-html-content">{widget.value}</div></div>'
-        )
+        return render("board/first.html", kind="text", content=safe(widget.value))
     if isinstance(widget, widgets.Box):
-        inside = "".join(first(child) for child in widget.children)
-        return f'<div class="{classes}">{inside}</div>'
+        inside = [first(child) for child in widget.children]
+        classes = " ".join(widget._dom_classes)
+        return render("board/first.html", kind="box", classes=classes, children=inside)
     if isinstance(widget, widgets.Dropdown) and widget.layout.display != "none":
-        return (
-            f'<div class="widget-dropdown"><label>{escape(widget.description)} <select disabled>'
-            f"<option>{escape(widget.label)}</option></select></label></div>"
-        )
+        words = {"description": widget.description, "label": widget.label}
+        return render("board/first.html", kind="dropdown", **words)
     return ""

@@ -14,6 +14,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory
 
 import evidence as ev
 from evidence.data import schema
+from evidence.show.render import compile_all
 
 for room in ev.__all__:
     public = getattr(ev, room)
@@ -34,6 +35,7 @@ for module in (
 KernelProvisionerFactory.instance()
 matplotlib.backends.backend_registry.list_all()
 nbformat.validate(nbformat.v4.new_notebook())
+compile_all()
 # Pandera imports it where it is installed, to make examples of tables: no report asks for one.
 absent = sys.modules.setdefault("hypothesis", None) is None
 schema.validate_effects(schema.empty(schema.EFFECTS))

@@ -5,15 +5,16 @@ Tidy frames in, escaped HTML out. What is released is laid out by `evidence.show
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from evidence.show.render import render, safe
+from evidence.show.rows import missing
 from evidence.show.words import number, p_value
 
-_HEADINGS = {
+HEADINGS = {
     "n_obs": "Pupils",
     "n_clusters": "Clusters",
     "n_pupils": "Pupils",
@@ -36,12 +37,18 @@ _HEADINGS = {
     "worthwhile": "Smallest worthwhile",
     "delta": "Shift of those not measured (SD)",
 }
-_LEFT, _RIGHT = 'style="text-align:left"', 'style="text-align:right;white-space:nowrap"'
-_ABOVE = {_LEFT: _LEFT, _RIGHT: 'style="text-align:right"'}  # headings wrap, numbers do not
+# How headings and cells are aligned, as attributes: by our styles or, `inline`, by their own.
+_SIDES = {
+    (False, False): ("", ""),
+    (False, True): (' class="n"', ' class="n"'),
+    (True, False): (' style="text-align:left"', ' style="text-align:left"'),
+    (True, True): (' style="text-align:right"', ' style="text-align:right;white-space:nowrap"'),
+}
+Column = tuple[str, bool, Sequence[str]]  # heading, whether it holds numbers, cells
 
 
 def table(frame: pd.DataFrame, *, skip: Sequence[str] = ()) -> str:
-    """Return a tidy frame as HTML; the ends of an interval stand in one cell.
+    """Return a tidy frame as HTML, with both ends of an interval in one cell.
 
     Parameters
     ----------
@@ -54,37 +61,51 @@ def table(frame: pd.DataFrame, *, skip: Sequence[str] = ()) -> str:
     shown = shown.loc[:, [_filled(shown[name]) for name in shown]]
     if shown.empty:
         return ""
-    columns = {}
-    # An estimate is written as exactly as its interval.
-    scale = shown.get("ci_upper")
+    scale = shown.get("ci_upper")  # an estimate is written as exactly as its interval
+    interval = scale is not None and "ci_lower" in shown
+    columns: list[Column] = []
     for name in shown:
-        if name == "ci_upper" and "ci_lower" in shown:
+        if interval and name == "ci_upper":
             continue
-        if name == "ci_lower" and "ci_upper" in shown:
-            ends = _cells(pd.concat([shown["ci_lower"], shown["ci_upper"]]), "", scale)
+        if interval and name == "ci_lower":
+            ends = _cells(pd.concat([shown["ci_lower"], scale]), "", scale)
             pairs = zip(ends[: len(shown)], ends[len(shown) :], strict=True)
-            both = [f"{low} to {high}" if low else "" for low, high in pairs]
-            columns["Interval"] = (both, _RIGHT)
+            columns.append(("Interval", True, [f"{a} to {b}" if a else "" for a, b in pairs]))
             continue
-        side = _LEFT if _is_text(shown[name]) else _RIGHT
-        middle = name in ("estimate", "effect_size") and "ci_upper" in shown
+        middle = name in ("estimate", "effect_size")
         cells = _cells(shown[name], str(name), scale if middle else None)
-        columns[_heading(name)] = (cells, side)
-    head = "".join(
-        f'<th scope="col" {_ABOVE[side]}>{html.escape(name)}</th>'
-        for name, (_, side) in columns.items()
-    )
-    rows = zip(*(cells for cells, _ in columns.values()), strict=True)
-    sides = [side for _, side in columns.values()]
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td {side}>{html.escape(cell)}</td>" for cell, side in zip(row, sides, strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        columns.append((heading(name, HEADINGS), not _is_text(shown[name]), cells))
+    return layout(columns, inline=True)
+
+
+def layout(
+    columns: Sequence[Column], *, caption: str = "", inline: bool = False, row_heads: bool = False
+) -> str:
+    """Return columns of text as an HTML table.
+
+    Parameters
+    ----------
+    columns : sequence of (heading, whether it holds numbers, cells)
+    caption : str
+    inline : bool
+        Whether the table says itself how its cells are aligned, for pages without our styles.
+    row_heads : bool
+        Whether the first column names the rows.
+    """
+    sides = [tuple(map(safe, _SIDES[inline, bool(numbers)])) for _, numbers, _ in columns]
+    heads = [(side, head) for (head, _, _), (side, _) in zip(columns, sides, strict=True)]
+    tags = [("td", side) for _, side in sides]
+    tags[:1] = [("th", safe(' scope="row"'))] if row_heads else tags[:1]
+    rows = [
+        [(tag, side, cell) for (tag, side), cell in zip(tags, row, strict=True)]
+        for row in zip(*(cells for _, _, cells in columns), strict=True)
+    ]
+    return render("table.html", heads=heads, rows=rows, caption=caption, inline=inline)
+
+
+def heading(name: Any, known: dict[str, str]) -> str:
+    """Return a column's name in words."""
+    return known.get(name) or str(name).replace("_", " ").capitalize()
 
 
 def _filled(values: pd.Series) -> bool:
@@ -104,17 +125,17 @@ def _cells(values: pd.Series, name: str, scale: pd.Series | None = None) -> list
     if values.dtype == bool:
         return ["yes" if value else "no" for value in values]
     if _is_text(values):
-        return ["" if _missing(value) else str(value) for value in values]
+        return ["" if missing(value) else str(value) for value in values]
     if name == "p_value" or name.startswith("p_"):
-        return ["" if _missing(p) else p_value(p).removeprefix("p").lstrip(" =") for p in values]
+        return ["" if missing(p) else p_value(p).removeprefix("p").lstrip(" =") for p in values]
     if name.startswith(("probability", "share")):
-        return ["" if _missing(share) else _percent(share) for share in values]
+        return ["" if missing(share) else _percent(share) for share in values]
     known = (values if scale is None else scale).abs()
     known = known[known < float("inf")]  # NaN is not below it
     largest = known.max() if len(known) else 0
     whole = (known % 1 == 0).all()
     digits = 0 if whole or largest >= 1000 else 1 if largest >= 20 else 2 if largest >= 0.1 else 3
-    return ["" if _missing(value) else _number(value, digits) for value in values]
+    return ["" if missing(value) else _number(value, digits) for value in values]
 
 
 def _number(value: float, digits: int) -> str:
@@ -125,11 +146,3 @@ def _number(value: float, digits: int) -> str:
 
 def _percent(share: float) -> str:
     return "over 99%" if share > 0.99 else "under 1%" if share < 0.01 else f"{100 * share:.0f}%"
-
-
-def _heading(name: Any) -> str:
-    return _HEADINGS.get(name) or str(name).replace("_", " ").capitalize()
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NA or value != value

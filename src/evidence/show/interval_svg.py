@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from evidence.show.figures import BAND, COLOURS
+from evidence.show.render import render
 from evidence.show.words import MONTHS, number
 
 WIDTH, HEIGHT, EDGE = 270, 36, 14
-_RULE = "#B1B4B6"
 _ROOM = 30  # least distance between two marks, so that their words do not touch
 
 
@@ -66,55 +65,34 @@ class Scale:
 
     def axis(self) -> str:
         """Return the marks with their words, for the head of the column or below a card's row."""
-        words = "".join(
-            f'<text x="{self._at(place):.1f}" y="12" text-anchor="middle" font-size="12" '
-            f'font-weight="bold" fill="#40484F">{word}</text>'
-            for place, word in self.marks
-        )
-        return self._svg(17, words, "")
+        marks = [(self.at(place), word) for place, word in self.marks]
+        return render("axis.svg", marks=marks, width=WIDTH)
 
-    def draw(self, interval: Interval | None, verdict: str, alt: str) -> str:
+    def draw(self, interval: Interval, verdict: str, alt: str) -> str:
         """Return one row's drawing: grey band, interval, point; hollow and dashed if unsure."""
-        if interval is None:
-            return "<small>hidden: too few pupils</small>"
-        parts, middle = [], HEIGHT / 2
-        if interval.worthwhile > 0:
-            left, right = self._at(-interval.worthwhile), self._at(interval.worthwhile)
-            parts.append(
-                f'<rect x="{left:.1f}" width="{right - left:.1f}" y="0" height="{HEIGHT}" '
-                f'fill="{BAND}"/>'
-            )
-        zero = self._at(0)
-        parts.append(f'<path d="M{zero:.1f} 0V{HEIGHT}" stroke="{_RULE}" stroke-width="1.5"/>')
-        colour, unsure = COLOURS[verdict], verdict == "too little data"
-        left, right = self._at(interval.lower), self._at(interval.upper)
-        dash = ' stroke-dasharray="5 3.5"' if unsure else ""
-        parts.append(
-            f'<path d="M{left:.1f} {middle}H{right:.1f}" stroke="{colour}" stroke-width="3"{dash}/>'
+        worth, ends = interval.worthwhile, ((interval.lower, -1), (interval.upper, 1))
+        inside = self.low <= interval.estimate <= self.high
+        return render(
+            "interval.svg",
+            alt=alt,
+            width=WIDTH,
+            height=HEIGHT,
+            middle=HEIGHT / 2,
+            band=(self.at(-worth), self.at(worth)) if worth > 0 else None,
+            grey=BAND,
+            zero=self.at(0),
+            left=self.at(interval.lower),
+            right=self.at(interval.upper),
+            arrows=[(self.at(x), out) for x, out in ends if not self.low <= x <= self.high],
+            point=self.at(interval.estimate) if inside else None,
+            colour=COLOURS[verdict],
+            unsure=verdict == "too little data",
         )
-        for end, place, out in ((interval.lower, left, -1), (interval.upper, right, 1)):
-            if not self.low <= end <= self.high:
-                parts.append(
-                    f'<path d="M{place:.1f} {middle - 6}l{7 * out} 6l{-7 * out} 6z" '
-                    f'fill="{colour}"/>'
-                )
-        if self.low <= interval.estimate <= self.high:
-            parts.append(
-                f'<circle cx="{self._at(interval.estimate):.1f}" cy="{middle}" r="6.5" '
-                f'fill="{"#FFFFFF" if unsure else colour}" stroke="{colour}" stroke-width="3"/>'
-            )
-        return self._svg(HEIGHT, "".join(parts), alt)
 
-    def _at(self, value: float) -> float:
+    def at(self, value: float) -> float:
+        """Return where on the drawing a value is; beyond the scale, its end."""
         inside = min(max(value, self.low), self.high)
         return EDGE + (inside - self.low) / (self.high - self.low) * (WIDTH - 2 * EDGE)
-
-    def _svg(self, height: int, body: str, alt: str) -> str:
-        label = f'role="img" aria-label="{html.escape(alt)}"' if alt else 'aria-hidden="true"'
-        return (
-            f'<svg {label} viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
-            f"{body}</svg>"
-        )
 
     def _months(self) -> list[tuple[float, str]]:
         # The first month begins elsewhere in each table; from the second on they agree.
@@ -137,8 +115,8 @@ class Scale:
         return [(place, number(value, digits, sign=True)) for place, value in marks]
 
     def _kept(self, marks: list[tuple[float, float]]) -> list[tuple[float, float]]:
-        """Return the marks on the scale, or none if two of them stand too near."""
+        """Return the marks on the scale, or none if two of them are too near."""
         inside = sorted(mark for mark in marks if self.low <= mark[0] <= self.high)
-        places = [self._at(place) for place, _ in inside]
+        places = [self.at(place) for place, _ in inside]
         near = any(b - a < _ROOM for a, b in pairwise(places))
         return [] if near else inside

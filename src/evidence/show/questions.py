@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 # Name as a study, a picture and a released file carry it, and as a reader sees it.
 QUESTIONS = {
     "the answer": "The answer",
@@ -10,6 +13,20 @@ QUESTIONS = {
     "what changed": "What changed?",
     "for whom": "For whom?",
     "does it hold": "Does the answer hold?",
-    "method": "How was it worked out?",
     "": "More",
+    "method": "How was it worked out?",
 }
+
+
+def grouped(items: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return items under the words of the question that each answers, in the questions' order.
+
+    Parameters
+    ----------
+    items : iterable of mapping
+        Each may have a `question`; without one, or with one unknown here, it is under "More".
+    """
+    groups: dict[str, list[Any]] = {words: [] for words in QUESTIONS.values()}
+    for item in items:
+        groups[QUESTIONS.get(item.get("question", ""), QUESTIONS[""])].append(item)
+    return {words: some for words, some in groups.items() if some}

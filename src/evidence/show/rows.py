@@ -12,3 +12,8 @@ def records(table: pd.DataFrame) -> list[dict[Any, Any]]:
     names = list(table.columns)
     columns = (values.tolist() for _, values in table.items())
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def missing(value: Any) -> bool:
+    """Whether a cell is empty: None, NA or NaN."""
+    return value is None or value is pd.NA or value != value

@@ -12,11 +12,11 @@ from openpyxl import load_workbook
 from payloads import FORMULAE, PAYLOADS
 
 from evidence.board import board
-from evidence.release.site.markdown import render
 from evidence.release.store import reader
 from evidence.release.store.exports import csv as as_csv
 from evidence.release.store.exports import workbook
 from evidence.show import tables
+from evidence.show.markdown import render
 from evidence.show.why import band, why
 
 ALLOWED = {

@@ -145,12 +145,29 @@ def test_report_keeps_text_code_and_released_results_only(site):
     assert "<code>import evidence as ev</code>" in report
     assert report.count("An output stays with the hub: it was not proposed for release.") == 1
     assert report.count('<svg role="img" aria-labelledby="') == 2
-    assert report.index("effect_picture") < report.index('id="effect-t"')
-    assert report.index("flow_picture") < report.index('id="flow-t"')
-    assert report.index("ev.propose(out)") < report.index('<section class="results">')
+    assert report.count('<section class="results">') == 1
+    order = (
+        '<section class="results">', "<h2>Who took part?</h2>", 'id="flow-t"',
+        "<h2>What changed?</h2>", 'id="effect-t"', "An output stays with the hub",
+        'id="source"', "<details class=\"report\"><summary>Appendix", "import evidence as ev",
+        "effect_picture", "flow_picture", "ev.propose(out)",
+    )  # fmt: skip
+    places = [report.index(one) for one in order]
+    assert places == sorted(places)
     assert "<tr><td>start</td><td><code>2018</code></td></tr>" in report
     assert "mine.csv" not in report
     assert "12 pupils" not in report
+
+
+def test_cohort_page_groups_its_figures_by_question_and_shows_nothing_empty(site):
+    page = pages(site)["feedback/2019.html"]
+    order = [page.index(one) for one in (">What changed?</h2>", 'id="effect-t"',
+                                         ">Who took part?</h2>", 'id="flow-t"')]  # fmt: skip
+    assert order == sorted(order)
+    assert page.count(">What changed?</h2>") == 1
+    for words in ("For whom?", "Does the answer hold?", "More", "Figures"):
+        assert f">{words}</h2>" not in page
+    assert ">Who took part?</h2>" not in pages(site)["lamp/2018.html"]
 
 
 def test_programme_page_lists_its_cohorts(site):

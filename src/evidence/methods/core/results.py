@@ -5,7 +5,6 @@ No result holds a row of anybody's data, a clock or an id; the same input gives 
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Self
@@ -15,6 +14,7 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from evidence.show import html_table, words
+from evidence.show.render import render
 from evidence.show.words import UNITS
 from evidence.stats import covariance
 
@@ -250,9 +250,8 @@ def axes(ax: Axes | None) -> Axes:
 
 def page(sentence: str, table: pd.DataFrame, caveats: tuple[str, ...] = ()) -> str:
     """Return sentence, table and caveats as escaped HTML."""
-    notes = "".join(f"<li>{html.escape(words.capital(caveat))}.</li>" for caveat in caveats)
-    body = html_table.table(table)
-    return f"<p>{html.escape(sentence)}</p>{body}" + (f"<ul>{notes}</ul>" if notes else "")
+    notes = [words.capital(caveat) for caveat in caveats]
+    return render("result.html", sentence=sentence, table=html_table.table(table), notes=notes)
 
 
 def words_of(statistic: str, what: str, count: int, exact: bool) -> str:

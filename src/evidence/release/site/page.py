@@ -8,96 +8,72 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from evidence.show import tables
+from evidence.show.render import render, safe
+from evidence.show.why import band
 
 _HERE = Path(__file__)
 STYLE = tables.STYLE + _HERE.with_name("site.css").read_text(encoding="utf-8")
 SCRIPT = _HERE.with_name("site.js").read_text(encoding="utf-8")
+HOME = {"index.html": "All programmes"}
+UP = {"../index.html": "All programmes"}
 
 
 def page(
+    template: str,
     record: Mapping[str, Any],
     title: str,
-    body: str,
     *,
-    above: str = "",
-    up: str = "",
+    cards: Iterable[Mapping[str, Any]] = (),
     trail: Mapping[str, str] | None = None,
     script: bool = False,
+    **values: Any,
 ) -> str:
     """Return a whole page.
 
     Parameters
     ----------
+    template : str
+        Its name among the templates of the site.
     record : mapping
         `release.json`.
     title : str
         What the page says, in one line.
-    body : str
-        Escaped HTML.
-    above : str
-        A band above the header.
-    up : str
-        Way to the release's folder: "" or "../".
+    cards : iterable of mapping
+        The programmes that it is about: a band above the header says whose data are simulated.
     trail : mapping, optional
         Address to name of the pages above this one; nothing on the first page.
     script : bool
         Whether the page has the filters and the search box.
+    **values
+        What the template needs besides.
     """
     policy = f"default-src 'none'; style-src '{_digest(STYLE)}'; img-src data:; "
     policy += f"script-src '{_digest(SCRIPT)}'; " if script else ""
-    policy += "base-uri 'none'; form-action 'none'"
-    step = '<span aria-hidden="true">›</span>'
-    links = step.join(f'<a href="{esc(to)}">{esc(name)}</a>' for to, name in (trail or {}).items())
-    rules = record["rules"]
-    return (
-        '<!DOCTYPE html>\n<html lang="en-GB"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer"><link rel="icon" href="data:,">'
-        f"<title>{esc(title)}</title><style>{STYLE}</style></head><body>"
-        f'<a class="skip" href="#main">Skip to the results</a>{above}'
-        f'<header><p class="over">Evidence base · release {record["number"]} · '
-        f"{day(record['date'])}</p>"
-        + (f'<nav aria-label="You are here">{links}</nav>' if links else "")
-        + f'</header><main id="main"><h1>{esc(title)}</h1>{body}</main>'
-        f'<footer><p class="foot">Counts are rounded to the nearest {rules["base"]} and groups of '
-        f"fewer than {rules['threshold']} pupils are hidden. Five squares: a large randomised "
-        'trial with few losses. <span class="screen">'
-        f'<a href="{up}sure.html">How sure are we?</a> · '
-        f'<a href="{up}glossary.html">What the words mean</a></span></p></footer>'
-        + (f"<script>{SCRIPT}</script>" if script else "")
-        + "</body></html>\n"
-    )
-
-
-def wide(content: str, label: str, *, slide: bool = False) -> str:
-    """Return content that scrolls by itself where the window is narrow.
-
-    Of a table with many columns (`slide`) a narrow window says so and keeps the first in view.
-    """
-    kind = "wide slide" if slide else "wide"
-    return (
-        f'<div class="{kind}" tabindex="0" role="group" aria-label="{esc(label)}">{content}</div>'
-    )
+    values |= {
+        "record": record,
+        "title": title,
+        "band": band(cards),
+        "trail": trail or {},
+        "up": "../" if any(to.startswith("../") for to in trail or ()) else "",
+        "day": day(record["date"]),
+        "policy": safe(f"{policy}base-uri 'none'; form-action 'none'"),
+        "style": safe(STYLE),
+        "script": safe(SCRIPT) if script else "",
+    }
+    return render(f"site/{template}.html", **values)
 
 
 def day(iso: str) -> str:
     """Write a date in words: 2 March 2026."""
     then = date.fromisoformat(iso[:10])
     return f"{then.day} {then:%B %Y}"
-
-
-def esc(value: Any) -> str:
-    """Escape text for HTML, attributes included."""
-    return html.escape(str(value))
 
 
 @cache
