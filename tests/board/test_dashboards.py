@@ -104,7 +104,7 @@ def test_questions_stand_in_the_order_of_a_report_whatever_the_files_are_called(
         "What changed?": ["by-year"], "Who took part?": ["x"], "Does the answer hold?": ["effect"],
         "More": ["flow"],
     }  # fmt: skip
-    assert list(found) == ["What changed?", "Who took part?", "Does the answer hold?", "More"]
+    assert list(found) == ["Who took part?", "What changed?", "Does the answer hold?", "More"]
 
 
 def test_matching_without_a_choice_is_everything():

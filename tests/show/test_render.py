@@ -49,6 +49,6 @@ def test_markdown_links_lead_to_the_web_and_raw_html_is_text(source, html):
 
 def test_section_takes_html_and_sentences():
     parts = [safe("<table></table>"), "a < b"]
-    assert render("section.html", title="T", about="", parts=parts) == (
+    assert render("study/section.html", title="T", about="", parts=parts) == (
         "<h2>T</h2><table></table><p>a &lt; b</p>"
     )

@@ -22,6 +22,7 @@ from evidence.methods.impact.baseline import before_start
 from evidence.methods.impact.did import did, effect_size
 from evidence.methods.impact.event_study import event_study
 from evidence.methods.impact.lagged_outcome import given_past
+from evidence.methods.impact.panel_data import read as read_panel
 from evidence.methods.impact.randomisation import randomisation_test
 from evidence.methods.impact.regression_to_mean import Rebound, rebound
 from evidence.methods.impact.robustness import Checks, sensitivity
@@ -36,7 +37,7 @@ from evidence.stats.multiplicity import adjust
 from evidence.studies import pictures
 from evidence.studies.effects_row import row
 from evidence.studies.plan import Outcome, Plan
-from evidence.studies.recomputation import Recomputation
+from evidence.studies.recomputation import Recomputation, recompute_panel
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
@@ -476,16 +477,18 @@ class Impact(Study[ImpactPlan]):
             *(f"Not possible here: {words.relabel(n, self.labels)}." for n in self.checks.skipped),
         ]
 
-    @property
+    @answered
     def recomputed(self) -> tuple[Recomputation, ...]:
         """What another program makes of the primary estimate; a difference stops the report."""
-        return ()
+        components = read_panel(self.panel, **self.primary).lagged_outcome.components
+        estimate = self.estimates[self.main.name]
+        return (recompute_panel(self.panel, estimate, components=components, **self.primary),)
 
     def _method(self) -> list[Any]:
         held = [*(f"β · {name}" for name in self.primary["covariates"]), "other programmes"]
         terms = ["λ by year", f"τ · {self.treatment}", *held, "lasting, passing and chance error"]
         model = f"{self.main.words} = {' + '.join(terms)}; {self.estimates[self.main.name].method}."
-        return [words.relabel(model, self.labels)]
+        return [words.relabel(model, self.labels), *(each.sentence() for each in self.recomputed)]
 
 
 def _school_results(plan: ImpactPlan, spells: pd.DataFrame, pupils: pd.DataFrame) -> pd.DataFrame:

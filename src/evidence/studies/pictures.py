@@ -122,7 +122,8 @@ def balance(
     table["covariate"] = [words.relabel(name, labels or {}) for name in table["covariate"]]
     table[sizes] = table[sizes].round(2)
     left = len(whole) - len(table)
-    hidden = f" {left} categories of few pupils are left out." if left else ""
+    hidden = " 1 category of few pupils is left out." if left == 1 else ""
+    hidden = f" {left} categories of few pupils are left out." if left > 1 else hidden
     worst = table[sizes].abs().max()
     said = "No column can be shown." if table.empty else f"The largest is {worst.iloc[0]:.2f} SD."
     title = _ALIKE[found.worst()]

@@ -137,7 +137,7 @@ class Section:
     parts: tuple[Any, ...]
 
     def _repr_html_(self) -> str:
-        parts = [(isinstance(part, str), shown(part)) for part in self.parts]
+        parts = [shown(part) for part in self.parts]
         return render("study/section.html", title=self.title, about=self.about, parts=parts)
 
 

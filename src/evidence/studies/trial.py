@@ -488,17 +488,11 @@ class Trial(Study[TrialPlan]):
         return tuple(found)
 
     def _method(self) -> list[Any]:
-        return [self._equation(), *(each.sentence() for each in self.recomputed)]
-
-    def _equation(self) -> str:
-        """Write the model of the primary outcome down."""
-        terms = [
-            f"α by {self.primary['strata']}" if self.primary["strata"] else "α",
-            f"τ · {self.estimates[self.main.name].treatment}",
-            *(f"β · {name}" for name in self.before),
-            "ε",
-        ]
-        return f"{self.main.words} = {' + '.join(terms)}; {self.estimates[self.main.name].method}."
+        planned, strata = self.estimates[self.main.name], self.primary["strata"]
+        terms = [f"α by {strata}" if strata else "α", f"τ · {planned.treatment}"]
+        terms += [*(f"β · {name}" for name in self.before), "ε"]
+        model = f"{self.main.words} = {' + '.join(terms)}; {planned.method}."
+        return [model, *(each.sentence() for each in self.recomputed)]
 
 
 def _names(plan: TrialPlan) -> dict[str, str]:

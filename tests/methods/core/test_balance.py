@@ -82,4 +82,13 @@ def test_love_plot_of_few_rows_shows_nothing():
     picture = pictures.balance(found)
     assert picture.table.empty
     assert picture.title == "The groups differed before the start"
-    assert picture.alt.endswith("No column can be shown. 1 categories of few pupils are left out.")
+    assert picture.alt.endswith("No column can be shown. 1 category of few pupils is left out.")
+
+
+def test_column_that_varies_by_rounding_alone_has_no_difference():
+    """The mean of equal numbers is off by a rounding; divided by such a spread it was 2 SD."""
+    same = np.log(12.0) + 4e-16 * np.arange(20)
+    data = pd.DataFrame({"t": np.repeat([0, 1], 10), "size": same})
+    assert trials.balance(data, treatment="t", covariates=["size"]).table["band"].item() == ""
+    found = matching.balance(data, treatment="t", covariates=["size"], weights=np.ones(20))
+    assert found.worst() == ""

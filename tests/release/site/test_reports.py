@@ -62,7 +62,7 @@ def test_public_places_pictures_by_their_question_and_shows_no_output():
         ("<h2>For whom?</h2>", ["groups"]),
         ("<h2>Does the answer hold?</h2>", []),
         ("<h2>More</h2>", ["other"]),
-        ("<h2>How was it done?</h2>", []),
+        ("<h2>How was it worked out?</h2>", []),
     ]
     assert report["parts"][0]["answers"]
     assert "SECRET" not in str(report)

@@ -19,6 +19,7 @@ from evidence.stats.effect_sizes import pooled_variance
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_ROUNDING = 1e-12  # of the largest number: a spread below this is none
 _BALANCE = (
     "covariate", "mean_treated", "mean_control", "effect_size", "n_treated", "n_control",
     "n_level", "band",
@@ -214,7 +215,8 @@ def standardised_difference(
         cells = cells + 0.5 * (cells == 0).any()
         return float(omega * np.log(cells[0] * cells[3] / (cells[1] * cells[2])) / 1.65)
     variance = pooled_variance(treated, control)
-    if not variance > 0:
+    largest = max(np.abs(treated).max(), np.abs(control).max())
+    if not variance > (_ROUNDING * largest) ** 2:  # a constant varies by rounding alone
         return math.nan
     return float(omega * (means[0] - means[1]) / math.sqrt(variance))
 
