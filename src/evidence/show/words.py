@@ -120,7 +120,13 @@ _WHO = {
     "cace": ("Pupils who took the programme up", "similar pupils"),
     "att": ("Pupils in schools taking part", "pupils in schools that did not"),
 }
-_UNITS = {"pp": "percentage points", "points": "points", "score": "points", "sd": "SD"}
+UNITS = {
+    "pp": "percentage points",
+    "points": "points",
+    "score": "points",
+    "sd": "SD",
+    "log_odds": "log odds",
+}
 
 
 def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
@@ -158,7 +164,7 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
             f"{months_range(row['es_lower'], row['es_upper'], table)})."
         )
     else:
-        unit = _UNITS[row["unit"]]
+        unit = UNITS[row["unit"]]
         digits = 2 if row["unit"] == "sd" else 1
         low, high = (number(row[key], digits, sign=True) for key in ("ci_lower", "ci_upper"))
         way = "better" if row["estimate"] > 0 else "worse"
