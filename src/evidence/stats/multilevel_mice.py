@@ -135,14 +135,17 @@ def draw(
     inside = code[known]
     centre = outcome[known].mean()
     y = outcome[known] - centre
-    others = explaining - explaining[known].mean(axis=0)
-    others = others / np.maximum(np.sqrt(np.mean(others[known] ** 2, axis=0)), 1e-300)
+    rows = np.flatnonzero(known)
+    x = explaining[rows]
+    middle = x.mean(axis=0)
+    spread = np.sqrt(np.mean((x - middle) ** 2, axis=0))
+    others = (explaining - middle) / np.maximum(spread, 1e-300)
     everyone = np.column_stack([np.ones(len(others)), others])
-    gram = everyone[known].T @ everyone[known]
+    x = everyone[rows]
+    gram = x.T @ x.copy()  # of x itself NumPy takes another routine, which pivots differently
     _, order, rank, _ = dpstrf(gram, tol=_DEPENDENT * len(y))
     kept = order[:rank] - 1
-    everyone = everyone[:, kept]
-    x = everyone[known]
+    everyone, x = everyone[:, kept], x[:, kept]
     count = np.bincount(inside, minlength=m)
     within = sparse.csr_array((np.ones(len(y)), (inside, np.arange(len(y)))), (m, len(y)))
     sums, rests = within @ x, within @ y
@@ -169,8 +172,8 @@ def draw(
     chance = np.exp(logs - logs.max())
     g = rng.choice(len(chance), p=chance / chance.sum())
     variance = square[g] / rng.chisquare(free)
-    spread = np.linalg.cholesky(np.linalg.inv(matrix[g]))
-    slopes = fitted[g] + np.sqrt(variance) * spread @ rng.standard_normal(rank)
+    root = np.linalg.cholesky(np.linalg.inv(matrix[g]))
+    slopes = fitted[g] + np.sqrt(variance) * root @ rng.standard_normal(rank)
     own = shrink[g] * (rests - sums @ slopes)
     own = own + np.sqrt(variance * theta[g] / (1 + theta[g] * count)) * rng.standard_normal(m)
     expected = shrink[g] * (rests - sums @ fitted[g])
