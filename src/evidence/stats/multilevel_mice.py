@@ -145,7 +145,8 @@ def draw(
     gram = x.T @ x.copy()  # of x itself NumPy takes another routine, which pivots differently
     _, order, rank, _ = dpstrf(gram, tol=_DEPENDENT * len(y))
     kept = order[:rank] - 1
-    everyone, x = everyone[:, kept], x[:, kept]
+    everyone = everyone[:, kept]
+    x = everyone[rows]
     count = np.bincount(inside, minlength=m)
     within = sparse.csr_array((np.ones(len(y)), (inside, np.arange(len(y)))), (m, len(y)))
     sums, rests = within @ x, within @ y
@@ -153,12 +154,7 @@ def draw(
     weigh = np.zeros(1) if cluster is None else np.log(_ROOTS)  # d ICC / d root
     theta = icc / (1 - icc)
     shrink = theta[:, None] / (1 + theta[:, None] * count)
-    sizes, which = np.unique(count, return_inverse=True)
-    ordered = sums[np.argsort(which, kind="stable")]  # clusters of one size are shrunk alike
-    ends = np.cumsum(np.bincount(which))
-    same = np.stack([part.T @ part for part in np.split(ordered, ends[:-1])])
-    alike = theta[:, None] / (1 + theta[:, None] * sizes)
-    matrix = gram[np.ix_(kept, kept)] - np.tensordot(alike, same, axes=1)
+    matrix = gram[np.ix_(kept, kept)] - np.stack([(sums * s[:, None]).T @ sums for s in shrink])
     inner = x.T @ y - (shrink * rests) @ sums
     fitted = np.linalg.solve(matrix, inner[..., None])[..., 0]
     square = y @ y - shrink @ rests**2 - (inner * fitted).sum(axis=1)
