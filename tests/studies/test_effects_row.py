@@ -89,7 +89,7 @@ def test_hedges_g_with_nothing_to_divide_by_is_refused():
 def test_hedges_g_leaves_out_missing_scores_and_says_so():
     found = effects.hedges_g([1.0, 2.0, 3.0, math.nan], [0.0, 1.0, 2.0])
     assert found.estimate == effects.hedges_g([1.0, 2.0, 3.0], [0.0, 1.0, 2.0]).estimate
-    assert found.caveats == ("1 missing scores are left out",)
+    assert found.caveats == ("1 missing score is left out",)
 
 
 def test_row_holds_the_contract_and_judges_in_the_registered_unit(trial):

@@ -135,14 +135,18 @@ def draw(
     inside = code[known]
     centre = outcome[known].mean()
     y = outcome[known] - centre
-    others = explaining - explaining[known].mean(axis=0)
-    others = others / np.maximum(np.sqrt(np.mean(others[known] ** 2, axis=0)), 1e-300)
+    rows = np.flatnonzero(known)
+    x = explaining[rows]
+    middle = x.mean(axis=0)
+    spread = np.sqrt(np.mean((x - middle) ** 2, axis=0))
+    others = (explaining - middle) / np.maximum(spread, 1e-300)
     everyone = np.column_stack([np.ones(len(others)), others])
-    gram = everyone[known].T @ everyone[known]
+    x = everyone[rows]
+    gram = x.T @ x.copy()  # of x itself NumPy takes another routine, which pivots differently
     _, order, rank, _ = dpstrf(gram, tol=_DEPENDENT * len(y))
     kept = order[:rank] - 1
     everyone = everyone[:, kept]
-    x = everyone[known]
+    x = everyone[rows]
     count = np.bincount(inside, minlength=m)
     within = sparse.csr_array((np.ones(len(y)), (inside, np.arange(len(y)))), (m, len(y)))
     sums, rests = within @ x, within @ y
@@ -150,12 +154,7 @@ def draw(
     weigh = np.zeros(1) if cluster is None else np.log(_ROOTS)  # d ICC / d root
     theta = icc / (1 - icc)
     shrink = theta[:, None] / (1 + theta[:, None] * count)
-    sizes, which = np.unique(count, return_inverse=True)
-    ordered = sums[np.argsort(which, kind="stable")]  # clusters of one size are shrunk alike
-    ends = np.cumsum(np.bincount(which))
-    same = np.stack([part.T @ part for part in np.split(ordered, ends[:-1])])
-    alike = theta[:, None] / (1 + theta[:, None] * sizes)
-    matrix = gram[np.ix_(kept, kept)] - np.tensordot(alike, same, axes=1)
+    matrix = gram[np.ix_(kept, kept)] - np.stack([(sums * s[:, None]).T @ sums for s in shrink])
     inner = x.T @ y - (shrink * rests) @ sums
     fitted = np.linalg.solve(matrix, inner[..., None])[..., 0]
     square = y @ y - shrink @ rests**2 - (inner * fitted).sum(axis=1)
@@ -169,8 +168,8 @@ def draw(
     chance = np.exp(logs - logs.max())
     g = rng.choice(len(chance), p=chance / chance.sum())
     variance = square[g] / rng.chisquare(free)
-    spread = np.linalg.cholesky(np.linalg.inv(matrix[g]))
-    slopes = fitted[g] + np.sqrt(variance) * spread @ rng.standard_normal(rank)
+    root = np.linalg.cholesky(np.linalg.inv(matrix[g]))
+    slopes = fitted[g] + np.sqrt(variance) * root @ rng.standard_normal(rank)
     own = shrink[g] * (rests - sums @ slopes)
     own = own + np.sqrt(variance * theta[g] / (1 + theta[g] * count)) * rng.standard_normal(m)
     expected = shrink[g] * (rests - sums @ fitted[g])

@@ -146,7 +146,9 @@ def judged(
     error = float(np.sqrt(np.mean(spread**2))) if known.any() else math.nan
     notes = []
     if lost := int((~known).sum()):
-        notes.append(f"in {lost:,} draws covariates decide the arms; they count as extreme")
+        draws = "1 draw" if lost == 1 else f"{lost:,} draws"
+        counts = "it counts" if lost == 1 else "they count"
+        notes.append(f"in {draws} covariates decide the arms; {counts} as extreme")
     if np.isinf([lower, upper]).any():
         notes.append("too few different allocations for an interval of this level to end")
     return (base + extreme) / (base + len(values)), (lower, upper), error, notes

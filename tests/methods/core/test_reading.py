@@ -117,3 +117,13 @@ def test_rescaled_changes_the_scale_and_nothing_else(table):
     assert (half.estimate, half.std_error) == (plain.estimate / 2, plain.std_error / 2)
     assert (half.ci_lower, half.ci_upper) == (plain.ci_lower / 2, plain.ci_upper / 2)
     assert (half.unit, half.p_value, half.method) == ("sd", plain.p_value, plain.method)
+
+
+def test_counts_agree_with_their_noun():
+    assert frames.counted(1, "such row") == "1 such row"
+    assert frames.counted(1200, "such row") == "1,200 such rows"
+    assert frames.counted(2, "row has", "rows have") == "2 rows have"
+    with pytest.raises(EvidenceError, match=r"not a number \(1 such row\); only finite"):
+        frames.numbers(pd.DataFrame({"age": ["1", "ten"]}), "age")
+    with pytest.raises(EvidenceError, match=r"'arm': 1 row has no arm \(the first is row 2\)"):
+        frames.arms(pd.DataFrame({"arm": [0.0, None, 1.0]}), "arm")

@@ -159,7 +159,7 @@ def test_check_with_a_pupil_twice_is_refused(roster):
         pupil="upn",
     )
     refused(
-        "column 'upn': 1 rows have no pupil (first: row 6)",
+        "column 'upn': 1 row has no pupil (first: row 6)",
         roster.assign(upn=roster["upn"].where(roster.index != 5)),
         pupil="upn",
     )

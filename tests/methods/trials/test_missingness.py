@@ -111,6 +111,16 @@ def test_impute_keeps_every_pupil_and_says_so(holes):
     assert other.estimate != found.estimate
 
 
+def test_impute_counts_one_pupil_in_the_singular(rng):
+    data, _ = simulate(rng)
+    data = data.assign(school=data["school"].astype(object))
+    data.loc[3, "school"], data.loc[5, "pre"] = None, np.nan
+    assert trials.impute(data, imputations=2, **GIVEN).caveats == (
+        "1 pupil has no cluster, stratum or weight and is left out",
+        f"1 of {len(data) - 1} pupils has a value imputed, as if missing at random",
+    )
+
+
 def test_impute_takes_a_school_lost_whole_strata_and_text_scores(holes):
     holes.loc[holes["school"].isin([0, 1]), "post"] = np.nan
     text = holes.assign(post=holes["post"].map(lambda x: repr(x) if x == x else None))

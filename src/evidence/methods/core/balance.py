@@ -173,7 +173,8 @@ def _weights(data: pd.DataFrame, weights: str | Sequence[float]) -> np.ndarray:
     wrong = ~(found >= 0)
     if wrong.any():
         raise EvidenceError(
-            f"{name}, row {wrong.argmax() + 1}: missing or negative ({wrong.sum()} such rows); a "
+            f"{name}, row {wrong.argmax() + 1}: missing or negative "
+            f"({frames.counted(wrong.sum(), 'such row')}); a "
             "weight is 0 or more"
         )
     return found

@@ -141,8 +141,8 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
     wrong = np.flatnonzero((np.isnan(numeric) & values.notna().to_numpy()) | np.isinf(numeric))
     if len(wrong):
         raise EvidenceError(
-            f"column {column!r}, row {wrong[0] + 1}: not a number ({len(wrong)} such rows); "
-            "only finite numbers and empty cells are allowed"
+            f"column {column!r}, row {wrong[0] + 1}: not a number "
+            f"({counted(len(wrong), 'such row')}); only finite numbers and empty cells are allowed"
         )
     return numeric
 
@@ -286,8 +286,9 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
     if missing := int(none.sum()):
         first = int(np.flatnonzero(none)[0]) + 1
         raise EvidenceError(
-            f"column {column!r}: {missing} rows have no arm (the first is row {first}); everybody "
-            "who was assigned needs one: complete them or leave those rows out"
+            f"column {column!r}: {counted(missing, 'row has', 'rows have')} no arm (the first is "
+            f"row {first}); everybody who was assigned needs one: complete them or leave those "
+            "rows out"
         )
     codes, names = factor(data, column)
     labels, levels = np.array(names, dtype=object)[codes], sorted(set(names))
@@ -377,6 +378,11 @@ def complete(
             )
         keep &= present
     return keep, tuple(notes)
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with what it counts: 1 row, 2 rows; `several` where an s will not do."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def whole(name: str, value: object, least: int) -> None:

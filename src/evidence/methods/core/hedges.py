@@ -16,6 +16,8 @@ from evidence.methods.core.results import Estimate
 from evidence.stats import covariance
 from evidence.stats.effect_sizes import pooled_variance, small_sample_factor
 
+_LEFT_OUT = ("missing score is left out", "missing scores are left out")
+
 
 def hedges_g(
     treated: Sequence[float],
@@ -87,7 +89,7 @@ def hedges_g(
         n_clusters=n1 + n0,
         n_treated=n1,
         n_control=n0,
-        caveats=(f"{lost} missing scores are left out",) if lost else (),
+        caveats=(frames.counted(lost, *_LEFT_OUT),) if lost else (),
     )
 
 

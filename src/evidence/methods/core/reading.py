@@ -1,4 +1,4 @@
-"""One method for rows that were read already and for a table with the names of its columns."""
+"""Lets a method of rows already read also take a table with the names of its columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the methods give back: frozen results that show themselves.
+"""Results of the methods: estimates, event studies and what every result shares.
 
 No result holds a row of anybody's data, a clock or an id; the same input gives the same bytes.
 """
@@ -115,20 +115,16 @@ class Estimate:
         cls, estimate: float, std_error: float, df: float, level: float, **others: object
     ) -> Self:
         """Return an estimate with its t test and interval; `others` are the other fields."""
-        value, error, df = float(estimate), float(std_error), float(df)
-        test = covariance.t_test(value, error, df, level)
-        tested = zip(
-            ("statistic", "p_value", "ci_lower", "ci_upper"), map(float, test), strict=True
-        )
-        return cls(
-            estimate=value, std_error=error, df=df, level=float(level), **dict(tested), **others
-        )
+        names = ("statistic", "p_value", "ci_lower", "ci_upper")
+        test = map(float, covariance.t_test(estimate, std_error, df, level))
+        values = {"estimate": estimate, "std_error": std_error, "df": df, "level": level}
+        values = {name: float(value) for name, value in values.items()}
+        return cls(**values, **dict(zip(names, test, strict=True)), **others)
 
     def rescaled(self, factor: float, **changes: object) -> Self:
         """Return the estimate, its error and its interval times `factor`, other fields changed."""
-        return replace(
-            self, **{name: factor * getattr(self, name) for name in _ON_ITS_SCALE} | changes
-        )
+        scaled = {name: factor * getattr(self, name) for name in _ON_ITS_SCALE}
+        return replace(self, **scaled | changes)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row, a column a field but tables; caveats are joined by a semicolon."""

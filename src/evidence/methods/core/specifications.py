@@ -83,8 +83,9 @@ class Specifications(TableResult):
         side = (table["ci_lower"] > 0) * 1 - (table["ci_upper"] < 0)
         expected = np.where(table["kind"] == "answer", side.iloc[0], 0)
         table = table.assign(primary=table.index == 0, holds=side == expected)
-        given = {"outcome": primary.outcome, "treatment": primary.treatment} | fields
-        return cls(table=table[[*cls.COLUMNS]], skipped=(*left_out, *skipped), **given)
+        named = {"outcome": primary.outcome, "treatment": primary.treatment}
+        table = table[[*cls.COLUMNS]]
+        return cls(table=table, skipped=(*left_out, *skipped), **named | fields)
 
     def of_kind(self, kind: str) -> pd.DataFrame:
         """Return the rows that are answers, or placebos."""

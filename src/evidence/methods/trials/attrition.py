@@ -1,4 +1,4 @@
-"""How a trial was conducted: who took part, how alike the arms were, who was lost."""
+"""How many pupils were lost, overall and between the arms, rated as WWC does."""
 
 from __future__ import annotations
 

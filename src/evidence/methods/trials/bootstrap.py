@@ -174,7 +174,8 @@ def bootstrap(
     if plan.freedom < _FREEDOM:
         caveats += (few,)
     if still := sum(len(cell) == 1 for cell in plan.cells):
-        caveats += (f"{still} of {len(plan.cells)} groups to draw from have one member",)
+        have = "has" if still == 1 else "have"
+        caveats += (f"{still} of {len(plan.cells)} groups to draw from {have} one member",)
     return replace(
         estimate,
         unit="sd",

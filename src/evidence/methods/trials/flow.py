@@ -87,7 +87,8 @@ def flow(
     covariates = (*frames.listed(baseline), *frames.listed(covariates))
     frames.require(assigned, (treatment, outcome, *covariates, cluster))
     if missing := int(assigned[treatment].isna().sum()):
-        raise EvidenceError(f"column {treatment!r}: {missing} rows have no arm")
+        rows = frames.counted(missing, "row has", "rows have")
+        raise EvidenceError(f"column {treatment!r}: {rows} no arm")
     codes, labels = frames.factor(assigned, treatment)
     order, further = list(range(len(labels))), ()
     if reference is not None or arm is not None:

@@ -382,10 +382,16 @@ def pooled(estimates: Sequence[Estimate], n_imputed: int, left_out: int) -> Impu
     tested = map(float, covariance.t_test(value, error, df, first.level))
     caveats = list(first.caveats)
     if left_out:
-        caveats.append(f"{left_out:,} pupils have no cluster, stratum or weight and are left out")
-    if n_imputed:
+        pupils = "pupil has", "pupils have"
+        verb = "is" if left_out == 1 else "are"
         caveats.append(
-            f"{n_imputed:,} of {first.n_obs:,} pupils have a value imputed, as if missing at random"
+            f"{frames.counted(left_out, *pupils)} no cluster, stratum or weight and {verb} left out"
+        )
+    if n_imputed:
+        have = "has" if n_imputed == 1 else "have"
+        caveats.append(
+            f"{n_imputed:,} of {first.n_obs:,} pupils {have} a value imputed, as if missing at "
+            "random"
         )
     how = f"{m} imputations pooled by Rubin's rules" if n_imputed else "nothing to impute"
     return Imputed.of(

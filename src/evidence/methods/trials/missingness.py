@@ -57,8 +57,9 @@ class Missingness:
         if not lost:
             return f"All {n:,} pupils have a record of {self.outcome}."
         shares = ", ".join(f"{100 * row.share:.1f}% in {row.arm}" for row in self.arms.itertuples())
+        have = "has" if lost == 1 else "have"
         start = (
-            f"{lost:,} of {n:,} pupils ({100 * lost / n:.1f}%) have no record of {self.outcome}: "
+            f"{lost:,} of {n:,} pupils ({100 * lost / n:.1f}%) {have} no record of {self.outcome}: "
             f"{shares}."
         )
         if self.p_value != self.p_value:

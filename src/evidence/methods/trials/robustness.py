@@ -1,4 +1,4 @@
-"""One question answered in every sensible way."""
+"""The primary effect of a trial by every sensible analysis."""
 
 from __future__ import annotations
 

@@ -69,7 +69,8 @@ def check(
 def _one_row_each(data: pd.DataFrame, pupil: str) -> None:
     if missing := int(data[pupil].isna().sum()):
         first = int(np.flatnonzero(data[pupil].isna())[0]) + 1
-        raise EvidenceError(f"column {pupil!r}: {missing} rows have no pupil (first: row {first})")
+        rows = frames.counted(missing, "row has", "rows have")
+        raise EvidenceError(f"column {pupil!r}: {rows} no pupil (first: row {first})")
     codes = frames.factor(data, pupil)[0]
     again = pd.Series(codes).duplicated().to_numpy()
     if again.any():
@@ -77,7 +78,7 @@ def _one_row_each(data: pd.DataFrame, pupil: str) -> None:
         before = int(np.flatnonzero(codes == codes[row])[0])
         raise EvidenceError(
             f"column {pupil!r}, row {row + 1}: the pupil of row {before + 1} again "
-            f"({again.sum()} such rows); keep one row a pupil"
+            f"({frames.counted(again.sum(), 'such row')}); keep one row a pupil"
         )
 
 
@@ -86,7 +87,8 @@ def _before(data: pd.DataFrame, baseline_date: str, allocation_date: str) -> Non
     if late.any():
         raise EvidenceError(
             f"column {baseline_date!r}, row {int(np.flatnonzero(late)[0]) + 1}: the baseline was "
-            f"measured after allocation, column {allocation_date!r} ({late.sum()} such rows); "
+            f"measured after allocation, column {allocation_date!r} "
+            f"({frames.counted(late.sum(), 'such row')}); "
             "leave that baseline out, or correct the dates"
         )
 
@@ -101,7 +103,8 @@ def _dates(data: pd.DataFrame, column: str) -> pd.Series:
     wrong = np.flatnonzero(dates.isna() & text.notna())
     if len(wrong):
         raise EvidenceError(
-            f"column {column!r}, row {wrong[0] + 1}: not a date ({len(wrong)} such rows); write "
+            f"column {column!r}, row {wrong[0] + 1}: not a date "
+            f"({frames.counted(len(wrong), 'such row')}); write "
             "2024-09-30 or 30/09/2024"
         )
     return dates

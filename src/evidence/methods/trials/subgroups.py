@@ -138,10 +138,8 @@ def subgroups(
     whole = effect_size(trial, **how)
     rows, tests, estimates = [], [], {}
     for column in asked:
-        head = {
-            "subgroup": column,
-            "status": "pre-specified" if column in foreseen else "exploratory",
-        }
+        status = "pre-specified" if column in foreseen else "exploratory"
+        head = {"subgroup": column, "status": status}
         group, labels, values = _groups(data, column, column == plan["baseline"])
         within = plan | {"covariates": [name for name in plan["covariates"] if name != column]}
         compared, enough = read(data, **within), []
@@ -201,13 +199,12 @@ def _groups(
 
 
 def _counts(trial: TrialData, which: np.ndarray) -> dict[str, float]:
+    rows = np.flatnonzero(which)
     return {
-        "n_treated": int((trial.treated & which).sum()),
-        "n_control": int((trial.control & which).sum()),
-        "n_pupils": int(which.sum()),
-        "n_clusters": int(which.sum())
-        if trial.cluster is None
-        else len(np.unique(trial.cluster[which])),
+        "n_treated": int(trial.treated[rows].sum()),
+        "n_control": int(trial.control[rows].sum()),
+        "n_pupils": len(rows),
+        "n_clusters": len(rows if trial.cluster is None else np.unique(trial.cluster[rows])),
     }
 
 
