@@ -554,6 +554,7 @@ def test_ks2_hampshire_schools_add_up_to_the_authority(hampshire):
             )
 
 
+@pytest.mark.slow
 def test_ks2_hampshire_codes_are_all_kept(hampshire):
     for year, path in hampshire.items():
         with path.open(encoding="utf-8-sig", newline="") as file:

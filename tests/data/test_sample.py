@@ -71,6 +71,7 @@ def icc(values, groups):
 # the files ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_make_same_seed_in_another_process_gives_the_same_bytes(made, tmp_path):
     code = "import sys; from evidence.data import sample; sample.make(sys.argv[1])"
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
@@ -80,6 +81,7 @@ def test_make_same_seed_in_another_process_gives_the_same_bytes(made, tmp_path):
     assert digest(again) == digest(files)
 
 
+@pytest.mark.slow
 def test_make_another_seed_gives_other_bytes(made, tmp_path):
     _, files = made
     assert digest(sample.make(tmp_path, seed=1)) != digest(files)
@@ -372,6 +374,7 @@ def test_make_one_trial_loses_a_school(folder):
     assert (lost == 1).sum() == 1
 
 
+@pytest.mark.slow
 def test_simulate_many_trials_give_back_the_true_effect_and_the_icc(rng):
     """Over 40 draws of a design, the mean difference is the truth and the ICC is .13."""
     schools = pd.DataFrame({"urn": np.arange(60).astype(str), "fsm": 0.2, "eal": 0.06})

@@ -6,7 +6,6 @@ import pytest
 from conftest import ROOT
 
 FILES = sorted((ROOT / "src/evidence/stats").glob("*.py"))
-MOVING = {"leave_group_out", "staggered_estimators"}  # their table-facing halves move to methods
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -19,4 +18,4 @@ def test_stats_imports_neither_pandas_nor_upper_layers(path):
             names.add(node.module)
     above = ("pandas", "evidence.methods", "evidence.data", "evidence.show", "evidence.studies")
     wrong = {name for name in names if name.startswith(above)}
-    assert not wrong or path.stem in MOVING
+    assert not wrong

@@ -17,6 +17,7 @@ def test_components_make_the_restricted_likelihood_largest(rng):
             assert criterion(panel, **moved) > least - 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1 / 2, 1 / 3])
 def test_components_of_times_less_than_1_apart_reach_the_optimum(rng, step):
     year = 2015 + np.arange(9) * step

@@ -52,10 +52,10 @@ def county(folder, rng, *, schools=80, low=0.0):
 
 def test_numbers_are_those_of_the_functions_and_the_model_is_fitted_once(tmp_path, rng):
     study = ev.Impact.read(county(tmp_path, rng), PLAN)
-    plain = ev.impact.given_past(pd.DataFrame(study.panel), **study.primary)
+    plain = ev.impact.given_past(pd.DataFrame(study.table), **study.primary)
     assert study.estimate().estimate == plain.estimate
     assert study.effects["estimate"].item() == plain.estimate
-    did = ev.impact.did(pd.DataFrame(study.panel), **study.primary)
+    did = ev.impact.did(pd.DataFrame(study.table), **study.primary)
     assert study.estimate("did").std_error == did.std_error
     assert study.effects is study.effects
 
@@ -67,6 +67,7 @@ def test_schools_that_can_be_balanced_are_matched(tmp_path, rng):
     assert study.strengths["maths"].padlocks <= 3
 
 
+@pytest.mark.slow
 def test_schools_that_no_weights_can_balance_are_weakly_matched_and_the_reader_is_told_why(
     tmp_path, rng
 ):
@@ -77,6 +78,7 @@ def test_schools_that_no_weights_can_balance_are_weakly_matched_and_the_reader_i
     assert "no weighting of the 60 comparison rows has the means of the treated" in shown
 
 
+@pytest.mark.slow
 def test_gap_is_a_row_of_its_own_that_is_not_primary(tmp_path, rng):
     plan = PLAN | {"group": {"sen": "K"}, "gap": True}
     effects = ev.Impact.read(county(tmp_path, rng), plan).effects
@@ -88,6 +90,7 @@ def test_gap_is_a_row_of_its_own_that_is_not_primary(tmp_path, rng):
     assert list(without["subgroup"]) == ["all"]
 
 
+@pytest.mark.slow
 def test_how_schools_were_chosen_is_said_either_way(tmp_path, rng):
     data = county(tmp_path, rng)
     unknown = ev.Impact.read(data, PLAN).effects["caveats"].item()
@@ -96,10 +99,11 @@ def test_how_schools_were_chosen_is_said_either_way(tmp_path, rng):
     assert "schools were chosen by a panel" in chosen["caveats"].item()
 
 
+@pytest.mark.slow
 def test_with_shares_the_panel_and_refuses_what_says_what_to_read(tmp_path, rng):
     study = ev.Impact.read(county(tmp_path, rng), PLAN)
     strict = study.with_(threats={"confounding": "high"})
-    assert strict.panel is study.panel
+    assert strict.table is study.table
     assert strict.strengths["maths"].padlocks < study.strengths["maths"].padlocks
     with pytest.raises(EvidenceError, match=r"^start says what to read: use Impact.read"):
         study.with_(start=2019)

@@ -80,12 +80,12 @@ def test_answers_are_computed_once(pupils):
 def test_with_gives_a_variant_that_shares_the_table_and_leaves_the_study_alone(pupils):
     study = ev.Trial.read(pupils, PLAN)
     bare = study.with_(baseline=None)
-    assert bare.roster is study.roster
+    assert bare.table is study.table
     expected = ev.trials.itt(pupils, outcome="post", **MODEL | {"baseline": None})
     assert bare.estimate().estimate == expected.estimate
     assert study.plan.baseline == "pre"
     other = study.with_(subgroups=["took"])  # a column that was not read: the table is encoded anew
-    assert "took" in other.roster
+    assert "took" in other.table
     with pytest.raises(EvidenceError, match="baseline: the table has no column 'prre'"):
         study.with_(baseline="prre")
 
@@ -116,6 +116,7 @@ def test_findings_are_what_propose_takes_and_every_picture_has_its_question(pupi
     assert proposal.refused == ()
 
 
+@pytest.mark.slow
 def test_report_reads_in_the_order_of_the_questions(pupils):
     page = ev.Trial.read(pupils, PLAN).report()._repr_html_()
     order = ["Reading: ", "Who took part?", "What changed?", "Does the answer hold?",

@@ -76,7 +76,7 @@ class Impact(Study[ImpactPlan]):
     ----------
     plan : ImpactPlan
         The parameters of the notebook.
-    panel : Encoded
+    table : Encoded
         A row a school and year: results, context, `taking_part`, and a 0/1 column for each
         programme and start.
     gaps : Encoded or None
@@ -85,7 +85,6 @@ class Impact(Study[ImpactPlan]):
         Who took part in what, and when: `urn`, `programme`, `start`, `end`.
     """
 
-    panel: frames.Encoded
     gaps: frames.Encoded | None
     spells: pd.DataFrame
     methods: ClassVar[Mapping[str, Callable[..., Any]]] = {
@@ -147,7 +146,7 @@ class Impact(Study[ImpactPlan]):
             both = [primary, f"{primary}, expected"]
             gaps = panel(taking_part.gaps(results, others, outcomes=both))
         rules = load(f"{plan.data}/disclosure.toml")
-        return cls(plan=plan, panel=panel(results), gaps=gaps, spells=spells, rules=rules)
+        return cls(plan=plan, table=panel(results), gaps=gaps, spells=spells, rules=rules)
 
     def with_(self, **changes: Any) -> Impact:
         """Return the study with some parameters changed, such as ``context=[]``.
@@ -163,7 +162,7 @@ class Impact(Study[ImpactPlan]):
             if name in changes and changes[name] != getattr(self.plan, name):
                 raise EvidenceError(f"{name} says what to read: use Impact.read for another one")
         plan = self.plan.changed(**changes)
-        frames.require(self.panel, [*plan.wanted, *(plan.context if plan.ks2 else [])])
+        frames.require(self.table, [*plan.wanted, *(plan.context if plan.ks2 else [])])
         return replace(self, plan=plan)
 
     @property
@@ -190,13 +189,8 @@ class Impact(Study[ImpactPlan]):
     def overlap(self) -> list[str]:
         """Other programmes and starts that schools of the panel took part in: held fixed."""
         return [
-            name for name in self.programmes if name != self.treatment and self.panel[name].any()
+            name for name in self.programmes if name != self.treatment and self.table[name].any()
         ]
-
-    @property
-    def encoded(self) -> frames.Encoded:
-        """The table that every method reads."""
-        return self.panel
 
     def model(self, outcome: Outcome) -> dict[str, Any]:
         """Return the planned analysis of an outcome, as methods take it."""
@@ -213,7 +207,7 @@ class Impact(Study[ImpactPlan]):
     @functools.cached_property
     def took_part(self) -> pd.DataFrame:
         """Rows of the schools of this cohort."""
-        return self.panel[self.panel["taking_part"]]
+        return self.table[self.table["taking_part"]]
 
     def counts(self, outcome: str) -> dict[str, int]:
         """Return how many pupils and schools stand behind an outcome since the start."""
@@ -239,13 +233,13 @@ class Impact(Study[ImpactPlan]):
     @answered
     def rebound(self) -> Rebound:
         """What regression to the mean alone would have given."""
-        return rebound(self.panel, **self.primary)
+        return rebound(self.table, **self.primary)
 
     @answered
     def checks(self) -> Checks:
         """The primary effect by other analyses, and where there can be none."""
         return sensitivity(
-            self.panel,
+            self.table,
             placebo=self.plan.placebo or None,
             unit_words=self.main.unit,
             **self.primary,
@@ -254,7 +248,7 @@ class Impact(Study[ImpactPlan]):
     @answered
     def before(self) -> pd.DataFrame:
         """A row a school: whether it took part, its results and context before the start."""
-        return before_start(self.panel, **{k: v for k, v in self.primary.items() if k != "overlap"})
+        return before_start(self.table, **{k: v for k, v in self.primary.items() if k != "overlap"})
 
     @answered
     def _weights(self) -> tuple[pd.Series, str]:
@@ -355,7 +349,7 @@ class Impact(Study[ImpactPlan]):
         starts = [name for name in self.programmes if name.rpartition(" ")[0] == programme]
         if len(starts) < 2:
             return None
-        together = self.panel.assign(**{programme: self.panel[starts].max(axis=1)})
+        together = self.table.assign(**{programme: self.table[starts].max(axis=1)})
         rest = {"treatment": programme, "overlap": [n for n in self.overlap if n not in starts]}
         return two_way_bias(together, **self.primary | rest)
 
@@ -402,12 +396,12 @@ class Impact(Study[ImpactPlan]):
         name, start = self.main.words, self.plan.start
         rows = pd.DataFrame(
             {
-                "Schools": np.where(self.panel["taking_part"], "Taking part", "Others"),
-                "School": self.panel["urn"],
-                "Pupils": self.panel["n_pupils"],
-                "Year": self.panel["year"],
+                "Schools": np.where(self.table["taking_part"], "Taking part", "Others"),
+                "School": self.table["urn"],
+                "Pupils": self.table["n_pupils"],
+                "Year": self.table["year"],
                 "Start": float(start),
-                name: self.panel[self.main.name],
+                name: self.table[self.main.name],
             }
         ).dropna()
         before, after = f"{name} in {words.school_year(start - 1)}", f"{name} since"
@@ -480,9 +474,9 @@ class Impact(Study[ImpactPlan]):
     @answered
     def recomputed(self) -> tuple[Recomputation, ...]:
         """What another program makes of the primary estimate; a difference stops the report."""
-        components = read_panel(self.panel, **self.primary).lagged_outcome.components
+        components = read_panel(self.table, **self.primary).lagged_outcome.components
         estimate = self.estimates[self.main.name]
-        return (recompute_panel(self.panel, estimate, components=components, **self.primary),)
+        return (recompute_panel(self.table, estimate, components=components, **self.primary),)
 
     def _method(self) -> list[Any]:
         held = [*(f"β · {name}" for name in self.primary["covariates"]), "other programmes"]

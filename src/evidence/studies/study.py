@@ -57,11 +57,14 @@ class Study(ABC, Generic[P]):
     ----------
     plan : Plan
         The parameters of the notebook.
+    table : Encoded
+        What every method reads.
     rules : Rules
         What the data owner lets leave, read from ``disclosure.toml`` in the data folder.
     """
 
     plan: P
+    table: Encoded
     rules: Rules = field(default_factory=Rules)
     methods: ClassVar[Mapping[str, Callable[..., Any]]] = {}  # the first is the planned one
     parameters: ClassVar[Mapping[str, str]] = {}  # argument of a method to the plan's name of it
@@ -74,11 +77,6 @@ class Study(ABC, Generic[P]):
     @abstractmethod
     def with_(self: S, **changes: Any) -> S:
         """Return the study with some parameters changed; what did not change is shared."""
-
-    @property
-    @abstractmethod
-    def encoded(self) -> Encoded:
-        """The table that every method reads."""
 
     @abstractmethod
     def model(self, outcome: Outcome) -> dict[str, Any]:
@@ -152,7 +150,7 @@ class Study(ABC, Generic[P]):
         if outcome and outcome not in known:
             raise EvidenceError(f"outcome is {outcome!r}; {nearest(outcome, known)}")
         chosen = self.model(known.get(outcome, self.main))
-        return self.methods[method](self.encoded, **chosen | options)
+        return self.methods[method](self.table, **chosen | options)
 
     @functools.cached_property
     def effect_picture(self) -> Picture:

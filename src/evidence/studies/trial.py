@@ -81,14 +81,13 @@ class Trial(Study[TrialPlan]):
     ----------
     plan : TrialPlan
         The parameters of the notebook.
-    table : DataFrame
-        The pupils of this cohort under the columns' own names.
-    roster : Encoded
-        The same under the names that people call them.
+    table : Encoded
+        The pupils of this cohort under the names that people call columns.
+    source : DataFrame
+        The same under the columns' own names.
     """
 
-    table: pd.DataFrame
-    roster: frames.Encoded
+    source: pd.DataFrame
     methods: ClassVar[Mapping[str, Callable[..., Any]]] = {
         "itt": itt,
         "effect_size": effect_size,
@@ -140,7 +139,7 @@ class Trial(Study[TrialPlan]):
         names = _names(plan)
         kept = [name for asked in plan.columns.values() for name in frames.listed(asked)]
         roster = sections.in_words(table, names, treatment=plan.treatment, keep=kept)
-        study = cls(plan=plan, table=table, roster=frames.Encoded(roster), rules=rules)
+        study = cls(plan=plan, source=table, table=frames.Encoded(roster), rules=rules)
         study._checked  # noqa: B018  (refuses a roster that is not what the plan says)
         return study
 
@@ -159,14 +158,14 @@ class Trial(Study[TrialPlan]):
             for name, asked in plan.columns.items()
         )
         if not same or _names(plan) != self.names:
-            return self._of(plan, self.table, self.rules)
+            return self._of(plan, self.source, self.rules)
         return replace(self, plan=plan)
 
     @answered
     def _checked(self) -> pd.DataFrame:
         plan = self.plan
         return check(
-            self.table,
+            self.source,
             outcome=plan.outcomes[0].name,
             design=plan.allocation or None,
             pupil=plan.pupil or None,
@@ -197,11 +196,6 @@ class Trial(Study[TrialPlan]):
             "arm": self._say(plan.arm),
         }
 
-    @property
-    def encoded(self) -> frames.Encoded:
-        """The table that every method reads."""
-        return self.roster
-
     def model(self, outcome: Outcome) -> dict[str, Any]:
         """Return the planned analysis of an outcome, as methods take it."""
         return {
@@ -221,10 +215,8 @@ class Trial(Study[TrialPlan]):
     @functools.cached_property
     def compared(self) -> frames.Encoded:
         """The pupils of the two arms that are compared."""
-        chosen = frames.arms(
-            self.roster, *(self.arms[n] for n in ("treatment", "reference", "arm"))
-        )
-        return frames.Encoded(self.roster[chosen.treated | chosen.control])
+        chosen = frames.arms(self.table, *(self.arms[n] for n in ("treatment", "reference", "arm")))
+        return frames.Encoded(self.table[chosen.treated | chosen.control])
 
     def analysed(self, outcome: Outcome) -> pd.DataFrame:
         """Return the pupils with everything that the analysis of an outcome needs."""
@@ -327,7 +319,7 @@ class Trial(Study[TrialPlan]):
         """Pupils and schools of each arm from assignment to analysis."""
         rest = {name: self.primary[name] for name in ("baseline", "covariates")}
         school = self._say(self.plan.school)
-        return flow(self.roster, outcome=self.main.words, cluster=school, **rest, **self.arms)
+        return flow(self.table, outcome=self.main.words, cluster=school, **rest, **self.arms)
 
     @answered
     def missing(self) -> Missingness:
@@ -348,7 +340,7 @@ class Trial(Study[TrialPlan]):
         if len(self.plan.outcomes) < 2:
             return None
         table = romano_wolf(
-            self.roster,
+            self.table,
             outcomes=list(self.titles.values()),
             draws=self.plan.draws,
             seed=self.plan.seed,
@@ -362,7 +354,7 @@ class Trial(Study[TrialPlan]):
         if not self.plan.subgroups:
             return None
         return subgroups(
-            self.roster,
+            self.table,
             subgroup=self._say(self.plan.subgroups),
             prespecified=self._say(self.plan.prespecified) or (),
             **self.primary,
@@ -380,18 +372,16 @@ class Trial(Study[TrialPlan]):
         """The primary effect by every sensible analysis."""
         plan = self.plan
         many = {"draws": plan.draws, "imputations": plan.imputations, "seed": plan.seed}
-        return robustness(self.roster, **many, **self.primary)
+        return robustness(self.table, **many, **self.primary)
 
     @answered
     def shifted(self) -> Sensitivity | None:
         """What if those not measured differ from those who were; None where all were measured."""
-        chosen = frames.arms(
-            self.roster, *(self.arms[n] for n in ("treatment", "reference", "arm"))
-        )
-        if not self.roster.loc[chosen.treated, self.main.words].isna().any():
+        chosen = frames.arms(self.table, *(self.arms[n] for n in ("treatment", "reference", "arm")))
+        if not self.table.loc[chosen.treated, self.main.words].isna().any():
             return None
         many = {"imputations": self.plan.imputations, "seed": self.plan.seed}
-        return delta_sensitivity(self.roster, **many, **self.primary)
+        return delta_sensitivity(self.table, **many, **self.primary)
 
     @answered
     def means(self) -> pd.DataFrame:
@@ -478,13 +468,13 @@ class Trial(Study[TrialPlan]):
     @answered
     def recomputed(self) -> tuple[Recomputation, ...]:
         """The primary estimate, and what those gained who took it up, by another program."""
-        found = [recompute_trial(self.roster, self.estimates[self.main.name], **self.primary)]
+        found = [recompute_trial(self.table, self.estimates[self.main.name], **self.primary)]
         if self.plan.dosage:
             taken = {"dosage": self._say(self.plan.dosage)}
             plain = self.estimate(
                 "cace", cov_type="CR0" if self.plan.cluster else "classical", **taken
             )
-            found.append(recompute_trial(self.roster, plain, **taken, **self.primary))
+            found.append(recompute_trial(self.table, plain, **taken, **self.primary))
         return tuple(found)
 
     def _method(self) -> list[Any]:

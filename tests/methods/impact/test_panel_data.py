@@ -43,6 +43,7 @@ def panel(rng):
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", OPTIONS)
 def test_rows_table_and_encoded_table_give_the_same(panel, method):
     function, options = getattr(impact, method), OPTIONS[method]

@@ -57,6 +57,7 @@ def test_balanced_row_weights_schools_until_means_agree(low_panel, checks):
     assert row["estimate"] == pytest.approx(by_hand.estimate)
 
 
+@pytest.mark.slow
 def test_text_is_context_as_its_shares(low_panel):
     kind = np.where(low_panel["fsm"] > 0.25, "needy", "calm")
     asked = {**MODEL, "draws": 99, "covariates": ["kind"]}
@@ -84,6 +85,7 @@ def test_an_answer_holds_on_the_same_side_and_a_placebo_across_zero(checks):
     assert (placebo["holds"] == across).all()
 
 
+@pytest.mark.slow
 def test_leave_one_out_is_the_range_of_refits_with_the_same_components(low_panel):
     plain = {k: v for k, v in MODEL.items() if k != "overlap"}
     whole, parts = low_panel.drop(columns=["leap", "other"]), parts_of(low_panel)

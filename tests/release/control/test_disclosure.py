@@ -14,6 +14,7 @@ from evidence.show.picture import Picture
 rows = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400)), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, max_examples=100, deadline=None)
 @given(rows=rows, threshold=st.sampled_from([5, 7, 10]))
 def test_protect_any_table_hides_rounds_and_recomputes(rows, threshold):

@@ -336,6 +336,7 @@ def forgetful(safes, earlier=()):
     return complete(safes)
 
 
+@pytest.mark.slow
 def test_attacker_works_nothing_out_where_a_weakened_build_tells():
     """Shortest form of `benchmarks/disclosure.py`, which makes more than 10,000 tables."""
     assert [bool(trial(seed)[0]) for seed in range(6)] == [False] * 6

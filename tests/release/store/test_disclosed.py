@@ -42,6 +42,7 @@ def twice(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_release_reads_one_small_file_of_each_earlier_release(tmp_path, monkeypatch):
     opened: Counter = Counter()
     true = Path.open, pd.read_parquet

@@ -234,6 +234,7 @@ def test_verify_number_that_is_not_in_its_run_is_found(copy):
     ]
 
 
+@pytest.mark.slow
 def test_verify_number_whose_run_is_not_recorded_is_found(copy):
     published = copy / "published"
     runs = reader.release(published)["runs"]

@@ -43,6 +43,7 @@ def test_question_is_in_the_record_the_file_and_what_the_reader_gives(published)
         assert reader.picture(entry, published)["question"] == QUESTIONS[entry["name"]]
 
 
+@pytest.mark.slow
 def test_question_is_in_a_bundle_and_stays_through_a_merge(published, tmp_path):
     sent = bundle.make(published, tmp_path / "sent.zip")
     index, parts, _ = bundle.read(sent)

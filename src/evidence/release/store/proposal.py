@@ -118,7 +118,8 @@ def propose(
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         effects.to_parquet(folder / "effects.parquet")
         indicators.to_parquet(folder / "indicators.parquet")
-        (folder / "checks.json").write_text(json.dumps(list(checks)), encoding="utf-8")
+        if checks:
+            (folder / "checks.json").write_text(json.dumps(list(checks)), encoding="utf-8")
         for picture in placed:
             path = folder / f"figures/{picture.name}.json"
             path.write_text(picture.to_json(), encoding="utf-8")
