@@ -45,7 +45,7 @@ check: export PYTHONDONTWRITEBYTECODE :=
 check: $(READY) ## Lint, contracts and quick tests (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow" \
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" \
 	  --ignore tests/browser --ignore tests/notebooks --ignore tests/simulation
 
 test: $(READY) browser ## Everything: what CI runs

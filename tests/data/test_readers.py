@@ -486,6 +486,7 @@ GOOD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", list(GOOD))
 def test_reader_of_a_malformed_file_gives_a_result_or_one_line(tmp_path_factory, reader):
     folder = tmp_path_factory.mktemp("malformed")

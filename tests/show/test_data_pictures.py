@@ -52,6 +52,7 @@ def every():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shown", every().values(), ids=every())
 def test_each_picture_has_a_private_and_a_releasable_form(shown):
     assert isinstance(shown, DataPicture)

@@ -180,6 +180,7 @@ def test_any_trial_is_confirmed_and_any_slip_is_seen(seed):
         recompute_trial(fewer, estimate, **plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_any_panel_is_confirmed_and_any_slip_is_seen(seed, components):
     rng = np.random.default_rng(seed)

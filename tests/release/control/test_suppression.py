@@ -343,6 +343,7 @@ def test_attacker_works_nothing_out_where_a_weakened_build_tells():
     assert any(trial(seed, alone)[0] for seed in range(6))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1142, 1626, 3018, 10_330, 23_417])
 def test_attacker_works_nothing_out_of_groups_left_out(seed):
     """A table that lists one group and a total once made that group everybody."""
@@ -363,6 +364,7 @@ def test_attacker_catches_a_weakened_build(weakened, seeds):
     assert sum(bool(trial(seed, weakened)[0]) for seed in seeds) > 2
 
 
+@pytest.mark.slow
 def test_closing_prints_nothing_and_leaves_standard_output_to_other_threads(capfd):
     written, over = [], threading.Event()
 

@@ -130,6 +130,7 @@ def test_merge_twice_makes_no_second_release_and_a_release_keeps_the_hub(county,
     assert verify.verify(own) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2026-11-09", "2026-11-30", "2026-12-31"])
 def test_merge_bundle_of_any_day_of_a_month_is_taken(county, own, tmp_path, day):
     sent = changed(county / "sent.zip", tmp_path / "s.zip", _index("release", "date", value=day))

@@ -196,6 +196,7 @@ def test_source_says_author_reviewer_and_leads_to_the_crate(site):
     assert 'href="2018-report.html"' in page
 
 
+@pytest.mark.slow
 def test_build_two_pages_of_one_name_are_refused(tmp_path):
     rows = [effect("lamp", c, 1.5, 1.2, 0.08, BETTER, 3, 1263, 20) for c in ("a", "a-report")]
     runs = [

@@ -105,6 +105,7 @@ def test_release_without_a_digest_is_read_itself(twice, tmp_path):
     assert disclosed.read(published / "0001") == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digest", [True, False])
 def test_release_small_count_that_an_earlier_release_told_counts_as_before(twice, tmp_path, digest):
     """Two releases back, with its digest or, as of older versions, without."""

@@ -305,6 +305,7 @@ def test_rollback_where_there_is_none_is_one_line(tmp_path):
     assert str(error.value) == "no release 7 to go to; there are: none"
 
 
+@pytest.mark.slow
 def test_rollback_to_a_changed_release_is_refused(copy):
     (copy / "published/0001/manifest.json").write_text("{}")
     with pytest.raises(EvidenceError) as error:
@@ -329,6 +330,7 @@ def test_figures_are_drawn_once(tmp_path, monkeypatch):
     assert old.read_bytes() == new.read_bytes()
 
 
+@pytest.mark.slow
 def test_crate_names_runs_inputs_people_and_files(whole):
     folder = whole / "published/0002"
     crate = json.loads((folder / provenance.CRATE).read_text(encoding="utf-8"))
@@ -351,6 +353,7 @@ def test_crate_names_runs_inputs_people_and_files(whole):
     assert found[f"#input-{'ab' * 32}"]["name"] == "ks2_2018.csv"
 
 
+@pytest.mark.slow
 def test_where_answers_and_names_what_there_is(whole):
     told = provenance.where("lamp/2018", whole / "published")
     assert told.startswith("lamp/2018\n  Run: 0000000000000000\n")

@@ -110,6 +110,7 @@ def small(tmp_path, key="a1", **changes):
     return write_run(tmp_path / "runs/lamp/2018" / key, [row]), card
 
 
+@pytest.mark.slow
 def test_release_something_new_leaves_the_old_one_alone(tmp_path):
     first, card = small(tmp_path)
     publish.release([first], [card], tmp_path / "published")
@@ -120,6 +121,7 @@ def test_release_something_new_leaves_the_old_one_alone(tmp_path):
     assert (tmp_path / "published/current").readlink().name == "0002"
 
 
+@pytest.mark.slow
 def test_release_small_count_told_before_is_named_to_the_reviewer_and_in_no_file(tmp_path):
     published = tmp_path / "published"
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
