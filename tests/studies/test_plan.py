@@ -6,7 +6,7 @@ import pytest
 
 import evidence as ev
 from evidence.errors import EvidenceError
-from evidence.studies.trial import TrialPlan
+from evidence.studies.plan import TrialPlan
 
 OUTCOME = {"name": "post", "smallest_worthwhile": 0.1}
 PLAN = {"treatment": "arm", "outcomes": [OUTCOME]}

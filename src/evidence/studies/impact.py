@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from evidence.data import readers
 from evidence.data.rules import load
@@ -36,7 +35,7 @@ from evidence.show.data_pictures import DataPictures
 from evidence.stats.multiplicity import adjust
 from evidence.studies import pictures
 from evidence.studies.effects_row import row
-from evidence.studies.plan import Outcome, Plan
+from evidence.studies.plan import ImpactPlan, Outcome
 from evidence.studies.recomputation import Recomputation, recompute_panel
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
@@ -44,28 +43,6 @@ from evidence.studies.verdict import detectable
 
 GAP = "gap to other pupils"
 _DESIGN = {"unit": "urn", "time": "year"}
-
-
-class ImpactPlan(Plan):
-    """The parameters of ``notebooks/impact.ipynb``, which says what each of them is."""
-
-    reported_claim: str = ""
-    ks2: list[str] = Field(default_factory=list)
-    years: list[int] = Field(default_factory=list)
-    context: list[str] = Field(default_factory=list)
-    pupils: str = ""
-    baseline: str = ""
-    group: dict[str, Any] = Field(default_factory=dict, max_length=1)
-    gap: bool = False
-    participation: str
-    start: int
-    chosen: str = ""
-    placebo: str = ""
-
-    @property
-    def wanted(self) -> list[str]:
-        """Columns of results that are analysed: outcomes, and the placebo where there is one."""
-        return [*(outcome.name for outcome in self.outcomes), *filter(None, [self.placebo])]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -371,7 +348,7 @@ class Impact(Study[ImpactPlan]):
         """What answers each question, in the order of the report."""
         return {
             "who took part": self._who,
-            "the data": self.pictures,
+            "the data": self._data,
             "what changed": self._changed,
             "for whom": self._whom,
             "does it hold": self._holds,
@@ -392,35 +369,47 @@ class Impact(Study[ImpactPlan]):
         ]
 
     def pictures(self) -> list[Any]:
-        """Return pictures of the data themselves, for exploring."""
-        name, start = self.main.words, self.plan.start
-        rows = pd.DataFrame(
-            {
-                "Schools": np.where(self.table["taking_part"], "Taking part", "Others"),
-                "School": self.table["urn"],
-                "Pupils": self.table["n_pupils"],
-                "Year": self.table["year"],
-                "Start": float(start),
-                name: self.table[self.main.name],
-            }
-        ).dropna()
-        before, after = f"{name} in {words.school_year(start - 1)}", f"{name} since"
-        wide = rows.groupby(["School", "Schools"], as_index=False).agg(Pupils=("Pupils", "mean"))
-        wide = wide.set_index("School").assign(
-            **{
-                before: rows[rows["Year"] == start - 1].set_index("School")[name],
-                after: rows[rows["Year"] >= start].groupby("School")[name].mean(),
-            }
-        )
-        each = {"by": "Schools", "order": ["Others"], "school": "School", "n": "Pupils"}
-        each["least"] = max(30, self.rules.figure_count)
-        years = DataPictures(rows=rows, **each)
-        schools = DataPictures(rows=wide.reset_index(), **each)
+        """Return pictures of the data themselves, for exploring: more than the report shows."""
+        name = self.main.words
+        _, schools = self.drawn
+        more = [
+            schools.scores(f"{name}, since", f"{name}, before"),
+            schools.schools(f"{name}, since"),
+        ]
+        return [each for each in (*self.parts("the data"), *more) if each is not None]
+
+    def _data(self) -> list[Any]:
+        name = self.main.words
+        years, schools = self.drawn
         return [
             years.over_years(name, "Year", start="Start"),
-            schools.before_after(before, after),
-            schools.scores(after, before),
+            schools.before_after(f"{name}, before", f"{name}, since"),
         ]
+
+    @functools.cached_property
+    def drawn(self) -> tuple[DataPictures, DataPictures]:
+        """What draws the primary outcome: of schools by year, and before and since the start."""
+        name, start, panel = self.main.words, self.plan.start, self.table
+        rows = pd.DataFrame(
+            {
+                "Schools": np.where(panel["taking_part"], "Taking part", "Others"),
+                "School": panel["urn"],
+                "Pupils": panel["n_pupils"],
+                "Year": panel["year"],
+                "Start": float(start),
+                name: panel[self.main.name],
+            }
+        ).dropna()
+        school = rows.groupby(["School", "Schools"], as_index=False)["Pupils"].mean()
+        last = rows[rows["Year"] == start - 1].set_index("School")[name]
+        since = rows[rows["Year"] >= start].groupby("School")[name].mean()
+        both = {
+            f"{name}, before": school["School"].map(last),
+            f"{name}, since": school["School"].map(since),
+        }
+        each = {"by": "Schools", "order": ["Others"], "school": "School", "n": "Pupils"}
+        each["least"] = max(30, self.rules.figure_count)
+        return DataPictures(rows=rows, **each), DataPictures(rows=school.assign(**both), **each)
 
     def _changed(self) -> list[Any]:
         main, claim, first = self.main, self.plan.reported_claim, self.effects.iloc[0]

@@ -132,6 +132,59 @@ class Plan(_Checked):
             raise EvidenceError(_together(faults))
 
 
+class TrialPlan(Plan):
+    """The parameters of ``notebooks/trial.ipynb``, which says what each of them is."""
+
+    design: str = "randomised"
+    pupils: str = ""
+    where: dict[str, Any] = Field(default_factory=dict)
+    treatment: str
+    control: str = ""
+    arm: str = ""
+    allocation: str = ""
+    pupil: str = ""
+    baseline: str = ""
+    covariates: list[str] = Field(default_factory=list)
+    cluster: str = ""
+    strata: str = ""
+    school: str = ""
+    subgroups: list[str] = Field(default_factory=list)
+    prespecified: list[str] = Field(default_factory=list)
+    dosage: str = ""
+    draws: int = 9999
+    imputations: int = 10
+    seed: int = 2026
+
+    @property
+    def columns(self) -> dict[str, str | list[str]]:
+        """Which columns each parameter names."""
+        names = ("treatment", "pupil", "baseline", "covariates", "cluster", "strata", "school")
+        asked = {name: getattr(self, name) for name in (*names, "subgroups", "dosage")}
+        return asked | {"where": list(self.where), "outcomes": [o.name for o in self.outcomes]}
+
+
+class ImpactPlan(Plan):
+    """The parameters of ``notebooks/impact.ipynb``, which says what each of them is."""
+
+    reported_claim: str = ""
+    ks2: list[str] = Field(default_factory=list)
+    years: list[int] = Field(default_factory=list)
+    context: list[str] = Field(default_factory=list)
+    pupils: str = ""
+    baseline: str = ""
+    group: dict[str, Any] = Field(default_factory=dict, max_length=1)
+    gap: bool = False
+    participation: str
+    start: int
+    chosen: str = ""
+    placebo: str = ""
+
+    @property
+    def wanted(self) -> list[str]:
+        """Columns of results that are analysed: outcomes, and the placebo where there is one."""
+        return [*(outcome.name for outcome in self.outcomes), *filter(None, [self.placebo])]
+
+
 def _together(faults: list[str]) -> str:
     if len(faults) == 1:
         return f"plan: {faults[0]}"

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pandas as pd
-from pydantic import Field
 
 from evidence.data import readers
 from evidence.data.rules import Rules, load
@@ -34,43 +33,12 @@ from evidence.methods.trials.wild_bootstrap import wild_bootstrap
 from evidence.show.data_pictures import DataPictures
 from evidence.studies import pictures, sections
 from evidence.studies.effects_row import row
-from evidence.studies.plan import Outcome, Plan
+from evidence.studies.plan import Outcome, TrialPlan
 from evidence.studies.posterior import Posterior, posterior
 from evidence.studies.recomputation import Recomputation, recompute_trial
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
-
-
-class TrialPlan(Plan):
-    """The parameters of ``notebooks/trial.ipynb``, which says what each of them is."""
-
-    design: str = "randomised"
-    pupils: str = ""
-    where: dict[str, Any] = Field(default_factory=dict)
-    treatment: str
-    control: str = ""
-    arm: str = ""
-    allocation: str = ""
-    pupil: str = ""
-    baseline: str = ""
-    covariates: list[str] = Field(default_factory=list)
-    cluster: str = ""
-    strata: str = ""
-    school: str = ""
-    subgroups: list[str] = Field(default_factory=list)
-    prespecified: list[str] = Field(default_factory=list)
-    dosage: str = ""
-    draws: int = 9999
-    imputations: int = 10
-    seed: int = 2026
-
-    @property
-    def columns(self) -> dict[str, str | list[str]]:
-        """Which columns each parameter names."""
-        names = ("treatment", "pupil", "baseline", "covariates", "cluster", "strata", "school")
-        asked = {name: getattr(self, name) for name in (*names, "subgroups", "dosage")}
-        return asked | {"where": list(self.where), "outcomes": [o.name for o in self.outcomes]}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -400,7 +368,7 @@ class Trial(Study[TrialPlan]):
         """What answers each question, in the order of the report."""
         return {
             "who took part": self._who,
-            "the data": self.pictures,
+            "the data": self._data,
             "what changed": self._changed,
             "for whom": lambda: [self.groups],
             "does it hold": self._holds,
@@ -413,7 +381,7 @@ class Trial(Study[TrialPlan]):
             pictures.flow(self.flow),
             self.losses[self.main.name],
             self.missing,
-            self.drawn.missing(self.main.words, *self.before),
+            self.drawn.missing(*self.titles.values()),
             pictures.balance(self.balance, rules=self.rules) if self.balance else None,
             alike if self.before else None,
         ]
@@ -430,16 +398,27 @@ class Trial(Study[TrialPlan]):
         )
 
     def pictures(self) -> list[Any]:
-        """Return pictures of the data themselves, for exploring."""
+        """Return pictures of the data themselves, for exploring: more than the report shows."""
+        scores = [outcome.words for outcome in self.plan.outcomes if outcome.unit != "pp"]
+        more = [
+            self.drawn.together(*scores[:2]) if len(scores) > 1 else None,
+            self.drawn.schools(self.main.words) if self.plan.school else None,
+            self.drawn.missing(*self.titles.values(), *self.before),
+        ]
+        return [each for each in (*self.parts("the data"), *more) if each is not None]
+
+    def _data(self) -> list[Any]:
         scores = [outcome.words for outcome in self.plan.outcomes if outcome.unit != "pp"]
         yes_no = [outcome.words for outcome in self.plan.outcomes if outcome.unit == "pp"]
         before = self.primary["baseline"]
+        if before and self.plan.school:
+            by_school = self.drawn.before_after(before, self.main.words)
+        else:
+            by_school = self.drawn.schools(self.main.words) if self.plan.school else None
         return [
             self.drawn.scores(*scores, *frames.listed(before)) if scores else None,
             self.drawn.shares(*yes_no) if yes_no else None,
-            self.drawn.before_after(before, self.main.words) if before else None,
-            self.drawn.together(*scores[:2]) if len(scores) > 1 else None,
-            self.drawn.schools(self.main.words) if self.plan.school else None,
+            by_school,
         ]
 
     def _changed(self) -> list[Any]:
