@@ -39,7 +39,7 @@ BIN = Path(sys.executable).parent
 
 def jobs(count: int):
     """Return `count` jobs: the impact reports of the register, again and again by other names."""
-    from evidence.run.jobs import Project, plan
+    from evidence.run.plan_jobs import Project, plan
 
     found = [job for job in plan(Project()) if job.notebook.stem == "impact"]
     return [
@@ -93,7 +93,7 @@ def one_of_pool(task) -> None:
 def ours(count: int, place: Path) -> None:
     from rich.console import Console
 
-    from evidence.run.jobs import Project
+    from evidence.run.plan_jobs import Project
     from evidence.run.progress import Live
     from evidence.run.runner import run
 

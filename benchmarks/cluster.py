@@ -19,7 +19,7 @@ from distributed import LocalCluster
 
 from evidence.run import cluster, ledger
 from evidence.run.job import perform
-from evidence.run.jobs import Job, Project
+from evidence.run.plan_jobs import Job, Project
 
 
 def nothing(_: object) -> None:

@@ -16,7 +16,7 @@ from typer import Argument, Option
 from evidence.errors import EvidenceError, nearest
 
 if TYPE_CHECKING:
-    from evidence.run.jobs import Job, Project
+    from evidence.run.plan_jobs import Job, Project
 
 app = typer.Typer(
     help="What works in our schools, for whom, at what cost, and how sure are we?",
@@ -51,7 +51,7 @@ def check(
     register: Register = REGISTER, data: Data = DATA, notebooks: Notebooks = NOTEBOOKS
 ) -> None:
     """Check the register, its files and parameters; start nothing."""
-    from evidence.run import jobs
+    from evidence.run import plan_jobs as jobs
 
     _refuse(jobs.check(jobs.Project(register=register, data=data, notebooks=notebooks)))
     _, planned = _plan(register=register, data=data, notebooks=notebooks)
@@ -287,7 +287,7 @@ def _refuse(faults: list[str]) -> None:
 
 def _plan(only: Sequence[str] = (), key: str = "", **parts: Path) -> tuple[Project, list[Job]]:
     """Return the project of these parts and those of its jobs that are asked for."""
-    from evidence.run.jobs import Project, plan
+    from evidence.run.plan_jobs import Project, plan
 
     project = Project(**parts)
     jobs = plan(project)

@@ -9,7 +9,7 @@ from evidence.data.register import load
 from evidence.data.sample import make
 from evidence.release.exchange import bundle
 from evidence.release.store import publish, verify
-from evidence.run.jobs import Project, plan
+from evidence.run.plan_jobs import Project, plan
 from evidence.run.runner import run
 
 from .serving import served

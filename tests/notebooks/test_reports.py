@@ -12,7 +12,7 @@ from papermill import execute_notebook
 
 import evidence as ev
 from evidence.data.sample import make
-from evidence.run.jobs import Project, plan
+from evidence.run.plan_jobs import Project, plan
 from evidence.run.runner import run
 
 from .registers import BARE, CRT, MST, THREE

@@ -12,12 +12,12 @@ from rich.console import Console
 
 import evidence as ev
 from evidence.run.job import Outcome
-from evidence.run.jobs import plan
+from evidence.run.plan_jobs import plan
 from evidence.run.private_report import write_page
 from evidence.run.progress import Live, summary
 
-from .test_jobs import notebook
-from .test_jobs import project as project  # the fixture
+from .test_plan_jobs import notebook
+from .test_plan_jobs import project as project  # the fixture
 
 
 def test_page_shows_text_and_outputs_and_lets_nothing_run(tmp_path):

@@ -19,10 +19,10 @@ from data.test_register import GOOD
 
 from evidence.errors import EvidenceError
 from evidence.run import fork_client, job, ledger, processes
-from evidence.run.jobs import Project, plan
+from evidence.run.plan_jobs import Project, plan
 from evidence.run.runner import run
 
-from .test_jobs import notebook
+from .test_plan_jobs import notebook
 
 PROPOSE = "open('effects.parquet', 'w').close()"
 COHORT = '[[programme.lamp.cohorts]]\nname = "{0}"\ntitle = "{0}"\nfiles = {{}}\n'

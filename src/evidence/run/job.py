@@ -17,7 +17,7 @@ from typing import Any
 from evidence.data.secrets import IN_TEXT, REFERENCE, SHORTEST
 from evidence.errors import EvidenceError
 from evidence.run import ledger, processes
-from evidence.run.jobs import Job, Project, leaves
+from evidence.run.plan_jobs import Job, Project, leaves
 from evidence.run.processes import TOO_LONG
 
 _VERSIONS = ("evidence", "papermill", "pandas", "numpy", "linearmodels")

@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.table import Table
 
 from evidence.run.job import Outcome
-from evidence.run.jobs import Job
+from evidence.run.plan_jobs import Job
 
 _ENDS = {"done": "done", "kept": "done by another runner"}
 

@@ -17,7 +17,7 @@ from evidence.errors import EvidenceError
 from evidence.release.store.log import person
 from evidence.run import fork_client, ledger, processes
 from evidence.run.job import Outcome, perform
-from evidence.run.jobs import Job, Project, sha256
+from evidence.run.plan_jobs import Job, Project, sha256
 
 if TYPE_CHECKING:
     from evidence.run.progress import Live

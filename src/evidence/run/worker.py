@@ -29,9 +29,9 @@ from papermill.exceptions import PapermillExecutionError
 
 from evidence.data.secrets import spellings
 from evidence.run.fork_client import PLACE, to_line
-from evidence.run.jobs import leaves
 from evidence.run.kernels import NO_HISTORY
 from evidence.run.ledger import fault_of
+from evidence.run.plan_jobs import leaves
 from evidence.run.private_report import write_page
 from evidence.run.processes import KILLED, TOO_LONG
 

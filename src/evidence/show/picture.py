@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.show import data_figures, figures, html_table
+from evidence.show import figures, html_table, seaborn_figures
 from evidence.show.questions import QUESTIONS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _DRAW: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {
     "flow": figures.draw_flow,
     "curve": figures.draw_curve,
     "overlap": figures.draw_overlap,
-    **data_figures.DRAW,
+    **seaborn_figures.DRAW,
 }
 
 
@@ -59,7 +59,7 @@ class Picture:
     name : str
         File stem, such as ``effect``: lower-case letters, digits and hyphens.
     kind : {"intervals", "event_study", "balance", "flow", "curve", "overlap"}
-        How to draw it; further kinds draw the data (`evidence.show.data_figures.DRAW`).
+        How to draw it; further kinds draw the data (`evidence.show.seaborn_figures.DRAW`).
     title : str
         What it shows, said as a finding.
     alt : str
@@ -132,8 +132,8 @@ class Picture:
             return _DRAW[self.kind](self.table, ax)
 
     def _height(self) -> float:
-        if self.kind in data_figures.DRAW:
-            return data_figures.height(self.kind, self.table)
+        if self.kind in seaborn_figures.DRAW:
+            return seaborn_figures.height(self.kind, self.table)
         rows = len(self.table)
         if self.kind == "balance":  # a name of three lines is higher than a row
             lines = [

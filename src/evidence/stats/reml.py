@@ -1,4 +1,4 @@
-"""The likelihood of a model with random effects by cluster, on sums by cluster alone.
+"""The (restricted) likelihood of a model with random effects, on sums by cluster alone.
 
 Clusters with the same Z'Z (the same size and, where the treatment's effect varies, the same number
 treated) are added up once; after that no step of a fit grows with rows or clusters.

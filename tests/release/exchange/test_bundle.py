@@ -18,7 +18,7 @@ from evidence.errors import EvidenceError
 from evidence.release.exchange import adopt, bundle, merge
 from evidence.release.store import log, publish, reader, verify
 from evidence.release.store.exports import archive
-from evidence.run import jobs
+from evidence.run import plan_jobs as jobs
 from evidence.show.tables import summary
 
 

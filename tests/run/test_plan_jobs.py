@@ -4,7 +4,7 @@ import pytest
 from data.test_register import GOOD
 
 from evidence.errors import EvidenceError
-from evidence.run.jobs import Project, check, declared_parameters, plan
+from evidence.run.plan_jobs import Project, check, declared_parameters, plan
 
 PARAMETERS = """\
 programme = "x"

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from evidence.show import data_figures
+from evidence.show import seaborn_figures
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def hatched(ax):
 
 
 def test_histogram_shows_shares_of_each_group(ax):
-    data_figures.draw_distribution(distribution([10, 30, 10, 40, 40, 20]), ax)
+    seaborn_figures.draw_distribution(distribution([10, 30, 10, 40, 40, 20]), ax)
     tops = [max(area.get_paths()[0].vertices[:, 1]) for area in ax.collections[:2]]
     assert sorted(tops) == [0.4, 0.6]
     assert not hatched(ax)
@@ -40,7 +40,7 @@ def test_histogram_shows_shares_of_each_group(ax):
 
 
 def test_hidden_bin_is_hatched_in_the_place_of_its_group(ax):
-    data_figures.draw_distribution(distribution([np.nan, 30, 10, 40, 40, np.nan]), ax)
+    seaborn_figures.draw_distribution(distribution([np.nan, 30, 10, 40, 40, np.nan]), ax)
     low, high = sorted(hatched(ax), key=lambda patch: patch.get_x())
     assert 80 < low.get_x() < low.get_x() + low.get_width() < 86  # left of its bin: the first group
     assert 104 < high.get_x() < high.get_x() + high.get_width() < 110  # right: the second
@@ -52,7 +52,7 @@ def test_hidden_bin_is_hatched_in_the_place_of_its_group(ax):
 
 
 def test_histogram_of_hidden_counts_only_is_all_hatched(ax):
-    data_figures.draw_distribution(distribution([np.nan] * 6), ax)
+    seaborn_figures.draw_distribution(distribution([np.nan] * 6), ax)
     assert len(hatched(ax)) == 6
 
 
@@ -65,7 +65,7 @@ def test_hidden_share_is_hatched_and_said_to_be_hidden(ax):
             "n_pupils": [200, 200, 200, 200],
         }
     )
-    data_figures.draw_shares(table, ax)
+    seaborn_figures.draw_shares(table, ax)
     assert [text.get_text() for text in ax.texts] == ["10%", "under 1%", "hidden", "0%"]
     assert len(hatched(ax)) == 1
     assert hatched(ax)[0].get_width() > 0
@@ -81,7 +81,7 @@ def test_hidden_cells_lie_open_on_a_hatched_ground(ax):
             "n_pupils": [40, np.nan, np.nan, np.nan],
         }
     )
-    data_figures.draw_together(table, ax)
+    seaborn_figures.draw_together(table, ax)
     assert ax.patch.get_hatch()
     assert [text.get_text() for text in ax.texts] == ["40"]
     assert ax.get_title(loc="left") == "Number of pupils. Hatched: too few to show"
@@ -106,7 +106,7 @@ def lines(estimates):
 
 
 def test_line_breaks_where_a_mean_is_hidden(ax):
-    data_figures.draw_lines(lines([50, np.nan, 52, 51, 52, 53]), ax)
+    seaborn_figures.draw_lines(lines([50, np.nan, 52, 51, 52, 53]), ax)
     drawn = [line for line in ax.lines if len(line.get_xdata())]
     assert sorted(len(line.get_xdata()) for line in drawn) == [1, 1, 3]
     (block,) = hatched(ax)
@@ -121,7 +121,7 @@ def test_each_cohort_has_a_panel_with_those_that_never_took_part(ax):
     late = others[3:].assign(panel="Late")
     table = pd.concat([others, late], ignore_index=True)
     table["start"] = table["panel"].map({"Early": 2018, "Late": 2019})
-    data_figures.draw_lines(table, ax)
+    seaborn_figures.draw_lines(table, ax)
     assert [panel.get_title(loc="left") for panel in ax.child_axes] == ["Early", "Late"]
     assert all(len(panel.collections) == 1 for panel in ax.child_axes)
     first, second = (panel.get_ylim() for panel in ax.child_axes)
@@ -141,7 +141,7 @@ def test_groups_keep_their_colour_whatever_the_order_of_schools(ax):
             "far": [False, True, False],
         }
     )
-    data_figures.draw_schools(table, ax)
+    seaborn_figures.draw_schools(table, ax)
     dots = ax.collections[1]
     colours = [to_hex(colour).upper() for colour in dots.get_facecolors()]
     assert colours == ["#12436D", "#12436D", "#6B7780"]
