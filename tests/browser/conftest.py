@@ -18,7 +18,7 @@ FLAGS = [
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop ends with the last browser test
 def chromium():
     path = os.environ.get("EVIDENCE_CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:

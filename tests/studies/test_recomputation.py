@@ -71,7 +71,7 @@ def test_star_is_confirmed(star, grade, cluster, cov_type):
     version = result.program.split()[1]
     assert result.sentence() == (
         f"Recomputed by another program (linearmodels {version}, AbsorbingLS): estimate{both} "
-        "equal to 1e-9."
+        "equal to 1e−9."
     )
 
 

@@ -35,7 +35,7 @@ def write_page(notebook: Path, title: str) -> None:
         blocks=[html for blocks in parts.values() for _, html in blocks],
         sources=reports.sources(cells),
     )
-    (notebook.parent / "report.html").write_text(page, encoding="utf-8")
+    (notebook.parent / "report.html").write_text(f"{page}\n", encoding="utf-8")
 
 
 def _outputs(cell: Mapping[str, Any]) -> Iterator[str]:

@@ -59,7 +59,7 @@ class Recomputation:
     def sentence(self) -> str:
         """Say who computed what again, and how nearly the two agree."""
         program = self.program.replace(" (", ", ").rstrip(")")
-        return f"Recomputed by another program ({program}): {self.what} equal to 1e-9."
+        return f"Recomputed by another program ({program}): {self.what} equal to 1e−9."
 
 
 def recompute_trial(
