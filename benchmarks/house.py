@@ -23,7 +23,10 @@ CELLS = """
 import json, sys, time
 from pathlib import Path
 import evidence.run.preload
-from evidence.run.plan_jobs import Project, plan
+try:
+    from evidence.run.plan_jobs import Project, plan
+except ImportError:  # as it was called before
+    from evidence.run.jobs import Project, plan
 data, kind, which = sys.argv[1:]
 root = Path.cwd()
 project = Project(register=root / "data/programmes.toml", data=Path(data),

@@ -26,6 +26,8 @@ _DEEPEST = "#7FA3C9"  # dark text on it has a contrast of 7 to 1
 _BARS = {"element": "bars", "multiple": "dodge", "alpha": 0.9, "linewidth": 0.5, "shrink": 0.85}
 _STEPS = {"element": "step", "multiple": "layer", "alpha": 0.12, "linewidth": 2}
 
+_MANY = 80  # dots of which sizes can still be told apart
+
 
 def draw_distribution(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw a histogram of each group, a panel for each outcome, in shares of what is shown.
@@ -144,9 +146,8 @@ def draw_dots(frame: pd.DataFrame, ax: Axes) -> Axes:
     if ends["max"] > ends["min"]:
         line = np.polyfit(frame[one], frame[other], 1, w=np.sqrt(frame["n_pupils"]))
         ax.plot(ends, np.polyval(line, ends), color=RULE, zorder=1, label="all together")
-    _scatter(
-        ax, frame, one, other, _names(frame["group"]), size="n_pupils", sizes=(25, 130), alpha=0.85
-    )
+    sized = {"size": "n_pupils", "sizes": (25, 130)} if len(frame) <= _MANY else {"s": 30}
+    _scatter(ax, frame, one, other, _names(frame["group"]), alpha=0.85, **sized)
     ax.set(xlabel=one, ylabel=other)
     return ax
 

@@ -78,3 +78,16 @@ def _check(rows: object, method: str, needs: Sequence[str], without: Sequence[st
     for name in without:
         if getattr(rows, name, None) is not None:
             raise EvidenceError(f"{method} takes no {name}=")
+
+
+def kept(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep what a method answers with the rows that were asked: an encoded table is asked once."""
+
+    @functools.wraps(method)
+    def function(rows: Any, **options: object) -> Any:
+        key = f"{method.__name__} {method.__kwdefaults__ | options}"
+        if key not in rows.answers:
+            rows.answers[key] = method(rows, **options)
+        return rows.answers[key]
+
+    return function

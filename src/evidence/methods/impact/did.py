@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate
 from evidence.methods.impact import panel_data
-from evidence.methods.impact.panel_data import PanelData, kept, of_panel
+from evidence.methods.impact.panel_data import PanelData, of_panel
 from evidence.stats import covariance
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")

@@ -7,9 +7,10 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate, EventStudy
 from evidence.methods.impact.did import COV_TYPES
-from evidence.methods.impact.panel_data import PanelData, caveats, kept, of_panel
+from evidence.methods.impact.panel_data import PanelData, caveats, of_panel
 from evidence.stats import covariance
 from evidence.stats.staggered_estimators import Effects
 

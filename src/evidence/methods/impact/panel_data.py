@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -162,19 +162,6 @@ class PanelData:
             caveats=self.caveats + notes,
             rows=self.rows[keep],
         )
-
-
-def kept(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep what a method answers with the rows that were asked: an encoded table is asked once."""
-
-    @functools.wraps(method)
-    def function(panel: PanelData, **options: object) -> Any:
-        key = f"{method.__name__} {method.__kwdefaults__ | options}"
-        if key not in panel.answers:
-            panel.answers[key] = method(panel, **options)
-        return panel.answers[key]
-
-    return function
 
 
 def read(

@@ -10,6 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.itt import itt
 from evidence.methods.trials.multilevel import Multilevel, multilevel
@@ -19,6 +20,7 @@ from evidence.stats.mixed_model import Mixed, without_clusters
 
 
 @of_trial()
+@kept
 def effect_size(
     trial: TrialData,
     *,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.itt import answer
 from evidence.methods.trials.trial_data import TrialData, of_trial
@@ -42,6 +43,7 @@ class Multilevel(Estimate):
 
 
 @of_trial(needs=("cluster",), without=("weights",))
+@kept
 def multilevel(
     trial: TrialData,
     *,

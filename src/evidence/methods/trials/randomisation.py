@@ -10,6 +10,7 @@ import numpy as np
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.allocation_rule import Allocation, asked
+from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate, words_of
 from evidence.methods.trials.allocation_rule import blocks, in_order, whole_clusters
 from evidence.methods.trials.itt import answer
@@ -26,6 +27,7 @@ from evidence.stats.permutation import (
 
 
 @of_trial()
+@kept
 def randomisation_test(
     trial: TrialData,
     *,

@@ -81,6 +81,11 @@ class TrialData:
         return self.design.fit(self.outcome)
 
     @functools.cached_property
+    def answers(self) -> dict[str, Any]:
+        """What methods have answered of these rows: `evidence.methods.core.reading.kept`."""
+        return {}
+
+    @functools.cached_property
     def _sandwiches(self) -> dict[str, covariance.Sandwich]:
         return {}
 
