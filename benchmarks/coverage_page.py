@@ -190,7 +190,7 @@ Median width of the intervals relative to the default's: {widths}.
 
 {blocked}
 
-(“units”: what was drawn by lot, but sites where pupils were; “an arm and stratum”: how many of
+(“units”: what was allocated, but sites where pupils were; “an arm and stratum”: how many of
 them, and how many treated of “few”.) Units are drawn again within the arm of a stratum, and errors
 are taken within it too; whole strata are drawn where one has a single unit in an arm. With fewer
 than 5 units an arm no bootstrap covers what it says (2 treated of 20 schools: 84 per cent), and it

@@ -62,7 +62,7 @@ def test_cost_rating_follows_the_bands():
         "very low", "very low", "low", "low", "moderate", "moderate", "high", "very high",
     ]  # fmt: skip
     assert refused(effects.cost_rating, -1) == (
-        "cost is -1; pounds a pupil a year, nought or more, are needed"
+        "cost is -1; pounds a pupil a year, zero or more, are needed"
     )
 
 

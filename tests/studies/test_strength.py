@@ -53,7 +53,7 @@ def test_strength_is_the_lowest_column_and_tells_each_loss():
     found = strength("matched", mdes=0.22, attrition=0.12, threats=LOW)
     assert found.padlocks == 3
     assert found.reasons == (
-        "two padlocks lost because schools were not drawn by lot",
+        "two padlocks lost because schools were not allocated at random",
         "alone this would have cost one padlock: the study could only have detected 0.22 SD or "
         "more",
         "alone this would have cost one padlock: 12% of pupils were lost",
@@ -157,7 +157,7 @@ def test_wwc_rating_follows_attrition_and_balance():
     kind = strength("randomised", attrition=lost((30, 40), (40, 48)), boundary="optimistic")
     assert (kind.wwc, kind.wwc_reason) == (
         "meets without reservations",
-        "drawn by lot, low attrition by the optimistic boundary",
+        "allocated at random, low attrition by the optimistic boundary",
     )
 
 
@@ -165,7 +165,9 @@ def test_wwc_rating_of_other_designs():
     assert strength("matched", balance=apart(0.02)).wwc == "meets with reservations"
     found = strength("matched", balance=apart(0.15))
     assert found.wwc == "does not meet"
-    assert found.wwc_reason.startswith("schools were not drawn by lot, and the groups were 0.15 SD")
+    assert found.wwc_reason.startswith(
+        "schools were not allocated at random, and the groups were 0.15 SD"
+    )
     assert found.wwc_reason.endswith("apart in pre at the start, not adjusted for")
     assert strength("monitoring").wwc == "does not meet"
     assert strength("discontinuity").wwc == "not rated"
@@ -178,14 +180,14 @@ def test_security_shows_itself():
     )
     assert found.sentence() == (
         "Security: 5 of 5 padlocks. By the standards of the What Works Clearinghouse: meets "
-        "without reservations (drawn by lot, low attrition by the cautious boundary)."
+        "without reservations (allocated at random, low attrition by the cautious boundary)."
     )
     weak = trials.security("randomised", mdes=0.35, attrition=lost((99, 99), (100, 100)))
     assert weak.sentence() == (
         "Security: 3 of 5 padlocks. Two padlocks lost because the study could only have detected "
         "0.35 SD or more. Threats to validity were not judged, so this is the most it can be. By "
-        "the standards of the What Works Clearinghouse: meets without reservations (drawn by lot, "
-        "low attrition by the cautious boundary)."
+        "the standards of the What Works Clearinghouse: meets without reservations (allocated at "
+        "random, low attrition by the cautious boundary)."
     )
     assert list(found.to_frame()) == ["padlocks", "reasons", "wwc", "wwc_reason"]
     assert "meets without reservations" in found._repr_html_()

@@ -150,7 +150,7 @@ def _note(ax: Axes, text: str) -> None:
 def _months_axis(ax: Axes) -> None:
     """Mark along the top where months of progress begin.
 
-    The first month begins elsewhere in each table, and too near to nought to be told apart.
+    The first month begins elsewhere in each table, and too near to zero to be told apart.
     """
     least = 0.13  # so that two months, at .10, are on the axis
     low, high = ax.get_xlim()

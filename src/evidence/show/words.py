@@ -15,7 +15,7 @@ MINUS = "−"
 
 # Effect sizes (two decimals) at which each further month of progress begins.
 # toolkit: EEF Teaching and Learning Toolkit, "attainment" page, as read in 2026.
-# trial: EEF trial reports, which call an effect up to .04 nought months.
+# trial: EEF trial reports, which call an effect up to .04 zero months.
 MONTHS = {
     "toolkit": (0.02, 0.10, 0.19, 0.27, 0.36, 0.45, 0.53, 0.62, 0.70, 0.79, 0.88, 0.96),
     "trial": (0.05, 0.10, 0.19, 0.27, 0.36, 0.45, 0.53, 0.62, 0.70, 0.79, 0.88, 0.96),
@@ -46,7 +46,7 @@ def months(effect_size: float, table: str = "toolkit") -> float:
         raise ValueError(f"table is {table!r}; allowed are {', '.join(MONTHS)}")
     if math.isnan(effect_size):
         return math.nan
-    # Half away from nought, as the table's authors round, not half to even.
+    # Half away from zero, as the table's authors round, not half to even.
     size = math.floor(abs(effect_size) * 100 + 0.5 + 1e-9) / 100
     return math.copysign(sum(size >= start for start in MONTHS[table]), effect_size) + 0.0
 
@@ -60,7 +60,7 @@ def number(value: float, digits: int = 1, *, sign: bool = False) -> str:
 
 
 def p_value(value: float) -> str:
-    """Write a p-value to three decimals, never as nought."""
+    """Write a p-value to three decimals, never as zero."""
     return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".", 1)
 
 
@@ -77,7 +77,7 @@ def months_table(estimand: str) -> str:
 def months_range(lower: float, upper: float, table: str = "toolkit") -> str:
     """Write an interval of effect sizes as months of `table`: ``−1 to +5``.
 
-    An end that rounds to nought though the interval lies on one side of it says so: the verdict
+    An end that rounds to zero though the interval lies on one side of it says so: the verdict
     hangs on it.
     """
     low, high = (number(months(x, table), 0, sign=True) for x in (lower, upper))
@@ -89,7 +89,7 @@ def months_range(lower: float, upper: float, table: str = "toolkit") -> str:
 
 
 def detectable(row: Mapping[str, Any], power: float = 0.8) -> float:
-    """Return the smallest effect size that a study of this precision could have told from nought.
+    """Return the smallest effect size that a study of this precision could have told from zero.
 
     Parameters
     ----------

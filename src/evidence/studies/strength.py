@@ -26,13 +26,13 @@ DESIGNS = {
     "survey": 0,
     "monitoring": 0,
 }
-_NO_LOT = "schools were not drawn by lot"
+_NOT_RANDOM = "schools were not allocated at random"
 _SAID = {
-    "discontinuity": f"{_NO_LOT} but taken by a cut-off",
-    "matched_did": f"{_NO_LOT}, though what always sets them apart is taken out",
-    "matched": _NO_LOT,
-    "staggered": f"{_NO_LOT}; they began in different years",
-    "weakly_matched": f"{_NO_LOT} and those compared are only roughly alike",
+    "discontinuity": f"{_NOT_RANDOM} but taken by a cut-off",
+    "matched_did": f"{_NOT_RANDOM}, though what always sets them apart is taken out",
+    "matched": _NOT_RANDOM,
+    "staggered": f"{_NOT_RANDOM}; they began in different years",
+    "weakly_matched": f"{_NOT_RANDOM} and those compared are only roughly alike",
     "self_selected": "schools chose to take part and those compared are hardly alike",
     "survey": "there is no group to compare with",
     "monitoring": "there is no group to compare with",
@@ -142,7 +142,7 @@ def strength(
         raise EvidenceError(f"design is {design!r}; allowed are {', '.join(DESIGNS)}")
     lost = attrition.overall if isinstance(attrition, Attrition) else attrition
     if mdes < 0:
-        raise EvidenceError(f"mdes is {mdes}; standard deviations, nought or more, are needed")
+        raise EvidenceError(f"mdes is {mdes}; standard deviations, zero or more, are needed")
     if lost < 0 or lost > 1:
         raise EvidenceError(f"attrition is {lost}; a proportion from 0 to 1 is needed")
     columns = [(5 - DESIGNS[design], _SAID.get(design, ""))]
@@ -239,14 +239,14 @@ def _wwc(
         return fails, "there is no group to compare with"
     if design == "discontinuity":
         return none, "cut-off designs have standards of their own"
-    start = _NO_LOT
+    start = _NOT_RANDOM
     if design == "randomised":
         if not isinstance(attrition, Attrition):
             return none, "the loss of pupils in each arm is not known"
         rated = attrition.cautious if boundary == "cautious" else attrition.optimistic
         start = f"{rated} attrition by the {boundary} boundary"
         if rated == "low":
-            return without, f"drawn by lot, {start}"
+            return without, f"allocated at random, {start}"
     if balance is None or balance.table["band"].isin(["ok", "adjust", "fails"]).sum() == 0:
         return fails, f"{start}, and no baseline differences to show that the groups were alike"
     table = balance.table[balance.table["band"] != ""]

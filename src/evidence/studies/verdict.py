@@ -45,9 +45,7 @@ def cost_rating(pounds: float) -> str:
         The cost is negative or missing.
     """
     if not isinstance(pounds, Real) or not pounds >= 0:
-        raise EvidenceError(
-            f"cost is {pounds!r}; pounds a pupil a year, nought or more, are needed"
-        )
+        raise EvidenceError(f"cost is {pounds!r}; pounds a pupil a year, zero or more, are needed")
     # The lowest band is below 80, all others include their upper end.
     if pounds < COSTS[0][0]:
         return COSTS[0][1]
@@ -88,7 +86,7 @@ def verdict(ci_lower: float, ci_upper: float, smallest_worthwhile: float) -> str
 
 
 def detectable(estimate: Estimate, power: float = 0.8) -> float:
-    """Return the smallest effect that a study of this precision could have told from nought.
+    """Return the smallest effect that a study of this precision could have told from zero.
 
     Parameters
     ----------

@@ -181,12 +181,12 @@ def test_summary_figures_that_are_none_are_refused():
     )
     refused("effect_size is inf; a finite number is needed", effects.months, math.inf)
     refused(
-        "cost is '80'; pounds a pupil a year, nought or more, are needed",
+        "cost is '80'; pounds a pupil a year, zero or more, are needed",
         effects.cost_rating,
         "80",
     )
     refused(
-        "mdes is -0.2; standard deviations, nought or more, are needed",
+        "mdes is -0.2; standard deviations, zero or more, are needed",
         effects.strength,
         "randomised",
         mdes=-0.2,
