@@ -1,5 +1,6 @@
 """A trial's study: one reading, the functions' numbers, variants that share, sections."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -124,3 +125,18 @@ def test_report_reads_in_the_order_of_the_questions(pupils):
     places = [page.index(text) for text in order]
     assert places == sorted(places)
     assert "For whom?" not in page
+
+
+def test_control_of_a_yes_or_no_treatment_need_not_be_named(pupils):
+    plan = {name: value for name, value in PLAN.items() if name != "control"}
+    bare, named = ev.Trial.read(pupils, plan), ev.Trial.read(pupils, PLAN)
+    assert bare.estimate().estimate == named.estimate().estimate
+    assert bare.estimate().treatment == named.estimate().treatment == "arm against no arm"
+    with pytest.raises(EvidenceError, match=r"say which with control="):
+        ev.Trial.read(pupils.assign(arm=np.where(pupils["arm"], "x", "y")), plan)
+
+
+def test_fault_of_one_method_names_the_plans_parameter(pupils):
+    study = ev.Trial.read(pupils, PLAN)
+    with pytest.raises(EvidenceError, match=r"control='c' is not an arm"):
+        study.estimate(reference="c")

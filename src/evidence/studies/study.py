@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -36,13 +37,20 @@ class answered(functools.cached_property):  # noqa: N801  (used as a decorator)
         """Return the answer."""
         if study is None or self.attrname in study.__dict__:
             return super().__get__(study, owner)
-        try:
+        with in_its_words(study):
             return super().__get__(study, owner)
-        except EvidenceError as error:
-            text = str(error)
-            for argument, parameter in study.parameters.items():
-                text = text.replace(f"{argument}=", f"{parameter}=")
-            raise EvidenceError(text) from None
+
+
+@contextmanager
+def in_its_words(study: Any) -> Iterator[None]:
+    """Let a fault of a method name the study's parameter instead of the method's argument."""
+    try:
+        yield
+    except EvidenceError as error:
+        text = str(error)
+        for argument, parameter in study.parameters.items():
+            text = text.replace(f"{argument}=", f"{parameter}=")
+        raise EvidenceError(text) from None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -150,7 +158,8 @@ class Study(ABC, Generic[P]):
         if outcome and outcome not in known:
             raise EvidenceError(f"outcome is {outcome!r}; {nearest(outcome, known)}")
         chosen = self.model(known.get(outcome, self.main))
-        return self.methods[method](self.table, **chosen | options)
+        with in_its_words(self):
+            return self.methods[method](self.table, **chosen | options)
 
     @functools.cached_property
     def effect_picture(self) -> Picture:

@@ -154,15 +154,14 @@ class Trial(Study[TrialPlan]):
     def _say(self, name: str | list[str]) -> Any:
         return sections.say(name, self.names) or None
 
-    @functools.cached_property
+    @answered
     def arms(self) -> dict[str, Any]:
         """The treatment, the control and the arm asked about, as methods take them."""
         plan = self.plan
-        return {
-            "treatment": self._say(plan.treatment),
-            "reference": self._say(plan.control),
-            "arm": self._say(plan.arm),
-        }
+        named = (plan.control or None, plan.arm or None)
+        arms = frames.arms(self.source, plan.treatment, *named)
+        sides = {"reference": self._say(arms.reference), "arm": self._say(arms.arm)}
+        return {"treatment": self._say(plan.treatment), **sides}
 
     def model(self, outcome: Outcome) -> dict[str, Any]:
         """Return the planned analysis of an outcome, as methods take it."""
