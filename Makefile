@@ -40,8 +40,8 @@ dashboard: $(READY) ## Serve the board dashboard on this machine
 lab: $(READY) ## Open the notebooks in JupyterLab, to explore
 	@$(BIN)/jupyter lab notebooks
 
-# Compiled files are kept, whatever the environment says: compiling is a third of a quick run.
-check: export PYTHONDONTWRITEBYTECODE :=
+# Compiled files are kept, whatever the environment says: compiling is a third of a run.
+check test: export PYTHONDONTWRITEBYTECODE :=
 check: $(READY) ## Lint, contracts and quick tests (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
