@@ -35,10 +35,6 @@ class TableResult:
         """Return the table that the class describes."""
         return self.table.copy()
 
-    def sentence(self) -> str:
-        """Say what was found."""
-        raise NotImplementedError
-
     def _page_table(self) -> pd.DataFrame:
         """Return the table as it is shown to a reader."""
         return self.table
