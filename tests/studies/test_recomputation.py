@@ -219,7 +219,7 @@ def test_any_panel_is_confirmed_and_any_slip_is_seen(seed, components):
         recompute_panel(panel, replace(fixed, estimate=fixed.estimate + step), **plan)
 
 
-def test_a_difference_stops_in_words_and_shows_no_figure_of_a_small_group(rng):
+def test_a_difference_stops_in_words_and_shows_neither_figure(rng):
     data = pd.DataFrame({"t": np.arange(60) % 2, "y": rng.normal(size=60)})
     plan = {"outcome": "y", "treatment": "t"}
     estimate = replace(ev.trials.itt(data, **plan, cov_type="classical"), estimate=0.5)
@@ -228,10 +228,9 @@ def test_a_difference_stops_in_words_and_shows_no_figure_of_a_small_group(rng):
         recompute_trial(data, estimate, **plan)
     said = str(caught.value)
     assert said.startswith("outcome 'y': this library and linearmodels ")
-    assert f" (IV2SLS) do not agree on the estimate: 0.5 against {other:.6g}; nothing is" in said
-    with pytest.raises(ev.EvidenceError) as caught:
-        recompute_trial(data, replace(estimate, n_treated=4), **plan)
-    assert f"{other:.6g}" not in str(caught.value)
+    apart = f"{abs(0.5 - other) / max(0.5, estimate.std_error):.0e}"
+    assert f" (IV2SLS) do not agree on the estimate (apart by {apart} of it); nothing is" in said
+    assert f"{other:.4g}" not in said
     plain = ev.trials.itt(data, **plan, cov_type="classical")
     with pytest.raises(ev.EvidenceError, match="do not agree on the standard error"):
         recompute_trial(data, replace(plain, std_error=plain.std_error * 1.001), **plan)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-9  # of the estimate, or of its standard error where that is larger
 _EXPLAINED = 1e-7  # a column is left out when this share of it, or less, is new
-_FEWEST = 10  # rows in an arm: with fewer a message shows no figure
 _NUMERIC = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
 # Standard errors that linearmodels has too, by what the method of an estimate says of them.
 _ERRORS = {
@@ -223,12 +222,11 @@ def _regress(
     for what, (ours, theirs) in pairs.items():
         apart[what] = abs(ours - theirs) / max(abs(ours), estimate.std_error)
         if not apart[what] <= TOLERANCE:
-            few = min(estimate.n_treated, estimate.n_control) < _FEWEST
-            figures = "" if few else f": {ours:.6g} against {theirs:.6g}"
             raise EvidenceError(
-                f"{where}: this library and {program} do not agree on the {what}"
-                f"{figures}; nothing is reported. Either the estimate was made with other "
-                "rows or columns than it was recomputed with, or one of the two is wrong"
+                f"{where}: this library and {program} do not agree on the {what} "
+                f"(apart by {apart[what]:.0e} of it); nothing is reported. Either the "
+                "estimate was made with other rows or columns than it was recomputed with, or one "
+                "of the two is wrong"
             )
     return Recomputation(
         estimate=estimate.estimate,
