@@ -6,7 +6,7 @@ notebook proposes its results and again when a release is made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evidence.errors import EvidenceError
 
@@ -69,6 +69,15 @@ def empty(contract: dict[str, tuple[str, bool]]) -> pd.DataFrame:
 
     return pd.DataFrame(
         {name: pd.Series(dtype=_DTYPES[kind]) for name, (kind, _) in contract.items()}
+    )
+
+
+def effects_row(fields: dict[str, Any]) -> pd.DataFrame:
+    """Return one row in the order and types of the `effects` contract; `propose` validates it."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {name: pd.Series([fields[name]], dtype=_DTYPES[kind]) for name, (kind, _) in EFFECTS.items()}
     )
 
 

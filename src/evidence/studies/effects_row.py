@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.data.rules import Rules
-from evidence.data.schema import VERDICTS, validate_effects
+from evidence.data.schema import VERDICTS, effects_row
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import Estimate
 from evidence.show import words
@@ -131,7 +131,7 @@ def row(
     for key in ("caveats", "method"):
         fields[key] = words.relabel(fields[key], titles | dict(labels or {}))
     fields["sentence"] = words.effect_sentence(fields, outcome=str(entry.get("title", "")))
-    return validate_effects(pd.DataFrame([fields]))
+    return effects_row(fields)
 
 
 def _in_registered_unit(
