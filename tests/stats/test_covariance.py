@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.errors import EvidenceError
-from evidence.stats import covariance, design
+from evidence.stats import covariance, design, satterthwaite
 
 
 def written_out(x, y, cluster, weights, kind, places):
@@ -98,7 +98,7 @@ def test_robust_with_many_clusters_gives_the_df_of_few(rng, monkeypatch, nesting
     made = design.design(interest, others, strata, weights)
     residuals = made.fit(y)[1]
     few = covariance.robust(made, residuals, cluster)
-    monkeypatch.setattr(covariance, "HELD", 0)
+    monkeypatch.setattr(satterthwaite, "HELD", 0)
     many = covariance.robust(made, residuals, cluster)
     np.testing.assert_allclose(many.df, few.df, rtol=1e-11)
     np.testing.assert_allclose(many.joint_df, few.joint_df, rtol=1e-11)
@@ -120,7 +120,7 @@ def test_robust_takes_the_faster_way_to_its_df(
     cluster = np.arange(20 * clusters) // 20
     x = rng.normal(size=(len(cluster), interest + others))
     made = design.design(x[:, :interest], x[:, interest:])
-    monkeypatch.setattr(covariance, slower, None)
+    monkeypatch.setattr(satterthwaite, slower, None)
     found = covariance.robust(made, rng.normal(size=len(x)), cluster, "CR0", joint=False)
     assert np.isfinite(found.df).all()
 
@@ -159,7 +159,7 @@ def test_joint_test_of_one_coefficient_is_the_t_test(rng):
 
 
 def test_joint_test_of_more_coefficients_than_clusters_allow_gives_no_p(rng):
-    found = covariance.Inference(np.eye(3), np.ones(3), 4, 1.5)
+    found = covariance.Inference(np.eye(3), np.ones(3), 4, 1.5, np.zeros(3, bool))
     statistic, _, _, p_value = covariance.joint_test(np.ones(3), found)
     assert np.isnan(statistic)
     assert np.isnan(p_value)

@@ -77,7 +77,10 @@ def effects_row(fields: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(
-        {name: pd.Series([fields[name]], dtype=_DTYPES[kind]) for name, (kind, _) in EFFECTS.items()}
+        {
+            name: pd.Series([fields[name]], dtype=_DTYPES[kind])
+            for name, (kind, _) in EFFECTS.items()
+        }
     )
 
 

@@ -11,24 +11,26 @@ and never with their square.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from scipy import sparse
 from scipy.special import fdtrc, stdtr, stdtrit
 
 from evidence.errors import EvidenceError
+from evidence.stats import satterthwaite
 from evidence.stats.design import Design, sums
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3", "HC2", "classical")
-_NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides a coefficient alone
+ALONE = (
+    "one {} alone decides the effect, so that no error can be estimated: more are needed, or leave "
+    "out the covariates or strata that single it out"
+)
+EXACT = "{} is explained exactly by what is in the model: no error can be estimated"
+_NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides a direction alone
+_ALONE = 1e-12  # share of a coefficient's squared direction; below it is rounding
+_ZERO = 1e-10  # scores below this share of what the largest residual would give are rounding
 _CHUNK = 4_000_000  # numbers held at once while the clusters are adjusted
-# Clusters: to 250, and 10 more for each dense column (as measured on one core), a dense matrix of
-_FEW, _MORE = 250, 10  # them costs less than sparse ones of columns; it is used as long as those
-HELD = 20_000_000  # of all coefficients hold no more numbers than this
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +45,15 @@ class Inference:
     n_clusters : int
     joint_df : float
         Degrees of freedom η of the Wishart approximation, for the joint test.
+    borrowed : ndarray of bool, shape (q,)
+        Coefficients that one cluster decides alone, whose error is that of the other clusters.
     """
 
     covariance: np.ndarray
     df: np.ndarray
     n_clusters: int
     joint_df: float
+    borrowed: np.ndarray
 
     @property
     def std_error(self) -> np.ndarray:
@@ -63,6 +68,9 @@ def robust(
     cov_type: str = "CR2",
     *,
     joint: bool = True,
+    alike: Alike | None = None,
+    refuse: bool = True,
+    label: str = "the outcome",
 ) -> Inference:
     """Return the covariance of the coefficients of interest and its degrees of freedom.
 
@@ -79,6 +87,17 @@ def robust(
     joint : bool
         Work out the degrees of freedom of the joint test, whose time grows with the square of the
         coefficients; NaN without.
+    alike : Alike, optional
+        Lets the error of a coefficient that one cluster decides alone be that of the others.
+    refuse : bool
+        False to give NaN for a coefficient that has no error, rather than refuse them all.
+    label : str
+        How messages call the outcome.
+
+    Raises
+    ------
+    EvidenceError
+        One cluster alone decides a coefficient, or there is no error at all.
 
     Notes
     -----
@@ -89,13 +108,63 @@ def robust(
     p_i = (I − H)_i' A_i W_i X_i M c and P_ij = p_i'p_j, tr(P)²/tr(P²); jointly η of the
     approximate Hotelling test (HTZ).
 
+    Where a block B of (I − H)(I − H)' is null, the cluster's residuals are zero whatever its errors
+    are. If that null space, W_i X_i b, holds a b with c'b ≠ 0, the cluster decides part of the
+    coefficient alone: N, the part of W_i X_i M c along it. The variance N'Ω_i N is then missing,
+    all of it where one school alone is treated. With `alike`, Ω_i is that of the other clusters:
+    N'Ω̂N = Σ_j (N'e_j)²/(J − lost) over the J that have a row at all of its places; df are then at
+    most J − lost. For one treated unit this is the t test of one against many (Crawford and Howell
+    1998, The Clinical Neuropsychologist 12(4), eq. 1), exact for normal errors of equal covariance,
+    whatever that is within a unit. Without `alike` there is no error.
+
     References
     ----------
     Bell, R. M. and McCaffrey, D. F. (2002), Survey Methodology 28(2), eq. 5 and section 4.
     Pustejovsky, J. E. and Tipton, E. (2018), JBES 36(4), eq. 8 to 14 and theorem 1;
     doi:10.1080/07350015.2016.1247004.
+    MacKinnon, J. G. and Webb, M. D. (2018), The Econometrics Journal 21(2), section 2.
     """
-    return Sandwich.of(design, cluster, cov_type, joint=joint).inference(residuals)
+    sandwich = Sandwich.of(design, cluster, cov_type, joint=joint)
+    return sandwich.inference(residuals, alike, refuse=refuse, label=label)
+
+
+@dataclass(frozen=True, eq=False)
+class Alike:
+    """Says which rows of different clusters may be set beside each other.
+
+    Parameters
+    ----------
+    places : ndarray of int, shape (n,)
+        Codes from 0, such as of times; of use where no cluster has two rows at one place.
+    lost : int
+        Degrees of freedom that the regression takes at each place.
+    """
+
+    places: np.ndarray
+    lost: int
+
+    def error(
+        self, alone: np.ndarray, rows: np.ndarray, residuals: np.ndarray
+    ) -> tuple[np.ndarray, float] | None:
+        """Return Σ N'Ω̂N over the clusters that decide alone, and its df; None if it has none."""
+        table = np.full((rows.max() + 1, self.places.max() + 1), np.nan)
+        table[rows, self.places] = residuals
+        if np.isfinite(table).sum() < len(rows):
+            return None
+        marked = np.unique(rows[alone.any(axis=1)])
+        others = np.delete(table, marked, axis=0)
+        total, least = np.zeros((alone.shape[1],) * 2), np.inf
+        for cluster in marked:
+            own = np.flatnonzero(rows == cluster)
+            like = others[:, self.places[own]]
+            like = like[np.isfinite(like).all(axis=1)]
+            free = len(like) - self.lost
+            if free < 1:
+                return None
+            scores = like @ alone[own]
+            total += scores.T @ scores / free
+            least = min(least, free)
+        return total, float(least)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +178,8 @@ class Sandwich:
         Codes of the clusters; None for ``classical``.
     adjusted : ndarray of shape (n, q)
         A_i W_i X_i M c.
+    alone : ndarray of shape (n, q)
+        N, the part of each coefficient that a cluster decides alone; 0 elsewhere.
     factor : float
     df : ndarray of shape (q,)
     n_clusters : int
@@ -118,6 +189,7 @@ class Sandwich:
     design: Design
     rows: np.ndarray | None
     adjusted: np.ndarray
+    alone: np.ndarray
     factor: float
     df: np.ndarray
     n_clusters: int
@@ -128,34 +200,86 @@ class Sandwich:
         cls, design: Design, cluster: np.ndarray | None, cov_type: str, *, joint: bool = True
     ) -> Sandwich:
         """Adjust the clusters of a regression and work out its degrees of freedom."""
-        n = design.n_obs
+        n, directions = design.n_obs, design.directions
         if cov_type == "classical":
             free = n - design.rank
             df = np.full(len(design.coefficients), float(free))
             m = n if cluster is None else int(cluster.max()) + 1
-            return cls(design, None, design.directions, 1.0, df, m, float(free))
+            none = np.zeros_like(directions)
+            return cls(design, None, directions, none, 1.0, df, m, float(free))
         rows = np.arange(n) if cov_type == "HC2" else np.unique(cluster, return_inverse=True)[1]
         m = int(rows.max()) + 1
-        adjusted = design.directions
-        if cov_type in ("CR2", "HC2", "CR3"):
-            adjusted = _adjust(design, rows, cov_type)
+        adjusted, alone = _adjust(design, rows, "CR3" if cov_type == "CR3" else "CR2")
+        if cov_type not in ("CR2", "HC2", "CR3"):
+            adjusted = directions
         factor = {
             "CR1": m / (m - 1),
             "CR1S": m / (m - 1) * (n - 1) / (n - design.rank),
         }.get(cov_type, 1.0)
-        df, eta = _freedom(design, rows, adjusted, joint)
-        return cls(design, rows, adjusted, factor, df, m, eta)
+        df, eta = satterthwaite.freedom(design, rows, adjusted, joint)
+        return cls(design, rows, adjusted, alone, factor, df, m, eta)
 
-    def inference(self, residuals: np.ndarray) -> Inference:
-        """Return the covariance of the coefficients, given the residuals of the regression."""
+    def inference(
+        self,
+        residuals: np.ndarray,
+        alike: Alike | None = None,
+        *,
+        refuse: bool = True,
+        label: str = "the outcome",
+    ) -> Inference:
+        """Return the covariance of the coefficients, given the residuals of the regression.
+
+        `alike`, `refuse` and `label` are those of :func:`robust`.
+        """
+        df, joint_df, borrowed = self.df, self.joint_df, self.alone.any(axis=0)
         if self.rows is None:
             coefficients = self.design.coefficients
-            scale = self.design.weights @ residuals**2 / self.df[0]
+            scale = self.design.weights @ residuals**2 / df[0]
             covariance = scale * coefficients @ coefficients.T
+            none = residuals @ residuals == 0
         else:
             scores = sums(self.rows, self.adjusted * residuals[:, None])
             covariance = self.factor * scores.T @ scores
-        return Inference(covariance, self.df, self.n_clusters, self.joint_df)
+            largest = np.abs(residuals).max() * np.linalg.norm(self.adjusted, axis=0)
+            none = np.abs(scores).max(axis=0) <= _ZERO * largest
+        if borrowed.any():
+            found = alike and alike.error(self.alone, self.rows, residuals)
+            if found:
+                lent, free = found
+                pooled = with_lent(np.diag(covariance), df, np.diag(lent), free)[1]
+                df = np.where(borrowed, pooled, df)
+                joint_df = np.fmin(joint_df, free)
+                covariance = covariance + lent
+                none = np.where(borrowed, np.diag(lent) == 0, none)
+            elif refuse:
+                what = "cluster" if self.n_clusters < len(residuals) else "row"
+                raise EvidenceError(ALONE.format(what))
+            else:
+                none = none | borrowed
+                borrowed = np.zeros_like(borrowed)
+        if np.any(none):
+            if refuse:
+                raise EvidenceError(EXACT.format(label))
+            none = np.broadcast_to(none, df.shape)
+            covariance = np.where(none | none[:, None], np.nan, covariance)
+            df = np.where(none, np.nan, df)
+        return Inference(covariance, df, self.n_clusters, joint_df, borrowed)
+
+
+def with_lent(
+    seen: np.ndarray, df: np.ndarray, lent: np.ndarray, free: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add the variance lent by other clusters to that seen; return the sum and its df.
+
+    Satterthwaite's, but no more than `free`: both parts may rest on the same clusters.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return seen + lent, np.fmin((seen + lent) ** 2 / (seen**2 / df + lent**2 / free), free)
+
+
+def decided(design: Design, cluster: np.ndarray) -> np.ndarray:
+    """Say for each coefficient whether one cluster alone decides part of it, shape (q,)."""
+    return _adjust(design, np.unique(cluster, return_inverse=True)[1], "CR2")[1].any(axis=0)
 
 
 def check_type(cov_type: str) -> None:
@@ -196,23 +320,23 @@ def joint_test(estimate: np.ndarray, inference: Inference) -> tuple[float, float
     """
     q, eta = len(estimate), inference.joint_df
     below = eta - q + 1
-    if below <= 0:
+    if not below > 0 or not np.isfinite(inference.covariance).all():
         return np.nan, float(q), np.nan, np.nan
     wald = estimate @ np.linalg.solve(inference.covariance, estimate)
     statistic = below / (eta * q) * wald
     return float(statistic), float(q), float(below), float(fdtrc(q, below, statistic))
 
 
-def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> np.ndarray:
-    """Return A_i W_i X_i M c, shape (n, q), all clusters of like size at once.
+def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return A_i W_i X_i M c and what clusters decide alone, (n, q) both, like sizes at once.
 
     Clusters are padded with empty rows to the next power of two: an empty row has R = 0, so that
     its block of B is the identity and nothing changes.
     """
     own, dense, own_signs, dense_signs = design.residual_maker()
-    power, scale, right = -0.5, np.ones(design.n_obs), design.directions
+    power, scale, right, weights = -0.5, np.ones(design.n_obs), design.directions, design.weights
     if cov_type == "CR3":  # (I − WQQ')⁻¹ = W^½ (I − W^½QQ'W^½)⁻¹ W^−½
-        power, scale = -1.0, np.sqrt(design.weights)
+        power, scale, weights = -1.0, np.sqrt(design.weights), np.ones(design.n_obs)
         own = (scale / np.sqrt(design.totals)[design.strata])[:, None]
         dense, right = scale[:, None] * design.basis, right / scale[:, None]
         own_signs, dense_signs = -np.ones(1), -np.ones(design.basis.shape[1])
@@ -224,7 +348,8 @@ def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> np.ndarray:
     place = np.cumsum(pairs) - 1
     place -= place[start][rows[order]]  # 0, 1, … : which of its cluster's strata a row is in
     padded = 2 ** np.ceil(np.log2(size)).astype(int)
-    out = np.empty_like(right)
+    out, alone = np.empty_like(right), np.zeros_like(right)
+    rounding = np.sqrt(_ALONE) * np.linalg.norm(right, axis=0)
     for length in np.unique(padded):
         members = np.flatnonzero(padded == length)
         width = int(place[start[members] + size[members] - 1].max()) + 1
@@ -239,123 +364,32 @@ def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> np.ndarray:
             columns = np.concatenate([*blocks, dense[row] * inside[..., None]], axis=-1)
             signs = np.concatenate([np.repeat(own_signs, width), dense_signs])
             to_adjust = right[row] * inside[..., None]
-            out[row[inside]] = _root(columns, signs, to_adjust, power)[inside]
-    return out * scale[:, None]
+            roots, null = _root(columns, signs, to_adjust, power)
+            out[row[inside]] = roots[inside]
+            root = np.where(inside, np.sqrt(weights[row]), 1.0)[..., None]
+            null, to_adjust = null / root, to_adjust / root  # null is W½ times columns of X
+            along = np.abs(null.swapaxes(-1, -2) @ to_adjust).max(axis=1) > rounding
+            for i in np.flatnonzero(along.any(axis=1)):
+                part = root[i] * (null[i] @ np.linalg.pinv(null[i]) @ to_adjust[i]) * along[i]
+                alone[row[i][inside[i]]] = part[inside[i]]
+    return out * scale[:, None], alone * scale[:, None]
 
 
-def _root(columns: np.ndarray, signs: np.ndarray, right: np.ndarray, power: float) -> np.ndarray:
-    """Return (I + R C R')^power right for a stack of clusters, through the smaller dimension."""
+def _root(
+    columns: np.ndarray, signs: np.ndarray, right: np.ndarray, power: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (I + R C R')^power right, through the smaller dimension, and its null vectors.
+
+    All are stacks, an entry a cluster.
+    """
     if columns.shape[-2] > columns.shape[-1]:
         span, columns = np.linalg.qr(columns)
         inner = span.swapaxes(-1, -2) @ right
-        return right + span @ (_root(columns, signs, inner, power) - inner)
+        root, null = _root(columns, signs, inner, power)
+        return right + span @ (root - inner), span @ null
     block = np.eye(columns.shape[-2]) + columns * signs @ columns.swapaxes(-1, -2)
     values, vectors = np.linalg.eigh(block)
     positive = values > _NULL
     powers = np.where(positive, np.where(positive, values, 1.0) ** power, 0.0)
-    return vectors @ (powers[..., None] * (vectors.swapaxes(-1, -2) @ right))
-
-
-def _freedom(
-    design: Design, rows: np.ndarray, adjusted: np.ndarray, joint: bool
-) -> tuple[np.ndarray, float]:
-    """Return the Satterthwaite df of each coefficient and the joint η.
-
-    Both are design of tr(P_ij) and of tr(P_ii P_jj) + tr(P_ij P_ij) for coefficients i and j.
-    """
-    m, q = rows.max() + 1, adjusted.shape[1]
-    dense = design.basis.shape[1] * (1 + design.weighted)
-    make = traces_by_pairs if m <= _FEW + _MORE * dense and m**2 * q <= HELD else traces_by_sums
-    mean, variance = make(design, rows, adjusted)
-    df = np.array([2 * mean(j, j) ** 2 / variance(j, j) for j in range(q)])
-    if q == 1 or not joint:
-        return df, float(df[0]) if q == 1 else np.nan
-    lower = [[mean(i, j) if j <= i else 0.0 for j in range(q)] for i in range(q)]
-    values, vectors = np.linalg.eigh(lower)
-    _, variance = make(design, rows, adjusted @ (vectors / np.sqrt(values)) @ vectors.T)
-    total = sum((1 + (i > j)) * variance(i, j) for i in range(q) for j in range(i + 1))
-    return df, q * (q + 1) / total
-
-
-def _columns(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return R and C; the columns of a single stratum, full as any, are with the dense ones."""
-    own, dense, own_signs, dense_signs = design.residual_maker()
-    if len(design.totals) > 1:
-        return own, dense, own_signs, dense_signs
-    signs = np.concatenate([own_signs, dense_signs])
-    return own[:, :0], np.column_stack([own, dense]), own_signs[:0], signs
-
-
-def traces_by_pairs(
-    design: Design, rows: np.ndarray, adjusted: np.ndarray
-) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
-    """Return both, by P itself, clusters by clusters."""
-    own, dense, own_signs, dense_signs = _columns(design)
-    parts = [
-        (
-            s,
-            [sparse.csr_array((column * s, (rows, design.strata))) for column in own.T],
-            sums(rows, dense * s[:, None]),
-        )
-        for s in adjusted.T
-    ]
-
-    def between(i: int, j: int) -> np.ndarray:
-        (s, cells, few), (t, others, more) = parts[i], parts[j]
-        product = (few * dense_signs) @ more.T
-        for sign, one, other in zip(own_signs, cells, others, strict=True):
-            product += sign * (one @ other.T)
-        product[np.diag_indices_from(product)] += np.bincount(rows, s * t)
-        return product
-
-    @functools.cache
-    def within(i: int) -> np.ndarray:
-        return between(i, i)
-
-    def mean(i: int, j: int) -> float:
-        (s, cells, few), (t, others, more) = parts[i], parts[j]
-        # Cells are at the same places for all coefficients, so that their data alone will do.
-        shared = sum(
-            sign * (one.data @ other.data)
-            for sign, one, other in zip(own_signs, cells, others, strict=True)
-        )
-        return s @ t + shared + np.vdot(few * dense_signs, more)
-
-    def variance(i: int, j: int) -> float:
-        p = within(i) if i == j else between(i, j)
-        return np.vdot(within(i), within(j)) + np.vdot(p, p.T)
-
-    return mean, variance
-
-
-def traces_by_sums(
-    design: Design, rows: np.ndarray, adjusted: np.ndarray
-) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
-    """Return both without a matrix of clusters by clusters.
-
-    With F_i = R_i's_i, P_ij = [i = j] s_i's_i + F_i C F_j', so that traces of products of P need
-    only F'F, which is as sparse as clusters and strata are nested.
-    """
-    own, dense, own_signs, dense_signs = _columns(design)
-    signs = np.concatenate([np.repeat(own_signs, len(design.totals)), dense_signs])
-
-    def linked(s: np.ndarray) -> sparse.csr_array:
-        cells = [sparse.csr_array((column * s, (rows, design.strata))) for column in own.T]
-        return sparse.hstack([*cells, sparse.csr_array(sums(rows, dense * s[:, None]))], "csr")
-
-    parts = [(s, linked(s)) for s in adjusted.T]
-
-    def diagonal(i: int, j: int) -> tuple[np.ndarray, np.ndarray]:
-        (s, f), (t, g) = parts[i], parts[j]
-        return np.bincount(rows, s * t), f.multiply(g) @ signs
-
-    def variance(i: int, j: int) -> float:
-        (ss, fs), (tt, ft), (st, fst) = diagonal(i, i), diagonal(j, j), diagonal(i, j)
-        products = parts[i][1].T @ parts[j][1]
-        squares = products.multiply(products) + products.multiply(products.T)
-        return ss @ tt + ss @ ft + tt @ fs + st @ st + 2 * st @ fst + signs @ squares @ signs
-
-    def mean(i: int, j: int) -> float:
-        return np.sum(diagonal(i, j))
-
-    return mean, variance
+    root = vectors @ (powers[..., None] * (vectors.swapaxes(-1, -2) @ right))
+    return root, vectors * ~positive[..., None, :]

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from evidence.errors import EvidenceError
 
+_ROUNDING = 1e-12  # of the largest value
 _RANK = 1e-7  # as R's lm: a column this near to the span of the earlier ones is dropped
 
 
@@ -76,13 +77,18 @@ class Design:
         return replace(self, coefficients=self.coefficients[which])
 
     def fit(self, outcome: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the estimates, shape (q,), and the residuals, shape (n,)."""
+        """Return the estimates, shape (q,), and the residuals, shape (n,).
+
+        Residuals that are only what rounding left are 0.
+        """
         centred = outcome - self.absorbed * outcome.mean()
         centred = (
             centred - (np.bincount(self.strata, self.weights * centred) / self.totals)[self.strata]
         )
         scores = self.basis.T @ (self.weights * centred)
-        return self.coefficients @ scores, centred - self.basis @ scores
+        residuals = centred - self.basis @ scores
+        residuals[np.abs(residuals) <= _ROUNDING * np.abs(centred).max(initial=0)] = 0.0
+        return self.coefficients @ scores, residuals
 
     def residual_maker(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return R and C of (I − H)(I − H)' = I + R C R'.

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from evidence.errors import EvidenceError
-from evidence.stats.design import Design, design
+from evidence.stats.covariance import EXACT
+from evidence.stats.design import Design, design, sums
 
 _LOGS, _FADE = (-12.0, 12.0), (0.0, 0.95)
 _FEW = 4  # times: with fewer, what fades cannot be told from what lasts
@@ -76,7 +77,7 @@ def fit(
     Raises
     ------
     EvidenceError
-        The columns explain the outcome exactly.
+        Units and columns explain the outcome exactly.
 
     Notes
     -----
@@ -91,12 +92,11 @@ def fit(
     there = places >= 0
     n, k = columns.shape
     centred, orthonormal = outcome - outcome.mean(), np.linalg.qr(columns)[0]
-    left = centred - orthonormal @ (orthonormal.T @ centred)
+    within = np.column_stack([columns, outcome])
+    within -= (sums(unit, within) / np.bincount(unit)[:, None])[unit]
+    left = within[:, k] - within[:, :k] @ np.linalg.lstsq(within[:, :k], within[:, k])[0]
     if np.linalg.norm(left) <= 1e-10 * np.linalg.norm(centred):
-        raise EvidenceError(
-            "the outcome is explained exactly by treatment, times and covariates: no error can be "
-            "estimated"
-        )
+        raise EvidenceError(EXACT.format("the outcome"))
     basis = np.column_stack([orthonormal, centred])
     spread = basis[places] * there[..., None]
     # In ρ^step no power is below 1, so slopes at 0 are finite; rounded, equal steps are equal.

@@ -42,6 +42,13 @@ class Rows:
     weights: np.ndarray | None
 
     @property
+    def alike(self) -> covariance.Alike:
+        """Which rows of different units may be set beside each other."""
+        return covariance.Alike(
+            np.unique(self.time, return_inverse=True)[1], 1 + self.others.shape[1]
+        )
+
+    @property
     def weight(self) -> np.ndarray:
         """Weights, or ones."""
         return np.ones(len(self.outcome)) if self.weights is None else self.weights
@@ -64,7 +71,8 @@ class Effects:
     """Effects by time since the start, shapes (q,).
 
     `covariance`, shape (q, q), is None where not all effects are compared with one time; `joint` is
-    the test of the times before the reference: F, its two df and p.
+    the test of the times before the reference: F, its two df and p. `borrowed` says whether the
+    error of an effect, or of their mean, is that of the other clusters; NaN where there is none.
     """
 
     times: np.ndarray
@@ -73,6 +81,7 @@ class Effects:
     df: np.ndarray
     covariance: np.ndarray | None
     joint: tuple[float, float, float, float]
+    borrowed: bool = False
 
 
 Mean = tuple[float, float, float]
@@ -118,16 +127,25 @@ def sunab(rows: Rows, label: str) -> tuple[Effects, Mean]:
     after = np.where(at >= 0, size, 0.0)
     after /= after.sum()
 
-    def infer(by: np.ndarray, joint: bool = True) -> covariance.Inference:
+    def infer(by: np.ndarray, **how: bool) -> covariance.Inference:
         mixed = replace(design, coefficients=by @ design.coefficients)
-        return covariance.robust(mixed, residuals, rows.cluster, "CR2", joint=joint)
+        return covariance.robust(mixed, residuals, rows.cluster, alike=rows.alike, **how)
 
-    each, whole, early = infer(mix, joint=False), infer(after[None]), times < REFERENCE
+    whole, early = infer(after[None]), times < REFERENCE
+    each = infer(mix, joint=False, refuse=False)
     joint = (np.nan,) * 4
     if early.any():
-        joint = covariance.joint_test((mix @ effects)[early], infer(mix[early]))
+        joint = covariance.joint_test((mix @ effects)[early], infer(mix[early], refuse=False))
     return (
-        Effects(times, mix @ effects, each.std_error, each.df, each.covariance, joint),
+        Effects(
+            times,
+            mix @ effects,
+            each.std_error,
+            each.df,
+            each.covariance,
+            joint,
+            bool(each.borrowed.any() or whole.borrowed.any()),
+        ),
         (float(after @ effects), float(whole.std_error[0]), float(whole.df[0])),
     )
 
@@ -148,7 +166,9 @@ def did2s(rows: Rows, label: str) -> tuple[Effects, Mean]:
     Each effect is c'y. With unit means of untreated rows taken out of all rows (tildes), times and
     covariates Z and weights W₀ of untreated rows, the mean a'r of what is left has
     c = a − W₀(unit means of a) − W₀Z̃(Z̃'W₀Z̃)⁻¹Z̃'a. The variance is Σ_g (c_g'e_g)², where e is
-    the first stage's residual in untreated rows and the second's in treated ones.
+    the first stage's residual in untreated rows and the second's in treated ones. A cluster that
+    holds every treated row of an effect leaves no error there: its own is that of the other
+    clusters (:func:`evidence.stats.covariance.robust`).
     """
     treated, since = rows.treated, rows.since
     after = np.unique(since[treated])
@@ -160,10 +180,21 @@ def did2s(rows: Rows, label: str) -> tuple[Effects, Mean]:
     effects = average.T @ left[treated]
     errors = np.where(treated[:, None], left[:, None] - _own(since, after, effects), left[:, None])
     m = int(rows.cluster.max()) + 1
+    whole = np.zeros_like(lines)
+    whole[treated] = average
+    alone = sums(rows.cluster, whole) > 1 - 1e-9  # the second stage leaves such a cluster no error
     scores = sums(rows.cluster, lines * errors)
-    std_error = np.sqrt(m / (m - 1) * (scores**2).sum(axis=0))
-    share = sums(rows.cluster, lines**2)
+    variance = m / (m - 1) * np.where(alone, 0.0, scores**2).sum(axis=0)
+    share = np.where(alone, 0.0, sums(rows.cluster, lines**2))
     df = np.minimum(share.sum(axis=0) ** 2 / (share**2).sum(axis=0), m - 1)
+    for k in np.flatnonzero(alone.any(axis=0)):
+        own = lines[:, [k]] * alone[rows.cluster, k, None]
+        lent = rows.alike.error(own, rows.cluster, errors[:, k])
+        if lent is None and k == len(effects) - 1:
+            raise EvidenceError(covariance.ALONE.format("cluster"))
+        lent = (np.nan, np.nan) if lent is None else (float(lent[0][0, 0]), lent[1])
+        variance[k], df[k] = covariance.with_lent(variance[k], df[k], *lent)
+    std_error = np.sqrt(variance)
     before = _before(rows.untreated(), label)
     return (
         Effects(
@@ -173,6 +204,7 @@ def did2s(rows: Rows, label: str) -> tuple[Effects, Mean]:
             df=np.concatenate([before.df, df[:-1]]),
             covariance=None,
             joint=before.joint,
+            borrowed=bool(alone.any() or before.borrowed),
         ),
         (float(effects[-1]), float(std_error[-1]), float(df[-1])),
     )
@@ -220,14 +252,12 @@ def _before(rows: Rows, label: str) -> Effects:
         return Effects(times, times, times, times, None, (np.nan,) * 4)
     design = rows.two_way((rows.since[:, None] == times).astype(float), label)
     effects, residuals = design.fit(rows.outcome)
-    inference = covariance.robust(design, residuals, rows.cluster, "CR2")
+    inference = covariance.robust(design, residuals, rows.cluster, alike=rows.alike, refuse=False)
     joint = covariance.joint_test(effects, inference)
-    return Effects(times, effects, inference.std_error, inference.df, None, joint)
+    borrowed = bool(inference.borrowed.any())
+    return Effects(times, effects, inference.std_error, inference.df, None, joint, borrowed)
 
 
 def _check_error(residuals: np.ndarray, outcome: np.ndarray, label: str) -> None:
     if np.std(residuals) <= 1e-10 * np.std(outcome):
-        raise EvidenceError(
-            f"{label}: the outcome is explained exactly by units, times and covariates: no error "
-            "can be estimated"
-        )
+        raise EvidenceError(covariance.EXACT.format(f"{label}: the outcome"))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from evidence.errors import EvidenceError
+from evidence.stats import covariance
 from evidence.stats.design import Design
 from evidence.stats.permutation import portions
 
@@ -107,7 +109,16 @@ class Wild:
         draws: int,
         seed: int,
     ) -> Wild:
-        """Draw for the one coefficient of `design`, by units 0, 1, …."""
+        """Draw for the one coefficient of `design`, by units 0, 1, ….
+
+        Raises
+        ------
+        EvidenceError
+            One unit alone decides the coefficient, so that its residuals are zero in every draw:
+            MacKinnon and Webb (2018), The Econometrics Journal 21(2), section 3.
+        """
+        if covariance.decided(design, units).any():
+            raise EvidenceError(covariance.ALONE.format("cluster"))
         estimate, residuals = design.fit(outcome)
         scale = design.coefficients[0, -1]
         own = design.basis[:, -1] / scale  # the treatment, the other columns taken out

@@ -155,7 +155,7 @@ def test_discontinuity_with_wrong_input_is_refused(schools):
         treatment="took",
     )
     refused(
-        "column 'gain' is explained exactly: no error can be estimated",
+        "column 'gain' is explained exactly by what is in the model: no error can be estimated",
         schools.assign(gain=schools["pct"]),
     )
     refused("data has no column 'Pct'; did you mean 'pct'?", running="Pct")

@@ -255,8 +255,7 @@ def test_randomisation_with_wrong_input_says_how_to_mend(trial):
     bootstrap = {"method": trials.bootstrap}
     refused("draws is 38; a whole number from 39 on is needed", draws=38, **bootstrap)
     refused(
-        "column 'post' is explained exactly by arms, covariates and strata: no error can be "
-        "estimated",
+        "column 'post' is explained exactly by what is in the model: no error can be estimated",
         trial.assign(post=2 * trial["pre"] + trial["arm"]),
         **bootstrap,
     )

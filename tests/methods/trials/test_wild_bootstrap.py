@@ -126,7 +126,7 @@ def test_wild_bootstrap_with_wrong_input_is_refused(trial, panel):
         **PANEL,
     )
     refused(
-        "column 'pct' is explained exactly by treatment and covariates: no error can be estimated",
+        "column 'pct' is explained exactly by what is in the model: no error can be estimated",
         impact.wild_bootstrap,
         panel.assign(pct=panel["urn"] + panel["year"] + 4.0 * panel["lamp"]),
         **PANEL,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
+from evidence.errors import EvidenceError
 from evidence.show import html_table, words
 from evidence.show.render import render
 from evidence.show.words import UNITS
@@ -110,7 +111,15 @@ class Estimate:
     def tested(
         cls, estimate: float, std_error: float, df: float, level: float, **others: object
     ) -> Self:
-        """Return an estimate with its t test and interval; `others` are the other fields."""
+        """Return an estimate with its t test and interval; `others` are the other fields.
+
+        Raises
+        ------
+        EvidenceError
+            The standard error is none.
+        """
+        if not std_error > 0:
+            raise EvidenceError(covariance.EXACT.format(f"column {others['outcome']!r}"))
         names = ("statistic", "p_value", "ci_lower", "ci_upper")
         test = map(float, covariance.t_test(estimate, std_error, df, level))
         values = {"estimate": estimate, "std_error": std_error, "df": df, "level": level}

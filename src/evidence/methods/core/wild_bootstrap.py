@@ -39,10 +39,7 @@ def std_error(wild: Wild, cluster: np.ndarray) -> float:
 def tested(plain: Estimate, wild: Wild, few: int) -> Estimate:
     """Put p-value and interval of the bootstrap into an estimate."""
     if not wild.error > TIE * abs(wild.estimate):
-        raise EvidenceError(
-            f"column {plain.outcome!r} is explained exactly by treatment and covariates: no error "
-            "can be estimated"
-        )
+        raise EvidenceError(covariance.EXACT.format(f"column {plain.outcome!r}"))
     lower, upper = wild.interval(plain.level)
     notes = list(plain.caveats)
     if few < 5:

@@ -51,14 +51,15 @@ def did(panel: PanelData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     ------
     EvidenceError
         A column is missing or of the wrong kind, a unit has two rows for one time, nobody or
-        everybody is always treated, or the effect is not identified.
+        everybody is always treated, the effect is not identified, or it has no error.
 
     Notes
     -----
     y_it = α_i + λ_t + τ·treatment_it + covariates + ε_it. The coefficients equal those of
     linearmodels' `PanelOLS`; standard errors and df are those of the regression with all dummies
     (:func:`evidence.stats.covariance.robust`), because PanelOLS's own are too large where unit
-    effects nest in clusters (docs/decisions/0011).
+    effects nest in clusters (docs/decisions/0011). Where one unit alone decides the effect, its
+    error is that of the others; where one cluster of several units does, there is none.
 
     Assumes parallel trends. Where units start at different times and effects change with time
     since the start, the estimate is a weighted mean in which some weights may be negative:
@@ -67,14 +68,16 @@ def did(panel: PanelData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     frames.one_of("cov_type", cov_type, COV_TYPES)
     covariance.check_level(level)
     estimate, residuals = panel.fit(panel.design)
-    inference = covariance.robust(panel.design, residuals, panel.cluster, cov_type)
-    df = inference.df[0]
+    inference = covariance.robust(
+        panel.design, residuals, panel.cluster, cov_type, alike=panel.alike
+    )
+    df, borrowed = inference.df[0], bool(inference.borrowed[0])
     return panel_data.effect_on_treated(
         panel,
-        f"{panel.method}, {cov_type} {panel.errors}",
+        f"{panel.method}, {panel.errors(cov_type, borrowed)}",
         (estimate[0], inference.std_error[0], df),
         level,
-        panel_data.caveats(panel, panel.design, df),
+        panel_data.caveats(panel, panel.design, df, borrowed=borrowed),
     )
 
 

@@ -128,15 +128,14 @@ def discontinuity(
     regression = design(side[:, None], shapes, None, kernel, f"column {running!r}")
     estimate, residuals = regression.fit(y[near])
     codes = None if group is None else np.unique(group[near], return_inverse=True)[1]
-    inference = covariance.robust(regression, residuals, codes, "HC2" if group is None else "CR2")
-    if not inference.std_error[0] > 1e-10 * np.std(y):
-        raise EvidenceError(f"column {outcome!r} is explained exactly: no error can be estimated")
+    errors = "HC2" if group is None else "CR2"
+    inference = covariance.robust(regression, residuals, codes, errors, label=f"column {outcome!r}")
     caveats = [*notes, *_bunching(x, group), *_ignored(data, keep, treatment, offered, near)]
     if inference.df[0] < 4:
         caveats.append("fewer than 4 degrees of freedom: read the interval with great caution")
     sides = ["below", "at or above"]
     mine, other = sides if treated == "below" else sides[::-1]
-    errors = f"CR2 by {cluster}" if cluster else "HC2"
+    errors = f"CR2 by {cluster}" if cluster else errors
     shape = "local linear, bias-corrected" if bias_corrected else "local linear"
     how = "stated" if stated else "coverage-optimal" if bias_corrected else "MSE-optimal"
     return Estimate.tested(

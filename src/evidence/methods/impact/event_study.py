@@ -61,20 +61,22 @@ def event_study(
         (since[:, None] == others).astype(float), f"{panel.label}, by time since the start"
     )
     estimate, residuals = panel.fit(design)
-    inference = covariance.robust(design, residuals, panel.cluster, cov_type, joint=False)
+    how = {"alike": panel.alike, "refuse": False}
+    inference = covariance.robust(design, residuals, panel.cluster, cov_type, joint=False, **how)
+    borrowed = bool(inference.borrowed.any())
     before = others < reference
     joint = (np.nan,) * 4
     if before.any():
-        part = covariance.robust(design.only(before), residuals, panel.cluster, cov_type)
+        part = covariance.robust(design.only(before), residuals, panel.cluster, cov_type, **how)
         joint = covariance.joint_test(estimate[before], part)
     return by_time(
         panel,
         Effects(others, estimate, inference.std_error, inference.df, inference.covariance, joint),
         since,
-        method=f"{panel.method}, {cov_type} {panel.errors}",
+        method=f"{panel.method}, {panel.errors(cov_type, borrowed)}",
         level=level,
         reference=reference,
-        notes=caveats(panel, design, inference.df.min()),
+        notes=caveats(panel, design, inference.df.min(), borrowed=borrowed),
     )
 
 

@@ -72,13 +72,15 @@ def given_past(panel: PanelData, *, cov_type: str = "larger", level: float = 0.9
     regression = panel.lagged_outcome
     design, parts = regression.design, regression.components
     inferences = {
-        kind: covariance.robust(design, regression.residuals, panel.cluster, kind)
+        kind: covariance.robust(
+            design, regression.residuals, panel.cluster, kind, refuse=cov_type != "larger"
+        )
         for kind in (("CR2", "classical") if cov_type == "larger" else (cov_type,))
     }
-    kind = max(inferences, key=lambda kind: inferences[kind].std_error[0])
-    errors = "errors of the model" if kind == "classical" else f"{kind} {panel.errors}"
+    kind = max(inferences, key=lambda kind: np.nan_to_num(inferences[kind].std_error[0]))
+    errors = "errors of the model" if kind == "classical" else panel.errors(kind)
     inference = inferences[kind]
-    least = min(each.df[0] for each in inferences.values())
+    least = np.nanmin([each.df[0] for each in inferences.values()])
     return panel_data.effect_on_treated(
         panel,
         f"given earlier results (random effects of {panel.columns['unit']}), {errors}",

@@ -14,7 +14,8 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.reading import reads
 from evidence.methods.core.results import Estimate
-from evidence.stats import panel_mixed_model
+from evidence.stats import covariance, panel_mixed_model
+from evidence.stats.covariance import Alike
 from evidence.stats.design import Design, two_way
 
 _NAMED = 4  # programmes in a caveat; more are counted
@@ -75,10 +76,15 @@ class PanelData:
         weights = self.columns["weights"]
         return f"two-way fixed effects{f' weighted by {weights}' if weights else ''}"
 
-    @property
-    def errors(self) -> str:
-        """By what errors are clustered, in words."""
-        return f"by {self.columns['cluster']} (Satterthwaite df)"
+    def errors(self, kind: str, borrowed: bool = False) -> str:
+        """Name the errors in words: their kind by cluster, unless `borrowed` from the others."""
+        kind = "errors of the other clusters" if borrowed else kind
+        return f"{kind} by {self.columns['cluster']} (Satterthwaite df)"
+
+    @functools.cached_property
+    def alike(self) -> Alike:
+        """Which rows of different units may be set beside each other: those of one time."""
+        return Alike(np.unique(self.time, return_inverse=True)[1], 1 + self.others.shape[1])
 
     @property
     def n_clusters(self) -> int:
@@ -121,10 +127,7 @@ class PanelData:
         """
         estimate, residuals = design.fit(self.outcome)
         if np.std(residuals) <= 1e-10 * np.std(self.outcome):
-            raise EvidenceError(
-                f"column {self.columns['outcome']!r} is explained exactly by treatment and "
-                "covariates: no error can be estimated"
-            )
+            raise EvidenceError(covariance.EXACT.format(f"column {self.columns['outcome']!r}"))
         return estimate, residuals
 
     def since(self) -> np.ndarray:
@@ -294,10 +297,13 @@ def check(panel: PanelData) -> PanelData:
     return panel
 
 
-def caveats(panel: PanelData, design: Design, df: float, fixed: bool = True) -> tuple[str, ...]:
+def caveats(
+    panel: PanelData, design: Design, df: float, *, fixed: bool = True, borrowed: bool = False
+) -> tuple[str, ...]:
     """Return what a reader must know of a panel's regression, one sentence each.
 
-    `fixed` says whether every unit has an effect of its own.
+    `fixed` says whether every unit has an effect of its own, `borrowed` whether the error is that
+    of the other clusters.
     """
     first = design.n_others - panel.others.shape[1]
     dropped = [panel.names[j - first] for j in design.dropped if j >= first]
@@ -310,11 +316,17 @@ def caveats(panel: PanelData, design: Design, df: float, fixed: bool = True) -> 
         )
     if panel.ever.all():
         notes.append("every unit is treated at some time: later starters stand in for comparison")
-    return (*panel.caveats, *notes, *few_clusters(panel, df))
+    return (*panel.caveats, *notes, *few_clusters(panel, df, borrowed))
 
 
-def few_clusters(panel: PanelData, df: float) -> tuple[str, ...]:
-    """Warn of an interval that rests on few treated clusters or few degrees of freedom."""
+def few_clusters(panel: PanelData, df: float, borrowed: bool = False) -> tuple[str, ...]:
+    """Warn of an interval on few treated clusters or few df, or with the error of the others."""
+    if borrowed:
+        name = panel.columns["cluster"]
+        return (
+            f"part of this rests on one {name} alone: its error is taken from how much the others "
+            "vary, and wrong where it varies more or less than they do",
+        )
     treated = len(np.unique(panel.cluster[panel.dose != 0]))
     if treated < 5:
         some = "1 treated cluster" if treated == 1 else f"{treated} treated clusters"

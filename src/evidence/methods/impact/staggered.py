@@ -223,8 +223,8 @@ def _estimate(panel: PanelData, method: str, level: float) -> EventStudy:
         f"{panel.label}, by time since the start",
     )
     starts = len(np.unique(panel.start[panel.start <= last]))
-    described = f"{label}, {starts} starts, {errors} {panel.errors}"
-    notes = (*panel.caveats, *few_clusters(panel, mean[2]))
+    described = f"{label}, {starts} starts, {panel.errors(errors, effects.borrowed)}"
+    notes = (*panel.caveats, *few_clusters(panel, mean[2], effects.borrowed))
     counts = {"n_treated": int(ever.sum()), "n_control": int((~ever).sum())}
     return by_time(
         panel,

@@ -156,10 +156,7 @@ def bootstrap(
     factor *= float(scale(null.variance_between, null.variance_within) / scale(*real[2])[0])
     size, error = (factor * float(x[0]) for x in sized(real))
     if not error > 1e-10:
-        raise EvidenceError(
-            f"column {outcome!r} is explained exactly by arms, covariates and strata: no error can "
-            "be estimated"
-        )
+        raise EvidenceError(covariance.EXACT.format(f"column {outcome!r}"))
     rng = np.random.default_rng(seed)
     drawn = [sized(plan.draw(rng, number)) for number in portions(draws, plan.cost)]
     sizes, errors = (factor * np.concatenate(parts) for parts in zip(*drawn, strict=True))

@@ -62,12 +62,7 @@ def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     used, kind = trial.errors(cov_type)
     if used != cov_type != "CR2":
         raise EvidenceError(f"cov_type {cov_type!r} needs cluster=; without it use 'HC2'")
-    design, (estimate, residuals) = trial.design, trial.fitted
-    if design.weights @ residuals**2 <= 1e-20 * np.sum((trial.outcome - trial.outcome.mean()) ** 2):
-        raise EvidenceError(
-            f"column {names['outcome']!r} is explained exactly by arms, covariates and strata: no "
-            "error can be estimated"
-        )
+    estimate, _ = trial.fitted
     inference = trial.inference(used)
     freedom = "residual df" if cov_type == "classical" else "Satterthwaite df"
     weighted = f" weighted by {names['weights']}" if names["weights"] else ""

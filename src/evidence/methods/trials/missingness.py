@@ -31,7 +31,7 @@ class Missingness:
     model : DataFrame
         `covariate`, `estimate` (percentage points more missing for the arm, for a level, or for
         one SD more), `std_error`, `df`, `p_value`, `ci_lower`, `ci_upper`; no row where nobody or
-        everybody is missing.
+        everybody is missing, no error where one school or pupil alone decides.
     statistic, df_num, df_denom, p_value : float
         F test that nothing in the model goes with being missing; NaN where it cannot be made.
     outcome : str
@@ -156,7 +156,7 @@ def missingness(
     regression = design(columns, none, trial.strata, name="a covariate")
     estimate, residuals = regression.fit(100 * trial.outcome)
     cov_type = trial.errors("CR2")[0]
-    inference = covariance.robust(regression, residuals, trial.cluster, cov_type)
+    inference = covariance.robust(regression, residuals, trial.cluster, cov_type, refuse=False)
     _, *tested = covariance.t_test(estimate, inference.std_error, inference.df, level)
     terms = [arms.contrast, *np.delete(np.array([*names, *trial.names], dtype=object), gone)]
     parts = (terms, estimate, inference.std_error, inference.df, *tested)

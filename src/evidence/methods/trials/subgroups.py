@@ -232,15 +232,18 @@ def _interaction(
         return [{"group": name, "note": note} for name in names], none
     estimate, residuals = regression.fit(trial.outcome)
     cov_type = trial.errors(how["cov_type"])[0]
-    result = covariance.robust(regression, residuals, trial.cluster, cov_type)
+    result = covariance.robust(regression, residuals, trial.cluster, cov_type, refuse=False)
     _, p_value, lower, upper = covariance.t_test(
         estimate, result.std_error, result.df, how["level"]
     )
     parts = (scale * estimate, scale * result.std_error, result.df, p_value)
     parts += (scale * lower, scale * upper)
     counts = _counts(trial, np.ones(len(trial.outcome), bool))
+    alone = "too little data: one school or pupil alone decides it"
     rows = [
         {"group": name, **dict(zip(_NUMBERS, values, strict=True)), **counts}
+        if np.isfinite(values[1])
+        else {"group": name, "note": alone}
         for name, *values in zip(names, *parts, strict=True)
     ]
     return rows, dict(zip(none, covariance.joint_test(estimate, result), strict=True))

@@ -98,7 +98,8 @@ class TrialData:
 
     def inference(self, cov_type: str) -> covariance.Inference:
         """Return the standard error of the treatment's coefficient and its degrees of freedom."""
-        return self.sandwich(cov_type).inference(self.fitted[1])
+        label = f"column {self.columns['outcome']!r}"
+        return self.sandwich(cov_type).inference(self.fitted[1], label=label)
 
     @functools.cached_property
     def null_model(self) -> mixed_model.Mixed:
