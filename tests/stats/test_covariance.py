@@ -229,3 +229,112 @@ def test_robust_is_invariant(seed, nesting, weighted, kind, scale, shift):
     np.testing.assert_allclose(moved[0], scale * plain[0], rtol=1e-6, atol=1e-9 * scale)
     np.testing.assert_allclose(moved[1], scale * plain[1], rtol=1e-6)
     np.testing.assert_allclose(moved[2], plain[2], rtol=1e-6)
+
+
+ALONE = (
+    "one {} alone decides the effect, so that no error can be estimated: more or smaller ones are "
+    "needed, or leave out the covariates or strata that single it out"
+)
+
+
+def refusal(call, *args, **given):
+    with pytest.raises(EvidenceError) as error:
+        call(*args, **given)
+    return str(error.value)
+
+
+def one_treated(rng, units=20, times=6, weighted=False):
+    """Return a panel in which unit 0 alone is treated, in its last two times."""
+    unit, time = np.repeat(np.arange(units), times), np.tile(np.arange(times), units)
+    dose = ((unit == 0) & (time >= times - 2)).astype(float)
+    weights = rng.uniform(0.5, 3, units)[unit] if weighted else None
+    made = design.two_way(dose[:, None], np.empty((len(unit), 0)), unit, time, weights, "dose")
+    y = rng.normal(size=units)[unit] + rng.normal(size=len(unit))
+    return made, y, unit, time
+
+
+@pytest.mark.parametrize("kind", ["CR0", "CR1", "CR1S", "CR2", "CR3"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_one_treated_unit_is_refused_or_judged_by_the_others(rng, kind, weighted):
+    made, y, unit, time = one_treated(rng, weighted=weighted)
+    estimate, residuals = made.fit(y)
+    message = refusal(covariance.robust, made, residuals, unit, kind)
+    assert message == ALONE.format("cluster")
+    blank = covariance.robust(made, residuals, unit, kind, refuse=False)
+    assert np.isnan([blank.std_error[0], blank.df[0]]).all()
+    assert not blank.borrowed.any()
+    found = covariance.robust(made, residuals, unit, kind, alike=covariance.Alike(time, 1))
+    assert found.borrowed.all()
+    assert found.df[0] <= 18
+    if not weighted and kind in ("CR2", "CR1"):  # Crawford and Howell (1998), eq. 1
+        change = y.reshape(20, 6)[:, 4:].mean(1) - y.reshape(20, 6)[:, :4].mean(1)
+        spread = np.std(change[1:], ddof=1) * np.sqrt(1 + 1 / 19)
+        assert estimate[0] == pytest.approx(change[0] - change[1:].mean(), rel=1e-12)
+        assert found.std_error[0] == pytest.approx(spread, rel=0.002 if kind == "CR1" else 1e-10)
+        assert found.df[0] == pytest.approx(18, rel=1e-10)
+
+
+def test_one_treated_unit_without_others_like_it_has_no_error(rng):
+    made, y, unit, time = one_treated(rng)
+    residuals = made.fit(y)[1]
+    twice = covariance.Alike(time // 2, 1)  # two rows of a unit at one place
+    assert refusal(covariance.robust, made, residuals, unit, alike=twice) == ALONE.format("cluster")
+    taken = covariance.Alike(time, 19)  # no degree of freedom is left
+    assert refusal(covariance.robust, made, residuals, unit, alike=taken) == ALONE.format("cluster")
+
+
+def test_effects_that_single_units_decide_are_tested_jointly_as_hotelling_does(rng):
+    _, y, unit, time = one_treated(rng)
+    leads = ((unit == 0)[:, None] & (time[:, None] == [0, 1, 2])).astype(float)
+    lags = ((unit == 0)[:, None] & (time[:, None] == [4, 5])).astype(float)
+    made = design.two_way(leads, lags, unit, time, None, "dose")
+    estimate, residuals = made.fit(y)
+    found = covariance.robust(made, residuals, unit, alike=covariance.Alike(time, 1))
+    statistic, first, second, _ = covariance.joint_test(estimate, found)
+    change = y.reshape(20, 6)[:, :3] - y.reshape(20, 6)[:, [3]]  # of each lead from the reference
+    apart = change[0] - change[1:].mean(axis=0)
+    pooled = np.cov(change[1:].T) * (1 + 1 / 19)
+    hotelling = apart @ np.linalg.solve(pooled, apart)
+    assert (first, second) == (3, pytest.approx(16))
+    assert statistic == pytest.approx(16 / (3 * 18) * hotelling, rel=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("marked", ["stratum", "covariate", "row"])
+def test_whatever_singles_out_a_cluster_is_seen(rng, weighted, marked):
+    school = np.repeat(np.arange(12), 5)
+    arm = (school < 6).astype(float)
+    others, strata, cluster, what = np.empty((60, 0)), None, school, "cluster"
+    if marked == "stratum":  # only the first stratum has both arms, one school of them treated
+        strata = np.where(school < 5, 1, np.where(school < 10, 0, 2))
+        arm = np.isin(school, [0, 1, 2, 3, 4, 5]).astype(float)
+    elif marked == "covariate":  # two treated schools, one of them marked
+        arm = (school < 2).astype(float)
+        others = (school == 0).astype(float)[:, None]
+    else:
+        arm, cluster, what = (np.arange(60) == 7).astype(float), None, "row"
+    weights = rng.uniform(0.5, 3, 60) if weighted else None
+    made = design.design(arm[:, None], others, strata, weights)
+    residuals = made.fit(rng.normal(size=60))[1]
+    kind = "HC2" if cluster is None else "CR2"
+    assert refusal(covariance.robust, made, residuals, cluster, kind) == ALONE.format(what)
+
+
+def test_one_cluster_of_several_is_not_taken_for_alone(rng):
+    school = np.repeat(np.arange(6), 5)
+    made = design.design((school < 2)[:, None] * 1.0, rng.normal(size=(30, 1)))
+    found = covariance.robust(made, made.fit(rng.normal(size=30))[1], school)
+    assert np.isfinite(found.std_error).all()
+    assert not found.borrowed.any()
+
+
+def test_an_exact_fit_where_it_counts_has_no_error(rng):
+    arm = np.repeat(np.eye(3)[:, 1:], 8, axis=0)  # noise in the third arm only
+    y = np.repeat([0.0, 1.0, 0.0], 8) + np.r_[np.zeros(16), rng.normal(size=8)]
+    made = design.design(arm[:, :1], arm[:, 1:])
+    residuals = made.fit(y)[1]
+    message = "it is explained exactly by what is in the model: no error can be estimated"
+    for kind, cluster in (("HC2", None), ("CR2", np.arange(24) // 2)):
+        assert refusal(covariance.robust, made, residuals, cluster, kind, label="it") == message
+        blank = covariance.robust(made, residuals, cluster, kind, refuse=False)
+        assert np.isnan(blank.std_error).all()

@@ -23,8 +23,8 @@ from evidence.stats.design import Design, sums
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3", "HC2", "classical")
 ALONE = (
-    "one {} alone decides the effect, so that no error can be estimated: more are needed, or leave "
-    "out the covariates or strata that single it out"
+    "one {} alone decides the effect, so that no error can be estimated: more or smaller ones are "
+    "needed, or leave out the covariates or strata that single it out"
 )
 EXACT = "{} is explained exactly by what is in the model: no error can be estimated"
 _NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides a direction alone

@@ -41,8 +41,8 @@ def test_rows_are_what_their_labels_say(low_panel, checks):
     # Two schools are alike in all results: each decides half of the effect alone.
     assert checks.skipped == (
         "Difference in differences, same cells of results: one cluster alone decides the effect, "
-        "so that no error can be estimated: more are needed, or leave out the covariates or strata "
-        "that single it out",
+        "so that no error can be estimated: more or smaller ones are needed, or leave out the "
+        "covariates or strata that single it out",
     )
 
 

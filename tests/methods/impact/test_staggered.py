@@ -153,8 +153,8 @@ def test_staggered_with_wrong_input_says_what_and_how_to_mend(panel):
         covariates=["twin"],
     )
     assert_refused(
-        "column 'lamp', by time since the start: the outcome is explained exactly by what is in the "
-        "model: no error can be estimated",
+        "column 'lamp', by time since the start: the outcome is explained exactly by what is in "
+        "the model: no error can be estimated",
         panel.assign(pct=panel["urn"] + 3.0 * panel["year"] + panel["effect"]),
     )
     three = panel[panel["urn"].isin([0, 1, 50])].assign(county=lambda d: d["urn"] > 0)
