@@ -6,6 +6,7 @@ import html
 import io
 import re
 
+import coverage_panels
 import matplotlib.style
 import numpy as np
 import pandas as pd
@@ -81,7 +82,7 @@ def draw(table: pd.DataFrame) -> str:
     return "\n".join(line.rstrip() for line in body.splitlines()) + "\n"
 
 
-def page(table: pd.DataFrame, seconds: float) -> str:
+def page(table: pd.DataFrame, panels: pd.DataFrame, seconds: float) -> str:
     """Return docs/coverage.md from the results."""
     blocked = table[table["design"] != "schools"]
     table = table[table["design"] == "schools"]
@@ -137,6 +138,8 @@ def page(table: pd.DataFrame, seconds: float) -> str:
         ranges="\n".join(ranges),
         table="\n".join(lines),
         blocked="\n".join(others),
+        panels=coverage_panels.table(panels),
+        panels_n=int(panels.groupby(["design", "method"]).size().min()),
         widths=widths,
         median=MEDIAN_SIZE,
         correlation=CORRELATION,
@@ -195,6 +198,19 @@ them, and how many treated of “few”.) Units are drawn again within the arm o
 are taken within it too; whole strata are drawn where one has a single unit in an arm. With fewer
 than 5 units an arm no bootstrap covers what it says (2 treated of 20 schools: 84 per cent), and it
 is refused.
+
+## One school alone
+
+Per cent of {panels_n:,} panels of 40 schools over seven years, without any effect, whose interval
+holds zero; in the last column, whose pre-test rejects at 5 per cent.
+
+{panels}
+
+Where one school alone decides an estimate, errors by cluster are blind to it: the intervals of
+cluster-robust regressions then cover 20 to 30 per cent and pre-tests reject 97. Here that school's
+error is taken from how much the other schools vary from year to year, in the very contrast that is
+estimated, so that it need not be independent over time; where clusters of several schools leave
+nothing to compare, there is no interval.
 
 ## Every cell
 

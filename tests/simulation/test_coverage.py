@@ -57,3 +57,12 @@ def test_broken_names_a_default_that_covers_too_little_or_too_much_and_nothing_e
     ).assign(n=4000)  # three standard errors: 1.03 points
     assert simulation.broken(table)["method"].tolist() == ["bootstrap", "randomisation"]
     assert simulation.broken(table.assign(n=40))["method"].empty
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("design", ["one", "one, errors lasting", "one a start", "two, one marked"])
+def test_intervals_of_one_school_cover_and_pre_tests_keep_their_size(simulation, design):
+    found = simulation.coverage_panels.cover((design, 0, 100)).groupby("method")["covers"].mean()
+    # docs/coverage.md has 2,000 of each; 2.6 standard errors of a share of 100 are 5.7 points
+    assert found.drop("pre_test").min() >= 0.89
+    assert found["pre_test"] <= 0.11

@@ -3,8 +3,6 @@
 Bounds are 5% plus or minus about 2.6 standard errors of a share of so many samples.
 """
 
-import collections
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -91,39 +89,3 @@ def test_honest_bounds_cover_drifts_within_them(rng):
     assert plain < 0.5
     assert relative >= 0.95
     assert smooth > 0.88
-
-
-def lone(rng, design):
-    """Return 40 schools over seven years of which one, or one a start, is treated; no effect."""
-    urn, year = np.repeat(np.arange(40), 7), np.tile(np.arange(2013, 2020), 40)
-    start = np.full(40, 9999)
-    start[:4] = [2015, 2016, 2017, 2018] if "starts" in design else [2017, 9999, 9999, 9999]
-    errors = rng.normal(0, 5, (40, 7))
-    for t in range(1, 7 * ("lasting" in design)):
-        errors[:, t] += 0.6 * errors[:, t - 1]
-    panel = pd.DataFrame({"urn": urn, "year": year, "lamp": (year >= start[urn]).astype(int)})
-    panel["pct"] = rng.normal(60, 8, 40)[urn] + errors.ravel()
-    if "marked" in design:  # two are treated, and another programme marks one of them
-        panel.loc[(urn == 1) & (year >= 2017), "lamp"] = 1
-    return panel.assign(other=((urn == 1) & (year >= 2017)).astype(int))
-
-
-@pytest.mark.parametrize("design", ["one", "one, errors lasting", "one a start", "two, one marked"])
-def test_intervals_of_one_school_cover_and_pre_tests_keep_their_size(rng, design):
-    found = collections.defaultdict(list)
-    early = []
-    given = GIVEN | ({"overlap": ["other"]} if "marked" in design else {})
-    for _ in range(120):
-        panel = lone(rng, design)
-        estimates = {"did": impact.did(panel, **given)}
-        if "marked" not in design:  # two stages know nothing of a programme that marks the treated
-            for method in ("did2s", "sunab"):
-                estimates[method] = impact.staggered(panel, method=method, **given).att
-        if design == "one":
-            estimates["given_past"] = impact.given_past(panel, **given)
-        for name, estimate in estimates.items():
-            found[name].append(estimate.ci_lower <= 0 <= estimate.ci_upper)
-        early.append(impact.event_study(panel, **given).pre_p_value < 0.05)
-    # benchmarks/coverage.py has 2,000 of each; 2.6 standard errors of a share of 120 are 5 points.
-    assert {name for name, held in found.items() if np.mean(held) < 0.90} == set()
-    assert np.mean(early) < 0.10
