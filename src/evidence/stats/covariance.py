@@ -71,6 +71,7 @@ def robust(
     alike: Alike | None = None,
     refuse: bool = True,
     label: str = "the outcome",
+    tilt: np.ndarray | None = None,
 ) -> Inference:
     """Return the covariance of the coefficients of interest and its degrees of freedom.
 
@@ -93,6 +94,9 @@ def robust(
         False to give NaN for a coefficient that has no error, rather than refuse them all.
     label : str
         How messages call the outcome.
+    tilt : ndarray of shape (n,), optional
+        For a design of rows whitened by a working model, without anything absorbed: the variances
+        Φ of that model. CR2's root is then that of the rows as they were, Φ (Φ B Φ)^(−1/2).
 
     Raises
     ------
@@ -124,7 +128,7 @@ def robust(
     doi:10.1080/07350015.2016.1247004.
     MacKinnon, J. G. and Webb, M. D. (2018), The Econometrics Journal 21(2), section 2.
     """
-    sandwich = Sandwich.of(design, cluster, cov_type, joint=joint)
+    sandwich = Sandwich.of(design, cluster, cov_type, joint=joint, tilt=tilt)
     return sandwich.inference(residuals, alike, refuse=refuse, label=label)
 
 
@@ -197,7 +201,13 @@ class Sandwich:
 
     @classmethod
     def of(
-        cls, design: Design, cluster: np.ndarray | None, cov_type: str, *, joint: bool = True
+        cls,
+        design: Design,
+        cluster: np.ndarray | None,
+        cov_type: str,
+        *,
+        joint: bool = True,
+        tilt: np.ndarray | None = None,
     ) -> Sandwich:
         """Adjust the clusters of a regression and work out its degrees of freedom."""
         n, directions = design.n_obs, design.directions
@@ -212,6 +222,8 @@ class Sandwich:
         adjusted, alone = _adjust(design, rows, "CR3" if cov_type == "CR3" else "CR2")
         if cov_type not in ("CR2", "HC2", "CR3"):
             adjusted = directions
+        elif tilt is not None and cov_type != "CR3":
+            adjusted = _tilted(design, rows, tilt)
         factor = {
             "CR1": m / (m - 1),
             "CR1S": m / (m - 1) * (n - 1) / (n - design.rank),
@@ -316,11 +328,14 @@ def joint_test(estimate: np.ndarray, inference: Inference) -> tuple[float, float
     -----
     The approximate Hotelling test of Pustejovsky and Tipton (2018), eq. 17: with the Wald
     statistic Q of q coefficients, (η − q + 1)/(ηq) Q is compared with F(q, η − q + 1). Where
-    η ≤ q − 1 no test is possible and p is NaN.
+    η < q, or clusters are too few to tell the coefficients apart, no test is possible and p is NaN.
     """
     q, eta = len(estimate), inference.joint_df
     below = eta - q + 1
-    if not below > 0 or not np.isfinite(inference.covariance).all():
+    scale = inference.std_error[:, None] * inference.std_error
+    if not below >= 1 or not np.isfinite(inference.covariance).all():
+        return np.nan, float(q), np.nan, np.nan
+    if np.linalg.eigvalsh(inference.covariance / scale)[0] < _NULL:
         return np.nan, float(q), np.nan, np.nan
     wald = estimate @ np.linalg.solve(inference.covariance, estimate)
     statistic = below / (eta * q) * wald
@@ -373,6 +388,19 @@ def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> tuple[np.ndarray
                 part = root[i] * (null[i] @ np.linalg.pinv(null[i]) @ to_adjust[i]) * along[i]
                 alone[row[i][inside[i]]] = part[inside[i]]
     return out * scale[:, None], alone * scale[:, None]
+
+
+def _tilted(design: Design, rows: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+    """Return Φ (Φ B Φ)^(−1/2) times the directions of each cluster, shape (n, q)."""
+    out = np.empty_like(design.directions)
+    order = np.argsort(rows, kind="stable")
+    for own in np.split(order, np.cumsum(np.bincount(rows))[:-1]):
+        basis, t = design.basis[own], tilt[own, None]
+        values, vectors = np.linalg.eigh(t * (np.eye(len(own)) - basis @ basis.T) * t.T)
+        positive = values > _NULL * values[-1]
+        powers = np.where(positive, np.where(positive, values, 1.0) ** -0.5, 0.0)[:, None]
+        out[own] = t * (vectors @ (powers * (vectors.T @ design.directions[own])))
+    return out
 
 
 def _root(

@@ -121,3 +121,24 @@ def test_separation_is_refused_with_what_to_use_instead(trial):
         "column 'passed': covariates or strata decide it for some pupils, so that there is no odds "
         "ratio; leave some out, or use trials.risk_difference"
     )
+
+
+def test_odds_ratio_has_the_binomial_as_working_model():
+    rng = np.random.default_rng(5)
+    school = np.repeat(np.arange(10), [4, 30, 12, 7, 22, 9, 16, 5, 28, 11])
+    arm, pre = school % 2, np.round(rng.normal(size=len(school)), 2)
+    apart = rng.normal(0, 0.5, 10)[school]
+    chance = 1 / (1 + np.exp(-(-1 + 0.5 * arm + 0.8 * pre + apart)))
+    data = pd.DataFrame({"passed": (rng.random(len(school)) < chance) * 1, "arm": arm})
+    data = data.assign(pre=pre, school=school)
+    # clubSandwich 0.5.8: coef_test(glm(passed ~ arm + pre, binomial), vcovCR(…, school, type))
+    for kind, expected in {
+        "CR2": (0.503943997198, 0.737061725493, 5.434209675939),
+        "CR0": (0.503943997198, 0.604809153166, 6.320162742999),
+    }.items():
+        found = trials.odds_ratio(
+            data, outcome="passed", treatment="arm", baseline="pre", cluster="school", cov_type=kind
+        )
+        np.testing.assert_allclose(
+            (found.estimate, found.std_error, found.df), expected, rtol=1e-10
+        )

@@ -9,6 +9,7 @@ import pytest
 from evidence import trials
 from evidence.errors import EvidenceError
 from evidence.methods.trials import imputation
+from evidence.methods.trials.effect_size import effect_size
 from evidence.methods.trials.trial_data import read
 from evidence.release.control.disclosure import protect_picture
 from evidence.stats import mixed_model, multilevel_mice
@@ -132,7 +133,8 @@ def test_impute_takes_a_school_lost_whole_strata_and_text_scores(holes):
 
 def test_impute_with_wrong_input_is_refused(holes):
     for message, given in (
-        ("imputations is 1; at least 2 are needed", {"imputations": 1}),
+        ("imputations is 1; a whole number from 2 on is needed", {"imputations": 1}),
+        ("imputations is 2.5; a whole number from 2 on is needed", {"imputations": 2.5}),
         ("unit is 'months'; allowed are score, sd", {"unit": "months"}),
         (
             "column 'none' has no value at all, so none can be imputed",
@@ -279,3 +281,17 @@ def test_impute_mends_the_bias_of_complete_cases_and_covers(rng):
     assert plain - 0.3 > 0.25
     assert abs(mended - 0.3) < 0.045  # three Monte-Carlo errors
     assert 0.92 <= covered <= 0.99
+
+
+def test_impute_of_a_large_sample_interval_has_rubins_first_df(holes):
+    given = GIVEN | {"imputations": 5}
+    found = trials.impute(holes, **given, unit="sd", interval="hedges")
+    # Barnard and Rubin (1999), eq. 3, with infinite complete-data df: (m − 1)/λ²
+    gaps = imputation.gaps_of(read(holes, **GIVEN), (), 5, 0)
+    each = [effect_size(trial, interval="hedges") for trial in gaps.trials()]
+    within = np.mean([e.std_error**2 for e in each])
+    extra = 1.2 * np.var([e.estimate for e in each], ddof=1)
+    assert found.df == pytest.approx(4 / (extra / (within + extra)) ** 2, rel=1e-10)
+    assert found.std_error == pytest.approx(np.sqrt(within + extra), rel=1e-10)
+    assert found.ci_lower < found.estimate < found.ci_upper
+    assert 0 < found.p_value < 1

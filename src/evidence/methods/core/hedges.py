@@ -67,8 +67,13 @@ def hedges_g(
         ends = [g + float(ndtri(p)) * error for p in (tail, 1 - tail)]
     else:
         t, reach = d / root, 10 + abs(d / root)
+
+        def below(centre: float) -> float:
+            """Probability of less than t; scipy knows none where it is within 1e-13 of 0 or 1."""
+            return np.nan_to_num(nctdtr(df, centre, t), nan=float(centre < t))
+
         ends = [
-            factor * root * brentq(lambda x, p=p: nctdtr(df, x, t) - p, t - reach, t + reach)
+            factor * root * brentq(lambda x, p=p: below(x) - p, t - reach, t + reach)
             for p in (1 - tail, tail)
         ]
     return Estimate(

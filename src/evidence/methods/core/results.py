@@ -116,10 +116,15 @@ class Estimate:
         Raises
         ------
         EvidenceError
-            The standard error is none.
+            There is no standard error, or no degree of freedom.
         """
         if not std_error > 0:
             raise EvidenceError(covariance.EXACT.format(f"column {others['outcome']!r}"))
+        if df <= 0:
+            raise EvidenceError(
+                f"column {others['outcome']!r}: {others['n_clusters']:,} clusters leave no degree "
+                "of freedom to judge the error by; more are needed"
+            )
         names = ("statistic", "p_value", "ci_lower", "ci_upper")
         test = map(float, covariance.t_test(estimate, std_error, df, level))
         values = {"estimate": estimate, "std_error": std_error, "df": df, "level": level}

@@ -17,6 +17,7 @@ from evidence.methods.core.results import EventStudy, TableResult
 from evidence.show import words
 from evidence.stats.honest_did import Smooth, relative
 
+_FURTHEST = 1e9  # noncentrality: a test that misses this finds nothing
 _KINDS = ("relative", "smoothness")
 
 
@@ -143,8 +144,13 @@ def pre_trend(study: EventStudy, *, power: float = 0.8) -> PreTrend:
         return ncfdtr(q, rest, size, critical)
 
     top = 1.0
-    while missed(top) > 1 - power:
+    while missed(top) > 1 - power and top < _FURTHEST:
         top *= 2
+    if not missed(top) <= 1 - power:
+        raise EvidenceError(
+            f"study has a joint test with {rest:.1f} degrees of freedom, too few for any drift to "
+            "be called detectable"
+        )
     slope = math.sqrt(brentq(lambda size: missed(size) - (1 - power), 1e-12, top) / unit)
     later = times[times >= 0]
     return PreTrend(
@@ -269,6 +275,11 @@ def _parts(study: EventStudy) -> tuple[np.ndarray, np.ndarray, np.ndarray, float
             "staggered with method='sunab'"
         )
     table = study.table[study.table["time"] != study.reference]
+    if not np.isfinite(study.covariance).all():
+        raise EvidenceError(
+            "study has an effect that one cluster alone decides, so that its covariance is not "
+            "known; name smaller clusters"
+        )
     return (
         table["time"].to_numpy(),
         table["estimate"].to_numpy(),

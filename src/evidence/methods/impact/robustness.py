@@ -182,7 +182,8 @@ def sensitivity(
     low, high = leave_one_out(panel)
     delta = unmeasured_confounding.oster(panel.data, **of_units)
     if np.isfinite(delta):
-        notes.append(unmeasured_confounding.in_words(delta))
+        rough = unmeasured_confounding.oster(panel.data, **of_units, approximate=True)
+        notes.append(unmeasured_confounding.in_words(delta, rough))
     return Checks.run(
         analyses,
         skipped=tuple(skipped),

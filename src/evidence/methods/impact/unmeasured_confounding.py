@@ -12,13 +12,24 @@ from evidence.methods.impact.baseline import before_start
 from evidence.show import words
 
 
-def oster(panel: pd.DataFrame, *, time: str, outcome: str, unit: str, **model: object) -> float:
+def oster(
+    panel: pd.DataFrame,
+    *,
+    time: str,
+    outcome: str,
+    unit: str,
+    approximate: bool = False,
+    **model: object,
+) -> float:
     """Return how much stronger than what is known unmeasured confounding must be, to explain all.
 
     Parameters
     ----------
     panel, outcome, unit, time, **model
         As in :func:`before_start`.
+    approximate : bool
+        Take the simple formula that is often quoted, which takes the treated for unlike the others
+        in nothing known.
 
     Returns
     -------
@@ -30,7 +41,7 @@ def oster(panel: pd.DataFrame, *, time: str, outcome: str, unit: str, **model: o
     -----
     Of the regression of the mean result since the start on being treated, alone and with results
     and context before the start; R²max = min(1, 1.3 R²): Oster (2019), Journal of Business &
-    Economic Statistics 37(2), eq. 3.
+    Economic Statistics 37(2), proposition 3 with β = 0, or, approximately, corollary 1.
     """
     table = before_start(panel, time=time, outcome=outcome, unit=unit, **model)
     dose = frames.numbers(panel, str(model["treatment"])) != 0
@@ -46,18 +57,28 @@ def oster(panel: pd.DataFrame, *, time: str, outcome: str, unit: str, **model: o
         return coefficients[1], 1 - np.var(y - design @ coefficients) / np.var(y)
 
     (plain, r_plain), (adjusted, r_adjusted) = fit(x[:, :2]), fit(x)
-    most = min(1.0, 1.3 * r_adjusted)
-    gap = (plain - adjusted) * (most - r_adjusted)
-    return float(adjusted * (r_adjusted - r_plain) / gap) if gap else math.nan
+    moved, gained, left = plain - adjusted, r_adjusted - r_plain, min(1.0, 1.3 * r_adjusted)
+    left -= r_adjusted
+    if approximate:
+        above, below = adjusted * gained, moved * left
+    else:
+        treated, known = x[:, 1], np.delete(x, 1, axis=1)
+        spread, total = np.var(treated), np.var(y)
+        own = np.var(treated - known @ np.linalg.lstsq(known, treated, rcond=None)[0])
+        shared = adjusted**2 * own * moved * spread + adjusted**3 * own * (spread - own)
+        above = adjusted * own * (gained * total + spread * moved**2 + adjusted * moved * spread)
+        above += shared
+        below = left * total * (moved * spread + adjusted * (spread - own)) + shared
+    return float(above / below) if below else math.nan
 
 
-def in_words(delta: float) -> str:
-    """Say how strong unmeasured confounding would have to be."""
+def in_words(delta: float, approximate: float) -> str:
+    """Say how strong unmeasured confounding would have to be, exactly and approximately."""
     way = ", and work the other way" if delta < 0 else ""
     return (
         "For the effect to be zero, unmeasured confounding would have to be "
         f"{words.number(abs(delta))} times as strong as that of earlier results and context{way} "
-        "(Oster's δ)."
+        f"(Oster's δ; {words.number(abs(approximate))} by its approximation)."
     )
 
 

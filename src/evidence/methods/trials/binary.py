@@ -87,8 +87,9 @@ def odds_ratio(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) 
     Notes
     -----
     Logit by iteratively reweighted least squares; covariance and Satterthwaite df are those of the
-    last weighted regression (:func:`evidence.stats.covariance.robust`), "CR0" being the usual
-    sandwich. McCullagh and Nelder (1989), section 2.5; Pustejovsky and Tipton (2018), section 2.
+    last weighted regression (:func:`evidence.stats.covariance.robust`), with the binomial as
+    working model, "CR0" being the usual sandwich. McCullagh and Nelder (1989), section 2.5;
+    Pustejovsky and Tipton (2018), section 2.
     """
     _check_binary(trial)
     inside = " with strata" if trial.strata is not None else ""
@@ -105,6 +106,7 @@ def odds_ratio(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) 
                 f"column {outcome!r}: {word} in the {which} arm has it, so that there is no odds "
                 "ratio; use trials.risk_difference"
             )
+    with_ones = np.column_stack([np.ones(len(trial.outcome)), trial.others])
     eta = np.full(len(trial.outcome), np.log(trial.outcome.mean() / (1 - trial.outcome.mean())))
     for _ in range(50):
         chance = expit(eta)
@@ -120,8 +122,17 @@ def odds_ratio(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) 
             )
         if np.abs(eta - before).max() < 1e-10:
             break
-    # The design's weights have mean 1, of which nothing here depends.
-    inference = covariance.robust(fitted, residuals, trial.cluster, cov_type)
+    # The binomial is the working model: rows times the root of their weight vary alike under it.
+    root = np.sqrt(working)[:, None]
+    whitened = design(root * trial.treated[:, None], root * with_ones, name=name, absorb=False)
+    inference = covariance.robust(
+        whitened,
+        root[:, 0] * residuals,
+        trial.cluster,
+        cov_type,
+        label=f"column {outcome!r}",
+        tilt=working,
+    )
     plain = answer(
         trial,
         f"logit{inside}, {kind} (Satterthwaite df)",

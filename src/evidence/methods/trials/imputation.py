@@ -299,8 +299,7 @@ def gaps_of(trial: TrialData, auxiliary: Sequence[str], imputations: int, seed: 
     EvidenceError
         As :func:`impute`.
     """
-    if imputations < 2:
-        raise EvidenceError(f"imputations is {imputations}; at least 2 are needed")
+    frames.whole("imputations", imputations, 2)
     frames.whole("seed", seed, 0)
     auxiliary = frames.listed(auxiliary)
     key = ("gaps", *trial.plan.values(), auxiliary, imputations, seed)
@@ -374,7 +373,7 @@ def pooled(estimates: Sequence[Estimate], n_imputed: int, left_out: int) -> Impu
     total = within + (1 + 1 / m) * between
     share, information = (1 + 1 / m) * between / total, 0.0
     if share > 0:
-        observed = (df + 1) / (df + 3) * df * (1 - share)
+        observed = (df + 1) / (df + 3) * df * (1 - share) if math.isfinite(df) else math.inf
         df = 1 / (share**2 / (m - 1) + 1 / observed)
         ratio = share / (1 - share)
         information = (ratio + 2 / (df + 3)) / (1 + ratio)
