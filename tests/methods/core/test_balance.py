@@ -50,7 +50,7 @@ def test_balance_counts_who_has_no_match_and_who_lies_outside(schools):
     kept = data[(data["lamp"] == 1) & (weight > 0)]
     assert found.to_frame()["mean_treated"][0] == pytest.approx(kept["fsm"].mean())
     assert_refused(
-        "weights, row 1: missing or negative (72 such rows); a weight is 0 or more",
+        "weights, row 2: missing or negative (72 such rows); a weight is 0 or more",
         matching.balance, data, **given, weights=-weight - 1,
     )  # fmt: skip
     assert_refused(

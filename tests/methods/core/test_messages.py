@@ -162,7 +162,7 @@ def test_resampled_effects_have_a_posterior_and_a_detectable_effect(rng):
 
 def test_summary_figures_that_are_none_are_refused():
     refused(
-        "column 'treated', row 1: not a number (2 such rows); only finite numbers and empty cells "
+        "column 'treated', row 2: not a number (2 such rows); only finite numbers and empty cells "
         "are allowed",
         effects.hedges_g,
         ["a", "b"],

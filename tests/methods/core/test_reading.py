@@ -125,5 +125,5 @@ def test_counts_agree_with_their_noun():
     assert frames.counted(2, "row has", "rows have") == "2 rows have"
     with pytest.raises(EvidenceError, match=r"not a number \(1 such row\); only finite"):
         frames.numbers(pd.DataFrame({"age": ["1", "ten"]}), "age")
-    with pytest.raises(EvidenceError, match=r"'arm': 1 row has no arm \(the first is row 2\)"):
+    with pytest.raises(EvidenceError, match=r"'arm': 1 row has no arm \(the first is row 3\)"):
         frames.arms(pd.DataFrame({"arm": [0.0, None, 1.0]}), "arm")

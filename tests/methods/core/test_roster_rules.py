@@ -78,7 +78,7 @@ def test_check_with_a_cluster_in_both_arms_of_a_cluster_trial_is_refused(roster)
     mixed = roster.copy()
     mixed.loc[[23, 24, 57], "arm"] = ["Read Aloud", "Read Aloud", "control"]
     message = (
-        "column 'school': 2 of 12 clusters have pupils in more than one arm (the first in row 24), "
+        "column 'school': 2 of 12 clusters have pupils in more than one arm (the first in row 25), "
         "but whole clusters were drawn: correct the arms, or declare design='multisite'"
     )
     refused(message, mixed, design="cluster")
@@ -129,7 +129,7 @@ def test_check_with_a_missing_arm_is_refused(roster):
     holes = roster.copy()
     holes.loc[[4, 9], "arm"] = [None, "  "]
     refused(
-        "column 'arm': 2 rows have no arm (the first is row 5); everybody who was assigned needs "
+        "column 'arm': 2 rows have no arm (the first is row 6); everybody who was assigned needs "
         "one: complete them or leave those rows out",
         holes,
     )
@@ -154,12 +154,12 @@ def test_check_with_an_ambiguous_reference_is_refused(roster):
 def test_check_with_a_pupil_twice_is_refused(roster):
     twice = pd.concat([roster, roster.iloc[[6, 8]]], ignore_index=True)
     refused(
-        "column 'upn', row 121: the pupil of row 7 again (2 such rows); keep one row a pupil",
+        "column 'upn', row 122: the pupil of row 8 again (2 such rows); keep one row a pupil",
         twice,
         pupil="upn",
     )
     refused(
-        "column 'upn': 1 row has no pupil (first: row 6)",
+        "column 'upn': 1 row has no pupil (first: row 7)",
         roster.assign(upn=roster["upn"].where(roster.index != 5)),
         pupil="upn",
     )
@@ -169,7 +169,7 @@ def test_check_with_a_score_that_is_no_number_is_refused(roster):
     text = roster.assign(post=roster["post"].astype("str"))
     text.loc[[2, 7], "post"] = "absent"
     refused(
-        "column 'post', row 3: not a number (2 such rows); only finite numbers and empty cells are "
+        "column 'post', row 4: not a number (2 such rows); only finite numbers and empty cells are "
         "allowed",
         text,
     )
@@ -180,13 +180,13 @@ def test_check_with_baseline_after_allocation_is_refused(roster):
     late.loc[[10, 11, 12], "tested"] = "2024-09-21"
     dates = {"baseline_date": "tested", "allocation_date": "drawn"}
     message = (
-        "column 'tested', row 11: the baseline was measured after allocation, column 'drawn' (3 "
+        "column 'tested', row 12: the baseline was measured after allocation, column 'drawn' (3 "
         "such rows); leave that baseline out, or correct the dates"
     )
     refused(message, late, **dates)
     refused(message, late.assign(tested=pd.to_datetime(late["tested"])), **dates)
     refused(
-        "column 'drawn', row 1: not a date (120 such rows); write 2024-09-30 or 30/09/2024",
+        "column 'drawn', row 2: not a date (120 such rows); write 2024-09-30 or 30/09/2024",
         roster.assign(drawn="autumn"),
         **dates,
     )

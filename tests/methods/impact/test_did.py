@@ -120,7 +120,7 @@ def test_did_with_staggered_starts_and_few_treated_warns(panel):
 
 def test_did_with_wrong_input_says_what_where_and_how_to_mend(panel):
     assert_refused(
-        "columns 'urn' and 'year': 1 row repeats a unit and time (the first is row 198); there "
+        "columns 'urn' and 'year': 1 row repeats a unit and time (the first is row 199); there "
         "must be one row a unit and time",
         pd.concat([panel, panel.iloc[:1]]),
     )
@@ -138,13 +138,13 @@ def test_did_with_wrong_input_says_what_where_and_how_to_mend(panel):
         panel.assign(lamp=(panel["year"] >= 2018).astype(int)),
     )
     assert_refused(
-        "column 'lamp', row 2: no treatment given (1 such rows); write 0 where a unit is not "
+        "column 'lamp', row 3: no treatment given (1 such row); write 0 where a unit is not "
         "treated",
         panel.assign(lamp=panel["lamp"].astype(float).mask(panel.index == 1)),
     )
     assert_refused("data has no column 'Year'; did you mean 'year'?", panel, time="Year")
     assert_refused(
-        "column 'year', row 1: not a number (197 such rows); only finite numbers and empty cells "
+        "column 'year', row 2: not a number (197 such rows); only finite numbers and empty cells "
         "are allowed",
         panel.assign(year=panel["year"].map(lambda y: f"{y - 1}/{y % 100}")),
     )

@@ -110,7 +110,7 @@ def test_exposure_with_unusable_spells_is_refused(spells):
     panel = pd.DataFrame({"urn": ["1000"], "year": [2016]})
     with pytest.raises(EvidenceError) as error:
         impact.exposure(panel, spells.assign(start=[2016, None, 1, 1, 1]))
-    assert str(error.value) == "column 'start', row 2: a spell has no start"
+    assert str(error.value) == "column 'start', row 3: a spell has no start"
     with pytest.raises(EvidenceError) as error:
         impact.exposure(panel.assign(**{"leap 2017": 1}), spells)
     assert str(error.value) == "programme 'leap 2017' is also the name of a column of the panel"

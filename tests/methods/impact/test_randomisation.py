@@ -147,7 +147,7 @@ def test_randomisation_test_with_wrong_input_is_refused(panel):
         strata="phase",
     )
     refused(
-        "column 'district', row 2: no stratum given (1 such rows); every unit needs one",
+        "column 'district', row 3: no stratum given (1 such row); every unit needs one",
         panel.assign(district=panel["district"].mask(panel.index == 1)),
         strata="district",
     )

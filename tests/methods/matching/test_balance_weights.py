@@ -133,12 +133,12 @@ def test_balance_weights_with_wrong_input_says_what_where_and_how_to_mend(school
         )  # fmt: skip
 
     refused(
-        "column 'before', row 5: empty (1 such rows); a covariate to balance has no gaps: complete "
+        "column 'before', row 6: empty (1 such row); a covariate to balance has no gaps: complete "
         "it, leave those rows out, or take a column that says where it is missing",
         schools.assign(before=schools["before"].mask(schools.index == 4)),
     )
     refused(
-        "column 'pupils', row 14: base weights must be positive; leave out rows that shall not "
+        "column 'pupils', row 15: base weights must be positive; leave out rows that shall not "
         "count",
         schools.assign(pupils=schools["pupils"].where(schools.index != 13, 0)),
         weights="pupils",

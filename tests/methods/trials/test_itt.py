@@ -172,7 +172,7 @@ def test_itt_with_wrong_input_says_what_where_and_how_to_mend(trial):
     text = trial.assign(post=trial["post"].round(1).astype("str"))
     text.loc[[4, 9], "post"] = "absent"
     assert_refused(
-        "column 'post', row 5: not a number (2 such rows); only finite numbers and empty cells "
+        "column 'post', row 6: not a number (2 such rows); only finite numbers and empty cells "
         "are allowed",
         text,
     )
@@ -192,7 +192,7 @@ def test_itt_with_wrong_input_says_what_where_and_how_to_mend(trial):
     holes = trial.assign(arm=trial["arm"].astype("Int64"))
     holes.loc[[2, 7], "arm"] = pd.NA
     assert_refused(
-        "column 'arm': 2 rows have no arm (the first is row 3); everybody who was assigned needs "
+        "column 'arm': 2 rows have no arm (the first is row 4); everybody who was assigned needs "
         "one: complete them or leave those rows out",
         holes,
     )

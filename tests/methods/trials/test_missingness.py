@@ -211,7 +211,8 @@ def test_delta_sensitivity_curve_equals_shifting_by_hand(holes):
     for table in gaps.tables():
         size, plain = trials.effect_size(table, **given), trials.itt(table, **given)
         sd = np.sqrt(size.variance_between + size.variance_within)
-        moved = (holes["post"].isna() & (holes["arm"] == 1)).to_numpy() * delta * sd
+        lost = gaps.table["post"].isna() & (gaps.table["arm"] == 1)
+        moved = lost.to_numpy() * delta * sd
         shifted = trials.itt(table.assign(post=table["post"] + moved), **given)
         scale = size.std_error / plain.std_error
         by_hand.append(

@@ -167,17 +167,17 @@ def test_expected_with_wrong_input_says_what_where_and_how_to_mend(pupils):
         assert_refused(message, matching.expected, data, **(MODEL | change))
 
     refused(
-        "column 'urn', row 3: empty (1 such rows); every one of the pupils needs it: complete them "
+        "column 'urn', row 4: empty (1 such row); every one of the pupils needs it: complete them "
         "or leave those rows out",
         pupils.assign(urn=pupils["urn"].astype(float).mask(pupils.index == 2)),
     )
     refused(
-        "fit_on, row 1: neither True nor False (900 such rows); say of every row whether it is a "
+        "fit_on, row 2: neither True nor False (900 such rows); say of every row whether it is a "
         "comparison",
         fit_on=np.full(900, 2),
     )
     refused(
-        "column 'flag', row 2: neither True nor False (1 such rows); say of every row whether it "
+        "column 'flag', row 3: neither True nor False (1 such row); say of every row whether it "
         "is a comparison",
         pupils.assign(flag=pupils["similar"].astype("boolean").mask(pupils.index == 1)),
         fit_on="flag",
@@ -201,7 +201,7 @@ def test_expected_with_wrong_input_says_what_where_and_how_to_mend(pupils):
         intake=["ks1"],
     )
     refused(
-        "row 1: fewer than smallest=5000 comparison pupils of other schools at its time (900 such "
+        "row 2: fewer than smallest=5000 comparison pupils of other schools at its time (900 such "
         "rows): lower smallest, widen fit_on, or leave that time out",
         method="cells",
         smallest=5000,

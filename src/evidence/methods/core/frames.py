@@ -107,6 +107,25 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
         raise EvidenceError("data has no rows")
 
 
+def distinct(alone: Sequence[str], **roles: str | Sequence[str] | None) -> None:
+    """Refuse a column that has one of the roles `alone` and any other.
+
+    Raises
+    ------
+    EvidenceError
+        One has; both arguments are named.
+    """
+    for role in alone:
+        for other, columns in roles.items():
+            for name in listed(columns) if other != role else ():
+                if name in listed(roles[role]):
+                    one = {"covariates": "covariate", "outcomes": "outcome"}.get(other, other)
+                    raise EvidenceError(
+                        f"column {name!r} is given both as {role} and as {one}; name another "
+                        "column for one of them"
+                    )
+
+
 def listed(columns: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return column names as a tuple; one name may be given alone."""
     if columns is None:
@@ -141,7 +160,7 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
     wrong = np.flatnonzero((np.isnan(numeric) & values.notna().to_numpy()) | np.isinf(numeric))
     if len(wrong):
         raise EvidenceError(
-            f"column {column!r}, row {wrong[0] + 1}: not a number "
+            f"column {column!r}, {row(wrong[0])}: not a number "
             f"({counted(len(wrong), 'such row')}); only finite numbers and empty cells are allowed"
         )
     return numeric
@@ -187,6 +206,23 @@ def _factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
         place = {name: code for code, name in enumerate(names)} | {"": -1}
         codes = np.array([*(place[label] for label in labels), -1])[codes]
     return codes, names
+
+
+def labels(data: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column of labels as :func:`factor` reads them, NaN where one is missing.
+
+    Whole numbers are whole numbers, whatever they were stored as; all else is text. The index is
+    0, 1, …, so that labels of two tables may be set beside each other.
+    """
+    codes, names = factor(data, column)
+    whole = all(name.removeprefix("-").isdecimal() and str(int(name)) == name for name in names)
+    known = np.array([*map(int, names)], dtype="int64") if whole else pd.array(names, dtype="str")
+    return pd.Series(known).reindex(np.where(codes < 0, len(names), codes)).reset_index(drop=True)
+
+
+def missing(data: pd.DataFrame, column: str) -> np.ndarray:
+    """Return which rows have no value: an empty cell, or text without a letter or figure."""
+    return factor(data, column)[0] < 0
 
 
 def is_text(values: pd.Series) -> bool:
@@ -282,13 +318,11 @@ def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object 
 
 
 def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Arms:
-    none = (data[column].isna() | (data[column].astype("str").str.strip() == "")).to_numpy()
-    if missing := int(none.sum()):
-        first = int(np.flatnonzero(none)[0]) + 1
+    if (none := missing(data, column)).any():
         raise EvidenceError(
-            f"column {column!r}: {counted(missing, 'row has', 'rows have')} no arm (the first is "
-            f"row {first}); everybody who was assigned needs one: complete them or leave those "
-            "rows out"
+            f"column {column!r}: {counted(none.sum(), 'row has', 'rows have')} no arm (the first "
+            f"is {row(none.argmax())}); everybody who was assigned needs one: complete them or "
+            "leave those rows out"
         )
     codes, names = factor(data, column)
     labels, levels = np.array(names, dtype=object)[codes], sorted(set(names))
@@ -378,6 +412,11 @@ def complete(
             )
         keep &= present
     return keep, tuple(notes)
+
+
+def row(place: int) -> str:
+    """Name a row as a spreadsheet does, in which the header is row 1 and `place` 0 is row 2."""
+    return f"row {place + 2}"
 
 
 def counted(number: int, one: str, several: str = "") -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.methods.core import frames
+from evidence.methods.impact.panel_data import doses
 
 
 def before_start(
@@ -32,8 +33,8 @@ def before_start(
     DataFrame
         Index `unit`; `treated`; a column ``outcome, time`` for each time before the first start;
         the mean of each covariate over those times (of text, the share of each value but the
-        first); with `weights`, ``log weights``. Units that lack any are left out: similar means
-        similar in all of them.
+        first; ``mean treated`` of one called so); with `weights`, ``log weights``. Units that lack
+        any are left out: similar means similar in all of them.
 
     Raises
     ------
@@ -43,17 +44,22 @@ def before_start(
     covariates = tuple(dict.fromkeys(frames.listed(covariates)))
 
     def table() -> pd.DataFrame:
-        frames.require(panel, (outcome, treatment, unit, time, weights, *covariates))
-        dose = frames.numbers(panel, treatment) != 0
-        early = panel[panel[time] < panel.loc[dose, time].min()]
-        wide = early.pivot_table(index=unit, columns=time, values=outcome, observed=True)
-        known = pd.DataFrame({f"{outcome}, {when:g}": wide[when] for when in wide})
-        values, names, _ = frames.covariates(early, covariates)
-        context = pd.DataFrame(values, early.index, names).groupby(early[unit], observed=True)
-        known[names] = context.mean()
+        columns = {"outcome": outcome, "treatment": treatment, "unit": unit, "time": time}
+        frames.require(panel, (*columns.values(), weights, *covariates))
+        frames.distinct([*columns], **columns, weights=weights, covariates=covariates)
+        dose, when = doses(panel, treatment), frames.numbers(panel, time)
+        whose, early = frames.labels(panel, unit), when < np.min(when[dose != 0], initial=np.inf)
+        results = pd.DataFrame({"unit": whose, "when": when, "y": frames.numbers(panel, outcome)})
+        wide = results[early].pivot_table(index="unit", columns="when", values="y")
+        known = pd.DataFrame({f"{outcome}, {at:g}": wide[at] for at in wide}).rename_axis(unit)
+        values, names, _ = frames.covariates(panel[early], covariates)
+        names = [f"mean {name}" if name == "treated" else name for name in names]
+        by_unit = whose[early].to_numpy()
+        known[names] = pd.DataFrame(values, columns=names).groupby(by_unit).mean()
         if weights is not None:
-            known[f"log {weights}"] = np.log(early.groupby(unit, observed=True)[weights].mean())
-        known.insert(0, "treated", known.index.isin(panel.loc[dose, unit]).astype(int))
+            sizes = pd.Series(frames.numbers(panel, weights)[early])
+            known[f"log {weights}"] = np.log(sizes.groupby(by_unit).mean())
+        known.insert(0, "treated", known.index.isin(whose[dose != 0].dropna()).astype(int))
         return known.dropna()
 
     key = ("before the start", outcome, treatment, unit, time, weights, covariates)

@@ -97,6 +97,8 @@ def discontinuity(
     covariance.check_level(level)
     named = frames.listed(covariates)
     frames.require(data, (outcome, running, treatment, cluster, weights, *named))
+    columns = {"outcome": outcome, "running": running, "treatment": treatment, "cluster": cluster}
+    frames.distinct([*columns], **columns, weights=weights, covariates=named)
     others, _, complete = frames.covariates(data, named)
     y, x = (frames.numbers(data, name) for name in (outcome, running))
     group = None if cluster is None else frames.factor(data, cluster)[0]

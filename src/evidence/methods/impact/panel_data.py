@@ -199,6 +199,23 @@ def read(
     return frames.once(panel, ("panel", *columns.values()), lambda: _read(panel, columns))
 
 
+def doses(panel: pd.DataFrame, treatment: str) -> np.ndarray:
+    """Return the treatment of every row.
+
+    Raises
+    ------
+    EvidenceError
+        A row has none, or it is no number.
+    """
+    dose = frames.numbers(panel, treatment)
+    if (none := np.isnan(dose)).any():
+        raise EvidenceError(
+            f"column {treatment!r}, {frames.row(none.argmax())}: no treatment given "
+            f"({frames.counted(none.sum(), 'such row')}); write 0 where a unit is not treated"
+        )
+    return dose
+
+
 of_panel = functools.partial(reads, read, PanelData)
 
 
@@ -206,14 +223,14 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
     outcome, treatment, unit, time, cluster, weights, covariates, overlap = columns.values()
     others = (*overlap, *covariates)
     frames.require(panel, (outcome, treatment, unit, time, cluster, weights, *others))
+    frames.distinct(("outcome", "treatment", "unit"), **columns | {"cluster": None})
+    frames.distinct(("outcome", "treatment", "time"), **columns | {"unit": None})
     values, names, complete = frames.covariates(panel, others)
-    score, dose, when = (frames.numbers(panel, name) for name in (outcome, treatment, time))
+    score, when, dose = (
+        *(frames.numbers(panel, name) for name in (outcome, time)),
+        doses(panel, treatment),
+    )
     codes = {name: frames.factor(panel, name)[0] for name in dict.fromkeys((unit, cluster))}
-    if np.isnan(dose).any():
-        raise EvidenceError(
-            f"column {treatment!r}, row {np.isnan(dose).argmax() + 1}: no treatment given "
-            f"({np.isnan(dose).sum()} such rows); write 0 where a unit is not treated"
-        )
     gaps = [] if complete.all() else others
     gaps = [name for name in gaps if not frames.covariates(panel, (name,))[2].all()]
     have = {
@@ -234,10 +251,10 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
         raise EvidenceError(f"no row has all of {', '.join(name for name in have if name)}")
     twice = pd.DataFrame({"unit": codes[unit], "time": when})[keep].duplicated()
     if twice.any():
-        rows = "1 row repeats" if twice.sum() == 1 else f"{twice.sum()} rows repeat"
+        rows = frames.counted(twice.sum(), "row repeats", "rows repeat")
         raise EvidenceError(
-            f"columns {unit!r} and {time!r}: {rows} a unit and time (the first is row "
-            f"{twice.index[twice.argmax()] + 1}); there must be one row a unit and time"
+            f"columns {unit!r} and {time!r}: {rows} a unit and time (the first is "
+            f"{frames.row(twice.idxmax())}); there must be one row a unit and time"
         )
     first = np.full(codes[unit].max() + 1, np.inf)
     treated = (dose != 0) & have[unit] & have[time]

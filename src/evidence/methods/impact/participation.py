@@ -41,7 +41,8 @@ def participation(
         A column is missing, or `among` has no school.
     """
     frames.require(spells, (unit, programme))
-    known = spells[[unit, programme]].dropna().drop_duplicates()
+    known = pd.DataFrame({name: frames.labels(spells, name) for name in (unit, programme)})
+    known = known.dropna().drop_duplicates()
     if among is not None:
         mine = known.loc[known[programme] == among, unit]
         if mine.empty:
@@ -94,24 +95,25 @@ def exposure(
     start, end = frames.numbers(spells, "start"), frames.numbers(spells, "end")
     if np.isnan(start).any():
         raise EvidenceError(
-            f"column 'start', row {np.isnan(start).argmax() + 1}: a spell has no start"
+            f"column 'start', {frames.row(np.isnan(start).argmax())}: a spell has no start"
         )
-    known = spells[programme].notna().to_numpy()
+    programmes = frames.labels(spells, programme)
     called = pd.Series(
-        [f"{name} {first:g}" for name, first in zip(spells[programme], start, strict=True)]
-    ).where(known)
+        [f"{name} {first:g}" for name, first in zip(programmes, start, strict=True)]
+    ).where(programmes.notna())
     codes, names = frames.factor(called.to_frame("programme"), "programme")
     if taken := [name for name in names if name in panel.columns]:
         raise EvidenceError(f"programme {taken[0]!r} is also the name of a column of the panel")
-    rows = pd.DataFrame({unit: panel[unit], "_row": np.arange(len(panel))})
-    spell = pd.DataFrame({unit: spells[unit], "_spell": np.arange(len(spells))})
-    met = rows.merge(spell, on=unit)
-    when = frames.numbers(panel, time)[met["_row"]]
-    which = met["_spell"].to_numpy()
+    whose, theirs = _same_kind(frames.labels(panel, unit), frames.labels(spells, unit))
+    rows = pd.DataFrame({"unit": whose, "row": np.arange(len(panel))})
+    spell = pd.DataFrame({"unit": theirs, "spell": np.arange(len(spells))})
+    met = rows.dropna().merge(spell.dropna(), on="unit")
+    when = frames.numbers(panel, time)[met["row"]]
+    which = met["spell"].to_numpy()
     ends = np.where(np.isnan(end), np.inf, end)
     active = (when >= start[which]) & (when <= ends[which]) & (codes[which] >= 0)
     taking = np.zeros((len(panel), len(names)), int)
-    taking[met["_row"].to_numpy()[active], codes[which[active]]] = 1
+    taking[met["row"].to_numpy()[active], codes[which[active]]] = 1
     return panel.assign(**{name: taking[:, j] for j, name in enumerate(names)})
 
 
@@ -150,22 +152,35 @@ def cohort(
     """
     frames.require(panel, (unit, time))
     frames.require(spells, (unit, "programme", "start"))
-    mine = spells[spells["programme"] == programme]
-    began = set(mine.loc[mine["start"] == start, unit])
-    taking_part = panel[unit].isin(began)
+    whose, theirs = _same_kind(frames.labels(panel, unit), frames.labels(spells, unit))
+    mine = (frames.labels(spells, "programme").astype("str") == str(programme)).to_numpy()
+    starts = frames.numbers(spells, "start")
+    taking_part = whose.isin(theirs[mine & (starts == float(start))].dropna()).to_numpy()
     if not taking_part.any():
+        known = np.unique(starts[mine & ~np.isnan(starts)])
         raise EvidenceError(
             f"no unit of the panel began {programme!r} in {start}; starts in the participation "
-            f"file: {', '.join(map(str, sorted(mine['start'].unique()))) or 'none'}"
+            f"file: {', '.join(f'{at:g}' for at in known) or 'none'}"
         )
     whole = panel.assign(taking_part=taking_part).reset_index(drop=True)
-    grid = pd.MultiIndex.from_product(
-        [panel.loc[taking_part, unit].unique(), panel[time].unique()], names=[unit, time]
-    )
-    empty = grid[~grid.isin(pd.MultiIndex.from_frame(panel[[unit, time]]))].to_frame(index=False)
-    if empty.empty:
+    units, times = frames.factor(panel, unit)[0], frames.factor(panel, time)[0]
+    there = np.zeros((units.max() + 1, times.max() + 1), bool)
+    there[units, times] = True  # −1, a missing label, is last and is not asked for
+    first = {
+        name: pd.Series(range(len(codes))).groupby(codes).first()
+        for name, codes in ((unit, units), (time, times))
+    }
+    empty = [
+        (a, b)
+        for a in np.unique(units[taking_part])
+        for b in range(there.shape[1])
+        if not there[a, b]
+    ]
+    if not empty:
         return whole
-    return pd.concat([whole, empty.assign(taking_part=True)], ignore_index=True)
+    at = {unit: [first[unit][a] for a, _ in empty], time: [first[time][b] for _, b in empty]}
+    rows = {name: whole[name].iloc[places].array for name, places in at.items()}
+    return pd.concat([whole, pd.DataFrame(rows).assign(taking_part=True)], ignore_index=True)
 
 
 def school_means(
@@ -192,12 +207,15 @@ def school_means(
     EvidenceError
         A column is missing or holds no numbers.
     """
+    outcomes = frames.listed(outcomes)
     frames.require(pupils, (unit, time, *outcomes))
     values = {name: frames.numbers(pupils, name) for name in outcomes}
     scale = {
         name: 100 if np.isin(x[~np.isnan(x)], (0, 1)).all() else 1 for name, x in values.items()
     }
-    frame = pupils[[unit, time]].assign(n_pupils=1, **{n: scale[n] * x for n, x in values.items()})
+    keys = {name: frames.labels(pupils, name) for name in (unit, time)}
+    counted = {"n_pupils": 1} | {name: scale[name] * x for name, x in values.items()}
+    frame = pd.DataFrame(keys | counted)
     rules = {"n_pupils": "sum"} | dict.fromkeys(outcomes, "mean")
     return frame.groupby([unit, time], as_index=False).agg(rules)
 
@@ -233,12 +251,30 @@ def gaps(
     EvidenceError
         A column is missing.
     """
-    keys = [unit, time]
+    keys, outcomes = [unit, time], frames.listed(outcomes)
+    sides = []
     for panel in (group, others):
         frames.require(panel, (*keys, "n_pupils", *outcomes))
-    both = group.merge(others, on=keys, suffixes=("", " of others"))
+        side = {name: frames.labels(panel, name) for name in keys}
+        side |= {name: frames.numbers(panel, name) for name in ("n_pupils", *outcomes)}
+        sides.append(pd.DataFrame(side).dropna(subset=keys))
+    for name in keys:
+        sides[0][name], sides[1][name] = _same_kind(sides[0][name], sides[1][name])
+    both = sides[0].merge(sides[1], on=keys, suffixes=("", " of others"))
     own, rest = both["n_pupils"], both["n_pupils of others"]
     return both[[*keys, "n_pupils"]].assign(
         precision=own * rest / (own + rest),
         **{name: both[name] - both[f"{name} of others"] for name in outcomes},
     )
+
+
+def _same_kind(one: pd.Series, other: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return labels of two tables as text unless both are numbers."""
+    if one.dtype == "str" or other.dtype == "str":
+        return tuple(
+            x.map(
+                lambda v: f"{v:g}" if isinstance(v, float) else str(v), na_action="ignore"
+            ).astype("str")
+            for x in (one, other)
+        )
+    return one, other

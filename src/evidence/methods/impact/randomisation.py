@@ -136,8 +136,8 @@ def _blocks(panel: PanelData, strata: str | None) -> np.ndarray:
     codes = frames.factor(panel.data, strata)[0][panel.rows]
     if (codes < 0).any():
         raise EvidenceError(
-            f"column {strata!r}, row {panel.rows[codes < 0][0] + 1}: no stratum given "
-            f"({int((codes < 0).sum())} such rows); every unit needs one"
+            f"column {strata!r}, {frames.row(panel.rows[codes < 0][0])}: no stratum given "
+            f"({frames.counted((codes < 0).sum(), 'such row')}); every unit needs one"
         )
     block[panel.cluster] = codes
     if (block[panel.cluster] != codes).any():

@@ -198,9 +198,9 @@ def sensitivity(
 
 def _alone(panel: PanelData) -> PanelData:
     """Return the units that are in no other programme at any time."""
-    unit = panel.data[panel.columns["unit"]]
-    busy = panel.data[[*panel.columns["overlap"]]].ne(0).any(axis=1)
-    alone = ~unit.isin(unit[busy]).to_numpy()
+    unit = frames.factor(panel.data, panel.columns["unit"])[0]
+    others = [frames.numbers(panel.data, name) for name in panel.columns["overlap"]]
+    alone = ~np.isin(unit, unit[np.any(others, axis=0)])
     panel = panel.again(overlap=())
     return check(panel.subset(alone[panel.rows]))
 
@@ -226,7 +226,8 @@ def _matched(panel: PanelData, match: Callable, earlier: pd.DataFrame) -> PanelD
         names = [name for name in names if name.startswith(f"{panel.columns['outcome']}, ")]
     weight = match(earlier, treatment="treated", covariates=names)["weight"]
     by_unit = pd.Series(weight.to_numpy(), earlier.index)
-    weight = panel.data[panel.columns["unit"]].map(by_unit).fillna(0).to_numpy(float)[panel.rows]
+    whose = frames.labels(panel.data, panel.columns["unit"])
+    weight = whose.map(by_unit).fillna(0).to_numpy(float)[panel.rows]
     if panel.weights is not None:
         weight = weight * panel.weights
     return check(replace(panel.subset(weight > 0), weights=weight[weight > 0]))

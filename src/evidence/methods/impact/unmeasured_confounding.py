@@ -9,6 +9,7 @@ import pandas as pd
 
 from evidence.methods.core import frames
 from evidence.methods.impact.baseline import before_start
+from evidence.methods.impact.panel_data import doses
 from evidence.show import words
 
 
@@ -44,9 +45,10 @@ def oster(
     Economic Statistics 37(2), proposition 3 with β = 0, or, approximately, corollary 1.
     """
     table = before_start(panel, time=time, outcome=outcome, unit=unit, **model)
-    dose = frames.numbers(panel, str(model["treatment"])) != 0
-    later = panel[panel[time] >= panel.loc[dose, time].min()]
-    y = later.groupby(unit, observed=True)[outcome].mean().reindex(table.index)
+    dose, when = doses(panel, str(model["treatment"])), frames.numbers(panel, time)
+    later = when >= np.min(when[dose != 0], initial=np.inf)
+    score = pd.Series(frames.numbers(panel, outcome))[later]
+    y = score.groupby(frames.labels(panel, unit)[later]).mean().reindex(table.index)
     table, y = table[y.notna()], y.dropna().to_numpy()
     if table["treated"].nunique() < 2 or len(y) < table.shape[1] + 2:
         return math.nan

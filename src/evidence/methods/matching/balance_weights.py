@@ -65,9 +65,9 @@ def balance_weights(
     values, names, arms = read(data, treatment, covariates, reference, arm)
     base = np.ones(len(data)) if weights is None else frames.numbers(data, weights)
     used = arms.treated | arms.control
-    if not (base[used] > 0).all():
+    if (wrong := used & ~(base > 0)).any():
         raise EvidenceError(
-            f"column {weights!r}, row {np.flatnonzero(used)[(~(base[used] > 0)).argmax()] + 1}: "
+            f"column {weights!r}, {frames.row(wrong.argmax())}: "
             "base weights must be positive; leave out rows that shall not count"
         )
     if moments == 2:
@@ -104,7 +104,8 @@ def read(
         gaps = used & ~frames.covariates(data, (name,))[2]
         if gaps.any():
             raise EvidenceError(
-                f"column {name!r}, row {gaps.argmax() + 1}: empty ({gaps.sum()} such rows); a "
+                f"column {name!r}, {frames.row(gaps.argmax())}: empty "
+                f"({frames.counted(gaps.sum(), 'such row')}); a "
                 "covariate to balance has no gaps: complete it, leave those rows out, or take a "
                 "column that says where it is missing"
             )

@@ -86,7 +86,9 @@ def flow(
     """
     covariates = (*frames.listed(baseline), *frames.listed(covariates))
     frames.require(assigned, (treatment, outcome, *covariates, cluster))
-    if missing := int(assigned[treatment].isna().sum()):
+    columns = {"treatment": treatment, "outcome": outcome, "cluster": cluster}
+    frames.distinct([*columns], **columns, covariates=covariates)
+    if missing := int(frames.missing(assigned, treatment).sum()):
         rows = frames.counted(missing, "row has", "rows have")
         raise EvidenceError(f"column {treatment!r}: {rows} no arm")
     codes, labels = frames.factor(assigned, treatment)

@@ -314,8 +314,15 @@ def _gaps(trial: TrialData, auxiliary: tuple[str, ...], imputations: int, seed: 
     scores = list(dict.fromkeys([*numeric, *plan["covariates"], *auxiliary]))
     frames.require(data, scores)
     names = list(dict.fromkeys([*scores, plan["treatment"], *whole]))
-    ready = data.dropna(subset=whole)[names].reset_index(drop=True)
-    ready = frames.Encoded(ready.assign(**{name: frames.numbers(ready, name) for name in numeric}))
+    read_as = {
+        name: frames.numbers(data, name)
+        if name in numeric or (name in scores and not frames.is_text(data[name]))
+        else frames.labels(data, name)
+        for name in names
+    }
+    ready = pd.DataFrame(read_as).dropna(subset=whole)
+    # The same rows in any order draw the same: sorted by what they hold.
+    ready = frames.Encoded(ready.sort_values(names, ignore_index=True))
     for name in scores:
         if ready[name].isna().all():
             raise EvidenceError(f"column {name!r} has no value at all, so none can be imputed")

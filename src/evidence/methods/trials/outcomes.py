@@ -68,14 +68,20 @@ def romano_wolf(
     """
     frames.whole("draws", draws, 99)
     frames.whole("seed", seed, 0)
-    if not frames.listed(outcomes):
+    outcomes = frames.listed(outcomes)
+    if not outcomes:
         raise EvidenceError("outcomes= is empty: name one column or more")
+    before = baseline if isinstance(baseline, dict) else dict.fromkeys(outcomes, baseline)
+    for name in before:
+        if name not in outcomes:
+            raise EvidenceError(
+                f"baseline={{{name!r}: …}} is for no outcome; outcomes are {', '.join(outcomes)}"
+            )
     data = frames.encoded(data)
     how = {"cov_type": plan.pop("cov_type", "CR2"), "level": level}
     rows, statistics, drawn = [], [], []
     units = np.arange(len(data)) if cluster is None else frames.factor(data, cluster)[0]
-    before = baseline if isinstance(baseline, dict) else dict.fromkeys(outcomes, baseline)
-    for outcome in frames.listed(outcomes):
+    for outcome in outcomes:
         columns = {"outcome": outcome, "treatment": treatment, "cluster": cluster, **plan}
         trial = read(data, **columns, baseline=before.get(outcome))
         estimate = itt(trial, **how)

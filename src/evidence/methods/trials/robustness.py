@@ -91,7 +91,7 @@ def robustness(
     how = {"model": model, "cov_type": cov_type, "level": level}
     primary = effect_size(trial, **how)
     known = [name for name in (plan["baseline"], *plan["covariates"]) if name]
-    gaps = data[[plan["outcome"], *known]].isna().any(axis=None)
+    gaps = any(frames.missing(data, name).any() for name in (plan["outcome"], *known))
     planned = "As planned, complete cases" if gaps else "As planned"
 
     def sized(model: str = model, cov_type: str = cov_type, **options: object) -> Estimate:
@@ -117,12 +117,13 @@ def robustness(
         again["Jackknife errors (CR3)"] = {"model": "ols", "cov_type": "CR3"}
     caveats = ()
     site = strata[0] if len(strata) == 1 else None
-    if site and data[site].nunique() >= _SITES:
+    sites = len(frames.factor(data, site)[1]) if site else 0
+    if sites >= _SITES:
         if cluster != site:
             by_site = {"cluster": site, "model": "ols", "cov_type": "CR2"}
             again[f"Errors by {site} (CR2)"] = by_site
             caveats = (
-                f"the primary interval holds for these {data[site].nunique()} strata ({site}) "
+                f"the primary interval holds for these {sites} strata ({site}) "
                 f"only; the analyses with errors by {site}, or an effect that varies by {site}, "
                 "hold for others like them",
             )

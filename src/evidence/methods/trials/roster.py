@@ -67,17 +67,18 @@ def check(
 
 
 def _one_row_each(data: pd.DataFrame, pupil: str) -> None:
-    if missing := int(data[pupil].isna().sum()):
-        first = int(np.flatnonzero(data[pupil].isna())[0]) + 1
-        rows = frames.counted(missing, "row has", "rows have")
-        raise EvidenceError(f"column {pupil!r}: {rows} no pupil (first: row {first})")
+    if (missing := frames.missing(data, pupil)).any():
+        rows = frames.counted(missing.sum(), "row has", "rows have")
+        raise EvidenceError(
+            f"column {pupil!r}: {rows} no pupil (first: {frames.row(missing.argmax())})"
+        )
     codes = frames.factor(data, pupil)[0]
     again = pd.Series(codes).duplicated().to_numpy()
     if again.any():
         row = int(np.flatnonzero(again)[0])
         before = int(np.flatnonzero(codes == codes[row])[0])
         raise EvidenceError(
-            f"column {pupil!r}, row {row + 1}: the pupil of row {before + 1} again "
+            f"column {pupil!r}, {frames.row(row)}: the pupil of {frames.row(before)} again "
             f"({frames.counted(again.sum(), 'such row')}); keep one row a pupil"
         )
 
@@ -86,7 +87,7 @@ def _before(data: pd.DataFrame, baseline_date: str, allocation_date: str) -> Non
     late = _dates(data, baseline_date) > _dates(data, allocation_date)
     if late.any():
         raise EvidenceError(
-            f"column {baseline_date!r}, row {int(np.flatnonzero(late)[0]) + 1}: the baseline was "
+            f"column {baseline_date!r}, {frames.row(late.argmax())}: the baseline was "
             f"measured after allocation, column {allocation_date!r} "
             f"({frames.counted(late.sum(), 'such row')}); "
             "leave that baseline out, or correct the dates"
@@ -103,7 +104,7 @@ def _dates(data: pd.DataFrame, column: str) -> pd.Series:
     wrong = np.flatnonzero(dates.isna() & text.notna())
     if len(wrong):
         raise EvidenceError(
-            f"column {column!r}, row {wrong[0] + 1}: not a date "
+            f"column {column!r}, {frames.row(wrong[0])}: not a date "
             f"({frames.counted(len(wrong), 'such row')}); write "
             "2024-09-30 or 30/09/2024"
         )
@@ -128,8 +129,8 @@ def _allocated(
         if design in ("cluster", "paired") and mixed:
             raise EvidenceError(
                 f"column {cluster!r}: {mixed} of {unit[known].nunique()} clusters have pupils in "
-                f"more than one arm (the first in row {crossing.idxmax() + 1}), but whole clusters "
-                "were drawn: correct the arms, or declare design='multisite'"
+                f"more than one arm (the first in {frames.row(crossing.idxmax())}), but whole "
+                "clusters were drawn: correct the arms, or declare design='multisite'"
             )
         if design == "simple" and not mixed:
             raise EvidenceError(
@@ -138,8 +139,9 @@ def _allocated(
             )
     if design not in ("multisite", "paired"):
         return
-    block = data[list(strata)].reset_index(drop=True).groupby(list(strata)).ngroup()
-    block, label = block[block >= 0], " × ".join(strata)
+    known = ~np.any([frames.missing(data, name) for name in strata], axis=0)
+    block = pd.Series(frames.compact([frames.factor(data, name)[0] for name in strata]))[known]
+    label = " × ".join(strata)
     arms = arm.groupby(block).nunique()
     if design == "multisite" and not (arms > 1).any():
         raise EvidenceError(
@@ -151,6 +153,6 @@ def _allocated(
         what = "pupil" if cluster is None else "cluster"
         raise EvidenceError(
             f"column {label!r}: {len(wrong)} of {len(arms)} pairs are not one {what} in each "
-            f"of two arms (the first in row {int(block.eq(wrong[0]).idxmax()) + 1}): correct "
+            f"of two arms (the first in {frames.row(int(block.eq(wrong[0]).idxmax()))}): correct "
             "the pairs, or declare design='cluster'"
         )

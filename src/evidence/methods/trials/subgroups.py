@@ -129,7 +129,7 @@ def subgroups(
             raise EvidenceError(
                 f"subgroup={name!r} is the {role}; name columns known before allocation"
             )
-        if data[name].isna().all():
+        if frames.missing(data, name).all():
             raise EvidenceError(f"column {name!r} has no value at all; leave it out of subgroup=")
     for name in foreseen:
         if name not in asked:

@@ -20,8 +20,6 @@ from evidence.stats import covariance, mixed_model
 from evidence.stats.design import Design, design
 from evidence.stats.effect_sizes import small_sample_factor
 
-_ONE = {"covariates": "covariate"}  # a role in a message
-
 
 @dataclass(frozen=True, eq=False)
 class TrialData:
@@ -209,7 +207,11 @@ of_trial = functools.partial(reads, read, TrialData)
 def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     outcome, treatment, baseline, covariates, cluster, strata, weights, *named = plan.values()
     frames.require(data, (outcome, treatment, baseline, *covariates, cluster, *strata, weights))
-    _check_roles(plan)
+    for role in ("outcome", "treatment"):
+        if plan[role] is None:
+            raise EvidenceError(f"{role}= is needed: name a column of data")
+    columns = ("outcome", "treatment", "baseline", "covariates", "strata", "cluster", "weights")
+    frames.distinct(columns[:2], **{name: plan[name] for name in columns})
     arms = frames.arms(data, treatment, *named)
     score = frames.numbers(data, outcome)
     have, blocks, names = {outcome: ~np.isnan(score)}, [np.empty((len(data), 0))], []
@@ -267,21 +269,6 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     )
     _check_clusters(trial)
     return replace(trial, caveats=(*caveats, trial.crossing)) if trial.crossing else trial
-
-
-def _check_roles(plan: dict[str, Any]) -> None:
-    """Refuse a plan without outcome or treatment, or with one of them in another role as well."""
-    roles = ("outcome", "treatment", "covariates", "strata", "baseline", "cluster", "weights")
-    named = [(role, name) for role in roles for name in frames.listed(plan[role])]
-    for role in roles[:2]:
-        if plan[role] is None:
-            raise EvidenceError(f"{role}= is needed: name a column of data")
-        for other, name in named:
-            if name == plan[role] and other != role:
-                raise EvidenceError(
-                    f"column {name!r} is given both as {role} and as {_ONE.get(other, other)}; "
-                    "name another column for one of them"
-                )
 
 
 def _check_clusters(trial: TrialData) -> None:

@@ -23,17 +23,19 @@ def rows(
     """Return results, codes of schools, and the rows that the model is fitted to."""
     score = frames.numbers(data, outcome)
     for name in (cluster, *frames.listed(time)):
-        gaps = data[name].isna().to_numpy()
+        gaps = frames.missing(data, name)
         if gaps.any():
             raise EvidenceError(
-                f"column {name!r}, row {gaps.argmax() + 1}: empty ({gaps.sum()} such rows); every "
+                f"column {name!r}, {frames.row(gaps.argmax())}: empty "
+                f"({frames.counted(gaps.sum(), 'such row')}); every "
                 f"one of the {what} needs it: complete them or leave those rows out"
             )
     flag, name = frames.given(data, fit_on, "fit_on")
     wrong = ~np.isin(flag, (0, 1))
     if wrong.any():
         raise EvidenceError(
-            f"{name}, row {wrong.argmax() + 1}: neither True nor False ({wrong.sum()} such rows); "
+            f"{name}, {frames.row(wrong.argmax())}: neither True nor False "
+            f"({frames.counted(wrong.sum(), 'such row')}); "
             "say of every row whether it is a comparison"
         )
     fit = (flag == 1) & ~np.isnan(score)

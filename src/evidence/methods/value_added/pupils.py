@@ -103,8 +103,9 @@ def expected(
         none = np.isnan(expectation.expected)
         if none.any():
             raise EvidenceError(
-                f"row {none.argmax() + 1}: fewer than smallest={smallest} comparison pupils of "
-                f"other schools at its time ({none.sum()} such rows): lower smallest, widen "
+                f"{frames.row(none.argmax())}: fewer than smallest={smallest} comparison pupils of "
+                f"other schools at its time ({frames.counted(none.sum(), 'such row')}): lower "
+                "smallest, widen "
                 "fit_on, or leave that time out"
             )
     else:
@@ -180,7 +181,8 @@ def deviations(
     free = used.sum() - len(np.unique(at[used]))
     pooled = (rest**2).sum() / free if free else np.nan
     first = pd.Series(np.arange(len(at))).groupby(at).first().to_numpy()
-    table = pupils[parts].iloc[first].reset_index(drop=True)
+    table = pd.DataFrame({name: frames.labels(pupils, name) for name in parts}).iloc[first]
+    table = table.reset_index(drop=True)
     with np.errstate(divide="ignore"):
         variance = np.where(n > 0, pooled / n, np.nan)
     return table.assign(
@@ -222,12 +224,12 @@ def school_results(
     """
     context = frames.listed(context)
     frames.require(pupils, (cluster, time, *context))
-    context = [name for name in context if len(pupils[name].unique()) > 1]
+    varied = [name for name in context if len(np.unique(frames.factor(pupils, name)[0])) > 1]
     keys = [cluster, time]
-    model = {"fit_on": fit_on, "baseline": baseline, "context": context}
-    panel = pupils.groupby(keys, as_index=False, observed=True).size()
-    panel = panel.rename(columns={"size": "n_pupils"})
-    for outcome in outcomes:
+    model = {"fit_on": fit_on, "baseline": baseline, "context": varied}
+    panel = pd.DataFrame({name: frames.labels(pupils, name) for name in keys})
+    panel = panel.groupby(keys, as_index=False).size().rename(columns={"size": "n_pupils"})
+    for outcome in frames.listed(outcomes):
         pupil_level = expected(pupils, outcome=outcome, cluster=cluster, time=time, **model)
         means = deviations(pupils, pupil_level, cluster=cluster, time=time)
         means = means[[*keys, "actual", "expected"]]
