@@ -49,7 +49,8 @@ def test_numbers_stored_as_objects_are_numbers(trial):
     floats = trials.itt(trial.assign(pre=trial["pre"].astype(object)), covariates=["pre"], **GIVEN)
     assert floats.ci_lower == plain.ci_lower
     assert not frames.is_text(pd.Series([True, None, False], dtype=object))
-    assert frames.is_text(pd.Series(["1", "2"]))
+    assert not frames.is_text(pd.Series(["1", "2.5", " "]))
+    assert frames.is_text(pd.Series(["007", "2"]))
     assert frames.is_text(pd.Series(["a", 2]))
 
 

@@ -111,7 +111,7 @@ def test_check_with_broken_pairs_is_refused(roster):
     )
     refused(
         "column 'pair': 2 of 6 pairs are not one cluster in each of two arms (the first in row "
-        "41): correct the pairs, or declare design='cluster'",
+        "42): correct the pairs, or declare design='cluster'",
         crossed,
         design="paired",
         strata="pair",

@@ -7,6 +7,7 @@ be of any kind pandas has: text, categories, nullable or plain numbers.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ MOST_LEVELS = 50  # a text covariate with more values than this is a name or an 
 # As pandas' infer_dtype calls what a column holds; "empty" is one with nothing but gaps.
 _NUMERIC = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "complex", "empty")
 _DATES = dict.fromkeys(("datetime64", "datetime", "date", "time", "period"), "dates")
+_WRITTEN = re.compile(r"(-?(0|[1-9]\d*)(\.\d+)?)?")  # a number or nothing; 007 is a label
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # fits 64 bits; a longer one is an id, and text
 _ODD = _DATES | {"timedelta64": "durations", "timedelta": "durations", "complex": "complex numbers"}
 
 
@@ -157,7 +160,10 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if what := _ODD.get(_kind(values)):
         raise EvidenceError(f"column {column!r} holds {what}; numbers are needed")
     numeric = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    wrong = np.flatnonzero((np.isnan(numeric) & values.notna().to_numpy()) | np.isinf(numeric))
+    strange = np.isnan(numeric) & values.notna().to_numpy()
+    if strange.any():  # a blank is an empty cell
+        strange[strange] = values[strange].astype("str").str.strip().ne("").to_numpy()
+    wrong = np.flatnonzero(strange | np.isinf(numeric))
     if len(wrong):
         raise EvidenceError(
             f"column {column!r}, {row(wrong[0])}: not a number "
@@ -215,7 +221,7 @@ def labels(data: pd.DataFrame, column: str) -> pd.Series:
     0, 1, …, so that labels of two tables may be set beside each other.
     """
     codes, names = factor(data, column)
-    whole = all(name.removeprefix("-").isdecimal() and str(int(name)) == name for name in names)
+    whole = all(_WHOLE.fullmatch(name) for name in names)
     known = np.array([*map(int, names)], dtype="int64") if whole else pd.array(names, dtype="str")
     return pd.Series(known).reindex(np.where(codes < 0, len(names), codes)).reset_index(drop=True)
 
@@ -231,10 +237,14 @@ def is_text(values: pd.Series) -> bool:
 
 
 def _kind(values: pd.Series) -> str:
-    """Return what a column holds: numbers that came as objects (from Excel, SQL) are numbers."""
+    """Return what a column holds: numbers are numbers, whether objects, text or categories."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return "categorical"
-    return pd.api.types.infer_dtype(values, skipna=True)
+        values = pd.Series(values.cat.categories)
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind in ("string", "mixed", "mixed-integer"):  # numbers may be written as text
+        written = (str(value).strip() for value in values.dropna())
+        return "floating" if all(_WRITTEN.fullmatch(cell) for cell in written) else "string"
+    return kind
 
 
 def covariates(

@@ -41,7 +41,7 @@ class PanelData:
     columns : dict
         The arguments of :func:`read`: what the caller calls outcome, unit, time and so on.
     rows : ndarray of int, shape (n,)
-        Places of these rows in the caller's table.
+        Places of these rows in the caller's table; they are in the order of units and times.
     data : DataFrame
         That table.
     """
@@ -259,20 +259,22 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
     first = np.full(codes[unit].max() + 1, np.inf)
     treated = (dose != 0) & have[unit] & have[time]
     np.minimum.at(first, codes[unit][treated], when[treated])
-    units, unit_codes = np.unique(codes[unit][keep], return_inverse=True)
+    rows = np.flatnonzero(keep)
+    rows = rows[np.lexsort((when[rows], codes[unit][rows]))]  # their order in the table is nothing
+    units, unit_codes = np.unique(codes[unit][rows], return_inverse=True)
     complete_rows = PanelData(
-        outcome=score[keep],
-        dose=dose[keep],
+        outcome=score[rows],
+        dose=dose[rows],
         start=first[units],
         unit=unit_codes,
-        time=when[keep],
-        cluster=np.unique(codes[cluster][keep], return_inverse=True)[1],
-        weights=None if weight is None else weight[keep],
-        others=values[keep],
+        time=when[rows],
+        cluster=np.unique(codes[cluster][rows], return_inverse=True)[1],
+        weights=None if weight is None else weight[rows],
+        others=values[rows],
         names=tuple(names),
         caveats=caveats,
         columns=columns,
-        rows=np.flatnonzero(keep),
+        rows=rows,
         data=panel,
     )
     return check(complete_rows)
