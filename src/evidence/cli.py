@@ -271,11 +271,14 @@ def dashboard(
     password_file: Annotated[
         Path | None, Option(help="Its first line is the password; default: a new one.")
     ] = None,
+    host: Annotated[
+        list[str] | None, Option(help="Name of the site where a proxy serves it; may be repeated.")
+    ] = None,
 ) -> None:
     """Serve the dashboards of the board, of one programme and of all hubs on this machine."""
     from evidence.board.server import serve
 
-    serve(published, port, password_file=password_file)
+    serve(published, port, password_file=password_file, hosts=host or ())
 
 
 def _refuse(faults: list[str]) -> None:

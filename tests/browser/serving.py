@@ -158,6 +158,31 @@ def talk(address, kernel, messages, seconds=3.0, cookie=""):
         return other.submit(lambda: asyncio.run(whole())).result()
 
 
+def throw(address, kernel, frames, cookie=""):
+    """Send raw binary messages to a kernel's socket; return the code with which it is shut."""
+
+    async def whole():
+        url = f"{address.replace('http', 'ws')}api/kernels/{kernel}/channels"
+        line = await websocket_connect(
+            HTTPRequest(url, headers={"Cookie": cookie}),
+            subprotocols=["v1.kernel.websocket.jupyter.org"],
+        )
+        for frame in frames:
+            line.write_message(frame, binary=True)
+        said = b""
+        while said is not None:
+            said = await asyncio.wait_for(line.read_message(), 20)
+        return line.close_code
+
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(lambda: asyncio.run(whole())).result()
+
+
+def memory(pid):
+    """Return the most memory a process has had, in MB."""
+    return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1000
+
+
 def refused(address, kernel, cookie=""):
     """Return the status with which a socket is refused, or 101 where it opens."""
     try:

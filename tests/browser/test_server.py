@@ -1,5 +1,6 @@
 """What the dashboards' server refuses, survives and says in plain words."""
 
+import contextlib
 import json
 import os
 import re
@@ -21,9 +22,11 @@ from .serving import (
     free_port,
     kernel_of,
     kernels_of,
+    memory,
     refused,
     served,
     talk,
+    throw,
     until,
 )
 
@@ -503,3 +506,59 @@ def test_twenty_visitors_at_once_are_all_served(place):
         answers = list(crowd.map(lambda _: ask(address)[0], range(20)))
         assert answers == [200] * 20
         assert time.monotonic() - began < 60  # 5 s on a quiet machine: benchmarks/dashboards.py
+
+
+def test_only_names_of_this_machine_and_of_the_proxy_are_answered(place, open_site):
+    assert ask(open_site, Host="evil.example")[0] == 403
+    assert ask(open_site, Host="localhost:1234")[0] == 200
+    with served(place / "published", ready={}, hosts=["evidence.example"]) as address:
+        assert ask(address, "login", Host="evidence.example")[0] == 200
+        assert ask(address, "login", Host="evil.example")[0] == 403
+
+
+def test_every_cookie_stays_on_its_own_site(closed_site):
+    given = [
+        *ask(closed_site, f"?token={TOKEN}")[1].get_all("Set-Cookie"),
+        *ask(closed_site, "login")[1].get_all("Set-Cookie"),
+    ]
+    assert len(given) > 1
+    assert all("SameSite=Lax" in cookie for cookie in given)
+
+
+def test_many_wrong_words_shut_the_door_for_a_while_but_not_for_those_inside(place):
+    with served(place / "published", TOKEN, ready={}) as address:
+        cookie = ask(address, f"?token={TOKEN}")[1]["Set-Cookie"].partition(";")[0]
+        said = [ask(address, f"?token=guess-{i}")[0] for i in range(40)]
+        assert said[:10] == [302] * 10  # to the page that asks for the word
+        assert said[10:] == [429] * 30
+        assert ask(address, f"?token={TOKEN}")[0] == 429  # a right one is not told either
+        assert ask(address, "login", Cookie=cookie)[0] in (200, 302)
+        assert "Please wait a minute" in ask(address, "?token=another-guess")[2]
+        assert ask(address, "download/effects.csv", Cookie=cookie)[0] == 200
+
+
+def test_messages_that_lie_about_their_lengths_cost_nothing(place):
+    with served(place / "published") as address:
+        kernel = kernel_of(ask(address)[2])
+        before = memory(address.pid)
+        end = time.monotonic() + 10
+        for frame in (
+            (2**25).to_bytes(8, "little"),
+            (2**62).to_bytes(8, "little") + bytes(800),
+            b"",
+            b"abc",
+            (3).to_bytes(8, "little") + b"".join(i.to_bytes(8, "little") for i in (9**9, 1, 2)),
+            bytes(8 * 64),
+        ):
+            assert throw(address, kernel, [frame]) == 1003
+        assert time.monotonic() < end
+        assert memory(address.pid) - before < 50
+        assert ask(address)[0] == 200
+
+
+def test_requests_too_large_are_refused(open_site):
+    before = memory(open_site.pid)
+    with contextlib.suppress(OSError):
+        assert ask(open_site, "login", "POST", bytes(20_000_000))[0] in (400, 403, 413)
+    assert memory(open_site.pid) - before < 30
+    assert ask(open_site)[0] == 200

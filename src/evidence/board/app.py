@@ -36,6 +36,7 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
+_MOST = 1_000_000  # bytes of a request or of a message from a page
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")  # what kernels may know of the environment
 
 
@@ -56,6 +57,10 @@ class Dashboards(Voila):
             "Cross-Origin-Resource-Policy": "same-origin",
         }
         settings["cookie_options"] = {"samesite": "Lax"}
+        settings["xsrf_cookie_kwargs"] = {"samesite": "Lax"}
+        settings["allow_remote_access"] = False  # a page of another name could read this one
+        settings["local_hostnames"] = ["localhost", *self.settings_of_mine["hosts"]]
+        settings["websocket_max_message_size"] = _MOST
         settings["default_handler_class"] = handlers.Missing
         settings["websocket_ping_interval"] = settings["websocket_ping_timeout"] = 30_000
         settings["log_function"] = lambda handler: None  # who looks at what is nobody's business
@@ -63,7 +68,15 @@ class Dashboards(Voila):
 
     def listen(self) -> None:
         """Listen, taking a proxy's word for HTTPS: the cookie then travels over nothing else."""
-        self.app.listen = partial(self.app.listen, xheaders=True)
+        self.app.listen = partial(
+            self.app.listen,
+            xheaders=True,
+            max_body_size=_MOST,
+            max_buffer_size=2 * _MOST,
+            max_header_size=16_384,
+            body_timeout=10,
+            idle_connection_timeout=60,
+        )
         super().listen()
 
     def init_handlers(self) -> list:
@@ -202,6 +215,7 @@ def main() -> None:
         "environment": environment,
         "ready": settings["ready"],
         "places": settings["places"],
+        "hosts": settings["hosts"],
     }
     try:
         app.initialize([])
@@ -219,6 +233,7 @@ def configuration(port: int, token: str, dashboards: Path, scratch: Path) -> Con
             "port_retries": 0,
             "open_browser": False,
             "token": token,
+            "identity_provider_class": handlers.Doorkeeper,
             "root_dir": str(dashboards),
             "config_file_paths": [],
             "connection_dir_root": str(scratch),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tornado.web
 from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.identity import PasswordIdentityProvider
 from jupyter_server.auth.login import LoginFormHandler
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
@@ -22,6 +26,8 @@ from evidence.board.kernel_pool import FullError, KernelPool
 from evidence.show.render import render, safe
 
 _YEAR = 31_536_000
+_GUESSES, _PAUSE = 10, 60.0  # wrong ones within so many seconds; then none is looked at
+_PARTS = 64  # of a message: four, and the buffers of a widget
 _PROTOCOL = "v1.kernel.websocket.jupyter.org"
 _HEARD = (
     "status", "comm_open", "comm_msg", "comm_close", "comm_info_reply", "kernel_info_reply",
@@ -35,6 +41,7 @@ class Plain(JupyterHandler):
         """Write a page that names no path, no value and no cause."""
         title, text = {
             403: ("You cannot open this", "Ask whoever runs the evidence base for the link."),
+            429: ("Too many wrong passwords", "Please wait a minute, then try again."),
             404: ("There is nothing at this address", "It may be misspelt."),
         }.get(status_code, ("This page could not be shown", "Please try again in a minute."))
         self.set_header("Content-Type", "text/html; charset=UTF-8")
@@ -115,6 +122,13 @@ class Channels(VoilaKernelWebsocketHandler):
     What a fault prints is for whoever runs the server: a traceback names paths and values.
     """
 
+    def on_message(self, message: bytes | str) -> Any:
+        """Take a message whose parts lie within it; the lengths it gives are only claims."""
+        if isinstance(message, bytes) and not _whole(message):
+            self.close(1003, "not a message")
+            return None
+        return super().on_message(message)
+
     def write_message(self, message: bytes | str | dict, binary: bool = False) -> Any:
         """Pass on a message from the kernel if it is one that widgets need."""
         if isinstance(message, bytes):
@@ -125,6 +139,15 @@ class Channels(VoilaKernelWebsocketHandler):
         if not header or header.get("msg_type") not in _HEARD:
             return None
         return super().write_message(message, binary)
+
+
+def _whole(message: bytes) -> bool:
+    """Say whether the offsets at the head of a binary message are all there and within it."""
+    count = int.from_bytes(message[:8], "little")
+    if len(message) < 8 or not 2 <= count <= _PARTS or len(message) < 8 * (count + 1):
+        return False
+    places = [int.from_bytes(message[8 * i : 8 * i + 8], "little") for i in range(1, count + 1)]
+    return [8 * (count + 1), *places] == sorted([*places, places[0]]) and places[-1] <= len(message)
 
 
 class Asset(Plain, StaticFileHandler):
@@ -169,6 +192,33 @@ class Download(Plain):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Content-Disposition", f'attachment; filename="{path.name}"')
         self.finish(path.read_bytes())
+
+
+class Doorkeeper(PasswordIdentityProvider):
+    """Lets those in who know the password, and none for a while after many wrong guesses."""
+
+    async def get_user_token(self, handler: Any) -> Any:
+        """Return who asks with a token, refusing everybody with one while guesses are many."""
+        if not self.get_token(handler):
+            return None
+        return self._counted(await super().get_user_token(handler))
+
+    def process_login_form(self, handler: Any) -> Any:
+        """Return who sent the form of the password, under the same rule."""
+        return self._counted(super().process_login_form(handler))
+
+    @functools.cached_property
+    def _wrong(self) -> collections.deque[float]:
+        return collections.deque(maxlen=_GUESSES)
+
+    def _counted(self, user: Any) -> Any:
+        """Return who was let in, unless too many before were not: right or wrong is not told."""
+        now = time.monotonic()
+        if len(self._wrong) == _GUESSES and now - self._wrong[0] < _PAUSE:
+            raise tornado.web.HTTPError(429)
+        if user is None:
+            self._wrong.append(now)
+        return user
 
 
 class Login(LoginFormHandler):

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evidence.errors import EvidenceError
@@ -30,6 +30,7 @@ def environment(
     *,
     places: int = PLACES,
     ready: Mapping[str, int] = READY,
+    hosts: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return the environment of the server. A list of processes shows commands, never this.
 
@@ -47,12 +48,15 @@ def environment(
         How many visitors at once; the next one is asked to wait.
     ready : mapping of str to int
         How many pages of each notebook to keep ready.
+    hosts : sequence of str
+        Names by which a proxy lets visitors ask for this server, besides those of this machine.
     """
     said = {
         "dashboards": str(Path(dashboards).resolve()),
         "published": str(Path(published).resolve()),
         "port": port,
         "places": places,
+        "hosts": [*hosts],
         "ready": {n: count for n, count in ready.items() if Path(dashboards, n).is_file()},
     }
     return {
@@ -69,6 +73,7 @@ def serve(
     *,
     dashboards: str | Path = "dashboards",
     password_file: str | Path | None = None,
+    hosts: Sequence[str] = (),
 ) -> None:
     """Serve until interrupted; print the address, with its token, once.
 
@@ -82,6 +87,8 @@ def serve(
         Folder of the notebooks.
     password_file : path, optional
         File whose first line opens the dashboards, in place of a random token.
+    hosts : sequence of str
+        Names by which a proxy lets visitors ask for this server.
 
     Raises
     ------
@@ -107,4 +114,5 @@ def serve(
         address += f"?token={token}"
     print(f"Open {address}  (Ctrl+C stops it)", flush=True)
     arguments = command()
-    os.execve(arguments[0], arguments, environment(published, port, token, dashboards))
+    said = environment(published, port, token, dashboards, hosts=hosts)
+    os.execve(arguments[0], arguments, said)
