@@ -30,12 +30,12 @@ METHODS = {
     "within": "Naive: bootstrap within schools",
 }
 DESIGNS = {
-    "schools": "half of the schools drawn by lot",
-    "few": "few of the schools drawn by lot",
-    "classes": "whole classes drawn by lot within schools",
-    "pairs": "schools drawn by lot within pairs",
-    "pupils": "pupils drawn by lot within sites",
-    "varied": "pupils drawn by lot within sites whose effects differ (SD 0.3)",
+    "schools": "half of the schools allocated at random",
+    "few": "few of the schools allocated at random",
+    "classes": "whole classes allocated at random within schools",
+    "pairs": "schools allocated at random within pairs",
+    "pupils": "pupils allocated at random within sites",
+    "varied": "pupils allocated at random within sites whose effects differ (SD 0.3)",
 }
 
 

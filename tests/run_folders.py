@@ -184,7 +184,10 @@ def notebook_cells(drawn=()):
     for picture in drawn:
         title = f"<figure><figcaption><strong>{html.escape(picture.title)}</strong></figcaption>"
         cells.append(code(f"{picture.name.replace('-', '_')}_picture", shown=title))
-    return [*cells, code("ev.propose(out)", shown="<h3>What would leave</h3><p>12 pupils</p>")]
+    return [
+        *cells,
+        code("ev.propose(out)", shown="<h3>Results proposed for publication</h3><p>12 pupils</p>"),
+    ]
 
 
 def source_hash(cells):

@@ -172,7 +172,9 @@ def throw(address, kernel, frames, cookie=""):
         said = b""
         while said is not None:
             said = await asyncio.wait_for(line.read_message(), 20)
-        return line.close_code
+        code = line.close_code
+        line.close()
+        return code
 
     with ThreadPoolExecutor(1) as other:
         return other.submit(lambda: asyncio.run(whole())).result()

@@ -22,6 +22,10 @@ BLANK = "is blank; every row needs one"
 NAMES = "the first row must name the columns"
 CANARY = "Zzyzx"  # stands for a pupil's value: no message may hold it
 
+TWICE = (
+    "have the same name; the first row must name the columns, and looks like data where it does not"
+)
+
 
 @pytest.fixture
 def write(tmp_path):
@@ -327,7 +331,7 @@ def test_pupils_reads_names_in_any_case_and_keeps_ids_as_text(write):
         (("B999200108002", "A999200108001"), f", row 3, column upn and year: {ONCE}"),
         (("B999200108002", " "), f", row 3, column upn: {BLANK}"),
         (("URN", "URM"), ": no column urn; the nearest is urm"),
-        (("sen", "maths"), ": columns 4 and 5 have the same name"),
+        (("sen", "maths"), f": columns 4 and 5 {TWICE}"),
         ((PUPILS.partition("\n")[0] + "\n", ""), f": no column upn; {NAMES}"),
     ],
 )
@@ -360,7 +364,7 @@ def test_select_finds_whole_numbers_in_a_column_with_blanks(write):
 
 def test_table_without_header_names_columns_by_number(write):
     path = write(f"{CANARY},1,{CANARY}\n{CANARY},2,b\n")
-    fails(lambda: readers.table(path), f"{path}: columns 1 and 3 have the same name")
+    fails(lambda: readers.table(path), f"{path}: columns 1 and 3 {TWICE}")
 
 
 def test_table_makes_numbers_where_all_are_and_keeps_codes(write):

@@ -170,3 +170,16 @@ def test_load_automatic_is_for_simulated_or_public_data_only(tmp_path):
         f"{tmp_path / 'programmes.toml'}, line 9: automatic is for data that are simulated or "
         "public; remove it, and release with --reviewer NAME"
     )
+
+
+@pytest.mark.parametrize("value", ["-1.0", "nan", "inf"])
+def test_a_spread_that_is_none_is_refused_with_its_line(tmp_path, value):
+    head, tail = GOOD.split('"Reading"')
+    path = write(tmp_path, head + f'"Reading"\nsd = {value}' + tail)
+    line = 1 + path.read_text().splitlines().index(f"sd = {value}")
+    with pytest.raises(EvidenceError) as error:
+        load(path)
+    assert str(error.value) == (
+        f"{path}, line {line}: sd is {float(value)}; a number above 0 is needed, or 0 where it is "
+        "not known"
+    )

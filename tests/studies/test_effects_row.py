@@ -110,7 +110,7 @@ def test_row_holds_the_contract_and_judges_in_the_registered_unit(trial):
     assert first["months"] == effects.months(size.estimate)
     assert first["verdict"] == effects.verdict(size.ci_lower, size.ci_upper, 0.1)
     assert (first["n_pupils"], first["n_schools"]) == (600, 30)
-    assert "probably exaggerated" in first["caveats"]
+    assert "the study was small: the true effect is probably smaller" in first["caveats"]
     in_points = effects.row(
         raw, size, programme="lamp", cohort="2018", smallest_worthwhile=2.0, attainment=False
     ).iloc[0]

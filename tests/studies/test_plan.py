@@ -89,3 +89,10 @@ def test_faults_of_methods_name_the_notebooks_parameters(rng):
     message = refused(PLAN, data)
     assert "control=" in message
     assert "reference=" not in message
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_a_spread_that_is_none_is_refused(value):
+    fault = refused(PLAN | {"outcomes": [OUTCOME | {"sd": value}]})
+    rule = "0 or more is needed" if value < 0 else "a finite number is needed"
+    assert fault == f"plan: outcomes, entry 1, sd is {value}; {rule}"

@@ -140,3 +140,30 @@ def test_fault_of_one_method_names_the_plans_parameter(pupils):
     study = ev.Trial.read(pupils, PLAN)
     with pytest.raises(EvidenceError, match=r"control='c' is not an arm"):
         study.estimate(reference="c")
+
+
+def test_groups_of_one_arm_without_a_cluster_are_refused_and_the_setting_is_named(pupils):
+    blank = {name: value for name, value in PLAN.items() if name != "cluster"}
+    hidden = {name: value for name, value in blank.items() if name != "school"}
+    for plan in (blank, blank | {"allocation": "simple"}, hidden):
+        with pytest.raises(EvidenceError) as error:
+            ev.Trial.read(pupils, plan)
+        assert str(error.value) == (
+            "plan: cluster is empty, but every group of pupils in column 'school' has one arm, so "
+            "that whole groups were allocated: set cluster to 'school'"
+        )
+    drawn = pupils.assign(arm=np.arange(len(pupils)) % 2)
+    assert ev.Trial.read(drawn, blank).estimate().n_clusters == len(pupils)
+
+
+def test_a_wrong_column_and_a_wrong_arm_name_the_setting_and_what_there_is(pupils):
+    for change, message in (
+        (
+            {"baseline": "pree"},
+            "plan: baseline: the table has no column 'pree'; did you mean 'pre'?",
+        ),
+        ({"control": "usual"}, "control='usual' is not an arm of column 'arm'; there are 0, 1"),
+    ):
+        with pytest.raises(EvidenceError) as error:
+            ev.Trial.read(pupils, PLAN | change)
+        assert str(error.value) == message

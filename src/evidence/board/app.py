@@ -49,6 +49,7 @@ class Dashboards(Voila):
         """Return Voila's settings, with the headers that every answer carries."""
         settings = super().init_settings()
         self.identity_provider.login_handler_class = handlers.Login
+        self.identity_provider.cookie_options = {"samesite": "Lax"}
         settings["headers"] = {
             "Content-Security-Policy": POLICY,
             "Referrer-Policy": "same-origin",
@@ -56,7 +57,6 @@ class Dashboards(Voila):
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
         }
-        settings["cookie_options"] = {"samesite": "Lax"}
         settings["xsrf_cookie_kwargs"] = {"samesite": "Lax"}
         settings["allow_remote_access"] = False  # a page of another name could read this one
         settings["local_hostnames"] = ["localhost", *self.settings_of_mine["hosts"]]

@@ -316,7 +316,10 @@ def _table(
     for place, name in enumerate(cells.names, start=1):
         first = cells.names.index(name) + 1  # by number: without a header these are values
         if name and first < place:
-            raise EvidenceError(f"{path}: columns {first} and {place} have the same name")
+            raise EvidenceError(
+                f"{path}: columns {first} and {place} have the same name; the first row must name "
+                "the columns, and looks like data where it does not"
+            )
     for name in unique:
         blank = (cell in MISSING for cell in cells.column(name))
         cells.refuse(blank, name, "is blank; every row needs one")

@@ -57,6 +57,8 @@ class Outcome:
         if not 0 < self.smallest_worthwhile < math.inf:
             reason = f"smallest_worthwhile is {self.smallest_worthwhile}; it must be above 0"
             yield "smallest_worthwhile", reason
+        if not 0 <= self.sd < math.inf:
+            yield "sd", f"sd is {self.sd}; a number above 0 is needed, or 0 where it is not known"
         if self.unit not in EFFECT_UNITS:
             yield "unit", f"unit is {self.unit!r}; allowed: {', '.join(EFFECT_UNITS)}"
 

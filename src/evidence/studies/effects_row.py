@@ -18,10 +18,7 @@ from evidence.studies.verdict import detectable, months, verdict
 
 _NUMBERS = ("estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value")
 _SIZES = {"effect_size": "estimate", "es_lower": "ci_lower", "es_upper": "ci_upper"}
-_EXAGGERATED = (
-    "the study could only have detected effects larger than worthwhile, so this one is probably "
-    "exaggerated"
-)
+_EXAGGERATED = "the study was small: the true effect is probably smaller"
 
 
 def row(

@@ -182,9 +182,9 @@ def sensitivity(found: Sensitivity) -> Picture:
     held = found.tipping != found.tipping
     size = "" if held else words.number(abs(found.tipping), 2)
     title = (
-        "Nothing assumed of the treated pupils not measured changes the answer"
+        "The answer does not depend on the missing pupils"
         if held
-        else f"The answer changes if treated pupils not measured did {size} SD "
+        else f"The answer changes if missing treated pupils did {size} SD "
         f"{'better' if found.tipping > 0 else 'worse'} than expected"
     )
     return Picture(
@@ -353,11 +353,15 @@ def claim(
         }
     )
     gain, expected = (words.number(x, 1, sign=True) for x in (found.gain, found.expected))
+    much = f"{expected} of a change of {gain}"
+    if 0 < found.expected < found.gain:
+        point = "percentage-point" if unit == "pp" else words.UNITS[unit].removesuffix("s")
+        much = f"{found.expected:.1f} of the {found.gain:.1f}-{point} gain"
     return Picture(
         name="claim",
         question="what changed",
         kind="intervals",
-        title=f"{title}: of {gain}, {expected} was to be expected anyway",
+        title=f"{title}: {much} was expected without the programme",
         alt=f"{found.sentence(unit)} The answer given all earlier results and the context is "
         f"{words.number(answer.estimate, 1, sign=True)}, interval "
         f"{words.number(answer.ci_lower, 1, sign=True)} to "

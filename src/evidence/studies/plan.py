@@ -24,6 +24,7 @@ _KINDS = {
     "float_type": "a number is needed",
     "greater_than": "a number above {gt} is needed",
     "greater_than_equal": "{ge} or more is needed",
+    "finite_number": "a finite number is needed",
     "missing": "is missing; it is needed",
     "model_type": "a mapping is needed, such as {{'name': 'maths'}}",
     "too_short": "at least one is needed",
@@ -41,10 +42,10 @@ class Outcome(_Checked):
     name: str
     title: str = ""
     unit: Literal[EFFECT_UNITS] = "sd"  # type: ignore[valid-type]
-    smallest_worthwhile: float = Field(gt=0)
+    smallest_worthwhile: float = Field(gt=0, allow_inf_nan=False)
     primary: bool = False
     attainment: bool = True
-    sd: float = Field(default=0.0, ge=0)
+    sd: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @property
     def words(self) -> str:

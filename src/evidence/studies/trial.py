@@ -11,6 +11,7 @@ import pandas as pd
 
 from evidence.data import readers
 from evidence.data.rules import Rules, load
+from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.balance import Balance, balance
 from evidence.methods.core.results import Estimate
@@ -27,7 +28,7 @@ from evidence.methods.trials.multilevel import multilevel
 from evidence.methods.trials.outcomes import romano_wolf
 from evidence.methods.trials.randomisation import randomisation_test
 from evidence.methods.trials.robustness import Robustness, robustness
-from evidence.methods.trials.roster import check
+from evidence.methods.trials.roster import check, one_arm_a_group
 from evidence.methods.trials.subgroups import Subgroups, subgroups
 from evidence.methods.trials.wild_bootstrap import wild_bootstrap
 from evidence.show.data_pictures import DataPictures
@@ -104,6 +105,7 @@ class Trial(Study[TrialPlan]):
     @classmethod
     def _of(cls, plan: TrialPlan, table: pd.DataFrame, rules: Rules) -> Trial:
         plan.require(plan.columns, table)
+        _check_groups(plan, table)
         names = _names(plan)
         kept = [name for asked in plan.columns.values() for name in frames.listed(asked)]
         roster = sections.in_words(table, names, treatment=plan.treatment, keep=kept)
@@ -461,6 +463,24 @@ class Trial(Study[TrialPlan]):
         terms += [*(f"β · {name}" for name in self.before), "ε"]
         model = f"{self.main.words} = {' + '.join(terms)}; {planned.method}."
         return [model, *(each.sentence() for each in self.recomputed)]
+
+
+def _check_groups(plan: TrialPlan, table: pd.DataFrame) -> None:
+    """Refuse a plan that takes pupils for allocated one by one where whole groups have one arm.
+
+    Asked of the column of schools and, where nothing says how pupils were allocated, of every one.
+    """
+    if plan.cluster:
+        return
+    measured = {plan.treatment, plan.pupil, plan.baseline, plan.dosage}
+    measured |= {outcome.name for outcome in plan.outcomes}
+    asked = [plan.school] if plan.school else [] if plan.allocation else [*map(str, table)]
+    for name in asked:
+        if name not in measured and one_arm_a_group(table, plan.treatment, name):
+            raise EvidenceError(
+                f"plan: cluster is empty, but every group of pupils in column {name!r} has one "
+                f"arm, so that whole groups were allocated: set cluster to {name!r}"
+            )
 
 
 def _names(plan: TrialPlan) -> dict[str, str]:

@@ -111,7 +111,8 @@ def test_names_of_columns_are_text_and_needed(trial):
 
 
 def test_a_name_that_is_no_arm_brings_no_value_of_the_column(trial):
-    names = trial.assign(arm=np.where(trial["arm"], "Ann", "Bob"))
+    few = np.arange(len(trial)) < 9  # so many are called Bob: fewer than ten are not told
+    names = trial.assign(arm=np.where(few, "Bob", "Ann"))
     refused(
         "reference='An' is not an arm of column 'arm', which has 2 to choose from",
         trials.itt,
@@ -266,3 +267,26 @@ def test_subgroups_are_columns_of_their_own(trial, name, role):
         subgroup="sex",
         **GIVEN,
     )
+
+
+def test_arms_that_many_share_are_listed(trial):
+    named = trial.assign(arm=np.where(trial["arm"], "Reading Buddies", "Usual"))
+    refused(
+        "arm='Reading Buddys' is not an arm of column 'arm'; there are Reading Buddies; did you "
+        "mean 'Reading Buddies'?",
+        trials.itt,
+        named,
+        **(GIVEN | {"arm": "Reading Buddys", "reference": "Usual"}),
+    )
+    refused(
+        "column 'arm' has 2 arms and none is known to be the control: say which with reference=; "
+        "there are Reading Buddies, Usual",
+        trials.itt,
+        named,
+        **GIVEN,
+    )
+
+
+def test_yes_and_no_are_to_be_written_as_numbers(trial):
+    said = trial.assign(post=np.where(trial["post"] > 0, "Yes", "No"))
+    refused("column 'post' holds yes and no; use 1 and 0", trials.itt, said, **GIVEN)

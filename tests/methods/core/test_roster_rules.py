@@ -6,6 +6,7 @@ import pytest
 
 from evidence import trials
 from evidence.errors import EvidenceError
+from evidence.methods.trials.roster import one_arm_a_group
 
 GIVEN = {"outcome": "post", "treatment": "arm", "baseline": "pre", "cluster": "school"}
 
@@ -78,8 +79,9 @@ def test_check_with_a_cluster_in_both_arms_of_a_cluster_trial_is_refused(roster)
     mixed = roster.copy()
     mixed.loc[[23, 24, 57], "arm"] = ["Read Aloud", "Read Aloud", "control"]
     message = (
-        "column 'school': 2 of 12 clusters have pupils in more than one arm (the first in row 25), "
-        "but whole clusters were drawn: correct the arms, or declare design='multisite'"
+        "column 'school': 2 of 12 clusters have pupils in more than one arm (3 pupils carry "
+        "another than the first of the cluster, the first in row 25), but whole clusters were "
+        "allocated: correct the arms, or declare design='multisite'"
     )
     refused(message, mixed, design="cluster")
     refused(message, mixed, design="paired", strata="pair")
@@ -88,7 +90,7 @@ def test_check_with_a_cluster_in_both_arms_of_a_cluster_trial_is_refused(roster)
 
 def test_check_with_whole_clusters_in_a_pupil_trial_is_refused(roster):
     refused(
-        "column 'school': every cluster is in one arm, so clusters were drawn and not pupils: "
+        "column 'school': every cluster is in one arm, so clusters were allocated and not pupils: "
         "declare design='cluster'",
         roster,
         design="simple",
@@ -146,7 +148,8 @@ def test_check_with_arms_written_two_ways_is_refused(roster):
 
 def test_check_with_an_ambiguous_reference_is_refused(roster):
     refused(
-        "column 'arm' has 2 arms and none is known to be the control: say which with reference=",
+        "column 'arm' has 2 arms and none is known to be the control: say which with reference=; "
+        "there are Read Aloud, Usual",
         roster.replace({"arm": {"control": "Usual"}}),
     )
 
@@ -223,3 +226,14 @@ def test_messages_name_no_value_of_a_pupil(roster):
         with pytest.raises(EvidenceError) as error:
             trials.check(data, **(GIVEN | given))
         assert not any(word in str(error.value) for word in ("Jane", "A0000"))
+
+
+def test_groups_of_one_arm_are_told_from_chance(rng):
+    school = np.repeat(np.arange(8), 10)
+    data = pd.DataFrame({"school": school, "arm": school % 2, "sex": np.arange(80) % 2})
+    data = data.assign(dose=data["arm"] * (1 + np.arange(80) % 5), pupil=np.arange(80))
+    assert one_arm_a_group(data, "arm", "school")
+    for name in ("sex", "pupil", "dose"):  # a dose has many levels, but the control arm one
+        assert not one_arm_a_group(data, "arm", name)
+    assert not one_arm_a_group(data.assign(arm=rng.permutation(data["arm"])), "arm", "school")
+    assert not one_arm_a_group(data.assign(school=[[1]] * 80), "arm", "school")

@@ -88,3 +88,13 @@ def test_subclass_chooses_columns_digits_and_further_sentences():
 def test_attempt_gives_the_result_or_the_reason():
     assert attempt(lambda: 3) == (3, "")
     assert attempt(impossible) == (None, "the data do not allow it")
+
+
+def test_an_open_question_is_no_answer_that_holds():
+    unsure = {label: ("answer", lambda size=size: estimate(size)) for label, size in
+              (("Plan", 0.0), ("Other", 0.1))}  # fmt: skip
+    found = Specifications.run(unsure)
+    assert found.open
+    assert found.headline() == (
+        "The question stays open in 2 of 2 analyses: zero is in the interval"
+    )

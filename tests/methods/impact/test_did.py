@@ -41,7 +41,7 @@ def test_did_equals_regression_with_all_dummies(panel, weights, cluster, kind):
         (estimate[0], by_hand.std_error[0], by_hand.df[0]),
         rtol=1e-9,
     )
-    assert "held fixed: taking part in leap" in found.caveats
+    assert "we allowed for leap" in found.caveats
 
 
 @pytest.mark.parametrize("weights", [None, "n"])

@@ -117,7 +117,7 @@ def test_given_past_names_method_and_caveats(rng):
     assert found.method == (
         "given earlier results (random effects of urn), CR2 by urn (Satterthwaite df)"
     )
-    assert found.caveats == ("held fixed: taking part in leap",)
+    assert found.caveats == ("we allowed for leap",)
     assert (found.estimand, found.n_obs, found.n_clusters) == ("att", 300, 60)
     assert (found.n_treated, found.n_control) == (75, 225)
 

@@ -110,7 +110,11 @@ def test_sentence_and_caveats_say_the_numbers(checks):
     held = int(checks.table.loc[checks.table["kind"] == "answer", "holds"].sum())
     total = int((checks.table["kind"] == "answer").sum())
     assert checks.headline() == f"The answer holds in {held} of {total} analyses"
-    assert checks.caveats()[0] == f"the answer holds in {held} of {total} analyses"
+    answers = checks.table.loc[checks.table["kind"] == "answer", "estimate"]
+    ends = " and ".join(ev.words.number(x, 1, sign=True) for x in (answers.min(), answers.max()))
+    assert checks.caveats()[0] == (
+        f"the answer holds in {held} of {total} analyses, with estimates between {ends}"
+    )
     low = ev.words.number(checks.leave_out_low, 1, sign=True)
     assert f"Leaving out one school at a time, it lies between {low} and" in checks.sentence()
     assert any("Oster" in note for note in checks.notes)
@@ -143,7 +147,10 @@ def test_pictures_of_claim_and_checks_say_the_finding(low_panel, checks):
         n_schools=16.0,
     )
     gain, anyway = (ev.words.number(x, 1, sign=True) for x in (found.gain, found.expected))
-    assert claim.title == f"Maths: of {gain}, {anyway} was to be expected anyway"
+    assert claim.title == (
+        f"Maths: {anyway.lstrip('+')} of the {gain.lstrip('+')}-percentage-point gain was expected "
+        "without the programme"
+    )
     assert claim.table["estimate"].tolist() == [found.gain, found.expected, answer.estimate]
     shown = ev.pictures.checks(checks, n_pupils=400.0, worthwhile=3.0)
     answers = shown.table[~shown.table["label"].str.startswith("Placebo")]

@@ -99,7 +99,7 @@ def test_staggered_holds_other_programmes_fixed_and_says_so(panel, method):
     other = panel.assign(leap=((panel["urn"] % 4 == 0) & (panel["year"] > 2015)).astype(int))
     other["pct"] += 5 * other["leap"]
     found = impact.staggered(other, method=method, overlap=["leap"], **GIVEN)
-    assert found.att.caveats == ("held fixed: taking part in leap",)
+    assert found.att.caveats == ("we allowed for leap",)
     truth = panel.query("lamp == 1")["effect"].mean()
     assert found.att.ci_lower < truth < found.att.ci_upper
 

@@ -150,7 +150,7 @@ def test_itt_with_one_armed_strata_says_so(trial):
     strata = trial["block"].where(trial["school"] != 19, 9)
     found = trials.itt(trial.assign(block=strata), strata="block", **GIVEN)
     assert found.caveats == (
-        "1 of 6 strata has only one of the two arms and adds nothing to the comparison",
+        "1 of 6 groups by block had only one of the two arms, and adds nothing to the comparison",
     )
 
 
@@ -198,11 +198,13 @@ def test_itt_with_wrong_input_says_what_where_and_how_to_mend(trial):
     )
     named = trial.assign(arm=trial["arm"].map({0: "Usual", 1: "Mobilise"}))
     assert_refused(
-        "column 'arm' has 2 arms and none is known to be the control: say which with reference=",
+        "column 'arm' has 2 arms and none is known to be the control: say which with reference=; "
+        "there are Mobilise, Usual",
         named,
     )
     assert_refused(
-        "reference='Usal' is not an arm of column 'arm', which has 2 to choose from",
+        "reference='Usal' is not an arm of column 'arm'; there are Mobilise, Usual; did you mean "
+        "'Usual'?",
         named,
         reference="Usal",
     )

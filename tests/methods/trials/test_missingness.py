@@ -240,7 +240,7 @@ def test_delta_sensitivity_finds_the_tipping_point(rng):
     )
     picture = pictures.sensitivity(found)
     assert picture.title == (
-        f"The answer changes if treated pupils not measured did {abs(found.tipping):.2f} SD worse "
+        f"The answer changes if missing treated pupils did {abs(found.tipping):.2f} SD worse "
         "than expected"
     )
     pd.testing.assert_frame_equal(picture.table, found.table)

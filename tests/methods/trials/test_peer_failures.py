@@ -70,7 +70,7 @@ def test_the_reference_arm_is_stated_and_never_guessed_by_alphabet(crt):
         trials.itt(named, **GIVEN)
     assert str(error.value) == (
         "column 'Intervention' has 2 arms and none is known to be the control: say which with "
-        "reference="
+        "reference=; there are Mobilise, Usual"
     )
     found = trials.itt(named, reference="Usual", **GIVEN)
     assert found.estimate == pytest.approx(trials.itt(crt, **GIVEN).estimate)

@@ -19,11 +19,13 @@ from evidence.errors import EvidenceError
 from evidence.stats.design import compact as compact
 
 T = TypeVar("T")
+_SHARED = 10  # rows that have a label before a message may show it
 MOST_LEVELS = 50  # a text covariate with more values than this is a name or an id
 
 # As pandas' infer_dtype calls what a column holds; "empty" is one with nothing but gaps.
 _NUMERIC = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "complex", "empty")
 _DATES = dict.fromkeys(("datetime64", "datetime", "date", "time", "period"), "dates")
+_YES_NO = ("yes", "no", "y", "n", "true", "false", "")
 _WRITTEN = re.compile(r"(-?(0|[1-9]\d*)(\.\d+)?)?")  # a number or nothing; 007 is a label
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # fits 64 bits; a longer one is an id, and text
 _ODD = _DATES | {"timedelta64": "durations", "timedelta": "durations", "complex": "complex numbers"}
@@ -164,6 +166,8 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if strange.any():  # a blank is an empty cell
         strange[strange] = values[strange].astype("str").str.strip().ne("").to_numpy()
     wrong = np.flatnonzero(strange | np.isinf(numeric))
+    if len(wrong) and values.dropna().astype("str").str.strip().str.lower().isin(_YES_NO).all():
+        raise EvidenceError(f"column {column!r} holds yes and no; use 1 and 0")
     if len(wrong):
         raise EvidenceError(
             f"column {column!r}, {row(wrong[0])}: not a number "
@@ -346,20 +350,22 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
             "one way"
         )
     plain = "0" in levels
-    base = _named(levels, reference, column, "reference") or (
+    # Of a wrong column the values may be pupils' own: only what many share is told.
+    known = levels if np.bincount(codes).min() >= _SHARED else ()
+    base = _named(levels, reference, column, "reference", known) or (
         "0" if plain else _only([name for name in levels if name.lower() == "control"])
     )
     if base is None:
         raise EvidenceError(
             f"column {column!r} has {len(levels)} arms and none is known to be the control: say "
-            "which with reference="
+            f"which with reference={_among(known)}"
         )
     against = [name for name in levels if name != base]
-    chosen = _named(against, arm, column, "arm") or _only(against)
+    chosen = _named(against, arm, column, "arm", known and against) or _only(against)
     if chosen is None:
         raise EvidenceError(
             f"column {column!r} has {len(levels)} arms: say with arm= which one is compared with "
-            "the reference"
+            f"the reference{_among(known and against)}"
         )
     further = [name for name in against if name != chosen]
     yes_no = plain and set(levels) == {"0", "1"} and base == "0"
@@ -384,15 +390,23 @@ def _label(value: object) -> str:
     return str(value).strip()
 
 
-def _named(levels: list[str], name: object, column: str, argument: str) -> str | None:
+def _named(
+    levels: list[str], name: object, column: str, argument: str, known: Sequence[str]
+) -> str | None:
     if name is None:
         return None
     if _label(name) not in levels:
-        raise EvidenceError(  # no hint from the column: were it the wrong one, it would show values
-            f"{argument}={name!r} is not an arm of column {column!r}, which has {len(levels)} to "
-            "choose from"
+        close = difflib.get_close_matches(_label(name), known, n=1, cutoff=0.5)
+        there = f"{_among(known)}{f'; did you mean {close[0]!r}?' if close else ''}"
+        raise EvidenceError(
+            f"{argument}={name!r} is not an arm of column {column!r}"
+            f"{there if known else f', which has {len(levels)} to choose from'}"
         )
     return _label(name)
+
+
+def _among(known: Sequence[str]) -> str:
+    return f"; there are {', '.join(known)}" if known else ""
 
 
 def _only(levels: list[str]) -> str | None:

@@ -35,6 +35,8 @@ class Specifications(TableResult):
         Unit of the estimates, as in :class:`~evidence.methods.core.results.Estimate`.
     skipped : tuple of str
         Analyses that the data do not allow, and why.
+    open : bool
+        The primary interval includes 0: there is no answer yet that could hold.
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
@@ -48,6 +50,7 @@ class Specifications(TableResult):
     treatment: str
     unit: str = "sd"
     skipped: tuple[str, ...] = ()
+    open: bool = False
 
     @classmethod
     def run(cls, analyses: Analyses, *, skipped: tuple[str, ...] = (), **fields: object) -> Self:
@@ -84,6 +87,7 @@ class Specifications(TableResult):
         expected = np.where(table["kind"] == "answer", side.iloc[0], 0)
         table = table.assign(primary=table.index == 0, holds=side == expected)
         named = {"outcome": primary.outcome, "treatment": primary.treatment}
+        named["open"] = bool(side.iloc[0] == 0)
         table = table[[*cls.COLUMNS]]
         return cls(table=table, skipped=(*left_out, *skipped), **named | fields)
 
@@ -93,9 +97,12 @@ class Specifications(TableResult):
         return self.table[np.broadcast_to(kinds == kind, len(self.table))]
 
     def headline(self) -> str:
-        """Say in how many analyses the answer holds."""
+        """Say in how many analyses the answer holds; an open question is no answer."""
         answers = self.of_kind("answer")
-        return f"The answer holds in {int(answers['holds'].sum())} of {len(answers)} analyses"
+        held, every = int(answers["holds"].sum()), len(answers)
+        if self.open:
+            return f"The question stays open in {held} of {every} analyses: zero is in the interval"
+        return f"The answer holds in {held} of {every} analyses"
 
     def sentence(self) -> str:
         """Say where the answer holds, between what the estimates lie, and what placebos show."""

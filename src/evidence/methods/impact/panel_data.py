@@ -246,7 +246,7 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
     keep, caveats = frames.complete(have, np.ones(len(panel), bool), "rows")
     if overlap:
         which = ", ".join(overlap) if len(overlap) <= _NAMED else f"{len(overlap)} other programmes"
-        caveats += (f"held fixed: taking part in {which}",)
+        caveats += (f"we allowed for {which}",)
     if not keep.any():
         raise EvidenceError(f"no row has all of {', '.join(name for name in have if name)}")
     twice = pd.DataFrame({"unit": codes[unit], "time": when})[keep].duplicated()

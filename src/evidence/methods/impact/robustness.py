@@ -61,9 +61,10 @@ class Checks(Specifications):
         """Return what must go with the answer wherever it goes."""
         placebos = self.of_kind("placebo")
         false = placebos.loc[~placebos["holds"], "label"]
-        headline = self.headline()
+        headline, answers = self.headline(), self.of_kind("answer")["estimate"]
+        between = self._signed(answers.min(), answers.max())
         return (
-            f"{headline[:1].lower()}{headline[1:]}",
+            f"{headline[:1].lower()}{headline[1:]}, with estimates between {between}",
             *(f"where there can be no effect one is found: {label.lower()}" for label in false),
         )
 

@@ -128,10 +128,7 @@ def bootstrap(
         if cluster is not None:
             nested_strata(trial)
         plan = Units.of(sample, cluster or "pupils")
-    few = (
-        f"{plan.what}: too few to bootstrap, as an arm has only {plan.freedom} more than groups to "
-        f"draw from; with fewer than {_FREEDOM} the interval is too narrow"
-    )
+    few = f"{plan.what}: too few in an arm to bootstrap, where the interval would be too narrow"
     if default and plan.freedom < _FREEDOM:
         raise EvidenceError(f"{few}. Use trials.effect_size or trials.randomisation_test")
     null = trial.null_model

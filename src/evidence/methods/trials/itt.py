@@ -84,10 +84,10 @@ def answer(
     if trial.strata is not None:
         seen = [np.bincount(trial.strata, arm) > 0 for arm in (trial.treated, trial.control)]
         if alone := int((~(seen[0] & seen[1])).sum()):
-            verbs = ("has", "adds") if alone == 1 else ("have", "add")
+            verb = "adds" if alone == 1 else "add"
             caveats.append(
-                f"{alone} of {len(seen[0])} strata {verbs[0]} only one of the two arms and "
-                f"{verbs[1]} nothing to the comparison"
+                f"{alone} of {len(seen[0])} groups by {trial.columns['strata']} had only one of "
+                f"the two arms, and {verb} nothing to the comparison"
             )
     compared = trial.treated | trial.control
     n_obs = int(compared.sum())

@@ -11,6 +11,8 @@ from evidence.methods.trials.trial_data import TrialData, of_trial
 
 DESIGNS = ("simple", "cluster", "multisite", "paired")
 
+_GROUPS, _CHANCES = 3, 20  # in each of two arms, and in all, before it is no chance
+
 
 @of_trial()
 def check(
@@ -64,6 +66,28 @@ def check(
             f"column {baseline!r} is constant: a baseline must differ between pupils"
         )
     return data.copy()
+
+
+def one_arm_a_group(data: pd.DataFrame, treatment: str, column: str) -> bool:
+    """Say whether pupils in each group of a column share an arm, as chance would not bring about.
+
+    Parameters
+    ----------
+    data : DataFrame
+    treatment, column : str
+    """
+    try:
+        group, arm = (frames.factor(data, name)[0] for name in (column, treatment))
+    except EvidenceError:  # cells hold lists or the like: no groups
+        return False
+    known = (group >= 0) & (arm >= 0)
+    size = np.bincount(group[known], minlength=1)
+    pairs = np.unique(np.column_stack([group, arm])[known], axis=0)
+    several = pairs[size[pairs[:, 0]] > 1]
+    arms = np.bincount(several[:, 1])
+    alone = len(several) == len(np.unique(several[:, 0]))
+    chances = (size[several[:, 0]] - 1).sum()  # of pupils to have another arm than the first
+    return bool(alone and (arms >= _GROUPS).sum() > 1 and chances >= _CHANCES)
 
 
 def _one_row_each(data: pd.DataFrame, pupil: str) -> None:
@@ -127,15 +151,18 @@ def _allocated(
         crossing = known & (arm != first.reindex(arm.index))
         mixed = unit[crossing].nunique()
         if design in ("cluster", "paired") and mixed:
+            clusters = frames.counted(unit[known].nunique(), "cluster")
+            pupils = frames.counted(int(crossing.sum()), "pupil carries", "pupils carry")
             raise EvidenceError(
-                f"column {cluster!r}: {mixed} of {unit[known].nunique()} clusters have pupils in "
-                f"more than one arm (the first in {frames.row(crossing.idxmax())}), but whole "
-                "clusters were drawn: correct the arms, or declare design='multisite'"
+                f"column {cluster!r}: {mixed} of {clusters} {'has' if mixed == 1 else 'have'} "
+                f"pupils in more than one arm ({pupils} another than the first of the cluster, the "
+                f"first in {frames.row(crossing.idxmax())}), but whole clusters were allocated: "
+                "correct the arms, or declare design='multisite'"
             )
         if design == "simple" and not mixed:
             raise EvidenceError(
-                f"column {cluster!r}: every cluster is in one arm, so clusters were drawn and not "
-                "pupils: declare design='cluster'"
+                f"column {cluster!r}: every cluster is in one arm, so clusters were allocated and "
+                "not pupils: declare design='cluster'"
             )
     if design not in ("multisite", "paired"):
         return

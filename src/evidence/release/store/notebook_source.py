@@ -24,7 +24,7 @@ from evidence.release.control.column_roles import refuse_upn
 from evidence.release.control.rounding import round_words
 
 LARGEST = 2_000_000  # characters of source in one notebook
-_PROPOSAL = "<h3>What would leave</h3>"  # how a proposal's output begins
+_PROPOSAL = "<h3>Results proposed for publication</h3>"  # how a proposal's output begins
 _HOME = re.compile(r"(?<![\w.:/}])(?:~/|/(?:home|Users|root|mnt|srv|tmp)/|[A-Za-z]:\\)\w")
 
 

@@ -47,7 +47,7 @@ class Proposal:
     titles: Mapping[str, str]
 
     def _repr_html_(self) -> str:
-        parts, notes = ["<h3>What would leave</h3>"], []
+        parts, notes = ["<h3>Results proposed for publication</h3>"], []
         if self.effects:
             table = self.effects.table
             hidden = table["n_pupils_symbol"]
