@@ -35,8 +35,8 @@ def pupils():
             "arm": school % 2,
             "pre": rng.integers(20, 80, n).astype(float),
             "sex": pd.array(np.where(np.arange(n) % 19 == 5, None, "f"), dtype="str"),
-            "school": 100_000 + school,
-            "block": school // 4,
+            "school": 95 + school,  # ids of one figure more sort as numbers, not as text
+            "block": 9 + school // 4,
             "year": 2018 + np.arange(n) % 2,
             "passed": (post > 50) * 1.0,
             "took": (school % 2) * rng.integers(0, 2, n),
@@ -53,25 +53,25 @@ def pupils():
 def schools():
     """Return 24 schools over six years, six treated from two starts on."""
     rng = np.random.default_rng(9)
-    urn, year = np.repeat(100_000 + np.arange(24), 6), np.tile(np.arange(2014, 2020), 24)
-    start = np.where(urn < 100_003, 2017, np.where(urn < 100_006, 2018, 9999))
+    urn, year = np.repeat(990 + np.arange(24), 6), np.tile(np.arange(2014, 2020), 24)
+    start = np.where(urn < 993, 2017, np.where(urn < 996, 2018, 9999))
     table = pd.DataFrame({"urn": urn, "year": year, "lamp": (year >= start) * 1})
     return table.assign(
-        pct=rng.integers(30, 70, 24)[urn - 100_000] + rng.integers(-9, 9, len(urn)) * 1.0,
+        pct=rng.integers(30, 70, 24)[urn - 990] + rng.integers(-9, 9, len(urn)) * 1.0,
         n=rng.integers(9, 60, len(urn)),
         n_pupils=rng.integers(9, 60, len(urn)),
         x=rng.integers(0, 40, len(urn)) * 1.0,
         kind=np.where(urn % 2, "academy", "maintained"),
         fed=urn // 2,
-        run=(urn - 100_012) * 1.0,
-        fit=(urn >= 100_006) * 1,
+        run=(urn - 1_002) * 1.0,
+        fit=(urn >= 996) * 1,
         other=((urn % 5 == 0) & (year > 2016)) * 1,
     )
 
 
 def spells():
     return pd.DataFrame(
-        {"urn": 100_000 + np.arange(6), "programme": "lamp", "start": [2017] * 3 + [2018] * 3}
+        {"urn": 990 + np.arange(6), "programme": "lamp", "start": [2017] * 3 + [2018] * 3}
     ).assign(end=np.nan)
 
 
@@ -195,6 +195,18 @@ def text(values):
     return shown.where(values.notna(), "")
 
 
+def pointed(values):
+    """Return whole numbers as text with a decimal, as a column of floats is written."""
+    if not whole(values):
+        return values
+    return values.map(lambda v: f"{v:.1f}", na_action="ignore").astype("object")
+
+
+def reversed_categories(values):
+    made = values.astype("category").cat.as_ordered()
+    return made.cat.reorder_categories(made.cat.categories[::-1])
+
+
 def spaced(values):
     kept = values if not isinstance(values.dtype, pd.StringDtype) else " " + values + " "
     return kept.astype("object").where(kept.notna(), None)
@@ -224,9 +236,14 @@ DISGUISES = {
     "nullable": lambda table: table.convert_dtypes(dtype_backend="numpy_nullable"),
     "floats": each(lambda v: v.astype(float) if whole(v) else v),
     "text": each(text),
+    "text with a decimal": each(pointed),
     "spaces": each(spaced),
     "categories": each(lambda v: v.astype("category")),
     "ordered categories": each(lambda v: v.astype("category").cat.as_ordered()),
+    "categories the other way round": each(reversed_categories),
+    "whole categories with gaps": lambda table: each(lambda v: v.astype("category"))(
+        table.convert_dtypes(dtype_backend="numpy_nullable")
+    ),
     "unused categories": each(unused),
     "index of a column's name": indexed,
     "index of one value": lambda table: table.set_index(pd.Index([7] * len(table))),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evidence.data import labels
 from evidence.data.sheet import MISSING, NUMBER, Sheet, sheet, typed, value
 from evidence.errors import EvidenceError, nearest
 
@@ -240,11 +241,7 @@ def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
     for name, wanted in where.items():
         if name not in frame.columns:
             raise EvidenceError(f"where: no column {name!r}; {nearest(name, frame.columns)}")
-        column = frame[name]
-        if pd.api.types.is_float_dtype(column):  # whole numbers in a column with blanks, too
-            frame = frame[column == pd.to_numeric(str(wanted), errors="coerce")]
-        else:
-            frame = frame[column.astype("str") == str(wanted)]
+        frame = frame[labels.equal(frame[name], wanted)]
         if frame.empty:
             raise EvidenceError(f"where: no row has {name} = {wanted!r}")
     return frame.reset_index(drop=True)

@@ -1,7 +1,8 @@
 """Columns of a caller's table as arrays, checked once for every method.
 
-The table is never changed, its index and the order of its rows never matter, and its columns may
-be of any kind pandas has: text, categories, nullable or plain numbers.
+The table is never changed, its index and the order of its rows never matter, and what a column
+holds counts, not how it is stored: as text, objects, categories, nullable, pyarrow or plain
+numbers. Nothing and blank text are missing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from evidence.data.labels import is_number, label, place, stored
 from evidence.errors import EvidenceError
 from evidence.stats.design import compact as compact
 
@@ -26,7 +28,6 @@ MOST_LEVELS = 50  # a text covariate with more values than this is a name or an 
 _NUMERIC = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "complex", "empty")
 _DATES = dict.fromkeys(("datetime64", "datetime", "date", "time", "period"), "dates")
 _YES_NO = ("yes", "no", "y", "n", "true", "false", "")
-_WRITTEN = re.compile(r"(-?(0|[1-9]\d*)(\.\d+)?)?")  # a number or nothing; 007 is a label
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # fits 64 bits; a longer one is an id, and text
 _ODD = _DATES | {"timedelta64": "durations", "timedelta": "durations", "complex": "complex numbers"}
 
@@ -104,7 +105,7 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
             )
         if names.count(column) > 1:
             raise EvidenceError(f"column {column!r} occurs {names.count(column)} times in data")
-        if column not in data.columns:
+        if column not in data.columns or data.columns.nlevels > 1:
             near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
             raise EvidenceError(f"data has no column {column!r}; {hint}")
@@ -132,12 +133,12 @@ def distinct(alone: Sequence[str], **roles: str | Sequence[str] | None) -> None:
 
 
 def listed(columns: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return column names as a tuple; one name may be given alone."""
+    """Return column names as a tuple; one may be given alone. A set has no order: it is sorted."""
     if columns is None:
         return ()
     if isinstance(columns, str) or not isinstance(columns, Iterable):
         return (columns,)
-    return tuple(columns)
+    return tuple(sorted(columns, key=str) if isinstance(columns, set | frozenset) else columns)
 
 
 def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
@@ -157,14 +158,16 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
         numeric = values.to_numpy(float, copy=True)
         if np.isfinite(numeric).all():
             return numeric
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
     if what := _ODD.get(_kind(values)):
         raise EvidenceError(f"column {column!r} holds {what}; numbers are needed")
-    numeric = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    strange = np.isnan(numeric) & values.notna().to_numpy()
+    plain = stored(values)
+    try:
+        numeric = np.asarray(pd.to_numeric(plain, errors="coerce"), dtype=float)
+    except TypeError:  # lists and the like
+        numeric = np.full(len(plain), np.nan)
+    strange = np.isnan(numeric) & ~pd.isna(plain)
     if strange.any():  # a blank is an empty cell
-        strange[strange] = values[strange].astype("str").str.strip().ne("").to_numpy()
+        strange[strange] = [str(value).strip() != "" for value in plain[strange]]
     wrong = np.flatnonzero(strange | np.isinf(numeric))
     if len(wrong) and values.dropna().astype("str").str.strip().str.lower().isin(_YES_NO).all():
         raise EvidenceError(f"column {column!r} holds yes and no; use 1 and 0")
@@ -193,7 +196,8 @@ def weights(data: pd.DataFrame, column: str) -> np.ndarray:
 def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
     """Return a column of labels as codes 0, 1, … (−1 is missing) and the labels, sorted.
 
-    1, 1.0, "1" and " 1" are one label; text without a letter or figure is missing.
+    1, 1.0, "1", "1.0" and " 1" are one label; blank text is missing. Numbers are sorted by size and
+    stand before text, so that the order is the same however the column is stored.
 
     Raises
     ------
@@ -205,17 +209,15 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
 
 def _factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
     try:
-        codes, values = pd.factorize(values, sort=True)
+        codes, found = pd.factorize(stored(values))
     except TypeError:
         raise EvidenceError(
             f"column {column!r}: some cells hold lists or the like; one label a row is needed"
         ) from None
-    labels = [_label(value) for value in values]
-    names = [name for name in dict.fromkeys(labels) if name]
-    if len(names) < len(labels):
-        place = {name: code for code, name in enumerate(names)} | {"": -1}
-        codes = np.array([*(place[label] for label in labels), -1])[codes]
-    return codes, names
+    written = [label(value) for value in found]
+    names = sorted({name for name in written if name}, key=place)
+    code = {name: code for code, name in enumerate(names)} | {"": -1}
+    return np.array([*(code[name] for name in written), -1])[codes], names
 
 
 def labels(data: pd.DataFrame, column: str) -> pd.Series:
@@ -231,7 +233,7 @@ def labels(data: pd.DataFrame, column: str) -> pd.Series:
 
 
 def missing(data: pd.DataFrame, column: str) -> np.ndarray:
-    """Return which rows have no value: an empty cell, or text without a letter or figure."""
+    """Return which rows have no value: an empty cell, or blank text."""
     return factor(data, column)[0] < 0
 
 
@@ -242,12 +244,11 @@ def is_text(values: pd.Series) -> bool:
 
 def _kind(values: pd.Series) -> str:
     """Return what a column holds: numbers are numbers, whether objects, text or categories."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = pd.Series(values.cat.categories)
-    kind = pd.api.types.infer_dtype(values, skipna=True)
+    plain = stored(values)
+    kind = pd.api.types.infer_dtype(plain, skipna=True)
     if kind in ("string", "mixed", "mixed-integer"):  # numbers may be written as text
-        written = (str(value).strip() for value in values.dropna())
-        return "floating" if all(_WRITTEN.fullmatch(cell) for cell in written) else "string"
+        written = (str(value).strip() for value in dict.fromkeys(map(str, plain[~pd.isna(plain)])))
+        return "floating" if all(not text or is_number(text) for text in written) else "string"
     return kind
 
 
@@ -339,7 +340,7 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
             "leave those rows out"
         )
     codes, names = factor(data, column)
-    labels, levels = np.array(names, dtype=object)[codes], sorted(set(names))
+    own, levels = np.array(names, dtype=object)[codes], names
     if not 2 <= len(levels) <= 10:
         raise EvidenceError(
             f"column {column!r} has {len(levels)} different values; a treatment has 2 to 10 arms"
@@ -371,9 +372,9 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
     yes_no = plain and set(levels) == {"0", "1"} and base == "0"
     contrast = f"{column} against no {column}" if yes_no else f"{chosen} against {base}"
     return Arms(
-        treated=labels == chosen,
-        control=labels == base,
-        others=(labels[:, None] == np.array(further, dtype=object)).astype(float),
+        treated=own == chosen,
+        control=own == base,
+        others=(own[:, None] == np.array(further, dtype=object)).astype(float),
         contrast=contrast,
         arm=chosen,
         reference=base,
@@ -381,28 +382,19 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
     )
 
 
-def _label(value: object) -> str:
-    """Write a label the same way whatever its type: True, 1, 1.0 and "1 " are one."""
-    if isinstance(value, (bool, np.bool_)):
-        return str(int(value))
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
 def _named(
     levels: list[str], name: object, column: str, argument: str, known: Sequence[str]
 ) -> str | None:
     if name is None:
         return None
-    if _label(name) not in levels:
-        close = difflib.get_close_matches(_label(name), known, n=1, cutoff=0.5)
+    if label(name) not in levels:
+        close = difflib.get_close_matches(label(name), known, n=1, cutoff=0.5)
         there = f"{_among(known)}{f'; did you mean {close[0]!r}?' if close else ''}"
         raise EvidenceError(
             f"{argument}={name!r} is not an arm of column {column!r}"
             f"{there if known else f', which has {len(levels)} to choose from'}"
         )
-    return _label(name)
+    return label(name)
 
 
 def _among(known: Sequence[str]) -> str:

@@ -1,0 +1,46 @@
+"""One vocabulary of labels: how a value of a column is written, whatever it is stored as."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")  # 007 is a label
+_WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
+
+
+def label(value: object) -> str:
+    """Write a label the same way whatever its type: True, 1, 1.0, "1.0" and "1 " are one."""
+    if isinstance(value, (bool, np.bool_)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    text = str(value).strip()
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
+
+
+def is_number(text: str) -> bool:
+    """Say whether a label is a number."""
+    return bool(_NUMBER.fullmatch(text))
+
+
+def place(text: str) -> tuple[bool, float, str]:
+    """Return what labels are sorted by: numbers by size, then text."""
+    return (False, float(text), text) if is_number(text) else (True, 0.0, text)
+
+
+def stored(values: pd.Series) -> np.ndarray:
+    """Return a column as a plain array: categories, nullable and pyarrow columns as objects."""
+    if isinstance(values.dtype, np.dtype):
+        return values.to_numpy()
+    return np.asarray(values, dtype=object)
+
+
+def equal(values: pd.Series, wanted: object) -> np.ndarray:
+    """Return which rows of a column have the label `wanted`."""
+    codes, found = pd.factorize(stored(values))
+    same = [label(value) == label(wanted) for value in found]
+    return np.array([*same, False], dtype=bool)[codes]
