@@ -26,25 +26,42 @@ def summarised(rows, **changes):
     ("verdicts", "title"),
     [
         ({}, "No programme has a result to show yet"),
-        ({"leap": [BETTER]}, "The programme helped"),
-        ({"leap": [WORSE]}, "The programme did harm"),
-        ({"leap": [NONE]}, "The programme is not shown to have made a worthwhile difference"),
-        ({"leap": [BETTER], "lamp": [BETTER]}, "All two programmes helped"),
-        ({"leap": [BETTER], "lamp": [UNSURE]}, "One of two programmes helped"),
-        ({"leap": [BETTER], "lamp": [WORSE]}, "One of two programmes helped and one did harm"),
-        ({"leap": [NONE], "lamp": [WORSE]}, "One of two programmes did harm; none helped"),
+        ({"leap": [BETTER]}, "The programme did better than similar pupils"),
+        ({"leap": [UNSURE]}, "It is not yet known what the programme changed"),
+        (
+            {"leap": [UNSURE, UNSURE]},
+            "Of 2 results of 1 programme: 2 not yet known",
+        ),
+        ({"leap": [WORSE]}, "The programme did worse than similar pupils"),
+        ({"leap": [NONE]}, "The programme made no worthwhile difference"),
+        ({"leap": [BETTER], "lamp": [BETTER]}, "Of 2 programmes: 2 better than similar pupils"),
+        (
+            {"leap": [BETTER], "lamp": [UNSURE]},
+            "Of 2 programmes: 1 better than similar pupils, 1 not yet known",
+        ),
+        (
+            {"leap": [BETTER], "lamp": [WORSE]},
+            "Of 2 programmes: 1 better than similar pupils, 1 worse",
+        ),
+        (
+            {"leap": [NONE], "lamp": [WORSE]},
+            "Of 2 programmes: 1 worse than similar pupils, 1 no worthwhile difference",
+        ),
         (
             {"leap": [NONE], "lamp": [UNSURE]},
-            "None of two programmes is shown to have made a worthwhile difference",
+            "Of 2 programmes: 1 no worthwhile difference, 1 not yet known",
         ),
-        ({"leap": [BETTER, UNSURE], "lamp": [BETTER, BETTER]}, "One of two programmes helped"),
+        (
+            {"leap": [BETTER, UNSURE], "lamp": [BETTER, BETTER]},
+            "Of 4 results of 2 programmes: 3 better than similar pupils, 1 not yet known",
+        ),
         (
             {"leap": [BETTER, WORSE], "lamp": [UNSURE]},
-            "One of two programmes did harm; none helped",
+            "Of 3 results of 2 programmes: 1 better than similar pupils, 1 worse, 1 not yet known",
         ),
     ],
 )
-def test_finding_counts_programmes(verdicts, title):
+def test_finding_counts_the_rows_of_the_table(verdicts, title):
     rows = [
         one(verdict, programme, cohort)
         for programme, found in verdicts.items()
@@ -54,9 +71,9 @@ def test_finding_counts_programmes(verdicts, title):
     assert tables.finding(summary) == title
 
 
-def test_finding_leaves_weak_evidence_out_of_the_title():
+def test_finding_counts_weak_evidence_as_the_table_does():
     rows = [one(BETTER, "leap", "2018", points=2), one(BETTER, "lamp", "2018", points=3)]
-    assert tables.finding(summarised(rows)) == "One of two programmes helped"
+    assert tables.finding(summarised(rows)) == "Of 2 programmes: 2 better than similar pupils"
 
 
 def test_summary_primary_keeps_one_row_a_programme_and_cohort():
@@ -91,7 +108,7 @@ def test_board_unsure_is_hollow_and_dashed_and_sure_is_not():
 def test_board_months_are_whole_with_range_and_true_minus():
     html = tables.board(summarised([one(UNSURE)]))
     assert '<b class="big">+2</b><small>−2 to +4</small>' in html
-    assert 'aria-label="+2, −2 to +4 months"' in html
+    assert 'aria-label="+2 months, −2 to +4 months"' in html
     assert "3 of 5, moderate" in html
 
 

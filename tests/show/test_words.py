@@ -67,9 +67,9 @@ def test_detectable_is_the_mdes_of_the_study_that_was_run():
 
 def test_effect_sentence_too_little_data_says_what_could_have_been_found():
     assert words.effect_sentence(ROW) == (
-        "Pupils offered the programme made about 2 months’ more progress than similar pupils "
-        "(mathematics; 95% interval −1 to +4). With about 20 schools this study could only have "
-        "detected 3 months or more: too little data."
+        "We do not know whether pupils offered the programme made more or less progress than "
+        "similar pupils (mathematics; likely range, a 95% interval: −1 to +4 months). With 20 "
+        "schools this study could only have detected 3 months or more: too little data."
     )
 
 
@@ -88,9 +88,15 @@ def test_effect_sentence_percentage_points_without_months():
         "estimand": "att", "unit": "pp", "estimate": 3.1, "ci_lower": -0.4, "ci_upper": 6.6,
         "months": math.nan, "outcome": "Maths, expected standard",
     }  # fmt: skip
-    assert words.effect_sentence(row).startswith(
+    assert words.effect_sentence(row) == (
+        "We do not know whether pupils in schools taking part did better or worse than pupils in "
+        "schools that did not (maths, expected standard; likely range, a 95% interval: −0.4 to "
+        "+6.6 percentage points). With 20 schools this study could only have detected an effect "
+        "of 0.24 SD or more: too little data."
+    )
+    assert words.effect_sentence(row | {"ci_lower": 0.4, "verdict": "better than similar"}) == (
         "Pupils in schools taking part did 3.1 percentage points better than pupils in schools "
-        "that did not (maths, expected standard; 95% interval −0.4 to +6.6). With about 20 schools"
+        "that did not (maths, expected standard; 95% interval +0.4 to +6.6)."
     )
 
 
@@ -114,8 +120,8 @@ def test_months_range_says_on_which_side_of_nought_it_lies():
 
 def test_sentence_of_a_trial_uses_one_table_for_size_range_and_least_effect():
     row = ROW | {"months": 0.0, "es_lower": -0.03, "es_upper": 0.07}
-    assert "95% interval 0 to +1" in words.effect_sentence(row)
-    assert "95% interval −1 to +1" in words.effect_sentence(row | {"estimand": "att"})
+    assert "95% interval: 0 to +1 months)" in words.effect_sentence(row)
+    assert "95% interval: −1 to +1 months)" in words.effect_sentence(row | {"estimand": "att"})
     # SE .0119, times 2.96: .035 SD could have been detected, which a trial report calls nought.
     tight = row | {"es_lower": -0.025, "es_upper": 0.025}
     assert words.detectable(tight) == pytest.approx(0.035, abs=5e-4)

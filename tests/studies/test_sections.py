@@ -93,16 +93,16 @@ def test_answer_says_programme_finding_strength_and_what_to_bear_in_mind(answere
             "A &lt;programme&gt; · 2019",
             "<h2 style=",
             "Reading: better than similar pupils",
-            "<b>better than similar</b>",
+            "<b>better than similar pupils</b>",
             "months’ more progress than similar pupils",
-            "■■■□□</span> <b>3 of 5, moderate</b>. Two padlocks lost because",
+            "■■■□□</span> <b>3 of 5, moderate</b>. Marked down two squares: ",
             "the chance of any benefit is",
             "pupils have no record of fsm and are left out.</li>",
         )
     ]
     assert places == sorted(places)
-    # Why padlocks were lost is said once, not again among the caveats.
-    assert page.count("lost because") == 1
+    # Why squares were lost is said once, not again among the caveats.
+    assert page.lower().count("marked down") == 1
     plain = sections.answer(row, strength, title="A")._repr_html_()
     assert "Simulated" not in plain
 

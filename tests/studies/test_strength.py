@@ -1,4 +1,4 @@
-"""Padlocks, threats and WWC's rating."""
+"""Squares, threats and WWC's rating."""
 
 import itertools
 
@@ -53,10 +53,10 @@ def test_strength_is_the_lowest_column_and_tells_each_loss():
     found = strength("matched", mdes=0.22, attrition=0.12, threats=LOW)
     assert found.padlocks == 3
     assert found.reasons == (
-        "two padlocks lost because schools were not allocated at random",
-        "alone this would have cost one padlock: the study could only have detected 0.22 SD or "
-        "more",
-        "alone this would have cost one padlock: 12% of pupils were lost",
+        "marked down two squares: schools were not allocated at random",
+        "this alone would have marked it down one square: too few schools to detect an effect "
+        "below 0.22 SD",
+        "this alone would have marked it down one square: 12% of pupils were lost",
     )
     assert strength("randomised", mdes=0.2, attrition=0.1, threats=LOW).reasons == ()
 
@@ -67,12 +67,12 @@ def test_strength_says_what_is_not_known():
     assert found.reasons == (
         "the smallest effect it could have detected is not known and not counted",
         "how many pupils were lost is not known and not counted",
-        "threats to validity were not judged, so this is the most it can be",
+        "other risks have not been assessed, so the true rating may be lower",
     )
     some = strength("randomised", mdes=0.1, attrition=0.0, threats={"fidelity": "low"})
     assert some.reasons == (
-        "not judged and taken as low: confounding, concurrent interventions, contamination, "
-        "missing data, measurement, selective reporting",
+        "risks not assessed and taken as low: confounding, concurrent interventions, "
+        "contamination, missing data, measurement, selective reporting",
     )
 
 
@@ -112,7 +112,7 @@ def test_threats_only_take_away_at_most_two_and_never_below_nought():
     found = strength("randomised", mdes=0.1, attrition=0.0, threats=LOW | both)
     assert found.padlocks == 3
     assert found.reasons == (
-        "two more padlocks lost for threats to validity: fidelity (high), measurement (high)",
+        "marked down two more squares for other risks: fidelity (high), measurement (high)",
     )
 
 
@@ -137,7 +137,7 @@ def test_every_design_has_a_reason_for_what_it_loses():
     for design, points in DESIGNS.items():
         reasons = strength(design, mdes=0.1, attrition=0.0, threats=LOW).reasons
         assert bool(reasons) == (points < 5)
-        assert all(len(reason) > len("five padlocks lost because ") for reason in reasons)
+        assert all(len(reason) > len("marked down five squares: ") for reason in reasons)
 
 
 def test_wwc_rating_follows_attrition_and_balance():
@@ -179,15 +179,16 @@ def test_security_shows_itself():
         "randomised", mdes=0.15, attrition=lost((99, 99), (100, 100)), threats=LOW
     )
     assert found.sentence() == (
-        "Security: 5 of 5 padlocks. By the standards of the What Works Clearinghouse: meets "
-        "without reservations (allocated at random, low attrition by the cautious boundary)."
+        "Strength of the evidence: 5 of 5 squares. By the standards of the What Works "
+        "Clearinghouse: meets without reservations (allocated at random, low attrition "
+        "by the cautious boundary)."
     )
     weak = trials.security("randomised", mdes=0.35, attrition=lost((99, 99), (100, 100)))
     assert weak.sentence() == (
-        "Security: 3 of 5 padlocks. Two padlocks lost because the study could only have detected "
-        "0.35 SD or more. Threats to validity were not judged, so this is the most it can be. By "
-        "the standards of the What Works Clearinghouse: meets without reservations (allocated at "
-        "random, low attrition by the cautious boundary)."
+        "Strength of the evidence: 3 of 5 squares. Marked down two squares: too few schools to "
+        "detect an effect below 0.35 SD. Other risks have not been assessed, so the true rating "
+        "may be lower. By the standards of the What Works Clearinghouse: meets without "
+        "reservations (allocated at random, low attrition by the cautious boundary)."
     )
-    assert list(found.to_frame()) == ["padlocks", "reasons", "wwc", "wwc_reason"]
+    assert list(found.to_frame()) == ["squares", "reasons", "wwc", "wwc_reason"]
     assert "meets without reservations" in found._repr_html_()

@@ -13,7 +13,7 @@ import pandas as pd
 from evidence.board import widgets as parts
 from evidence.board.widgets import matching as matching
 from evidence.release.store import reader
-from evidence.show import tables
+from evidence.show import tables, words
 from evidence.show.render import render
 from evidence.show.rows import records
 from evidence.show.why import LEAD, why
@@ -72,7 +72,7 @@ def results(rows: pd.DataFrame, total: int, chosen: Mapping[str, str] | None = N
         return render("board/results.html", board="")
     chosen, title = chosen or {}, ""
     if verdict := chosen.get("verdict"):  # such rows say nothing of how many have it
-        title = f"{len(rows)} with the verdict “{verdict}”"
+        title = f"{len(rows)} with the verdict “{words.verdict(verdict)}”"
     elif any(chosen.values()):
         title = tables.finding(rows)
     drawn = tables.board(rows, link=_address)

@@ -12,7 +12,7 @@ import pandas as pd
 from evidence.board import widgets as parts
 from evidence.release.store import reader
 from evidence.release.store.provenance import facts
-from evidence.show import tables
+from evidence.show import tables, words
 from evidence.show.render import render
 from evidence.show.rows import missing, records
 
@@ -51,9 +51,9 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
     record = reader.release(folder)
     hubs = record.get("hubs", {})
     rows = everything(folder, record)
-    count = f"{len(hubs) + 1} hubs" if hubs else "one hub"
+    count = words.counted(len(hubs) + 1, "hub")
     tried = int(rows.groupby("hub")["programme"].nunique().sum()) if len(rows) else 0
-    title = f"{tried} programme{'s' * (tried != 1)} tried in {count}"
+    title = f"{words.counted(tried, 'programme')} tried in {count}"
     yield parts.note(parts.top(record, "hub", title, lead=LEAD, cards=_cards(record)))
     if rows.empty:
         return
@@ -114,9 +114,10 @@ def news(folder: Path) -> list[str] | None:
         what = f"{hub}{': ' * bool(hub)}{names.get(programme, programme)}, {outcome}"
         old = was.get(key)
         if old is None:
-            lines.append(f"New: {what}: {row['verdict']}.")
+            lines.append(f"New: {what}: {words.verdict(row['verdict'])}.")
         elif row["verdict"] != old["verdict"]:
-            lines.append(f"{what}: now {row['verdict']}, before {old['verdict']}.")
+            now, before = map(words.verdict, (row["verdict"], old["verdict"]))
+            lines.append(f"{what}: now {now}, before {before}.")
         elif row["estimate"] != old["estimate"] and not missing(row["estimate"]):
             lines.append(f"{what}: the figures changed, the verdict did not.")
     lines += [

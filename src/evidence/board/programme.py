@@ -16,7 +16,7 @@ from evidence.show import tables
 from evidence.show.questions import QUESTIONS, grouped
 from evidence.show.render import render
 from evidence.show.why import why
-from evidence.show.words import headline
+from evidence.show.words import counted, headline
 
 OTHER = QUESTIONS[""]
 
@@ -125,7 +125,12 @@ def _answer(
     row = first.iloc[0].to_dict() if len(first) else None
     figures = _figures(record, card["name"], cohort)
     chosen = {"programme": card["name"], "cohort": cohort, "chart": question}
-    said = f"{len(own)} outcomes and groups, {len(figures)} charts"
+    said = ", ".join(
+        (
+            counted(len(own), "outcome or group", "outcomes and groups"),
+            counted(len(figures), "chart"),
+        )
+    )
     return render(
         "board/programme.html",
         act=parts.actions(said, plain, card["name"], "programme", chosen),

@@ -20,7 +20,7 @@ from evidence.errors import EvidenceError
 from evidence.release.site.page import day
 from evidence.release.store import reader
 from evidence.release.store.exports import csv
-from evidence.show import tables
+from evidence.show import tables, words
 from evidence.show.render import render, safe
 from evidence.show.rows import records
 from evidence.show.why import band
@@ -115,7 +115,7 @@ def choice(label: str, options: Sequence[tuple[str, str]], value: str = "") -> w
 
 def distinct(label: str, values: Iterable[str]) -> list[tuple[str, str]]:
     """Return options for a filter: everything first, then each value once."""
-    return [(label, ""), *((value, value) for value in dict.fromkeys(values))]
+    return [(label, ""), *((words.verdict(value), value) for value in dict.fromkeys(values))]
 
 
 def reset(box: widgets.Dropdown, options: Sequence[tuple[str, Any]], value: Any = None) -> None:
@@ -251,7 +251,7 @@ def listed(
     rows: pd.DataFrame, total: int, chosen: Mapping[str, str], *, here: str, board: str, title: str
 ) -> str:
     """Return chosen rows with how many of `total` they are, and the same as a table of numbers."""
-    plain, said = sheet(rows), f"{len(rows)} of {total} results shown"
+    plain, said = sheet(rows), f"{len(rows)} of {words.counted(total, 'result')} shown"
     return render(
         "board/results.html",
         act=actions(said, plain, here, here, chosen),
@@ -263,17 +263,15 @@ def listed(
 
 def sheet(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of `tables.summary` as the plain table that is under a chart."""
-    results = [tables.result(row) for row in records(rows)]
-    months = [month == month for month in rows["months"]]
-    sizes = [f"{size} months" if m else size for (size, _), m in zip(results, months, strict=True)]
+    results = [tables.result(row, spoken=True) for row in records(rows)]
     shown = {
         **({"Hub": rows["hub"]} if "hub" in rows else {}),
         "Programme": rows["title"],
         "Year": rows["cohort_title"],
         "Outcome": rows["outcome_title"],
         "Who": rows["subgroup"],
-        "What we found": rows["verdict"],
-        "Months or result": sizes,
+        "What we found": rows["verdict"].map(words.verdict),
+        "Months or result": [size for size, _ in results],
         "Range": [span for _, span in results],
         "Strength of 5": rows["strength"],
         "£ a pupil a year": rows["cost"],

@@ -334,7 +334,7 @@ def draw_overlap(frame: pd.DataFrame, ax: Axes) -> Axes:
         unknown = count != count
         width = 0.0 if unknown else longest * count / counts.max()
         ax.barh(place, width, left=left, height=0.55, color=COLOURS[""])
-        said = "very few" if unknown else f"{count:,.0f}"
+        said = "not shown" if unknown else f"{count:,.0f}"
         ax.text(left + width + 0.15, place, said, va="center")
     ax.set_xticks(range(len(names)), names, rotation=40, ha="left")
     ax.xaxis.tick_top()

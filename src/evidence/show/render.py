@@ -10,6 +10,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from evidence.show.words import results_in, verdict
+
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
@@ -46,7 +48,7 @@ def _environment() -> Environment:
         def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
             return re.sub(r"(?<=[>}])\n\s*(?=[<{])", "", source.strip())
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("evidence.show"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -55,3 +57,5 @@ def _environment() -> Environment:
         auto_reload=False,
         extensions=[OneLine],
     )
+    environment.filters |= {"verdict": verdict, "results_in": results_in}
+    return environment

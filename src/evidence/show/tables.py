@@ -17,11 +17,24 @@ from evidence.show.html_table import HEADINGS, heading, layout
 from evidence.show.interval_svg import Interval, Scale
 from evidence.show.render import render
 from evidence.show.rows import missing, records
-from evidence.show.words import months_range, months_table, number
+from evidence.show.words import UNITS, counted, interval, months_range, months_table, number
 
 STRENGTH = ("very weak", "weak", "limited", "moderate", "strong", "very strong")
-UNITS = {"pp": "percentage points", "points": "points", "score": "points", "sd": "SD"}
-_SMALL = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_FOUND = {  # of several results, and of the only one
+    "better than similar": (
+        "better than similar pupils",
+        "The programme did better than similar pupils",
+    ),
+    "worse than similar": (
+        "worse than similar pupils",
+        "The programme did worse than similar pupils",
+    ),
+    "no worthwhile difference": (
+        "no worthwhile difference",
+        "The programme made no worthwhile difference",
+    ),
+    "too little data": ("not yet known", "It is not yet known what the programme changed"),
+}
 _TEXTS = ("title", "phase", "lead", "about", "design", "ask_next", "claim")
 _HEADINGS = HEADINGS | {
     "n": "Pupils",
@@ -83,30 +96,20 @@ def summary(
 
 
 def finding(rows: pd.DataFrame) -> str:
-    """Say in one line what the rows of `summary` found: the title of the page.
-
-    A programme helped if more than half of its cohorts did better than similar and none worse; it
-    did harm if any did worse. Evidence of less than three squares of five does not count here.
-    """
+    """Say in one line what the rows of `summary` found: how many have each verdict."""
     if rows.empty:
         return "No programme has a result to show yet"
-    firm = rows["verdict"].mask(rows["strength"] < 3)
-    verdicts = firm.groupby(rows["programme"], sort=False)
-    worse = verdicts.agg(lambda v: (v == "worse than similar").any())
-    better = verdicts.agg(lambda v: (v.dropna() == "better than similar").mean() > 0.5) & ~worse
-    total, helped, harmed = len(worse), int(better.sum()), int(worse.sum())
-    if total == 1:
-        if helped or harmed:
-            return f"The programme {'helped' if helped else 'did harm'}"
-        return "The programme is not shown to have made a worthwhile difference"
-    if not (helped or harmed):
-        return f"None of {_spell(total)} programmes is shown to have made a worthwhile difference"
-    if not helped:
-        return f"{_spell(harmed).capitalize()} of {_spell(total)} programmes did harm; none helped"
-    first = f"{_spell(helped).capitalize()} of {_spell(total)} programmes helped"
-    if helped == total:
-        first = f"All {_spell(total)} programmes helped"
-    return f"{first} and {_spell(harmed)} did harm" if harmed else first
+    counts = rows["verdict"].value_counts()
+    found = {verdict: int(counts.get(verdict, 0)) for verdict in _FOUND}
+    if len(rows) == 1:
+        return next(alone for verdict, (_, alone) in _FOUND.items() if found[verdict])
+    said = [f"{found[verdict]} {words}" for verdict, (words, _) in _FOUND.items() if found[verdict]]
+    if found["better than similar"]:  # "pupils" is said once
+        said = [part.replace("worse than similar pupils", "worse") for part in said]
+    programmes = rows["programme"].nunique()
+    of = f"{len(rows)} results of {counted(programmes, 'programme')}"
+    of = counted(programmes, "programme") if programmes == len(rows) else of
+    return f"Of {of}: {', '.join(said)}"
 
 
 def board(rows: pd.DataFrame, *, link: Callable[[Mapping[str, Any]], str] | None = None) -> str:
@@ -148,7 +151,7 @@ def outcomes(rows: pd.DataFrame) -> str:
             "name": row["outcome_title"],
             "about": kind if row["subgroup"] == "all" else f"{row['subgroup']} · {kind}",
             "pupils": "hidden" if missing(row["n_pupils"]) else f"{row['n_pupils']:,.0f}",
-            "schools": "very few" if missing(row["n_schools"]) else f"{row['n_schools']:,.0f}",
+            "schools": "not shown" if missing(row["n_schools"]) else f"{row['n_schools']:,.0f}",
         }
 
     return _tables(rows, cells, "What was found for each outcome", board=False)
@@ -189,19 +192,21 @@ def _squares(points: int) -> str:
     return render("squares.svg", points=points)
 
 
-def result(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Return a row's number and its range in words: months where it has them, else its unit."""
+def result(row: Mapping[str, Any], *, spoken: bool = False) -> tuple[str, str]:
+    """Return a row's number and its range: in months where it has them, said if `spoken`."""
     if missing(row["estimate"]):
         return "not shown", "too few pupils"
     if not missing(row["months"]):
-        size = number(row["months"], 0, sign=True)
-        return size, months_range(row["es_lower"], row["es_upper"], months_table(row["estimand"]))
+        size, ends = number(row["months"], 0, sign=True), (row["es_lower"], row["es_upper"])
+        table = months_table(row["estimand"])
+        if not spoken:
+            return size, months_range(*ends, table)
+        size += " month" if abs(row["months"]) == 1 else " months"
+        return size, months_range(*ends, table, "months")
     digits = 2 if row["unit"] == "sd" else 1
-    size, low, high = (
-        number(row[key], digits, sign=True) for key in ("estimate", "ci_lower", "ci_upper")
-    )
     unit = {"pp": " pp", "sd": " SD"}.get(row["unit"], "")
-    return f"{size}{unit}", f"{low} to {high}"
+    size = f"{number(row['estimate'], digits, sign=True)}{unit}"
+    return size, interval(row["ci_lower"], row["ci_upper"], digits)
 
 
 def _tables(
@@ -229,10 +234,10 @@ def _group(
     drawn = [Interval.of(row, kind) for row in rows]
     scale = Scale([one for one in drawn if one], kind)
     shown = []
-    for row, interval in zip(rows, drawn, strict=True):
+    for row, one in zip(rows, drawn, strict=True):
         size, span = result(row)
-        alt = f"{size}, {span}" + (" months" if kind == "months" else "")
-        drawing = interval and scale.draw(interval, row["verdict"], alt)
+        alt = ", ".join(result(row, spoken=True))
+        drawing = one and scale.draw(one, row["verdict"], alt)
         shown.append(dict(row) | cells(row) | {"size": size, "span": span, "drawing": drawing})
     levels = [row["level"] for row in rows if not missing(row["level"])]
     return {
@@ -247,8 +252,8 @@ def _group(
 def _about(row: Mapping[str, Any]) -> str:
     """Say in one line what a row is of: outcome, phase, cohort, how many, whose data."""
     about = [row["outcome_title"], row["phase"], row["cohort_title"]]
-    for count, words in (("n_schools", "about {:.0f} schools"), ("n_pupils", "{:,.0f} pupils")):
-        about += [] if missing(row[count]) else [words.format(row[count])]
+    for count, word in (("n_schools", "school"), ("n_pupils", "pupil")):
+        about += [] if missing(row[count]) else [counted(row[count], word)]
     about.append("simulated data" if row["simulated"] else "real data")
     return " · ".join(str(part) for part in about if part)
 
@@ -260,10 +265,8 @@ def _cell(value: Any, plain: bool) -> str:
         return {True: "yes", False: "no"}.get(value, str(value))
     if plain:
         return f"{value:g}"
+    if math.isinf(value):
+        return "no limit"
     if value == round(value) and abs(value) >= 1:
         return number(value, 0) if abs(value) < 1000 else f"{value:,.0f}"
     return number(value, 1 if abs(value) >= 10 else 3 if abs(value) < 1 else 2)
-
-
-def _spell(count: int) -> str:
-    return _SMALL[count - 1] if 1 <= count <= len(_SMALL) else str(count)

@@ -11,13 +11,11 @@ from evidence.show.rows import missing
 
 LEAD = (
     "What each programme changed, compared with similar pupils who were not in it, with the likely "
-    "range. A range that crosses the grey band says that the programme may have made no "
-    "worthwhile difference."
+    "range. Better or worse: the whole range lies above or below zero. Too little data: the range "
+    "holds zero and reaches beyond the grey band of differences too small to matter, so what the "
+    "programme changed is not yet known."
 )
-_NOT_RANDOM = (
-    "compared with what schools with the same earlier results, similar pupils and the same other "
-    "programmes reached"
-)
+_NOT_RANDOM = "compared with schools that had similar results, pupils and programmes"
 DESIGNS = {
     "randomised": "Chance alone decided who was offered the programme, so the groups compared "
     "differed only by chance when it began.",
@@ -42,9 +40,7 @@ def why(row: Mapping[str, Any], *, sure: str = "", source: str = "") -> str:
     sure, source : str
         Addresses of what the strength means and of where the numbers come from.
     """
-    points, (size, span) = row["strength"], tables.result(row)
-    if not missing(row["months"]):
-        size += " month" if abs(row["months"]) == 1 else " months"
+    points, (size, span) = row["strength"], tables.result(row, spoken=True)
     said = "What was reported"
     if row["simulated"]:
         said = "What a public report says of the real programme this simulated one is named after"

@@ -8,10 +8,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MINUS = "−"
+
+# The verdicts of the `effects` contract as people read them.
+VERDICTS = {
+    "better than similar": "better than similar pupils",
+    "worse than similar": "worse than similar pupils",
+    "no worthwhile difference": "no worthwhile difference",
+    "too little data": "too little data",
+}
+
+
+def verdict(word: str) -> str:
+    """Return a verdict as people read it; anything else as it is."""
+    return VERDICTS.get(word, word)
+
 
 # Effect sizes (two decimals) at which each further month of progress begins.
 # toolkit: EEF Teaching and Learning Toolkit, "attainment" page, as read in 2026.
@@ -59,6 +73,11 @@ def number(value: float, digits: int = 1, *, sign: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
+def counted(number: float, one: str, several: str = "") -> str:
+    """Return a number with what it counts: 1 row, 2 rows; `several` where an s will not do."""
+    return f"{number:,.0f} {one if number == 1 else several or one + 's'}"
+
+
 def p_value(value: float) -> str:
     """Write a p-value to three decimals, never as zero."""
     return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".", 1)
@@ -74,18 +93,40 @@ def months_table(estimand: str) -> str:
     return "toolkit" if estimand == "att" else "trial"
 
 
-def months_range(lower: float, upper: float, table: str = "toolkit") -> str:
+def months_range(lower: float, upper: float, table: str = "toolkit", unit: str = "") -> str:
     """Write an interval of effect sizes as months of `table`: ``−1 to +5``.
 
     An end that rounds to zero though the interval lies on one side of it says so: the verdict
     hangs on it.
     """
-    low, high = (number(months(x, table), 0, sign=True) for x in (lower, upper))
-    if lower > 0 and low == "0":
-        low = "just above 0"
-    if upper < 0 and high == "0":
-        high = "just below 0"
-    return low if low == high else f"{low} to {high}"
+
+    def write(end: float) -> str:
+        text = number(months(end, table), 0, sign=True)
+        if text != "0" or lower <= 0 <= upper:
+            return text
+        return "just above 0" if lower > 0 else "just below 0"
+
+    return _span(lower, upper, write, unit)
+
+
+def interval(lower: float, upper: float, digits: int = 1, unit: str = "") -> str:
+    """Write an interval with signs, ``−0.4 to +6.6``; one without an end says so."""
+    return _span(lower, upper, lambda end: number(end, digits, sign=True), unit)
+
+
+def _span(lower: float, upper: float, write: Callable[[float], str], unit: str) -> str:
+    endless = math.isinf(lower), math.isinf(upper)
+    if all(endless):
+        return "no limits can be given"
+    low, high = ("" if math.isinf(end) else write(end) for end in (lower, upper))
+    tail = f" {unit}" if unit else ""
+    if any(endless):
+        return f"up to {high}{tail}, no lower limit" if endless[0] else (
+            f"{low}{tail} or more, no upper limit"
+        )  # fmt: skip
+    if low != high:
+        return f"{low} to {high}{tail}"
+    return f"{low}{tail.removesuffix('s') if low in ('+1', MINUS + '1') else tail}"
 
 
 def detectable(row: Mapping[str, Any], power: float = 0.8) -> float:
@@ -149,31 +190,30 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
     if row["estimate"] != row["estimate"]:
         return f"{outcome}: too few pupils to show a result."
     whose, others = _WHO[row["estimand"]]
-    level = f"{100 * row['level']:.0f}% interval"
-    table = months_table(row["estimand"])
+    unsure = row["verdict"] == "too little data"
     if row["months"] == row["months"]:
-        size = abs(round(row["months"]))
-        whole = "month’s" if size == 1 else "months’"
-        versus = "more" if row["months"] > 0 else "less"
-        found = (
-            f"about {size} {whole} {versus} progress than {others}"
-            if size
-            else f"about the same progress as {others}"
-        )
-        sentence = (
-            f"{whose} made {found} ({_lower(outcome)}; {level} "
-            f"{months_range(row['es_lower'], row['es_upper'], table)})."
-        )
+        unit = "months" if unsure else ""
+        ends = row["es_lower"], row["es_upper"]
+        likely = months_range(*ends, months_table(row["estimand"]), unit)
+        found = "made more or less progress than" if unsure else _progress(round(row["months"]))
     else:
-        unit = UNITS[row["unit"]]
-        digits = 2 if row["unit"] == "sd" else 1
-        low, high = (number(row[key], digits, sign=True) for key in ("ci_lower", "ci_upper"))
+        unit, digits = UNITS[row["unit"]], 2 if row["unit"] == "sd" else 1
+        likely = interval(row["ci_lower"], row["ci_upper"], digits, unit if unsure else "")
         way = "better" if row["estimate"] > 0 else "worse"
-        sentence = (
-            f"{whose} did {number(abs(row['estimate']), digits)} {unit} {way} than {others} "
-            f"({_lower(outcome)}; {level} {low} to {high})."
-        )
+        size = f"{number(abs(row['estimate']), digits)} {unit}"
+        found = "did better or worse than" if unsure else f"did {size} {way} than"
+    level = f"{100 * row['level']:.0f}% interval"
+    if unsure:
+        whose, level = f"We do not know whether {_lower(whose)}", f"likely range, a {level}:"
+    sentence = f"{whose} {found} {others} ({_lower(outcome)}; {level} {likely})."
     return f"{sentence} {_ending(row)}".strip()
+
+
+def _progress(size: int) -> str:
+    if not size:
+        return "made about the same progress as"
+    whole = "month’s" if abs(size) == 1 else "months’"
+    return f"made about {abs(size)} {whole} {'more' if size > 0 else 'less'} progress than"
 
 
 def _ending(row: Mapping[str, Any]) -> str:
@@ -184,14 +224,24 @@ def _ending(row: Mapping[str, Any]) -> str:
     if row["es_lower"] != row["es_lower"]:
         return "Too little data."
     schools = row["n_schools"]
-    study = f"With about {schools:.0f} schools this study" if schools == schools else "This study"
+    study = f"With {counted(schools, 'school')} this study" if schools == schools else "This study"
     size = detectable(row)
     found = f"an effect of {size:.2f} SD or more"
     least = months(size, months_table(row["estimand"])) if row["months"] == row["months"] else 0
     if least:
-        found = f"{least:.0f} month{'s' if least > 1 else ''} or more"
+        found = f"{counted(least, 'month')} or more"
         found = "more than 12 months" if least > 11 else found
     return f"{study} could only have detected {found}: too little data."
+
+
+def results_in(title: str) -> str:
+    """Return what of an outcome may change: reading test scores, progress in maths."""
+    title = _lower(title)
+    if re.search(r"\btests?$", title):
+        return f"{title} scores"
+    if re.search(r"\b(scores?|results|progress|attendance|absence|rate|share)\b", title):
+        return title
+    return f"results in {title}"
 
 
 def relabel(text: str, labels: Mapping[str, str]) -> str:
@@ -214,10 +264,6 @@ def _lower(title: str) -> str:
 
 def headline(row: Mapping[str, Any], *, outcome: str = "") -> str:
     """Give a picture its title: the finding in at most about ten words."""
-    found = {
-        "better than similar": "better than similar pupils",
-        "worse than similar": "worse than similar pupils",
-        "no worthwhile difference": "no worthwhile difference",
-        "too little data": "too little data to tell",
-    }[row["verdict"]]
+    found = verdict(row["verdict"])
+    found += " to tell" if row["verdict"] == "too little data" else ""
     return f"{outcome or row['outcome']}: {found}"

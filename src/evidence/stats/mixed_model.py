@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
+from evidence.errors import EvidenceError
 from evidence.stats.reml import (
     Sums,
     add_up,
@@ -149,6 +150,11 @@ def profile_interval(sums: Sums, j: int, level: float) -> tuple[float, float]:
     The values at which the deviance by maximum likelihood (not restricted), all else at its best,
     exceeds its minimum by z²: lme4's ``confint``, which eefAnalytics reports; Bates et al. (2015),
     section 5.1. With few clusters it is too narrow.
+
+    Raises
+    ------
+    EvidenceError
+        The restricted estimate itself lies outside.
     """
     fitted, z = fit(sums), float(ndtri(0.5 + level / 2))
     limit = _deviance(sums) + z**2
@@ -156,11 +162,17 @@ def profile_interval(sums: Sums, j: int, level: float) -> tuple[float, float]:
     def excess(value: float) -> float:
         return _deviance(sums.holding(j, value)) - limit
 
+    if not excess(fitted.coefficients[j]) < 0:
+        raise EvidenceError(
+            f"no profile interval of level {level:g} can be found with {len(sums.each)} clusters: "
+            "use interval='t'"
+        )
     ends = []
     for step in (-z * fitted.std_errors[j], z * fitted.std_errors[j]):
-        far = fitted.coefficients[j] + step
-        while excess(far) < 0:
-            far += step / 2
+        reach = step
+        while excess(fitted.coefficients[j] + reach) < 0:
+            reach *= 1.5
+        far = fitted.coefficients[j] + reach
         ends.append(brentq(excess, fitted.coefficients[j], far, xtol=1e-8 * abs(step)))
     return ends[0], ends[1]
 

@@ -7,6 +7,7 @@ the regression is linearmodels' own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -266,23 +267,27 @@ def _numbers(column: pd.Series) -> np.ndarray:
 
 
 def _labels(column: pd.Series) -> np.ndarray:
-    """Return labels spelled one way, whether True, 1, 1.0 or "1 "; "" where there is none."""
+    """Return labels spelled one way, whether True, 1, "1.0" or "1 "; "" where there is none."""
     codes, values = pd.factorize(column)
-    said = [value.strip() if isinstance(value, str) else _spell(value) for value in values]
+    said = [_spell(value) for value in values]
     return np.array([*said, ""], dtype=object)[codes]
 
 
 def _spell(value: object) -> str:
+    if isinstance(value, str):
+        return re.sub(r"^(-?(0|[1-9]\d*))\.0+$", r"\1", value.strip())
     return {"True": "1", "False": "0"}.get(str(value), str(value).removesuffix(".0"))
 
 
 def _coded(column: pd.Series) -> np.ndarray:
     """Return numbers as they are, labels as a 0/1 column each but the first."""
-    grouped = isinstance(column.dtype, pd.CategoricalDtype)
-    if not grouped and pd.api.types.infer_dtype(column, skipna=True) in _NUMERIC:
-        return _numbers(column)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
     labels = _labels(column)
     names = sorted({*labels} - {""})
+    numeric = pd.api.types.infer_dtype(column, skipna=True) in _NUMERIC
+    if numeric or all(re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", name) for name in names):
+        return _numbers(column.where(labels != ""))
     return np.where(labels[:, None] == "", np.nan, labels[:, None] == np.array(names[1:], object))
 
 

@@ -294,5 +294,5 @@ def _impact(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]
         "months": words.number(months, 0, sign=True) if months == months else "",
         "pupils": f"{pupils:,.0f}" if pupils == pupils else "",
         "p": words.p_value(p) if p == p else "",
-        "verdict": str(row["verdict"]),
+        "verdict": words.verdict(row["verdict"]),
     }

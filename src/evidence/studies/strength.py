@@ -1,4 +1,4 @@
-"""How secure a finding is: padlocks with the reason for each lost, and WWC's rating beside them."""
+"""How strong the evidence is: squares with the reason for each lost, and WWC's rating beside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evidence.methods.core.results import page
 from evidence.methods.trials.attrition import Attrition
 from evidence.show import words
 
-# EEF classification of security, 2019: padlocks by design, and what a board is told of it.
+# EEF classification of security, 2019: padlocks by design, shown as squares, and what is said.
 DESIGNS = {
     "randomised": 5,
     "discontinuity": 4,
@@ -61,7 +61,7 @@ class Strength:
     padlocks : int
         0 to 5.
     reasons : tuple of str
-        Why each padlock was lost, and what is not known.
+        Why each square was lost, and what is not known.
     wwc : str
         What Works Clearinghouse's rating: "meets without reservations", "meets with reservations",
         "does not meet" or "not rated".
@@ -75,15 +75,15 @@ class Strength:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row, reasons joined by a semicolon."""
-        row = {"padlocks": self.padlocks, "reasons": "; ".join(self.reasons)}
+        row = {"squares": self.padlocks, "reasons": "; ".join(self.reasons)}
         return pd.DataFrame([row | {"wwc": self.wwc, "wwc_reason": self.wwc_reason}])
 
     def sentence(self) -> str:
-        """Say the padlocks, why any were lost, and WWC's rating."""
-        return f"Security: {self.padlocks} of 5 padlocks. {self.why()}"
+        """Say the squares, why any were lost, and WWC's rating."""
+        return f"Strength of the evidence: {self.padlocks} of 5 squares. {self.why()}"
 
     def why(self) -> str:
-        """Say why padlocks were lost, what is not known, and WWC's rating."""
+        """Say why squares were lost, what is not known, and WWC's rating."""
         reasons = "".join(f"{words.capital(reason)}. " for reason in self.reasons)
         return (
             f"{reasons}By the standards of the What Works Clearinghouse: {self.wwc} "
@@ -103,8 +103,9 @@ def strength(
     balance: Balance | None = None,
     adjusted: Sequence[str] = (),
     boundary: str = "cautious",
+    units: str = "schools",
 ) -> Strength:
-    """Rate the security of a finding from 0 to 5 padlocks, and by WWC's standards.
+    """Rate the security of a finding from 0 to 5 squares (EEF's padlocks), and by WWC's standards.
 
     Parameters
     ----------
@@ -125,6 +126,8 @@ def strength(
         Covariates of `balance` that the analysis adjusts for.
     boundary : {"cautious", "optimistic"}
         WWC's boundary of attrition.
+    units : str
+        What more of would have made it more precise: "schools" or "pupils".
 
     Raises
     ------
@@ -149,9 +152,8 @@ def strength(
     unknown = []
     if mdes == mdes:
         size = round(mdes, 2)
-        columns.append(
-            (_over(size, _MDES), f"the study could only have detected {size:.2f} SD or more")
-        )
+        below = "any effect" if math.isinf(size) else f"an effect below {size:.2f} SD"
+        columns.append((_over(size, _MDES), f"too few {units} to detect {below}"))
     else:
         unknown.append("the smallest effect it could have detected is not known and not counted")
     if lost == lost:
@@ -162,24 +164,24 @@ def strength(
     worst = max(cost for cost, _ in columns)
     # The columns do not add up: only the worst counts, so the others say what they would cost.
     reasons = [
-        f"{_padlocks(cost)} lost because {why}"
+        f"marked down {_squares(cost)}: {why}"
         if cost == worst
-        else f"alone this would have cost {_padlocks(cost)}: {why}"
+        else f"this alone would have marked it down {_squares(cost)}: {why}"
         for cost, why in sorted(columns, key=lambda column: -column[0])
         if cost
     ]
     found = 5 - worst
     if threats is None:
-        unknown.append("threats to validity were not judged, so this is the most it can be")
+        unknown.append("other risks have not been assessed, so the true rating may be lower")
     else:
         less, judged = downgrade(threats), _judged(threats)
         named = ", ".join(f"{name} ({level})" for name, level in judged.items() if level != "low")
         if less and found:
-            more = _padlocks(min(less, found)).replace(" ", " more ", 1)
-            reasons.append(f"{more} lost for threats to validity: {named}")
+            more = _squares(min(less, found)).replace(" ", " more ", 1)
+            reasons.append(f"marked down {more} for other risks: {named}")
         found = max(found - less, 0)
         if left := [name for name in THREATS if name not in judged]:
-            unknown.append(f"not judged and taken as low: {', '.join(left)}")
+            unknown.append(f"risks not assessed and taken as low: {', '.join(left)}")
     rating, why = _wwc(design, attrition, balance, adjusted, boundary)
     return Strength(padlocks=found, reasons=(*reasons, *unknown), wwc=rating, wwc_reason=why)
 
@@ -263,9 +265,9 @@ def _wwc(
     return fails, f"{start}, and the groups were {size}{reason}"
 
 
-def _padlocks(count: int) -> str:
+def _squares(count: int) -> str:
     number = ("no", "one", "two", "three", "four", "five")[count]
-    return f"{number} padlock{'' if count == 1 else 's'}"
+    return f"{number} square{'' if count == 1 else 's'}"
 
 
 def _over(value: float, limits: Sequence[float]) -> int:

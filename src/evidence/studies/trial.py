@@ -245,6 +245,7 @@ class Trial(Study[TrialPlan]):
                 threats=self.plan.threats or None,
                 balance=self.alike[name],
                 adjusted=self.before,
+                units="schools" if self.plan.cluster else "pupils",
             )
             for name, size in self.sizes.items()
         }

@@ -1,5 +1,6 @@
 """What regression to the mean alone would give."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -41,5 +42,15 @@ def test_rebound_without_a_year_before_is_refused(rng):
     with pytest.raises(EvidenceError) as error:
         ev.impact.rebound(late, **GIVEN)
     assert str(error.value) == (
-        "column 'lamp': no treated unit has results both before and after its start"
+        "column 'lamp': no treated unit has results both before and after its start, at times "
+        "with results of others"
     )
+
+
+def test_rebound_leaves_out_times_without_anybody_to_compare_with(rng):
+    panel = simulate(rng, schools=24, years=5)
+    begun = panel.groupby("urn")["lamp"].transform("max") > 0
+    last = panel["year"] == panel["year"].max()
+    panel.loc[begun & (panel["year"] == panel["year"].max() - 1), "lamp"] = 1
+    found = ev.impact.rebound(panel[begun | ~last], **GIVEN)
+    assert np.isfinite([found.before, found.gain, found.expected]).all()

@@ -209,7 +209,8 @@ def test_itt_with_wrong_input_says_what_where_and_how_to_mend(trial):
         reference="Usal",
     )
     assert_refused(
-        "column 'arm' has 3 arms: say with arm= which one is compared with the reference",
+        "column 'arm' has 3 arms: say with arm= which one is compared with the reference; there "
+        "are 1, 2",
         trial.assign(arm=trial["school"] % 3),
     )
     assert_refused(

@@ -195,11 +195,11 @@ def test_protect_missing_count_hides_statistics_and_says_x():
     assert table["mean"].isna().tolist() == [False, True]
 
 
-def test_protect_schools_are_rounded_and_few_are_low():
-    raw = pd.DataFrame({"n": [50, 60], "k": [42, 2]})
+def test_protect_schools_are_public_and_exact():
+    raw = pd.DataFrame({"n": [50, 60, 70], "k": [42, 2, None]})
     table = protect(raw, counts="n", schools=("k",)).table
-    assert table["k"].iloc[0] == 40
-    assert table["k_symbol"].tolist() == ["", "low"]
+    assert table["k"].tolist()[:2] == [42, 2]
+    assert table["k_symbol"].tolist() == ["", "", "x"]
 
 
 def test_protect_categorical_label_loses_unused_levels():

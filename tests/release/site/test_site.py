@@ -87,8 +87,14 @@ def test_build_ids_are_used_once_a_page(site):
 
 def test_build_index_title_says_the_finding(site):
     index = pages(site)["index.html"]
-    assert "<h1>Three of seven programmes helped and one did harm</h1>" in index
-    assert "<title>Three of seven programmes helped and one did harm</title>" in index
+    assert (
+        "<h1>Of 8 results of 7 programmes: 4 better than similar pupils, 1 worse, 1 no worthwhile "
+        "difference, 2 not yet known</h1>" in index
+    )
+    assert (
+        "<title>Of 8 results of 7 programmes: 4 better than similar pupils, 1 worse, 1 no "
+        "worthwhile difference, 2 not yet known</title>" in index
+    )
 
 
 def test_build_band_says_simulated_or_real(site):
@@ -103,7 +109,7 @@ def test_build_band_says_simulated_or_real(site):
 def test_build_page_has_claim_caveat_figure_and_source(site):
     page = pages(site)["lamp/2018.html"]
     assert "is named after: “closing the relative gap by 4.2%”" in page
-    assert "<b>+2 months</b> (95% interval +1 to +3)" in page
+    assert "<b>+2 months</b> (95% interval +1 to +3 months)" in page
     assert "fewer than 10 pupils had no baseline" in page
     assert '<svg role="img" aria-labelledby="effect-t effect-d"' in page
     assert "The numbers behind the figure" in page

@@ -18,6 +18,7 @@ import pandas as pd
 
 from evidence.data.labels import is_number, label, place, stored
 from evidence.errors import EvidenceError
+from evidence.show.words import counted as counted
 from evidence.stats.design import compact as compact
 
 T = TypeVar("T")
@@ -433,11 +434,6 @@ def complete(
 def row(place: int) -> str:
     """Name a row as a spreadsheet does, in which the header is row 1 and `place` 0 is row 2."""
     return f"row {place + 2}"
-
-
-def counted(number: int, one: str, several: str = "") -> str:
-    """Return a number with what it counts: 1 row, 2 rows; `several` where an s will not do."""
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def whole(name: str, value: object, least: int) -> None:

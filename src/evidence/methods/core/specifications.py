@@ -132,8 +132,13 @@ class Specifications(TableResult):
 
 
 def attempt(analysis: Callable[[], T]) -> tuple[T | None, str]:
-    """Return what an analysis gives and "", or None and why the data do not allow it."""
+    """Return what an analysis gives and "", or None and why the data do not allow it.
+
+    That arithmetic fails, too, is the data's: one analysis must not take the others with it.
+    """
     try:
         return analysis(), ""
     except EvidenceError as error:
         return None, str(error)
+    except (ArithmeticError, ValueError, RuntimeError) as error:
+        return None, f"it cannot be computed from these data ({type(error).__name__})"

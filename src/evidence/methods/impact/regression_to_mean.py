@@ -87,12 +87,14 @@ def rebound(panel: PanelData) -> Rebound:
     times, when = np.unique(panel.time, return_inverse=True)
     compared = ~panel.ever if not panel.ever.all() else panel.ever
     total = np.bincount(when[compared], (weight * panel.outcome)[compared], len(times))
-    mean = total / np.bincount(when[compared], weight[compared], len(times))
+    others = np.bincount(when[compared], weight[compared], len(times))
+    shared = others > 0  # times at which there is somebody to compare with
+    mean = total / np.where(shared, others, np.nan)
     above = panel.outcome - mean[when]
     off = panel.outcome - regression.expected
     lows, gains, forecasts, mass = [], [], [], []
     for i in np.flatnonzero(np.isfinite(panel.start)):
-        there = parts.places[i] >= 0
+        there = (parts.places[i] >= 0) & shared
         before, after = there & (times < panel.start[i]), there & (times >= panel.start[i])
         if not (before.any() and after.any()):
             continue
@@ -107,7 +109,8 @@ def rebound(panel: PanelData) -> Rebound:
         mass.append(weight[later].sum())
     if not mass:
         raise EvidenceError(
-            f"{panel.label}: no treated unit has results both before and after its start"
+            f"{panel.label}: no treated unit has results both before and after its start, at times "
+            "with results of others"
         )
     before, gain, expected = (
         float(np.average(values, weights=mass)) for values in (lows, gains, forecasts)

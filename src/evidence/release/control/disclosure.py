@@ -135,7 +135,7 @@ def protect(
         Estimates and means: shown with as many significant digits as the rules allow, and made
         missing in rows where any count is hidden or missing.
     schools : iterable of str, optional
-        Columns that count schools, which are public: rounded, "low" where that is 0.
+        Columns that count schools, which are public: as they are.
     axes : iterable of str, optional
         Ordinal columns that describe the row (a year, a rank, a level), not people.
     labels : iterable of str, optional
@@ -247,8 +247,7 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
         _put(out, name, rounded.mask(hidden[name]), exact[name], hidden[name], "c")
     for name in roles.schools:
         values = _whole(out[name], name)
-        rounded = half_up(values, rules.base)
-        _put(out, name, rounded.mask(rounded == 0), values, rounded == 0, "low")
+        _put(out, name, values, values, values.isna(), "x")
     shares = {name: (100, *pair) for name, pair in roles.percentages.items()}
     shares |= {name: (1, *pair) for name, pair in roles.means.items()}
     for name, (scale, part, whole) in shares.items():

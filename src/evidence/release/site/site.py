@@ -20,7 +20,7 @@ from evidence.show.picture import Picture
 from evidence.show.questions import grouped
 from evidence.show.render import safe
 from evidence.show.why import LEAD, band, why
-from evidence.show.words import MONTHS, number
+from evidence.show.words import MONTHS, number, verdict
 
 _FEW = 4  # so many columns fit on a phone
 _FILTERS = (
@@ -109,7 +109,7 @@ def _programme(record: Mapping[str, Any], card: Mapping[str, Any], own: pd.DataF
     if len(rows):
         named = rows.assign(title=rows["cohort_title"], cohort_title="")
         board = tables.board(named, link=lambda row: f"{row['cohort']}.html")
-        title += f": {rows.iloc[0]['verdict']}" if len(rows) == 1 else ""
+        title += f": {verdict(rows.iloc[0]['verdict'])}" if len(rows) == 1 else ""
     cost = "not stated" if card["cost"] is None else f"£{card['cost']:,.0f} a pupil a year"
     values = {"card": card, "cost": cost, "board": board, "many": len(rows) > 1}
     return page("programme", record, title, cards=[card], trail=UP, **values)
@@ -143,7 +143,7 @@ def _cohort(
         "figures": figures,
         "notebook": source.is_file(),
     }
-    finding = f"{title}: {main['verdict']}" if main else title
+    finding = f"{title}: {verdict(main['verdict'])}" if main else title
     whole = page("cohort", record, finding, cards=[card], trail=trail, **values, **more)
     pages = [(address(card["name"], name), whole)]
     if source.is_file():
