@@ -112,3 +112,25 @@ def test_matching_without_a_choice_is_everything():
     assert len(board.matching(rows, {"a": "", "b": ""})) == 2
     assert board.matching(rows, {"a": "y", "b": ""})["b"].tolist() == ["2"]
     assert "No result matches these choices." in board.results(rows[:0], 2)
+
+
+def test_heading_follows_the_choice():
+    rows = pd.DataFrame(
+        {"programme": ["a", "b"], "verdict": ["better than similar"] * 2, "strength": [4, 1]}
+    )
+    assert board.heading(rows, {}) == "Of 2 programmes: 2 better than similar pupils"
+    assert board.heading(rows[:1], {"year": "2018/19"}) == "The programme helped"
+    assert board.heading(rows, {"verdict": "better than similar"}) == (
+        "2 with the verdict “better than similar”"
+    )
+    assert board.heading(rows[:0], {"year": "1"}) == "No result matches these choices"
+
+
+def test_what_was_asked_stands_in_the_order_of_the_years():
+    titles = ["Grade 1, 1986/87", "Kindergarten, 1985/86"]
+    rows = pd.DataFrame(
+        {"year": ["1986/87", "1985/86"], "cohort_title": titles, "title": titles, "about": "",
+         "outcome_title": "maths"}
+    )  # fmt: skip
+    text = board.asked_for(rows)
+    assert text.index("Kindergarten") < text.index("Grade 1")

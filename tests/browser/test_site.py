@@ -3,6 +3,11 @@ import re
 import pytest
 
 pytestmark = pytest.mark.slow
+# Height of letters as displayed, of those that are.
+LETTERS = """all => all
+    .filter(one => one.getBoundingClientRect().width > 3 && one.textContent.trim())
+    .map(one => parseFloat(getComputedStyle(one).fontSize)
+        * Math.hypot(one.getScreenCTM().a, one.getScreenCTM().b))"""
 PAGES = (
     "index.html", "lamp/2018.html", "star/K.html", "lamp/index.html", "star/index.html",
     "lamp/2018-report.html", "feedback/2019-report.html", "indicators/absence.html", "hubs.html",
@@ -98,3 +103,37 @@ def test_index_by_keyboard_reaches_a_programme(published, visit):
     page.keyboard.press("Enter")
     page.wait_for_url("**/lamp/2018.html")
     assert page.locator("h1").inner_text() == "LAMP, 2017/18: better than similar"
+
+
+@pytest.mark.parametrize("name", ["index.html", "star/index.html"])
+def test_rows_are_compact_at_1280_and_their_charts_legible_at_390(published, visit, name):
+    page = visit(1280).page
+    page.goto((published / "current" / name).resolve().as_uri())
+    heights = page.locator("table.rows tbody tr").evaluate_all(
+        "all => all.map(row => row.getBoundingClientRect().height)"
+    )
+    assert heights
+    assert max(heights) <= 60
+    for width, where in ((1280, "thead"), (390, "td.scale")):
+        page.set_viewport_size({"width": width, "height": 900})
+        sizes = page.locator(f"{where} svg text").evaluate_all(LETTERS)
+        assert sizes
+        assert min(sizes) >= 12
+
+
+def test_index_year_finds_every_result_of_it_and_the_title_follows(published, visit):
+    page = visit(1280).page
+    page.goto((published / "current/index.html").resolve().as_uri())
+    title, year = page.locator("h1"), page.get_by_label("Year")
+    options = year.locator("option").all_inner_texts()
+    assert options == ["All years", "1985/86", "1986/87", "2017/18", "2018/19"]
+    before = title.inner_text()
+    year.select_option("1985/86")
+    assert page.locator("tr[data-verdict]:visible").count() == 1
+    assert title.inner_text() == "The programme helped"
+    page.get_by_label("Verdict").select_option("worse than similar")
+    assert title.inner_text() == "No result matches these choices"
+    year.select_option("")
+    assert title.inner_text() == "1 with the verdict “worse than similar”"
+    page.get_by_label("Verdict").select_option("")
+    assert title.inner_text() == before

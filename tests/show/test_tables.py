@@ -175,3 +175,21 @@ def test_board_what_the_register_leaves_out_is_never_nan():
     html = tables.board(tables.summary(pd.DataFrame(rows), cards))
     assert "nan" not in html
     assert "not stated" in html
+
+
+@pytest.mark.parametrize(
+    ("title", "year"),
+    [
+        ("Started 2018/19", "2018/19"),
+        ("Kindergarten, 1985/86", "1985/86"),
+        ("2018–19", "2018/19"),
+        ("2018-19 to 2020-21", "2018/19"),
+        ("Autumn 2019", "2019"),
+        ("Second wave of 12018", "Second wave of 12018"),
+        ("", "K"),
+    ],
+)
+def test_summary_year_is_that_of_the_title(title, year):
+    card = {"name": "star", "simulated": False, "cohorts": [{"name": "K", "title": title}]}
+    rows = tables.summary(pd.DataFrame([one(BETTER, "star", "K")]), [card])
+    assert rows["year"].tolist() == [year]

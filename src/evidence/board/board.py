@@ -13,14 +13,14 @@ import pandas as pd
 from evidence.board import widgets as parts
 from evidence.board.widgets import matching as matching
 from evidence.release.store import reader
-from evidence.show import tables, words
+from evidence.show import tables
 from evidence.show.render import render
 from evidence.show.rows import records
 from evidence.show.why import LEAD, why
 
 FILTERS = (
     ("Phase", "phase", "phase", "All phases"),
-    ("Year", "year", "cohort_title", "All years"),
+    ("Year", "year", "year", "All years"),
     ("Verdict", "verdict", "verdict", "All verdicts"),
 )
 
@@ -39,21 +39,36 @@ def board(published: str | Path | None = None) -> parts.Page:
 def _build(folder: Path) -> Iterator[widgets.Widget]:
     record = reader.release(folder)
     rows = tables.summary(reader.effects(folder), record["programmes"])
-    yield parts.note(parts.top(record, "board", tables.finding(rows), lead=LEAD))
+    top = parts.note(parts.top(record, "board", tables.finding(rows), lead=LEAD))
+    yield top
     if rows.empty:
         return
+
+    def show(left: pd.DataFrame, chosen: Mapping[str, str]) -> str:
+        top.value = parts.top(record, "board", heading(left, chosen), lead=LEAD)
+        return results(left, len(rows), chosen)
+
     yield from parts.explorer(
         rows,
         FILTERS,
         "Why should I believe this?",
         lambda row: f"{row['title']}, {row['cohort_title']}",
-        lambda left, chosen: results(left, len(rows), chosen),
+        show,
         lambda row: render(
             "board/reason.html", sentence=row["sentence"], why=why(row), more=_address(row)
         ),
         asked_for,
     )
     yield parts.note(parts.foot(record))
+
+
+def heading(rows: pd.DataFrame, chosen: Mapping[str, str]) -> str:
+    """Return what the chosen rows found: the title of the page."""
+    if rows.empty:
+        return "No result matches these choices"
+    if verdict := chosen.get("verdict"):  # such rows say nothing of how many have it
+        return f"{len(rows)} with the verdict “{verdict}”"
+    return tables.finding(rows)
 
 
 def results(rows: pd.DataFrame, total: int, chosen: Mapping[str, str] | None = None) -> str:
@@ -70,18 +85,13 @@ def results(rows: pd.DataFrame, total: int, chosen: Mapping[str, str] | None = N
     """
     if rows.empty:
         return render("board/results.html", board="")
-    chosen, title = chosen or {}, ""
-    if verdict := chosen.get("verdict"):  # such rows say nothing of how many have it
-        title = f"{len(rows)} with the verdict “{words.verdict(verdict)}”"
-    elif any(chosen.values()):
-        title = tables.finding(rows)
     drawn = tables.board(rows, link=_address)
-    return parts.listed(rows, total, chosen, here="board", board=drawn, title=title)
+    return parts.listed(rows, total, chosen or {}, here="board", board=drawn)
 
 
 def asked_for(rows: pd.DataFrame) -> str:
     """Return what was asked of the programmes in `rows`, year by year."""
-    groups = rows.groupby("cohort_title", sort=True)
+    groups = rows.groupby("year", sort=True)
     return render("board/asked.html", years={year: records(some) for year, some in groups})
 
 

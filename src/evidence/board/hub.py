@@ -95,7 +95,7 @@ def side_by_side(rows: pd.DataFrame, total: int, chosen: Mapping[str, str]) -> s
         return render("board/results.html", board="")
     titles = [f"{h}: {t}" for h, t in zip(rows["hub"], rows["title"], strict=True)]
     drawn = tables.board(rows.assign(title=titles))
-    return parts.listed(rows, total, chosen, here="hub", board=drawn, title="")
+    return parts.listed(rows, total, chosen, here="hub", board=drawn)
 
 
 def news(folder: Path) -> list[str] | None:

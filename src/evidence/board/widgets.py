@@ -181,7 +181,7 @@ def explorer(
     """
     begin = asked(*(name for _, name, _, _ in filters))
     boxes = [
-        choice(title, distinct(every, rows[column]), begin[name])
+        choice(title, distinct(every, _ordered(rows, column)), begin[name])
         for title, name, column, every in filters
     ]
     which, shown, reason = Choice(description=question), note(), note()
@@ -203,6 +203,10 @@ def explorer(
     watch([which], tell, reason)
     show()
     return [bar(*boxes), shown, which, reason, *more]
+
+
+def _ordered(rows: pd.DataFrame, column: str) -> Iterable[str]:
+    return sorted(rows[column]) if column == "year" else rows[column]
 
 
 def matching(rows: pd.DataFrame, choice: Mapping[str, str]) -> pd.DataFrame:
@@ -248,14 +252,13 @@ def actions(
 
 
 def listed(
-    rows: pd.DataFrame, total: int, chosen: Mapping[str, str], *, here: str, board: str, title: str
+    rows: pd.DataFrame, total: int, chosen: Mapping[str, str], *, here: str, board: str
 ) -> str:
     """Return chosen rows with how many of `total` they are, and the same as a table of numbers."""
     plain, said = sheet(rows), f"{len(rows)} of {words.counted(total, 'result')} shown"
     return render(
         "board/results.html",
         act=actions(said, plain, here, here, chosen),
-        title=title,
         board=board,
         numbers=tables.frame(plain, caption="What each programme achieved, in numbers"),
     )

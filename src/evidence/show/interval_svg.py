@@ -12,7 +12,7 @@ from evidence.show.figures import BAND, COLOURS
 from evidence.show.render import render
 from evidence.show.words import MONTHS, number
 
-WIDTH, HEIGHT, EDGE = 270, 36, 14
+WIDTH, HEIGHT, EDGE = 182, 28, 10
 _ROOM = 30  # least distance between two marks, so that their words do not touch
 
 

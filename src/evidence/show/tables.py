@@ -6,6 +6,7 @@ Tidy frames in, escaped HTML out. The site and the dashboards both show these.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -45,6 +46,7 @@ _HEADINGS = HEADINGS | {
     "programme_a": "Programme",
     "programme_b": "Also in",
 }
+_YEAR = re.compile(r"\b((?:19|20)\d\d)(?:[/–-](\d\d))?\b")
 STYLE = Path(__file__).with_name("rows.css").read_text(encoding="utf-8")
 
 
@@ -68,7 +70,8 @@ def summary(
     -------
     DataFrame
         One row an estimate: the columns of `effects`, those of the register, `cohort_title`,
-        `outcome_title` and `worthwhile` (the smallest worthwhile effect in the outcome's unit).
+        `year` (the one that the title names), `outcome_title` and
+        `worthwhile` (the smallest worthwhile effect in the outcome's unit).
     """
     parts, by_cohort = [], {}
     for row in sorted(records(effects), key=lambda row: not row["primary"]):
@@ -86,13 +89,21 @@ def summary(
                 rows = [r for r in rows if r["estimand"] != "cace"][:1]
             for row in rows:
                 outcome = outcomes.get(row["outcome"], {})
+                cohort_title = cohort.get("title") or cohort["name"]
                 about = {
-                    "cohort_title": cohort.get("title") or cohort["name"],
+                    "cohort_title": cohort_title,
+                    "year": _year(cohort_title),
                     "outcome_title": outcome.get("title") or row["outcome"],
                     "worthwhile": float(outcome.get("smallest_worthwhile") or math.nan),
                 }
                 parts.append(row | meta | about)
     return pd.DataFrame(parts)
+
+
+def _year(title: str) -> str:
+    """Return the first year in a cohort's title, such as 2018/19; else the title."""
+    found = _YEAR.search(title)
+    return "/".join(filter(None, found.groups())) if found else title
 
 
 def finding(rows: pd.DataFrame) -> str:
@@ -131,7 +142,8 @@ def board(rows: pd.DataFrame, *, link: Callable[[Mapping[str, Any]], str] | None
         return {
             "link": link(row) if link else "",
             "name": row["title"],
-            "about": _about(row),
+            "about": _joined(row["outcome_title"], row["phase"], row["cohort_title"]),
+            "sample": _sample(row),
             "squares": "" if unrated else _squares(round(row["strength"])),
             "strength": "" if unrated else strength(row["strength"]),
             "cost": "not stated" if missing(row["cost"]) else f"£{row['cost']:,.0f}",
@@ -249,13 +261,14 @@ def _group(
     }
 
 
-def _about(row: Mapping[str, Any]) -> str:
-    """Say in one line what a row is of: outcome, phase, cohort, how many, whose data."""
-    about = [row["outcome_title"], row["phase"], row["cohort_title"]]
-    for count, word in (("n_schools", "school"), ("n_pupils", "pupil")):
-        about += [] if missing(row[count]) else [counted(row[count], word)]
-    about.append("simulated data" if row["simulated"] else "real data")
-    return " · ".join(str(part) for part in about if part)
+def _sample(row: Mapping[str, Any]) -> str:
+    """Say how many schools and pupils a row is of."""
+    counts = (("n_schools", "school"), ("n_pupils", "pupil"))
+    return _joined(*(counted(row[key], word) for key, word in counts if not missing(row[key])))
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
 
 
 def _cell(value: Any, plain: bool) -> str:

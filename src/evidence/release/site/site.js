@@ -5,6 +5,15 @@
   const choices = [...bar.querySelectorAll("select")];
   const search = bar.querySelector("input");
   const said = bar.querySelector("p");
+  const title = document.querySelector("h1");
+  const findings = JSON.parse(bar.dataset.findings);
+  // What the rows shown found; rows of one verdict say nothing of how many have it.
+  const found = (shown, { phase, year, verdict }) => {
+    if (!shown) return "No result matches these choices";
+    if (search.value.trim()) return `${shown} of ${rows.length} results`;
+    if (verdict) return `${shown} with the verdict “${verdict}”`;
+    return findings[phase][year];
+  };
   const show = () => {
     const asked = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
@@ -17,6 +26,7 @@
     }
     for (const group of document.querySelectorAll(".group"))
       group.hidden = !group.querySelector("tbody tr:not([hidden])");
+    title.textContent = found(shown, Object.fromEntries(choices.map((c) => [c.name, c.value])));
     said.textContent = shown
       ? `${shown} of ${rows.length} results shown`
       : "No result matches these choices.";

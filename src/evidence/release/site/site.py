@@ -25,7 +25,7 @@ from evidence.show.words import MONTHS, number, verdict
 _FEW = 4  # so many columns fit on a phone
 _FILTERS = (
     ("phase", "Phase", "All phases", "phase"),
-    ("year", "Year", "All years", "cohort_title"),
+    ("year", "Year", "All years", "year"),
     ("verdict", "Verdict", "All verdicts", "verdict"),
 )
 
@@ -97,10 +97,24 @@ def _index(record: Mapping[str, Any], rows: pd.DataFrame, watched: Mapping[str, 
         values |= {
             "shown": set(rows["programme"]),
             "board": tables.board(rows, link=lambda r: address(r["programme"], r["cohort"])),
-            "filters": [(*words, dict.fromkeys(rows[column])) for *words, column in _FILTERS],
+            "filters": [
+                (*words, dict.fromkeys(sorted(rows[c]) if c == "year" else rows[c]))
+                for *words, c in _FILTERS
+            ],
+            "findings": _findings(rows),
         }
     title, cards = tables.finding(rows), record["programmes"]
     return page("index", record, title, cards=cards, script=len(rows) > 0, **values)
+
+
+def _findings(rows: pd.DataFrame) -> str:
+    """Return what is found of each phase and year, and of all (""), for the title to follow."""
+    found = {"": {"": tables.finding(rows)}}
+    every = rows.assign(phase="")
+    for part in (every, rows, rows.assign(year=""), every.assign(year="")):
+        for (phase, year), some in part.groupby(["phase", "year"]):
+            found.setdefault(phase, {})[year] = tables.finding(some)
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _programme(record: Mapping[str, Any], card: Mapping[str, Any], own: pd.DataFrame) -> str:
