@@ -119,7 +119,10 @@ def test_heading_follows_the_choice():
         {"programme": ["a", "b"], "verdict": ["better than similar"] * 2, "strength": [4, 1]}
     )
     assert board.heading(rows, {}) == "Of 2 programmes: 2 better than similar pupils"
-    assert board.heading(rows[:1], {"year": "2018/19"}) == "The programme did better than similar pupils"
+    assert (
+        board.heading(rows[:1], {"year": "2018/19"})
+        == "The programme did better than similar pupils"
+    )
     assert board.heading(rows, {"verdict": "better than similar"}) == (
         "2 with the verdict “better than similar”"
     )

@@ -49,7 +49,10 @@ def harmless(seen, address):
 def test_board_opens_filters_and_explains(site, visit, width):
     seen = visit(width)
     page = opened(seen, site)
-    assert page.locator("h1").inner_text() == "Three of seven programmes helped and one did harm"
+    assert page.locator("h1").inner_text() == (
+        "Of 8 results of 7 programmes: 4 better than similar pupils, 1 worse, 1 no worthwhile "
+        "difference, 2 not yet known"
+    )
     assert page.locator(ROWS).count() == 8
     assert page.get_by_label("Why should I believe this?").input_value() != ""
     harmless(seen, site)

@@ -93,7 +93,7 @@ def test_without_the_token_every_page_file_and_socket_refuses(closed_site, membe
         for bad in ({}, {"Cookie": member[:-4] + "AAAA"}, {"Authorization": "token wrong"}):
             status, _, text = ask(closed_site, path, **bad)
             assert status in (302, 403), (path, bad)
-            assert "programmes helped" not in text
+            assert "better than similar" not in text
         if "bundle" not in path:
             assert ask(closed_site, path, Cookie=member)[0] in (200, 204), path
     assert refused(closed_site, kernel) == 403

@@ -102,7 +102,7 @@ def test_index_by_keyboard_reaches_a_programme(published, visit):
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/lamp/2018.html")
-    assert page.locator("h1").inner_text() == "LAMP, 2017/18: better than similar"
+    assert page.locator("h1").inner_text() == "LAMP, 2017/18: better than similar pupils"
 
 
 @pytest.mark.parametrize("name", ["index.html", "star/index.html"])
@@ -130,7 +130,7 @@ def test_index_year_finds_every_result_of_it_and_the_title_follows(published, vi
     before = title.inner_text()
     year.select_option("1985/86")
     assert page.locator("tr[data-verdict]:visible").count() == 1
-    assert title.inner_text() == "The programme helped"
+    assert title.inner_text() == "The programme did better than similar pupils"
     page.get_by_label("Verdict").select_option("worse than similar")
     assert title.inner_text() == "No result matches these choices"
     year.select_option("")

@@ -103,7 +103,7 @@ CALLS = {
     "trials.missingness": of_pupils(T.missingness, **TRIAL, covariates=["sex"]),
     "trials.multilevel": of_pupils(T.multilevel, **TRIAL, covariates=["sex"]),
     "trials.romano_wolf": of_pupils(
-        T.romano_wolf, outcomes=["post", "second"], treatment="arm", cluster="school", **FEW
+        T.romano_wolf, outcomes=["post", "second"], treatment="arm", **FEW
     ),
     "trials.randomisation_test": of_pupils(T.randomisation_test, **TRIAL, **FEW),
     "trials.robustness": of_pupils(T.robustness, **TRIAL, imputations=2, **FEW),
@@ -357,3 +357,33 @@ def test_hash_seeds_change_nothing():
         for seed in ("1", "2")
     }
     assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "given"),
+    [
+        (T.itt, {**PLAIN, "covariates": ["post"]}),
+        (T.balance, {"treatment": "arm", "covariates": ["arm"]}),
+        (T.missingness, {**PLAIN, "covariates": ["post"]}),
+        (T.flow, {**PLAIN, "covariates": ["arm"]}),
+        (T.impute, {**TRIAL, "auxiliary": ["arm"], "imputations": 2}),
+        (T.cace, {**TRIAL, "dosage": "arm"}),
+        (T.subgroups, {**TRIAL, "subgroup": ["arm"]}),
+        (M.expected, {**VALUE, "outcome": "school"}),
+        (INFER.school_means, {"outcomes": ["post"], "unit": "year"}),
+        (INFER.did, {**PANEL, "covariates": ["pct"]}),
+        (INFER.did, {**PANEL, "outcome": "lamp"}),
+        (INFER.event_study, {**PANEL, "overlap": ["lamp"]}),
+        (INFER.before_start, {**PANEL, "covariates": ["pct"]}),
+        (INFER.oster, {**PANEL, "covariates": ["lamp"]}),
+        (INFER.discontinuity, {"outcome": "pct", "running": "pct", "cutoff": 50}),
+        (INFER.gaps, {"others": schools(), "outcomes": ["urn"]}),
+    ],
+)
+def test_one_column_in_two_roles_is_refused_in_a_line(call, given):
+    of_panels = "methods.impact" in call.__module__ and "outcomes" not in given
+    table = schools() if of_panels or "others" in given else pupils()
+    with pytest.raises(EvidenceError) as error:
+        call(table, **given)
+    assert "\n" not in str(error.value)
+    assert any(name in str(error.value) for name in ("given", "is the", "as well"))

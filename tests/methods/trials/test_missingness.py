@@ -253,7 +253,7 @@ def test_delta_sensitivity_finds_the_tipping_point(rng):
         "were not measured."
     )
     assert pictures.sensitivity(near).title == (
-        "Nothing assumed of the treated pupils not measured changes the answer"
+        "The answer does not depend on the missing pupils"
     )
 
 

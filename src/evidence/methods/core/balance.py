@@ -153,6 +153,7 @@ def weighted_balance(
     """
     covariates = frames.listed(covariates)
     frames.require(data, (treatment, *covariates))
+    frames.distinct(("treatment",), treatment=treatment, covariates=covariates)
     arms = frames.arms(data, treatment, reference, arm)
     weight = _weights(data, weights)
     for mask, which in ((arms.treated, "treated"), (arms.control, "comparison")):
@@ -284,6 +285,7 @@ def balance(
     """
     covariates = frames.listed(covariates)
     frames.require(data, (treatment, *covariates))
+    frames.distinct(("treatment",), treatment=treatment, covariates=covariates)
     arms = frames.arms(data, treatment, reference, arm)
     return Balance(table=_compare(data, arms, covariates), treatment=arms.contrast)
 

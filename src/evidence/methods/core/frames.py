@@ -221,6 +221,12 @@ def _factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
     return np.array([*(code[name] for name in written), -1])[codes], names
 
 
+def ordered(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table's rows in the order of what they hold, so that draws fall on the same ones."""
+    require(data, columns)
+    return data.iloc[np.lexsort([factor(data, name)[0] for name in columns])]
+
+
 def labels(data: pd.DataFrame, column: str) -> pd.Series:
     """Return a column of labels as :func:`factor` reads them, NaN where one is missing.
 

@@ -209,6 +209,7 @@ def school_means(
     """
     outcomes = frames.listed(outcomes)
     frames.require(pupils, (unit, time, *outcomes))
+    frames.distinct(("unit", "time"), unit=unit, time=time, outcomes=outcomes)
     values = {name: frames.numbers(pupils, name) for name in outcomes}
     scale = {
         name: 100 if np.isin(x[~np.isnan(x)], (0, 1)).all() else 1 for name, x in values.items()
@@ -252,6 +253,7 @@ def gaps(
         A column is missing.
     """
     keys, outcomes = [unit, time], frames.listed(outcomes)
+    frames.distinct(("unit", "time"), unit=unit, time=time, outcomes=outcomes)
     sides = []
     for panel in (group, others):
         frames.require(panel, (*keys, "n_pupils", *outcomes))

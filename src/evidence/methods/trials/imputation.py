@@ -302,6 +302,7 @@ def gaps_of(trial: TrialData, auxiliary: Sequence[str], imputations: int, seed: 
     frames.whole("imputations", imputations, 2)
     frames.whole("seed", seed, 0)
     auxiliary = frames.listed(auxiliary)
+    frames.distinct(("treatment",), treatment=trial.plan["treatment"], auxiliary=auxiliary)
     key = ("gaps", *trial.plan.values(), auxiliary, imputations, seed)
     return frames.once(trial.data, key, lambda: _gaps(trial, auxiliary, imputations, seed))
 

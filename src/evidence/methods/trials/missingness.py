@@ -113,6 +113,8 @@ def missingness(
     covariance.check_level(level)
     known = (*frames.listed(baseline), *frames.listed(covariates))
     frames.require(data, (outcome, treatment, *known, cluster, *frames.listed(strata)))
+    columns = {"outcome": outcome, "treatment": treatment}
+    frames.distinct([*columns], **columns, covariates=known, cluster=cluster, strata=strata)
     lost = np.isnan(frames.numbers(data, outcome))
     if lost.all():
         raise EvidenceError(f"column {outcome!r} has no value at all")

@@ -77,7 +77,8 @@ def romano_wolf(
             raise EvidenceError(
                 f"baseline={{{name!r}: …}} is for no outcome; outcomes are {', '.join(outcomes)}"
             )
-    data = frames.encoded(data)
+    columns = [*outcomes, treatment, *filter(None, before.values()), *frames.listed(cluster)]
+    data = frames.encoded(frames.ordered(data, columns))
     how = {"cov_type": plan.pop("cov_type", "CR2"), "level": level}
     rows, statistics, drawn = [], [], []
     units = np.arange(len(data)) if cluster is None else frames.factor(data, cluster)[0]

@@ -90,6 +90,8 @@ def expected(
     frames.whole("bands", bands, 2)
     frames.whole("knots", knots, 2)
     frames.require(pupils, (outcome, cluster, time, *baseline, *context, *intake))
+    columns = {"outcome": outcome, "cluster": cluster, "time": time}
+    frames.distinct([*columns], **columns, baseline=baseline)
     if outcome in (*baseline, *context, *intake):
         raise EvidenceError(f"column {outcome!r} is the outcome: it cannot explain itself")
     score, school, fit = comparison_rows.rows(pupils, outcome, cluster, time, fit_on, "pupils")
