@@ -14,6 +14,7 @@ import pytest
 from evidence.release.store import reader
 from evidence.show import tables
 from evidence.show.questions import grouped
+from evidence.show.words import verdict
 
 from .serving import DASHBOARDS, becomes, served
 
@@ -56,7 +57,7 @@ def test_board_opens_filters_and_explains(site, visit, width):
     assert page.locator(ROWS).count() == 8
     assert page.get_by_label("Why should I believe this?").input_value() != ""
     harmless(seen, site)
-    page.get_by_label("Verdict").select_option("worse than similar")
+    page.get_by_label("Verdict").select_option("worse than similar pupils")
     becomes(page, f"document.querySelectorAll('{ROWS}').length === 1")
     assert "Mobilise: TA training" in page.locator(ROWS).inner_text()
     page.get_by_role("heading", name="Mobilise: TA training: why should I believe this?").wait_for()
@@ -123,7 +124,7 @@ def test_numbers_on_screen_are_those_of_the_release(site, visit, published):
     source = page.get_by_role("link", name="Save the table").get_attribute("href")
     text = base64.b64decode(source.partition("base64,")[2]).decode("utf-8-sig")
     kept = [*csv.DictReader(io.StringIO(text))]
-    assert [line["What we found"] for line in kept] == list(rows["verdict"])
+    assert [line["What we found"] for line in kept] == [verdict(word) for word in rows["verdict"]]
     assert [float(line["Pupils"]) for line in kept if line["Pupils"]] == list(
         rows["n_pupils"].dropna()
     )
@@ -148,7 +149,7 @@ def test_link_carries_the_choice_and_says_so(site, visit):
     assert page.locator(ROWS).count() == 1
     chosen = page.locator("select").evaluate_all("all => all.map(s => s.selectedOptions[0].text)")
     words = [" ".join(text.split()) for text in chosen]
-    assert words[:3] == ["All phases", "2018/19", "worse than similar"]
+    assert words[:3] == ["All phases", "2018/19", "worse than similar pupils"]
     page.locator(ROWS).get_by_role("link").click()
     page.wait_for_selector(READY, timeout=60_000)
     assert page.locator("h1").inner_text().startswith("Mobilise: TA training")
@@ -180,7 +181,7 @@ def test_nonsense_in_a_link_is_no_choice(site, visit, name, query):
 
 def test_board_empty_choice_is_a_plain_sentence(site, visit):
     page = opened(visit(1280), site)
-    page.get_by_label("Verdict").select_option("worse than similar")
+    page.get_by_label("Verdict").select_option("worse than similar pupils")
     page.get_by_label("Year", exact=True).select_option("2017/18")
     page.get_by_text("No result matches these choices.").wait_for()
     assert page.locator(ROWS).count() == 0

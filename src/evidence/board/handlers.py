@@ -26,7 +26,7 @@ from evidence.board.kernel_pool import FullError, KernelPool
 from evidence.show.render import render, safe
 
 _YEAR = 31_536_000
-_GUESSES, _PAUSE = 10, 60.0  # wrong ones within so many seconds; then none is looked at
+_GUESSES, _PAUSE = 100, 60.0  # wrong ones within so many seconds; then none is looked at
 _PARTS = 64  # of a message: four, and the buffers of a widget
 _PROTOCOL = "v1.kernel.websocket.jupyter.org"
 _HEARD = (

@@ -252,9 +252,7 @@ def test_delta_sensitivity_finds_the_tipping_point(rng):
         "The interval excludes no effect for every shift from −0.10 to +0.10 SD of the treated who "
         "were not measured."
     )
-    assert pictures.sensitivity(near).title == (
-        "The answer does not depend on the missing pupils"
-    )
+    assert pictures.sensitivity(near).title == ("The answer does not depend on the missing pupils")
 
 
 def test_delta_sensitivity_with_nobody_to_shift_is_refused(holes):
