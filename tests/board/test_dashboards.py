@@ -124,7 +124,7 @@ def test_heading_follows_the_choice():
         == "The programme did better than similar pupils"
     )
     assert board.heading(rows, {"verdict": "better than similar"}) == (
-        "2 with the verdict “better than similar”"
+        "2 with the verdict “better than similar pupils”"
     )
     assert board.heading(rows[:0], {"year": "1"}) == "No result matches these choices"
 

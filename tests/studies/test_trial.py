@@ -152,6 +152,8 @@ def test_groups_of_one_arm_without_a_cluster_are_refused_and_the_setting_is_name
             "plan: cluster is empty, but every group of pupils in column 'school' has one arm, so "
             "that whole groups were allocated: set cluster to 'school'"
         )
+    with pytest.raises(EvidenceError, match="set cluster to 'school'"):
+        ev.Trial.read(pupils, PLAN).with_(cluster="")
     drawn = pupils.assign(arm=np.arange(len(pupils)) % 2)
     assert ev.Trial.read(drawn, blank).estimate().n_clusters == len(pupils)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from evidence.board import widgets as parts
 from evidence.board.widgets import matching as matching
 from evidence.release.store import reader
-from evidence.show import tables
+from evidence.show import tables, words
 from evidence.show.render import render
 from evidence.show.rows import records
 from evidence.show.why import LEAD, why
@@ -67,7 +67,7 @@ def heading(rows: pd.DataFrame, chosen: Mapping[str, str]) -> str:
     if rows.empty:
         return "No result matches these choices"
     if verdict := chosen.get("verdict"):  # such rows say nothing of how many have it
-        return f"{len(rows)} with the verdict “{verdict}”"
+        return f"{len(rows)} with the verdict “{words.verdict(verdict)}”"
     return tables.finding(rows)
 
 

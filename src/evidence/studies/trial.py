@@ -122,6 +122,7 @@ class Trial(Study[TrialPlan]):
             As :meth:`read`.
         """
         plan = self.plan.changed(**changes)
+        _check_groups(plan, self.source)
         known = self.plan.columns
         same = all(
             set(frames.listed(asked)) <= {*frames.listed(known[name]), ""}

@@ -128,3 +128,30 @@ def test_gaps_are_differences_whose_precision_is_that_of_two_means():
     }  # fmt: skip
     with pytest.raises(EvidenceError, match="met"):
         ev.impact.gaps(group, others.drop(columns="met"), outcomes=["met"])
+
+
+def test_seven_figures_are_told_apart_whatever_they_are_stored_as():
+    laestab = [8352001, 8352002, 8352003]
+    spells = pd.DataFrame({"urn": ["8352001", "8352002"], "programme": "lamp", "start": 2018})
+    spells = spells.assign(end=np.nan)
+    panel = pd.DataFrame({"urn": [*laestab, None], "year": 2019})
+    found = impact.exposure(panel, spells)
+    assert found["lamp 2018"].tolist() == [1, 1, 0, 0]
+    side = pd.DataFrame({"urn": laestab, "year": 2019, "n_pupils": 9, "y": [1.0, 2.0, 3.0]})
+    other = side.assign(urn=[*map(str, laestab[:2]), "none"], y=0.0)
+    assert impact.gaps(side, other, outcomes=["y"])["y"].tolist() == [1.0, 2.0]
+
+
+def test_long_ids_keep_every_figure_beside_a_gap():
+    ids = [900719925474099301, 900719925474099302, None]
+    pupils = pd.DataFrame({"urn": pd.array(ids, dtype="Int64"), "year": 2019, "y": [1.0, 2.0, 3.0]})
+    found = impact.school_means(pupils, outcomes=["y"])
+    assert found["urn"].tolist() == ids[:2]
+    assert found["y"].tolist() == [1.0, 2.0]
+
+
+def test_times_of_many_figures_have_columns_of_their_own():
+    panel = pd.DataFrame({"urn": [1, 1, 1, 2, 2, 2], "year": [2018091, 2018092, 2019091] * 2})
+    panel = panel.assign(part=[0, 0, 1, 0, 0, 0], y=[1.0, 2, 3, 4, 5, 6])
+    names = {"outcome": "y", "treatment": "part", "unit": "urn", "time": "year"}
+    assert [*impact.before_start(panel, **names)] == ["treated", "y, 2018091", "y, 2018092"]

@@ -378,3 +378,17 @@ def test_release_record_is_plain_json(released):
     text = (released[0] / "published/current/release.json").read_text(encoding="utf-8")
     rules = json.loads(text)["rules"]
     assert (rules["threshold"], rules["base"]) == (10, 5)
+
+
+def test_words_of_a_hidden_row_tell_no_effect_either():
+    notes = (
+        "schools were free to join; the answer holds in 9 of 10 analyses, with estimates between "
+        "−3.7 and +11.3; marked down two squares: too few schools to detect an effect below 0.22 "
+        "SD; fewer than 10 of 1,400 rows have no record of Key Stage 1"
+    )
+    row = effect("lamp", "2018", 1.5, 1.2, 0.08, "better than similar", 3, 1263, 20, caveats=notes)
+    table = candidates.protect_effects(pd.DataFrame([row, row | {"n_pupils": 7}])).table
+    assert "+11.3" in table["caveats"].iloc[0]
+    assert table["caveats"].iloc[1] == (
+        "schools were free to join; fewer than 10 of 1,400 rows have no record of Key Stage 1"
+    )

@@ -230,13 +230,14 @@ def ordered(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 def labels(data: pd.DataFrame, column: str) -> pd.Series:
     """Return a column of labels as :func:`factor` reads them, NaN where one is missing.
 
-    Whole numbers are whole numbers, whatever they were stored as; all else is text. The index is
-    0, 1, …, so that labels of two tables may be set beside each other.
+    Whole numbers are whole numbers, whatever they were stored as, with every figure; all else is
+    text. The index is 0, 1, …, so that labels of two tables may be set beside each other.
     """
     codes, names = factor(data, column)
     whole = all(_WHOLE.fullmatch(name) for name in names)
-    known = np.array([*map(int, names)], dtype="int64") if whole else pd.array(names, dtype="str")
-    return pd.Series(known).reindex(np.where(codes < 0, len(names), codes)).reset_index(drop=True)
+    known = pd.array([*map(int, names)], dtype="Int64") if whole else pd.array(names, dtype="str")
+    found = pd.Series(known).reindex(np.where(codes < 0, len(names), codes)).reset_index(drop=True)
+    return found.astype("int64") if whole and (codes >= 0).all() else found
 
 
 def missing(data: pd.DataFrame, column: str) -> np.ndarray:

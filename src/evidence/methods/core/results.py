@@ -122,8 +122,9 @@ class Estimate:
             raise EvidenceError(covariance.EXACT.format(f"column {others['outcome']!r}"))
         if df <= 0:
             raise EvidenceError(
-                f"column {others['outcome']!r}: {others['n_clusters']:,} clusters leave no degree "
-                "of freedom to judge the error by; more are needed"
+                f"column {others['outcome']!r}: {others['n_clusters']:,} "
+                f"{'clusters' if others['n_clusters'] < others['n_obs'] else 'rows'} leave no "
+                "degree of freedom to judge the error by; more are needed"
             )
         names = ("statistic", "p_value", "ci_lower", "ci_upper")
         test = map(float, covariance.t_test(estimate, std_error, df, level))

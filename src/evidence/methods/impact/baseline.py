@@ -51,7 +51,7 @@ def before_start(
         whose, early = frames.labels(panel, unit), when < np.min(when[dose != 0], initial=np.inf)
         results = pd.DataFrame({"unit": whose, "when": when, "y": frames.numbers(panel, outcome)})
         wide = results[early].pivot_table(index="unit", columns="when", values="y")
-        known = pd.DataFrame({f"{outcome}, {at:g}": wide[at] for at in wide}).rename_axis(unit)
+        known = pd.DataFrame({f"{outcome}, {at:.15g}": wide[at] for at in wide}).rename_axis(unit)
         values, names, _ = frames.covariates(panel[early], covariates)
         names = [f"mean {name}" if name == "treated" else name for name in names]
         by_unit = whose[early].to_numpy()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from evidence.data import labels
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 
@@ -99,12 +100,12 @@ def exposure(
         )
     programmes = frames.labels(spells, programme)
     called = pd.Series(
-        [f"{name} {first:g}" for name, first in zip(programmes, start, strict=True)]
+        [f"{name} {first:.15g}" for name, first in zip(programmes, start, strict=True)]
     ).where(programmes.notna())
     codes, names = frames.factor(called.to_frame("programme"), "programme")
     if taken := [name for name in names if name in panel.columns]:
         raise EvidenceError(f"programme {taken[0]!r} is also the name of a column of the panel")
-    whose, theirs = _same_kind(frames.labels(panel, unit), frames.labels(spells, unit))
+    whose, theirs = (frames.labels(table, unit).astype("str") for table in (panel, spells))
     rows = pd.DataFrame({"unit": whose, "row": np.arange(len(panel))})
     spell = pd.DataFrame({"unit": theirs, "spell": np.arange(len(spells))})
     met = rows.dropna().merge(spell.dropna(), on="unit")
@@ -152,15 +153,15 @@ def cohort(
     """
     frames.require(panel, (unit, time))
     frames.require(spells, (unit, "programme", "start"))
-    whose, theirs = _same_kind(frames.labels(panel, unit), frames.labels(spells, unit))
-    mine = (frames.labels(spells, "programme").astype("str") == str(programme)).to_numpy()
+    whose, theirs = (frames.labels(table, unit).astype("str") for table in (panel, spells))
+    mine = labels.equal(spells["programme"], programme)
     starts = frames.numbers(spells, "start")
     taking_part = whose.isin(theirs[mine & (starts == float(start))].dropna()).to_numpy()
     if not taking_part.any():
         known = np.unique(starts[mine & ~np.isnan(starts)])
         raise EvidenceError(
             f"no unit of the panel began {programme!r} in {start}; starts in the participation "
-            f"file: {', '.join(f'{at:g}' for at in known) or 'none'}"
+            f"file: {', '.join(f'{at:.15g}' for at in known) or 'none'}"
         )
     whole = panel.assign(taking_part=taking_part).reset_index(drop=True)
     units, times = frames.factor(panel, unit)[0], frames.factor(panel, time)[0]
@@ -260,23 +261,12 @@ def gaps(
         side = {name: frames.labels(panel, name) for name in keys}
         side |= {name: frames.numbers(panel, name) for name in ("n_pupils", *outcomes)}
         sides.append(pd.DataFrame(side).dropna(subset=keys))
-    for name in keys:
-        sides[0][name], sides[1][name] = _same_kind(sides[0][name], sides[1][name])
+    for name in keys:  # text beside numbers is compared as text
+        if "str" in [side[name].dtype for side in sides]:
+            sides = [side.astype({name: "str"}) for side in sides]
     both = sides[0].merge(sides[1], on=keys, suffixes=("", " of others"))
     own, rest = both["n_pupils"], both["n_pupils of others"]
     return both[[*keys, "n_pupils"]].assign(
         precision=own * rest / (own + rest),
         **{name: both[name] - both[f"{name} of others"] for name in outcomes},
     )
-
-
-def _same_kind(one: pd.Series, other: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Return labels of two tables as text unless both are numbers."""
-    if one.dtype == "str" or other.dtype == "str":
-        return tuple(
-            x.map(
-                lambda v: f"{v:g}" if isinstance(v, float) else str(v), na_action="ignore"
-            ).astype("str")
-            for x in (one, other)
-        )
-    return one, other

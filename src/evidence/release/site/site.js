@@ -11,7 +11,10 @@
   const found = (shown, { phase, year, verdict }) => {
     if (!shown) return "No result matches these choices";
     if (search.value.trim()) return `${shown} of ${rows.length} results`;
-    if (verdict) return `${shown} with the verdict “${verdict}”`;
+    if (verdict) {
+      const named = choices.find((c) => c.name === "verdict").selectedOptions[0].text;
+      return `${shown} with the verdict “${named}”`;
+    }
     return findings[phase][year];
   };
   const show = () => {

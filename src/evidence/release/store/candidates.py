@@ -31,6 +31,7 @@ from evidence.show.picture import Picture
 from evidence.show.words import effect_sentence
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_EFFECT = re.compile(r"[+−-]\d|\.\d")  # a sign or decimals, which no count has
 _KEPT = (
     "run_id", "key", "programme", "cohort", "notebook", "parameters", "inputs", "versions",
     "commit", "lock_sha256", "notebook_sha256", "started", "finished", "seconds", "peak_mb",
@@ -157,6 +158,8 @@ def protect_effects(
             verdict=table["verdict"].replace("", "too little data"),
             caveats=table["caveats"].map(partial(round_words, rules=rules)),
         )
+        hidden = table["estimate"].isna()
+        table["caveats"] = table["caveats"].mask(hidden, table["caveats"].map(_without_effects))
         sentences = [
             effect_sentence(row, outcome=titles.get(row["outcome"], ""))
             for row in table.to_dict("records")
@@ -173,6 +176,11 @@ def protect_effects(
         statistics=_ESTIMATES,
         axes=("level",),
     )
+
+
+def _without_effects(caveats: str) -> str:
+    """Leave out the caveats that tell an effect or an error: what a row hides, its words do too."""
+    return "; ".join(note for note in caveats.split("; ") if not _EFFECT.search(note))
 
 
 def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> Safe:
