@@ -134,6 +134,6 @@ def test_index_year_finds_every_result_of_it_and_the_title_follows(published, vi
     page.get_by_label("Verdict").select_option("worse than similar")
     assert title.inner_text() == "No result matches these choices"
     year.select_option("")
-    assert title.inner_text() == "1 with the verdict “worse than similar”"
+    assert title.inner_text() == "1 with the verdict “worse than similar pupils”"
     page.get_by_label("Verdict").select_option("")
     assert title.inner_text() == before
