@@ -137,3 +137,27 @@ def test_index_year_finds_every_result_of_it_and_the_title_follows(published, vi
     assert title.inner_text() == "1 with the verdict “worse than similar pupils”"
     page.get_by_label("Verdict").select_option("")
     assert title.inner_text() == before
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_charts_are_whole_and_their_letters_legible(published, visit, width):
+    page = visit(width).page
+    for name in (
+        "lamp/2018.html",
+        "star/K.html",
+        "feedback/2019.html",
+        "feedback/2019-report.html",
+    ):
+        page.goto((published / "current" / name).resolve().as_uri())
+        assert min(page.locator("figure svg text").evaluate_all(LETTERS)) >= 12, name
+        cut = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length"
+        assert page.locator("figure > .wide").evaluate_all(cut) == 0, name
+
+
+def test_print_ends_in_no_json(published, visit):
+    page = visit(1280).page
+    page.goto((published / "current/lamp/2018.html").resolve().as_uri())
+    assert page.locator("dt", has_text="Parameters").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator("dt", has_text="Parameters").is_hidden()
+    assert '{"' not in page.locator("body").inner_text()

@@ -64,7 +64,16 @@ def test_balance_of_long_names_leaves_room_for_the_drawing():
     table = pd.DataFrame({"covariate": [name, "Girls"], "effect_size": [0.1, -0.1]})
     text = picture("balance", table=table).svg()  # a warning is an error
     assert name not in text  # it stands in lines
-    assert ">standard, pupils on SEN Support,<" in text
+    assert ">pupils on SEN Support, expected<" in text
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_letters_are_twelve_pixels_where_a_telephone_is_390_wide(kind):
+    text = picture(kind).svg()
+    width = float(ET.fromstring(text).get("viewBox").split()[2])
+    sizes = [float(s) for s in re.findall(r"font-size: ([\d.]+)px", text)]
+    assert sizes
+    assert min(sizes) * (390 - 2 * 16) / width >= 12
 
 
 def test_svg_ids_of_two_pictures_differ_and_references_resolve():

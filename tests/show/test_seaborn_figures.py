@@ -84,7 +84,7 @@ def test_hidden_cells_lie_open_on_a_hatched_ground(ax):
     seaborn_figures.draw_together(table, ax)
     assert ax.patch.get_hatch()
     assert [text.get_text() for text in ax.texts] == ["40"]
-    assert ax.get_title(loc="left") == "Number of pupils. Hatched: too few to show"
+    assert ax.get_title(loc="left") == "Number of pupils\nHatched: too few to show"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Maths", "Reading")
     assert to_hex(ax.texts[0].get_color()).upper() == "#0B0C0C"  # on every blue there is
     values = ax.collections[0].get_array()

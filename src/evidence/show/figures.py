@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,8 +25,10 @@ COLOURS = {
 INK = "#0B0C0C"
 BAND = "#F1F2F3"
 RULE = "#B1B4B6"
-LINE = 40  # letters of a covariate's name in a line
-LEADING = 13.5  # points from line to line
+WIDTH = 4.95  # inches: as wide as a telephone shows it without shrinking its letters
+LETTERS = 12  # points
+LEADING = 14.5  # points from line to line
+_LINE = 48  # letters of a row's name
 _APART = 0.07  # share of the axis that two marks need between them
 
 
@@ -46,8 +48,9 @@ def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
     banded = "worthwhile" in shown and shown["worthwhile"].notna().any()
     if banded:
         places, widths = shown.index, 2 * shown["worthwhile"]
-        ax.barh(places, widths, 1, left=-shown["worthwhile"], color=BAND, linewidth=0, zorder=0)
-    ax.axvline(0, color=RULE, linewidth=1, zorder=1)
+        look = {"color": BAND, "linewidth": 0, "zorder": 0}
+        ax.barh(places, widths, 0.5, left=-shown["worthwhile"], **look)
+    ax.vlines([0.0] * len(shown), shown.index - 0.25, shown.index + 0.25, color=RULE, zorder=1)
     for place, row in shown.iterrows():
         verdict, primary = row.get("verdict", ""), bool(row.get("primary", False))
         colour = COLOURS.get(verdict, COLOURS[""])
@@ -71,20 +74,32 @@ def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
             markeredgewidth=2,
             zorder=3,
         )
-        weight = "bold" if primary else "normal"
-        lines = textwrap.wrap(row["label"], 32)
-        write(ax, (0, place), lines, ha="right", shift=-8, across="axes", weight=weight)
-    ax.set_yticks([])
-    ax.set_ylim(len(shown) - 0.4, -0.6)
+    bold = shown["primary"].astype(bool) if "primary" in shown else [False] * len(shown)
+    _name_rows(ax, shown["label"], bold)
     unit = shown["unit"].iloc[0] if "unit" in shown and len(shown) else ""
-    ax.set_xlabel(
-        {"sd": "Effect size (standard deviations)", "pp": "Percentage points"}.get(unit, "Points")
-    )
-    if banded:
-        _note(ax, "Grey: no worthwhile difference")
+    scale = {"sd": "Effect size (standard deviations)", "pp": "Percentage points"}
+    grey = "\nGrey: no worthwhile difference" if banded else ""
+    ax.set_xlabel(scale.get(unit, "Points") + grey)
     if unit == "sd":
         _months_axis(ax)
     return ax
+
+
+def _name_rows(ax: Axes, names: Iterable[str], bold: Iterable[bool]) -> None:
+    """Write the name of each row above it, and leave room for it."""
+    place = -1
+    for place, (name, strong) in enumerate(zip(names, bold, strict=True)):
+        lines = textwrap.wrap(str(name), _LINE)
+        up = 14 + LEADING * (len(lines) - 1) / 2
+        weight = "bold" if strong else "normal"
+        write(ax, (0, place), lines, ha="left", up=up, across="axes", weight=weight)
+    ax.set_yticks([])
+    ax.set_ylim(place + 0.4, -0.75)
+
+
+def pitch(names: Iterable[str]) -> float:
+    """Return how many inches a row needs whose name is above it, for the longest of `names`."""
+    return 0.3 + 0.2 * max((len(textwrap.wrap(str(name), _LINE)) for name in names), default=1)
 
 
 def write(
@@ -94,6 +109,7 @@ def write(
     *,
     ha: str = "center",
     shift: float = 0,
+    up: float = 0,
     across: str = "data",
     **font: object,
 ) -> None:
@@ -112,6 +128,8 @@ def write(
     ha : {"left", "center", "right"}
     shift : float
         Points to move them to the right.
+    up : float
+        Points to move them up.
     across : {"data", "axes"}
         Whether the first coordinate is that of the data or a fraction of the axes.
     **font
@@ -119,11 +137,11 @@ def write(
     """
     where = ax.transData if across == "data" else ax.get_yaxis_transform()
     for place, line in enumerate(lines):
-        down = LEADING * ((len(lines) - 1) / 2 - place)
+        high = up + LEADING * ((len(lines) - 1) / 2 - place)
         ax.annotate(
             line,
             at,
-            (shift, down),
+            (shift, high),
             xycoords=where,
             textcoords="offset points",
             ha=ha,
@@ -131,20 +149,6 @@ def write(
             annotation_clip=False,
             **font,
         )
-
-
-def _note(ax: Axes, text: str) -> None:
-    """Say below the axis what the grey means."""
-    ax.annotate(
-        text,
-        (0.5, 0),
-        (0, -46),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        fontsize=9.5,
-    )
 
 
 def _months_axis(ax: Axes) -> None:
@@ -167,7 +171,7 @@ def _months_axis(ax: Axes) -> None:
     top.set_xticks(
         *zip(*((size, number(month, 0, sign=True)) for size, month in marks), strict=True)
     )
-    top.set_xlabel("Months of progress")
+    top.set_xlabel("Months of progress (EEF: unequal steps)")
     top.spines["top"].set_visible(False)
     top.tick_params(length=3)
 
@@ -200,7 +204,8 @@ def draw_event_study(frame: pd.DataFrame, ax: Axes) -> Axes:
         )
     ax.text(-0.42, 1.0, "start", transform=ax.get_xaxis_transform(), va="top")
     labels = shown["period"] if "period" in shown else shown["time"].map(lambda t: f"{t:+d}")
-    ax.set_xticks(shown["time"], labels)
+    step = -(-len(shown) // 6)
+    ax.set_xticks(shown["time"][::step], labels[::step])
     unit = shown["unit"].iloc[0] if "unit" in shown and len(shown) else ""
     ax.set_ylabel({"pp": "Percentage points", "sd": "Standard deviations"}.get(unit, "Points"))
     return ax
@@ -237,15 +242,11 @@ def draw_balance(frame: pd.DataFrame, ax: Axes) -> Axes:
     if "before" in shown:
         ax.hlines(shown.index, shown["before"], shown["effect_size"], color="#B1B4B6", zorder=1)
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
-    for place, name in enumerate(shown["covariate"]):
-        lines = textwrap.wrap(str(name), LINE)
-        write(ax, (0, place), lines, ha="right", shift=-8, across="axes")
-    ax.set_yticks([])
-    ax.set_ylim(len(shown) - 0.4, -0.6)
+    _name_rows(ax, shown["covariate"], [False] * len(shown))
     reach = max(0.3, sizes.abs().to_numpy().max() * 1.1 if len(shown) else 0.3)
     ax.set_xlim(-reach, reach)
-    ax.set_xlabel("Difference before the start (standard deviations)")
-    _note(ax, "Dark grey: alike, up to 0.05. Light grey: to be adjusted for, up to 0.25")
+    grey = "Dark grey: alike, up to 0.05\nLight grey: to be adjusted for, up to 0.25"
+    ax.set_xlabel(f"Difference before the start (standard deviations)\n{grey}")
     return ax
 
 
@@ -267,25 +268,38 @@ def draw_flow(frame: pd.DataFrame, ax: Axes) -> Axes:
         lines = [row["stage"].capitalize(), f"{_count(row['n_pupils'])} pupils"]
         if "n_schools" in row:
             lines.append(f"{_count(row['n_schools'])} schools")
-        ax.barh(-down, 0.6, 0.56, left=across - 0.3, color="white", edgecolor=INK, linewidth=1)
+        look = {"color": "white", "edgecolor": INK, "linewidth": 1}
+        ax.barh(-down, 0.84, 0.56, left=across - 0.42, **look)
         write(ax, (across, -down), lines)
         if down:
             ax.annotate(
                 "",
-                (across, -down + 0.3),
-                (across, -down + 0.7),
+                (across - 0.32, -down + 0.3),
+                (across - 0.32, -down + 0.7),
                 arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0},
             )
             lost = counts[stages[down - 1], row["arm"]] - row["n_pupils"]
-            if lost > 0 and row.get("lost_for"):
-                gone = [f"{lost:,.0f} lost: no record of", *textwrap.wrap(row["lost_for"], 24)]
-                write(ax, (across, -down + 0.5), gone, ha="left", shift=7, fontsize=9)
+            if lost > 0 and (lines := _lost(row, f"{lost:,.0f}", len(arms))):
+                write(ax, (across - 0.32, -down + 0.5), lines, ha="left", shift=7)
     for across, arm in enumerate(arms):
-        write(ax, (across, 0.5), textwrap.wrap(capital(arm), 22), weight="bold")
-    ax.set_xlim(-0.4, len(arms) - 0.4)
+        write(ax, (across, 0.5), textwrap.wrap(capital(arm), 44 // len(arms)), weight="bold")
+    ax.set_xlim(-0.5, len(arms) - 0.5)
     ax.set_ylim(-len(stages) + 0.6, 0.75)
     ax.set_axis_off()
     return ax
+
+
+def flow_height(frame: pd.DataFrame) -> float:
+    """Return how many inches high `draw_flow` has to be for the words between its boxes."""
+    arms = frame["arm"].nunique()
+    lines = max(len(_lost(row, "1,000", arms)) for row in frame.to_dict("records"))
+    return 0.8 + max(1.4, 0.48 * lines) * frame["stage"].nunique()
+
+
+def _lost(row: Mapping[str, Any], count: str, arms: int) -> list[str]:
+    """Return the lines that say how many do not reach a stage for lack of what."""
+    what = row.get("lost_for")
+    return textwrap.wrap(f"{count} lost: no record of {what}", 44 // arms) if what else []
 
 
 def draw_curve(frame: pd.DataFrame, ax: Axes) -> Axes:

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 _STYLE = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
-    "font.size": 11,
+    "font.size": figures.LETTERS,
+    **dict.fromkeys(
+        ("axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize"), figures.LETTERS
+    ),
     "axes.grid": False,
     "axes.labelcolor": figures.INK,
     "text.color": figures.INK,
@@ -128,25 +131,26 @@ class Picture:
 
         with matplotlib.style.context(["afcharts.afcharts", _STYLE]):
             if ax is None:
-                ax = Figure(figsize=(7, self._height()), layout="constrained").subplots()
-            return _DRAW[self.kind](self.table, ax)
+                size = (figures.WIDTH, self._height())
+                ax = Figure(figsize=size, layout="constrained").subplots()
+            drawn = _DRAW[self.kind](self.table, ax)
+            for one in (drawn, *drawn.child_axes):
+                for axis, most in ((one.xaxis, 50 if drawn.axison else 20), (one.yaxis, 30)):
+                    lines = axis.get_label_text().split("\n")
+                    axis.set_label_text("\n".join(textwrap.fill(line, most) for line in lines))
+            return drawn
 
     def _height(self) -> float:
         if self.kind in seaborn_figures.DRAW:
             return seaborn_figures.height(self.kind, self.table)
         rows = len(self.table)
-        if self.kind == "balance":  # a name of three lines is higher than a row
-            lines = [
-                len(textwrap.wrap(str(name), figures.LINE)) for name in self.table["covariate"]
-            ]
-            rows *= max([2, *lines]) / 2
         return {
-            "intervals": 1.95 + 0.45 * rows,
-            "balance": 1.45 + 0.4 * rows,
-            "flow": 0.8 + 1.35 * self.table["stage"].nunique() if self.kind == "flow" else 0,
+            "intervals": 1.7 + figures.pitch(self.table.get("label", ())) * rows,
+            "balance": 1.5 + figures.pitch(self.table.get("covariate", ())) * rows,
+            "flow": figures.flow_height(self.table) if self.kind == "flow" else 0,
             "overlap": 2.6 + 0.36 * rows,
-            "event_study": 3.6,
-            "curve": 3.4,
+            "event_study": 3.2,
+            "curve": 3.2,
         }[self.kind]
 
     def svg(self) -> str:

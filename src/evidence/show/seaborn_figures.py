@@ -59,6 +59,7 @@ def draw_distribution(frame: pd.DataFrame, ax: Axes) -> Axes:
         panel.set(xlabel=name + ends, ylabel="", xticks=bounds[:: -(-len(bounds) // 7)])
         panel.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
         panel.locator_params(axis="y", nbins=5)
+        panel.locator_params(axis="x", nbins=8 if panel is ax else 3)
     (ax.child_axes or [ax])[0].set_ylabel(f"Share of {count[2:]}")
     _legend(ax, groups, hidden)
     return ax
@@ -116,7 +117,7 @@ def draw_together(frame: pd.DataFrame, ax: Axes) -> Axes:
     look |= {
         "annot": True,
         "fmt": ",.0f",
-        "annot_kws": {"fontsize": 11, "color": INK},
+        "annot_kws": {"color": INK},
         "linewidths": 1,
     }
     sns.heatmap(cells, mask=hidden, cbar=False, ax=ax, **look)
@@ -125,8 +126,8 @@ def draw_together(frame: pd.DataFrame, ax: Axes) -> Axes:
         inner = np.arange(1, len(edges) - 1)
         axis.set_ticks(inner, [f"{edge:g}" for edge in edges[inner]], rotation=0)
         axis.set_label_text(frame.columns[column].removesuffix(" from"))
-    note = ". Hatched: too few to show" if hidden.any(axis=None) else ""
-    ax.set_title(f"Number of {count[2:]}{note}", loc="left", fontsize=11)
+    note = "\nHatched: too few to show" if hidden.any(axis=None) else ""
+    ax.set_title(f"Number of {count[2:]}{note}", loc="left")
     return ax
 
 
@@ -200,9 +201,9 @@ def draw_lines(frame: pd.DataFrame, ax: Axes) -> Axes:
         panel.vlines(part["at"], part["ci_lower"], part["ci_upper"], colors=colours, linewidth=1.5)
         _hatch(panel, part["group"], part["at"] - 0.04, 0.08, part["estimate"].isna())
         panel.set(xlabel="", ylabel="", xlim=(times[0] - 0.5, times[-1] + 0.5))
-        marks = times[:: 1 if panel is ax else 2]
+        marks = times[:: -(-len(times) // (6 if panel is ax else 3))]
         panel.set_xticks(marks, [school_year(int(time)) for time in marks])
-        panel.set_title(name, loc="left", fontsize=11, fontweight="bold")
+        panel.set_title(name, loc="left", fontweight="bold")
     (ax.child_axes or [ax])[0].set_ylabel(frame["outcome"].iloc[0])
     _legend(ax, groups, hidden, up=1.02 if panel is ax else 1.1)
     return ax
@@ -216,6 +217,7 @@ DRAW: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {
     "schools": draw_schools,
     "lines": draw_lines,
 }
+_ACROSS = 46  # letters of a legend that are one line
 _PANELS = {"distribution": "outcome", "lines": "panel"}
 
 
@@ -297,6 +299,7 @@ def _scatter(
 def _legend(ax: Axes, groups: list[str], hidden: Any = (), up: float = 1.02) -> None:
     """Say above the drawing which colour and mark is which group, and what else is drawn."""
     from matplotlib.patches import Patch
+    from matplotlib.transforms import blended_transform_factory
 
     for mark, (group, colour) in zip(_MARKERS, _palette(groups).items(), strict=False):
         if len(groups) > 1:
@@ -306,5 +309,8 @@ def _legend(ax: Axes, groups: list[str], hidden: Any = (), up: float = 1.02) -> 
         look = {"facecolor": "none", "edgecolor": INK, "hatch": _HATCH}
         handles.append(Patch(label="too few to show", **look))
     if handles:
-        where = {"loc": "lower left", "bbox_to_anchor": (0, up), "borderaxespad": 0}
-        ax.legend(handles=handles, ncols=4, fontsize=11, handlelength=1.4, **where)
+        where = {"loc": "lower left", "bbox_to_anchor": (0.01, up), "borderaxespad": 0}
+        where["bbox_transform"] = blended_transform_factory(ax.figure.transFigure, ax.transAxes)
+        long = [4 + len(handle.get_label()) for handle in handles]
+        ncols = len(long) if sum(long) < _ACROSS else 2 if 2 * max(long) < _ACROSS else 1
+        ax.legend(handles=handles, ncols=ncols, handlelength=1.4, **where)

@@ -21,16 +21,17 @@ from typing import Any
 from evidence.release.control.disclosure import Safe
 from evidence.release.store import log
 from evidence.release.store.exports import csv
-from evidence.show import figures, picture
+from evidence.show import figures, picture, seaborn_figures
 from evidence.show.picture import Picture
 
+_DRAWING = (figures, picture, seaborn_figures)
 _MANY = 60  # figures from which a second process is worth its start
 
 
 @cache
 def version() -> str:
     """Return what a drawing depends on besides its table: our code and matplotlib's version."""
-    code = b"".join(Path(module.__file__).read_bytes() for module in (figures, picture))
+    code = b"".join(Path(module.__file__).read_bytes() for module in _DRAWING)
     return hashlib.sha256(code + metadata.version("matplotlib").encode()).hexdigest()
 
 
