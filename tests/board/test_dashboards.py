@@ -3,7 +3,10 @@
 import pandas as pd
 import pytest
 
+from run_folders import BETTER, PROGRAMMES, effect, programmes
+
 from evidence.board import board, hub, programme, widgets
+from evidence.show import tables
 
 
 @pytest.fixture
@@ -137,3 +140,15 @@ def test_what_was_asked_stands_in_the_order_of_the_years():
     )  # fmt: skip
     text = board.asked_for(rows)
     assert text.index("Kindergarten") < text.index("Grade 1")
+
+
+def test_hub_names_each_hub_once_and_links_its_own_results():
+    cohorts = {name: [{"name": "2018", "title": "2017/18"}] for name in PROGRAMMES}
+    found = [effect(name, "2018", 0.1, 0.2, 1.0, BETTER, 3, 900, 20) for name in ("leap", "lamp")]
+    rows = tables.summary(pd.DataFrame(found), programmes(cohorts))
+    both = pd.concat([rows.assign(hub=hub.OWN), rows.assign(hub="Rathfern")], ignore_index=True)
+    drawn = hub.side_by_side(both, 4, {}).split("<details")[0]
+    assert drawn.count(hub.OWN) == drawn.count("Rathfern") == 1
+    own, other = drawn.split("<h2>Rathfern</h2>")
+    assert own.count('<a href="programme?programme=') == 2
+    assert "<a href" not in other

@@ -55,7 +55,7 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
         lambda row: f"{row['title']}, {row['cohort_title']}",
         show,
         lambda row: render(
-            "board/reason.html", sentence=row["sentence"], why=why(row), more=_address(row)
+            "board/reason.html", sentence=row["sentence"], why=why(row), more=address(row)
         ),
         asked_for,
     )
@@ -85,7 +85,7 @@ def results(rows: pd.DataFrame, total: int, chosen: Mapping[str, str] | None = N
     """
     if rows.empty:
         return render("board/results.html", board="")
-    drawn = tables.board(rows, link=_address)
+    drawn = tables.board(rows, link=address)
     return parts.listed(rows, total, chosen or {}, here="board", board=drawn)
 
 
@@ -95,5 +95,6 @@ def asked_for(rows: pd.DataFrame) -> str:
     return render("board/asked.html", years={year: records(some) for year, some in groups})
 
 
-def _address(row: Mapping[str, Any]) -> str:
+def address(row: Mapping[str, Any]) -> str:
+    """Return the address of a row's own page."""
     return "programme?" + urlencode({"programme": row["programme"], "cohort": row["cohort"]})

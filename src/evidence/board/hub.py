@@ -10,6 +10,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from evidence.board import widgets as parts
+from evidence.board.board import address
 from evidence.release.store import reader
 from evidence.release.store.provenance import facts
 from evidence.show import tables, words
@@ -57,14 +58,17 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
     yield parts.note(parts.top(record, "hub", title, lead=LEAD, cards=_cards(record)))
     if rows.empty:
         return
-    yield from parts.explorer(
-        rows,
-        FILTERS,
-        "Where does this number come from?",
-        lambda row: f"{row['hub']}: {row['title']}, {row['cohort_title']}",
-        lambda left, chosen: side_by_side(left, len(rows), chosen),
-        lambda row: render("board/origin.html", known=_origin(record, row)),
-    )
+    if hubs:
+        yield from parts.explorer(
+            rows,
+            FILTERS,
+            "Where does this number come from?",
+            lambda row: f"{row['hub']}: {row['title']}, {row['cohort_title']}",
+            lambda left, chosen: side_by_side(left, len(rows), chosen),
+            lambda row: render("board/origin.html", known=_origin(record, row)),
+        )
+    else:
+        yield parts.note(render("board/alone.html"))
     yield parts.note(render("board/news.html", news=news(folder), files=_FILES))
     yield parts.note(parts.foot(record))
 
@@ -90,11 +94,14 @@ def everything(folder: Path, record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def side_by_side(rows: pd.DataFrame, total: int, chosen: Mapping[str, str]) -> str:
-    """Return the chosen rows with each hub's name before the programme's."""
+    """Return the chosen rows of each hub under its name; those of this one lead to their pages."""
     if rows.empty:
         return render("board/results.html", board="")
-    titles = [f"{h}: {t}" for h, t in zip(rows["hub"], rows["title"], strict=True)]
-    drawn = tables.board(rows.assign(title=titles))
+    boards = {
+        hub: tables.board(some, link=address if hub == OWN else None)
+        for hub, some in rows.groupby("hub", sort=False)
+    }
+    drawn = render("board/hubs.html", boards=boards)
     return parts.listed(rows, total, chosen, here="hub", board=drawn)
 
 

@@ -72,10 +72,6 @@
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) window.print();
   });
-  // Details are printed open.
-  window.addEventListener("beforeprint", () => {
-    for (const one of document.querySelectorAll("details")) one.open = true;
-  });
   // Brought back by the browser's back button: its kernel is gone.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 })();
