@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-
 from run_folders import BETTER, PROGRAMMES, effect, programmes
 
 from evidence.board import board, hub, programme, widgets

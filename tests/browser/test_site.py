@@ -29,7 +29,9 @@ def test_page_from_a_folder_is_quiet_fits_and_is_accessible(published, visit, na
     assert seen.faults == []
 
 
-@pytest.mark.parametrize(("name", "most"), [("index.html", 1), ("lamp/2018.html", 2), ("star/K.html", 2)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("index.html", 1), ("lamp/2018.html", 2), ("star/K.html", 2)]
+)
 def test_page_prints_upright_on_few_sheets(published, visit, name, most):
     seen = visit(1280)
     seen.page.goto((published / "current" / name).resolve().as_uri())

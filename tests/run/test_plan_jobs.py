@@ -1,3 +1,5 @@
+import hashlib
+import hmac
 import json
 
 import pytest
@@ -163,3 +165,18 @@ def test_parameter_by_its_earlier_name_still_reads(project):
     (project.notebooks / "impact.ipynb").write_text(json.dumps(source))
     set_register(project, "start = 2018", 'start = 2018\nlot = "cluster"')
     assert plan(project)[0].parameters["allocation"] == "cluster"
+
+
+def test_digest_of_a_private_file_needs_the_key_of_the_project(project):
+    path = project.data / "sample/ks2_2018.csv"
+    plain = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert set(plan(project)[0].inputs.values()) == {plain}  # simulated: nothing to give back
+    set_register(project, "simulated = true", "simulated = false")
+    (job,), (again,) = plan(project), plan(project)
+    key = project.runs / ".key"
+    assert job == again
+    assert plain not in str(job)
+    keyed = hmac.new(key.read_bytes(), plain.encode(), "sha256").hexdigest()
+    assert set(job.inputs.values()) == {keyed}
+    assert key.stat().st_mode & 0o077 == 0
+    assert [path.name for path in project.runs.iterdir()] == [".key"]

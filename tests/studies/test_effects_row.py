@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from evidence import effects, trials
-from evidence.data.schema import EFFECTS, VERDICTS
+from evidence.data.schema import EFFECTS, FEW, VERDICTS
 from evidence.errors import EvidenceError
+from evidence.release.store.candidates import protect_effects
 
 # Toolkit table: months and the effect sizes they span (EEF, "Attainment" page).
 SPANS = [
@@ -174,3 +175,23 @@ def test_row_of_a_trial_is_told_by_the_months_of_trial_reports(rng):
     assert "about the same progress" in made["sentence"]
     other = effects.row(replace(raw, estimand="att"), size, n_pupils=4000, **key).iloc[0]
     assert other["months"] == 1
+
+
+@pytest.mark.parametrize(("cases", "hidden"), [((3, 8), True), ((30, 52), True), ((20, 30), False)])
+def test_yes_no_effect_of_few_pupils_leaves_no_number_that_gives_them_back(cases, hidden):
+    sizes = (61, 58)
+    data = pd.DataFrame({
+        "arm": np.repeat(["t", "c"], sizes),
+        "y": np.concatenate([np.arange(n) < k for n, k in zip(sizes, cases, strict=True)]) * 1.0,
+    })  # fmt: skip
+    plan = {"outcome": "y", "treatment": "arm", "reference": "c"}
+    entry = {"name": "y", "title": "Excluded", "unit": "pp", "smallest_worthwhile": 1.0}
+    keys = {"programme": "p", "cohort": "1", "outcome": entry, "attainment": False}
+    for estimate in (trials.risk_difference(data, **plan), trials.itt(data, **plan)):
+        size = trials.odds_ratio(data, **plan).cox_index()
+        row = effects.row(estimate, size, n_schools=12, **keys)
+        assert row["estimate"].notna().all()  # private: whoever has the data may see it
+        table = protect_effects(row).table
+        numbers = table[["estimate", "std_error", "df", "ci_lower", "p_value", "effect_size"]]
+        assert numbers.isna().all(axis=None) == hidden
+        assert (FEW in table["caveats"].iloc[0]) == hidden

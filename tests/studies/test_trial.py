@@ -169,3 +169,13 @@ def test_a_wrong_column_and_a_wrong_arm_name_the_setting_and_what_there_is(pupil
         with pytest.raises(EvidenceError) as error:
             ev.Trial.read(pupils, PLAN | change)
         assert str(error.value) == message
+
+
+def test_yes_no_outcome_that_few_have_leaves_no_picture_of_its_statistics(pupils):
+    few = pupils.assign(post=(np.arange(len(pupils)) % 40 == 0) * 1.0)
+    outcome = {"name": "post", "title": "Excluded", "unit": "pp", "smallest_worthwhile": 1.0}
+    plan = PLAN | {"outcomes": [outcome], "baseline": "", "covariates": []}
+    found = ev.Trial.read(few, plan).findings()
+    assert found["effects"]["estimate"].notna().all()
+    assert found["pictures"]
+    assert not [picture.name for picture in found["pictures"] if picture.statistics]

@@ -25,6 +25,9 @@ SYMBOLS = {
     "u": "of low reliability",
 }
 
+# The caveat of an effect whose numbers give back how few pupils of an arm said yes, or no.
+FEW = "few pupils of an arm have this outcome, or few lack it"
+
 _ALLOWED = {"estimand": ESTIMANDS, "unit": EFFECT_UNITS, "verdict": VERDICTS}
 _DTYPES = {"text": "str", "number": "float64", "flag": "bool"}
 
@@ -142,7 +145,9 @@ def _validate(frame: pd.DataFrame, contract: dict, name: str) -> pd.DataFrame:
         {key: column(key, *spec) for key, spec in contract.items()}, strict=True, name=name
     )
     try:
-        return schema.validate(frame.reset_index(drop=True), lazy=True)[list(contract)]
+        checked = schema.validate(frame.reset_index(drop=True), lazy=True)[list(contract)]
+        checked.attrs = {}  # pandas would write them into the file, whatever they hold
+        return checked
     except SchemaErrors as error:
         first = error.failure_cases.iloc[0]
     raise EvidenceError(_fault(name, first, contract))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.data.rules import Rules
-from evidence.data.schema import VERDICTS, effects_row
+from evidence.data.schema import FEW, VERDICTS, effects_row
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import Estimate
 from evidence.show import words
@@ -70,7 +70,8 @@ def row(
     labels : mapping, optional
         Names of columns and arms in words, put into caveats and method.
     rules : Rules, optional
-        The data owner's: an arm with fewer pupils than their threshold shows no figure.
+        The data owner's: an arm with fewer pupils than their threshold shows no figure, and an
+        outcome that fewer pupils of an arm have, or lack, shows none in a release.
 
     Raises
     ------
@@ -90,6 +91,9 @@ def row(
         *caveats,
         *(strength.reasons if isinstance(strength, Strength) else ()),
     ]
+    fewest = (rules or Rules()).threshold
+    if any(each.fewest < fewest for each in (estimate, effect_size) if each):
+        notes.append(FEW)
     if decided in VERDICTS[:2] and detectable(shown) > least:
         notes.append(_EXAGGERATED)
     if n_pupils is None and estimate.estimand != "att":
@@ -121,7 +125,6 @@ def row(
     if attainment:
         table = words.months_table(estimate.estimand)
         fields["months"] = months(fields["effect_size"], table)
-    fewest = (rules or Rules()).threshold
     if estimate.estimand != "att" and min(estimate.n_treated, estimate.n_control) < fewest:
         fields |= _suppressed(fewest)
     titles = {str(fields["outcome"]): str(entry["title"])} if "title" in entry else {}

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import pandas as pd
 
 from evidence.data.rules import Rules
+from evidence.data.schema import FEW
 from evidence.errors import EvidenceError, nearest
 from evidence.methods.core.frames import Encoded
 from evidence.show.picture import Picture
@@ -215,17 +216,23 @@ class Study(ABC, Generic[P]):
     def findings(self) -> dict[str, Any]:
         """Return what may be proposed for release: the arguments of `ev.propose`.
 
-        Every picture of the report is proposed, but those without a count behind their rows.
+        Every picture of the report is proposed, but those without a count behind their rows and,
+        where few pupils have or lack the primary outcome, those of statistics.
         """
+        few = self.effects["caveats"].str.contains(FEW, regex=False)
         parts = (
             getattr(part, "picture", part) for name in self.questions for part in self.parts(name)
         )
         drawn = [
-            each for each in parts if isinstance(each, Picture) and (each.counts or each.schools)
+            each
+            for each in parts
+            if isinstance(each, Picture)
+            and (each.counts or each.schools)
+            and not (each.statistics and few.iloc[0])
         ]
         return {
             "effects": self.effects,
-            "pictures": [self.effect_picture, *drawn],
+            "pictures": drawn if few.any() else [self.effect_picture, *drawn],
             "titles": self.titles,
             "rules": self.rules,
             "checks": [each.sentence() for each in self.recomputed],

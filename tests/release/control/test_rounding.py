@@ -17,6 +17,13 @@ from evidence.release.control.rounding import round_words
         ("454 of 6,326 pupils have no score", "455 of 6,325 pupils have no score"),
         ("3 of 1,399 rows (0.2%) are left out", "fewer than 10 of 1,400 rows (0%) are left out"),
         ("Year 6 pupils, Key Stage 2 pupils", "Year 6 pupils, Key Stage 2 pupils"),
+        ("7 boys and seven girls", "fewer than 10 boys and fewer than 10 girls"),
+        (
+            "Twelve looked-after children, one pupil",
+            "10 looked-after children, fewer than 10 pupil",
+        ),
+        ("one child in five; one row a pupil", "one child in five; one row a pupil"),
+        ("One school of three schools", "One school of three schools"),
         ("2017/18 pupils made 3 months more", "2017/18 pupils made 3 months more"),
     ],
 )

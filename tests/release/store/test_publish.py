@@ -1,6 +1,8 @@
 import json
 import stat
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from run_folders import BETTER, effect, make, pictures, write_run
@@ -9,6 +11,7 @@ from evidence.data.rules import Rules
 from evidence.data.schema import INDICATORS
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import protect
+from evidence.release.control.suppression import complete
 from evidence.release.exchange import bundle
 from evidence.release.site import site
 from evidence.release.store import (
@@ -21,6 +24,7 @@ from evidence.release.store import (
     review,
     verify,
 )
+from evidence.release.store.candidates import protect_indicators
 
 
 @pytest.fixture(scope="module")
@@ -392,3 +396,94 @@ def test_words_of_a_hidden_row_tell_no_effect_either():
     assert table["caveats"].iloc[1] == (
         "schools were free to join; fewer than 10 of 1,400 rows have no record of Key Stage 1"
     )
+
+
+def test_release_says_of_what_was_refused_where_but_not_why(tmp_path):
+    row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
+    harm = pictures(row)[0]
+    harm = replace(harm, name="ann-canary", table=harm.table.assign(**{"Ann Canary": 117.25}))
+    run = write_run(tmp_path / "runs/lamp/2018/c1", [row], [harm])
+    report = publish.release([run], [small(tmp_path)[1]], tmp_path / "published")
+    assert "'Ann Canary' is numeric and has no role" in report.refused[0]  # for the reviewer
+    record = json.loads((tmp_path / "published/0001/release.json").read_text())
+    assert record["refused"] == ["lamp/2018: 1 part of the result"]
+    meta = json.loads((tmp_path / "published/0001/lamp/2018.ipynb").read_text())["cells"]
+    assert "canary" not in json.dumps([cell["metadata"] for cell in meta]).lower()
+
+
+def test_release_writes_no_attributes_of_a_frame(tmp_path):
+    run, card = small(tmp_path)
+    effects = pd.read_parquet(run / "effects.parquet")
+    effects.attrs = {"pupils": ["Ann Canary"]}
+    effects.to_parquet(run / "effects.parquet")
+    publish.release([run], [card], tmp_path / "published")
+    publish.propose(tmp_path / "again", effects=effects)
+    files = [*(tmp_path / "published").rglob("*"), *(tmp_path / "again").rglob("*")]
+    assert not [path for path in files if path.is_file() and b"Canary" in path.read_bytes()]
+
+
+def indicators(*rows, unit="%", **others):
+    blank = {
+        "run_id": "r",
+        "indicator": "Excluded",
+        "group": "all",
+        "period": "2019",
+        "ci_lower": np.nan,
+        "ci_upper": np.nan,
+        "unit": unit,
+        "comparator": "",
+        "comparator_value": np.nan,
+        "rank": np.nan,
+        "band": "",
+        "symbol": "",
+        "sentence": "",
+    }
+    return pd.DataFrame(
+        [blank | {"area": a, "n": float(n), "value": v} | others for a, n, v in rows]
+    )[list(INDICATORS)]  # fmt: skip
+
+
+def test_indicator_rate_of_few_pupils_or_all_but_few_is_hidden():
+    rows = [("few", 43, 100 / 43), ("none", 52, 0.0), ("all", 38, 100.0),
+            ("many", 60, 100 * 23 / 60), ("all but few", 200, 96.5)]  # fmt: skip
+    table = protect_indicators(indicators(*rows)).table
+    assert table["symbol"].tolist() == ["c", "c", "c", "", "c"]
+    assert table["value"].dropna().tolist() == [38.0]
+    assert list(table) == [*list(INDICATORS)[:10], "n_symbol", *list(INDICATORS)[10:]]
+    for unit, scale in (("per 1,000 pupils", 1000), ("share", 1), ("per cent of pupils", 100)):
+        rows = [("few", 900, scale * 9 / 900), ("many", 900, scale * 90 / 900)]
+        table = protect_indicators(indicators(*rows, unit=unit)).table
+        assert table["value"].isna().tolist() == [True, False], unit
+    table = protect_indicators(
+        indicators(("few", 900, 7.0), ("many", 900, 93.0), unit="pupils")
+    ).table
+    assert table["value"].fillna(-1).tolist() == [-1, 95]
+
+
+def test_indicator_rate_is_as_coarse_as_a_count_is(rng):
+    told = set()
+    for _ in range(300):
+        n = int(rng.integers(20, 300))
+        have = int(rng.integers(10, n - 9)) if n > 20 else 10
+        row = protect_indicators(indicators(("a", n, 100 * have / n))).table.iloc[0]
+        told.add(row["value"] % 1)
+    assert told == {0.0}
+    large = protect_indicators(indicators(("a", 30_000, 12.3456))).table.iloc[0]
+    assert large["value"] == 12.3  # a hundredth of a per cent of them are three
+
+
+def test_indicator_hidden_area_cannot_be_worked_out_from_the_others():
+    rows = [("a", 80, 100 * 30 / 80), ("b", 75, 100 * 4 / 75), ("c", 90, 50.0),
+            ("all", 245, 100 * 79 / 245)]  # fmt: skip
+    safe = protect_indicators(indicators(*rows))
+    done, _ = complete({"indicators/p/1": safe})
+    assert done["indicators/p/1"].table["value"].isna().sum() >= 2
+
+
+def test_indicator_of_an_area_with_its_own_row_is_told_there_only():
+    rows = [("a", 80, 37.5), ("England", 5000, 40.0)]
+    others = {"comparator": "England", "comparator_value": 40.0}
+    table = protect_indicators(indicators(*rows, **others)).table
+    assert table["comparator_value"].isna().all()
+    table = protect_indicators(indicators(rows[0], **others)).table
+    assert table["comparator_value"].tolist() == [40.0]

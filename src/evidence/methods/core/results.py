@@ -77,6 +77,9 @@ class Estimate:
         What a reader must know, one sentence each.
     variance_between, variance_within, icc : float
         Variance components where the method has them, in squared units of the outcome.
+    fewest : float
+        Of an outcome with two values, such as yes and no: fewest rows that have one of them in an
+        arm; NaN for all others.
     """
 
     estimand: str
@@ -100,6 +103,7 @@ class Estimate:
     variance_between: float = float("nan")
     variance_within: float = float("nan")
     icc: float = float("nan")
+    fewest: float = float("nan")
 
     @classmethod
     def of(cls, estimate: Estimate, /, **changes: object) -> Self:

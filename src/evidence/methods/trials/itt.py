@@ -90,6 +90,8 @@ def answer(
                 f"the two arms, and {verb} nothing to the comparison"
             )
     compared = trial.treated | trial.control
+    values, which = np.unique(trial.outcome[compared], return_inverse=True)
+    cells = np.bincount(which + len(values) * trial.treated[compared], minlength=2 * len(values))
     n_obs = int(compared.sum())
     if estimate[2] < 4:
         caveats.append("fewer than 4 degrees of freedom: read the interval with great caution")
@@ -106,4 +108,5 @@ def answer(
         n_treated=int(trial.treated.sum()),
         n_control=int(trial.control.sum()),
         caveats=tuple(caveats),
+        fewest=float(cells.min()) if len(values) == 2 else float("nan"),
     )

@@ -104,7 +104,8 @@ class CellGraph:
             amount = column in cells.roles.totals
             never_zero = not (cells.rules.zeros_disclosive or amount or column in parts)
             ids = np.full(len(table), -1)
-            values = (cells.exact[column], cells.hidden[column], table[column], beside)
+            seen = table[column] if column in table else cells.exact[column].where(beside)
+            values = (cells.exact[column], cells.hidden[column], seen, beside)
             for row, (exact, hidden, rounded, betrayed) in enumerate(zip(*values, strict=True)):
                 if exact != exact:
                     continue

@@ -46,6 +46,7 @@ class Roles:
     keys: tuple[str, ...] | None = None
     margins: Mapping[str, Any] = field(default_factory=dict)
     residual_df: str | None = None
+    behind: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, named: Mapping[str, Any]) -> Roles:

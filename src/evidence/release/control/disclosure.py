@@ -80,7 +80,8 @@ class Safe:
     @property
     def hidden(self) -> dict[str, int]:
         """How many cells of each count are hidden, for whatever reason; it may be published."""
-        counts = {name: self._table[f"{name}_symbol"] == "c" for name in self._cells.exact}
+        shown = [name for name in self._cells.exact if name in self._table]
+        counts = {name: self._table[f"{name}_symbol"] == "c" for name in shown}
         return {name: int(flags.sum()) for name, flags in counts.items() if flags.any()}
 
     def hiding(self, also: Mapping[str, np.ndarray], gone: frozenset[float] = frozenset()) -> Safe:
@@ -146,6 +147,9 @@ def protect(
         ``{"sex": "all"}``: the label whose row is the sum of the others ("all", "total",
         "overall" and "both" are known); ``{"n": ("boys", "girls")}``: the column that is the sum
         of others.
+    behind : iterable of str, optional
+        Counts that do not leave: the statistics beside them give them back, so where one is hidden
+        these are.
     residual_df : str, optional
         Column of the residual degrees of freedom of the statistics in its row: too few hide them.
         It does not leave unless it has another role too.
@@ -213,6 +217,7 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
     table = table.reset_index(drop=True)
     inside = {*roles.contributions, roles.residual_df} - {None, *roles.figures}
     out = table.drop(columns=sorted(inside)).copy()
+    out.attrs = {}  # pandas would write them into the file, whatever they hold
     exact, hidden = _primary(table, roles, rules)
     counts = list(roles.counts)
     if counts and len(out) and not (exact[counts] >= rules.threshold).any(axis=None):
@@ -262,6 +267,7 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
         report.append(f"{names}: hidden in {unsure.sum()} of {len(out)} rows")
     for name in SAID & set(out.columns) if roles.statistics else ():
         out[name] = out[name].astype("str").mask(unsure, "")
+    out = out.drop(columns=[part for name in roles.behind for part in (name, f"{name}_symbol")])
     texts = words(out.copy()) if words else out
     for name in filter(lambda name: is_text(out[name]), out.columns):
         source = out if name.endswith("_symbol") else texts

@@ -14,7 +14,17 @@ _PUPILS = re.compile(
     r"(?<![\d.,/])(?<!Year )(?<!year )(?<!Stage )(?<!stage )(?<!KS)(?<!Grade )(?<!aged )"
     r"(\d{1,3}(?:,\d{3})+|\d+)"
     r"(?=(?:\s+of\s+[\d,]+)?\s+(?:(?!schools?\b|months?\b|points?\b|years?\b|classes\b)[A-Za-z-]+\s+)?"
-    r"(?:pupils?|children|child|rows?)\b)"
+    r"(?:pupils?|children|child|boys?|girls?|learners?|students?|rows?)\b)"
+)
+_WORDS = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve",
+)  # fmt: skip
+_IN_WORDS = re.compile(
+    rf"\b({'|'.join(_WORDS)})(?=\s+(?:(?!schools?\b|months?\b|points?\b|years?\b|classes\b)"
+    r"[A-Za-z-]+\s+)?(?:pupils?|children|child|boys?|girls?|learners?|students?)\b"
+    r"(?!\s+(?:in|out of|per|a)\b))",
+    re.IGNORECASE,
 )
 _DECIMAL_SHARE = re.compile(r"\d+\.\d+(?=%)")
 
@@ -52,5 +62,6 @@ def round_words(text: str, rules: Rules, gone: frozenset[float] = frozenset()) -
         nearest = max(math.floor(count / rules.base + 0.5) * rules.base, rules.least)
         return "some" if nearest in gone else f"{nearest:,}"
 
+    text = _IN_WORDS.sub(lambda word: str(_WORDS.index(word[0].lower()) + 1), text)
     whole = _DECIMAL_SHARE.sub(lambda share: f"{float(share[0]):.0f}", text)
     return _PUPILS.sub(rounded, whole)

@@ -10,10 +10,12 @@ from functools import cache, partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evidence.data.rules import Rules
 from evidence.data.schema import (
+    FEW,
     INDICATORS,
     SYMBOLS,
     empty,
@@ -23,7 +25,7 @@ from evidence.data.schema import (
 from evidence.errors import EvidenceError
 from evidence.release.control.column_roles import refuse_upn
 from evidence.release.control.disclosure import Safe, protect, protect_picture
-from evidence.release.control.rounding import round_words
+from evidence.release.control.rounding import half_up, round_words
 from evidence.release.store import reader
 from evidence.release.store.exports import plain, plain_table
 from evidence.release.store.notebook_source import clean
@@ -51,6 +53,9 @@ _ESTIMATES = (
     "estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value", "effect_size", "es_lower",
     "es_upper", "months", "strength",
 )  # fmt: skip
+_CASES = ("have", "lack")  # counts behind an indicator, which do not leave
+_COUNTED = ("pupils", "children", "cases", "plans", "count", "number")  # units that are counts
+_RATE = re.compile(r"(?:%|pct|per ?cent|percentage)(?: of .*)?|(?:.* )?per (\d[\d,]*)(?: .*)?")
 _MODEL_TERMS = 10  # parameters reckoned for a model whose row does not say how many it has
 
 
@@ -127,7 +132,9 @@ def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) ->
         except EvidenceError as error:
             refused.append(str(error))
     pictures = dict(sorted(pictures.items(), key=lambda item: item[1].picture.place))
-    shown = {name: titled[name] for name in (*pictures, *(titled.keys() - pictures.keys()))}
+    shown = {name: titled[name] for name in pictures}
+    others = (title for name, title in titled.items() if name not in pictures)
+    shown |= {f"left-out-{number}": title for number, title in enumerate(others, 1)}
     try:
         sha256 = record.get("notebook_sha256", "")
         source = clean(folder / "notebook.ipynb", sha256, shown, rules)
@@ -149,7 +156,8 @@ def protect_effects(
     """Protect a table of effects; verdict and sentence are made again from the protected row.
 
     A row does not say how many parameters its model has: ten are reckoned, which leaves the rest of
-    its pupils as residual degrees of freedom.
+    its pupils as residual degrees of freedom. Of a yes/no outcome that few pupils have or lack, any
+    statistic gives back how many: its row has none.
     """
     titles, rules = titles or {}, rules or Rules()
 
@@ -167,7 +175,7 @@ def protect_effects(
         return table.assign(sentence=pd.Series(sentences, index=table.index, dtype="str"))
 
     return protect(
-        effects.assign(free=effects["n_pupils"] - _MODEL_TERMS),
+        effects.assign(free=(effects["n_pupils"] - _MODEL_TERMS).mask(_few(effects), -1)),
         rules=rules,
         words=reworded,
         residual_df="free",
@@ -178,18 +186,30 @@ def protect_effects(
     )
 
 
+def _few(effects: pd.DataFrame) -> pd.Series:
+    return effects["caveats"].str.contains(FEW, regex=False)
+
+
 def _without_effects(caveats: str) -> str:
     """Leave out the caveats that tell an effect or an error: what a row hides, its words do too."""
     return "; ".join(note for note in caveats.split("; ") if not _EFFECT.search(note))
 
 
 def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> Safe:
-    """Protect a table of indicators; what is hidden says so in its symbol and its sentence."""
+    """Protect a table of indicators; what is hidden says so in its symbol and its sentence.
+
+    A percentage, or a rate per 1,000, is its numerator in disguise: the pupils who have it and
+    those who do not are counts as any other, and what is shown is no finer than a count, or whole
+    per cents of few pupils. A value that is itself a count of pupils is one. An area that a row is
+    compared with is told by its own row where it has one.
+    """
     rules = rules or Rules()
+    indicators = _with_cases(indicators, rules)
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
         hidden = table["value"].isna() & (table["symbol"] == "")
-        symbol = table["symbol"].mask(hidden, table["n_symbol"])
+        unknown = hidden & (table["n_symbol"] == "x")
+        symbol = table["symbol"].mask(hidden, "c").mask(unknown, "x")
         words = table["indicator"] + ", " + table["area"] + ": " + symbol.map(SYMBOLS).fillna("")
         sentence = (
             table["sentence"].map(partial(round_words, rules=rules)).mask(hidden, words + ".")
@@ -200,9 +220,40 @@ def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> 
         indicators,
         rules=rules,
         words=reworded,
-        counts=("n",),
+        counts=("n", *_CASES),
+        behind=_CASES,
         statistics=("value", "ci_lower", "ci_upper", "comparator_value", "rank"),
     )
+
+
+def _with_cases(indicators: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Add the pupils who have what an indicator says, and those who do not; round the rates."""
+    unit = indicators["unit"].str.strip().str.casefold()
+    counted, per, n = unit.isin(_COUNTED), unit.map(_per).astype("float64"), indicators["n"]
+    share = (indicators["value"] / per).where(lambda share: share.between(0, 1))
+    have = (share * n).round().mask(counted, indicators["value"].round())
+    out = indicators.assign(have=have.fillna(n), lack=(n - have).mask(counted).fillna(n))
+    step = (rules.base * per / n).clip(upper=per / 100)  # as coarse as counts, or a per cent
+    places = np.floor(1e-9 - np.log10(step.where(step > 0)))
+    for name in ("value", "ci_lower", "ci_upper", "comparator_value"):
+        pairs = zip(out[name], places, strict=True)
+        rounded = [x if d != d else round(x, int(d)) for x, d in pairs]
+        out[name] = pd.Series(rounded, index=out.index, dtype="float64").mask(
+            counted, half_up(out[name], rules.base)
+        )
+    own, theirs = (
+        pd.MultiIndex.from_frame(out[["indicator", area, "group", "period"]])
+        for area in ("area", "comparator")
+    )
+    out["comparator_value"] = out["comparator_value"].mask(theirs.isin(own))
+    return out
+
+
+def _per(unit: str) -> float:
+    """Return of how many pupils a rate is told: 100 for a percentage; NaN for other units."""
+    if found := _RATE.fullmatch(unit):
+        return float((found[1] or "100").replace(",", ""))
+    return 1.0 if unit in ("share", "proportion", "fraction") else float("nan")
 
 
 @cache

@@ -75,7 +75,7 @@ def release(
     same = _unchanged(choice, cards, rules, before)
     if same and not look:
         return same
-    read, refused = _read(choice, cards, rules)
+    read, refused, left_out = _read(choice, cards, rules)
     if not read:
         reason = [*refused, *choice.held, "no runs"][0]
         raise EvidenceError(f"nothing may be released: {reason}")
@@ -91,7 +91,7 @@ def release(
         "programmes": cards,
         "runs": {key: run | choice.signed[key] for key, run in records.items()},
         "hidden": {key: safe.hidden for key, safe in results.items() if safe.hidden},
-        "refused": refused,
+        "refused": left_out,  # the reasons quote columns and names that nobody has reviewed
         "hubs": before[1].get("hubs", {}) if before else {},
     }
     effects = pd.concat([results[f"effects/{place}"].table for place in read])
@@ -300,20 +300,25 @@ def _unchanged(
 
 def _read(
     choice: review.Choice, cards: list[dict[str, Any]], rules: Rules
-) -> tuple[dict[str, candidates.Candidate], list[str]]:
-    """Read and protect the chosen runs; return them by place, and what was refused."""
+) -> tuple[dict[str, candidates.Candidate], list[str], list[str]]:
+    """Read and protect the chosen runs; return them by place, what was refused and where."""
     titles = {c["name"]: {o["name"]: o["title"] for o in c["outcomes"]} for c in cards}
     read: dict[str, candidates.Candidate] = {}
     refused: list[str] = []
+    left_out: list[str] = []
     for folder in choice.runs:
         try:
             one = candidates.read(folder, titles.get(folder.parts[-3], {}), rules)
         except EvidenceError as error:
-            refused.append(f"{'/'.join(folder.parts[-3:-1])}: {error}")
+            where = "/".join(folder.parts[-3:-1])
+            refused.append(f"{where}: {error}")
+            left_out.append(f"{where}: the whole result")
             continue
         place = reader.place_of(one.record)
         if place in read:
             raise EvidenceError(f"two runs of {place}: release one of them")
         read[place] = one
         refused += [f"{place}, {reason}" for reason in one.refused]
-    return read, refused
+        if number := len(one.refused):
+            left_out.append(f"{place}: {number} {'parts' if number > 1 else 'part'} of the result")
+    return read, refused, left_out
