@@ -5,6 +5,7 @@ Exit status 0: well. 1: something the user can mend, said in one line. 2: wrong 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,13 +49,17 @@ def sample(
 
 @app.command()
 def check(
-    register: Register = REGISTER, data: Data = DATA, notebooks: Notebooks = NOTEBOOKS
+    register: Register = REGISTER,
+    data: Data = DATA,
+    notebooks: Notebooks = NOTEBOOKS,
+    runs: Runs = RUNS,
 ) -> None:
     """Check the register, its files and parameters; start nothing."""
     from evidence.run import plan_jobs as jobs
 
-    _refuse(jobs.check(jobs.Project(register=register, data=data, notebooks=notebooks)))
-    _, planned = _plan(register=register, data=data, notebooks=notebooks)
+    parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
+    _refuse(jobs.check(jobs.Project(**parts)))
+    _, planned = _plan(**parts)
     typer.echo(f"{register}: {len(planned)} reports, all can run")
 
 
@@ -85,6 +90,7 @@ def run(
     from evidence.run.progress import Live, summary
     from evidence.run.runner import run as run_jobs
 
+    os.umask(0o077)  # whatever a run writes is for its owner only
     parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
     project, jobs = _plan(only or (), key, **parts)
     console = Console(highlight=False, soft_wrap=True)
@@ -133,7 +139,7 @@ def status(
 
     from evidence.run import ledger
 
-    _, jobs = _plan(register=register, data=data, notebooks=notebooks)
+    _, jobs = _plan(register=register, data=data, notebooks=notebooks, runs=runs)
     rows, at_work = [], ledger.at_work(runs)
     for job in jobs:
         row = {"programme": job.programme, "cohort": job.cohort, "key": job.run_id}
@@ -169,17 +175,25 @@ def release(
     from evidence.data import rules
     from evidence.data.register import load
     from evidence.release.store.publish import release as make_release
+    from evidence.release.store.publish import released
 
-    _, jobs = _plan(register=register, data=data, notebooks=notebooks)
+    _, jobs = _plan(register=register, data=data, notebooks=notebooks, runs=runs)
     done = [job.folder(runs) for job in jobs if job.folder(runs).exists()]
     if not done:
         raise EvidenceError(f"no finished run in {runs}; evidence run makes them")
+    stay = released(published)
     for job in jobs:
-        if job.folder(runs) not in done:
-            typer.echo(f"left out, not run yet: {job.label}", err=True)
+        if job.folder(runs) in done:
+            continue
+        earlier = job.folder(runs).with_name(stay.get(job.label, "none"))
+        done += [earlier] if earlier.is_dir() else []
+        which = "the result released before stays" if earlier.is_dir() else "left out"
+        typer.echo(f"{which}, not run yet or failed: {job.label}", err=True)
     cards = [programme.card() for programme in load(register)]
     allowed = rules.load(data / "disclosure.toml")
-    report = make_release(done, cards, published, reviewer=reviewer, rules=allowed, look=look)
+    late = [job.label for job in jobs if job.folder(runs) not in done]
+    options = {"reviewer": reviewer, "rules": allowed, "look": look, "late": late}
+    report = make_release(done, cards, published, **options)
     typer.echo(report.review() if look or reviewer else report.summary())
 
 

@@ -615,7 +615,7 @@ def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
         "RuntimeError, shown in the notebook",
         "its file log.txt holds the secret EVIDENCE_CANARY; write results only",
     ]
-    (project.runs / ".failed/lamp/writes/log.txt").unlink()  # the notebook's own doing
+    (project.runs / "_failed/lamp/writes/log.txt").unlink()  # the notebook's own doing
     saved = (jobs[0].folder(project.runs) / "notebook.ipynb").read_text()
     assert f"{len(canary)} [EVIDENCE_CANARY]" in saved
     nbformat.validate(nbformat.reads(saved, as_version=4))

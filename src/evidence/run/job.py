@@ -132,7 +132,7 @@ def perform(
         return ended("stopped")
     notebook = None
     if draft:
-        notebook = draft.set_aside(project.runs / ".failed" / job.programme / job.cohort)
+        notebook = draft.set_aside(project.runs / "_failed" / job.programme / job.cohort)
     return ended("failed", error=error, cell=attempt["cell"], notebook=notebook)
 
 

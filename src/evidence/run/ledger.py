@@ -188,6 +188,7 @@ def open_ledger(runs: Path) -> Iterator[bool]:
     """
     try:
         runs.mkdir(parents=True, exist_ok=True)
+        runs.chmod(0o700)  # results that nobody has checked are for their owner only
         lock = (runs / ".runner").open("a")
         lock.write(" ")  # a full disk is found now, not after the first report
         lock.flush()

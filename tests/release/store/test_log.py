@@ -1,6 +1,7 @@
 """Review, log, verification and roll back of releases."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -27,7 +28,12 @@ def card_of(programme="lamp", **changes):
 FREE = {"simulated": True, "automatic": True}
 
 
-@pytest.mark.parametrize("reviewer", ["", "Ann Author", "  ann   AUTHOR "])
+@pytest.mark.parametrize(
+    "reviewer",
+    ["", "Ann Author", "  ann   AUTHOR ", "A. Author", "Author, Ann", "Ann Аuthоr",
+     "Ann A\u200buthor", "Änn Author", "Ann B. Author", "ＡＮＮ Author", "Ann", "Ann Author2",
+     "\u2066Ann Author\u2069", "Αnn Author"],
+)  # fmt: skip
 def test_release_real_pupils_without_another_reviewer_are_held_back(tmp_path, reviewer):
     with pytest.raises(EvidenceError) as error:
         publish.release(
@@ -163,6 +169,19 @@ def _edit(path, old, new):
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
+def _declare(published, name, action="released"):
+    facts = {"reviewer": "Bea Reviewer", "author": "", "content": log.content(published / name)}
+    log.append(published, action=action, release=name, **facts)
+
+
+def _anew(published, name, action):
+    """Change a release and say in the log, whose chain stays whole, that it is so."""
+    folder = published / name
+    _edit(folder / "effects.csv", "1.5", "2.5")
+    (folder / log.MANIFEST).write_text(json.dumps(log.manifest(folder)), encoding="utf-8")
+    _declare(published, name, action)
+
+
 TAMPERING = {
     "a number": lambda p: _edit(p / "0001/effects.csv", "1.5", "2.5"),
     "a page": lambda p: _edit(p / "0002/lamp/2018.html", "LAMP", "LEMP"),
@@ -187,6 +206,15 @@ TAMPERING = {
     ),
     "a line cut off": lambda p: (p / log.NAME).write_bytes((p / log.NAME).read_bytes()[:-9]),
     "no log": lambda p: (p / log.NAME).unlink(),
+    "a release declared anew": lambda p: _anew(p, "0001", "released"),
+    "a roll back to another": lambda p: _anew(p, "0001", "rolled back"),
+    "a number that does not rise": lambda p: _declare(p, "0000"),
+    "a release that is no number": lambda p: _declare(p, "2e3"),
+    "a file beside the releases": lambda p: (p / "extra.html").write_text("x"),
+    "a link beside the releases": lambda p: (p / "extra").symlink_to("/etc"),
+    "a pipe in a release": lambda p: os.mkfifo(p / "0002/pipe"),
+    "an empty folder in a release": lambda p: (p / "0002/empty").mkdir(),
+    "an empty folder beside them": lambda p: (p / "empty").mkdir(),
     "current": lambda p: ((p / "current").unlink(), (p / "current").symlink_to("0001")),
 }
 
@@ -371,3 +399,56 @@ def test_person_is_gits_user(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "Cy Coder")
     assert log.person(tmp_path) == "Cy Coder"
     assert runner.person is log.person
+
+
+@pytest.mark.parametrize("reviewer", ["Bea Reviewer", "Ann Other", "B. Author", "Åse Dahl", "Анна"])
+def test_reviewer_who_can_only_be_another_signs(tmp_path, reviewer):
+    published = tmp_path / "published"
+    publish.release([run_of(tmp_path, "a1")], [card_of()], published, reviewer=reviewer)
+    assert log.lines(published)[0]["reviewer"] == reviewer
+
+
+def test_log_line_that_is_cut_short_is_taken_back(tmp_path, monkeypatch):
+    facts = {"action": "released", "reviewer": "Bea", "author": "", "content": ""}
+    log.append(tmp_path, release="0001", **facts)
+    before = (tmp_path / log.NAME).read_bytes()
+
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            log.append(tmp_path, release="0002", **facts)
+    assert (tmp_path / log.NAME).read_bytes() == before
+    log.append(tmp_path, release="0002", **facts)
+    assert log.faults(tmp_path) == []
+
+
+def test_log_of_any_bytes_is_told_in_lines(tmp_path, rng):
+    facts = {"action": "released", "reviewer": "Bea", "author": "", "content": ""}
+    for number in range(1, 4):
+        log.append(tmp_path, release=f"{number:04d}", **facts)
+    path = tmp_path / log.NAME
+    whole = path.read_bytes()
+    odd = [b"null", b"[]", b"0", b'"x"', b"1e999", b"{}", b"\xff", b"[" * 100_000, b"\n"]
+    for _ in range(int(os.environ.get("EVIDENCE_FUZZ", 300))):
+        start, end = sorted(rng.integers(0, len(whole), 2))
+        end = min(end, start + int(rng.integers(1, 40)))
+        path.write_bytes(whole[:start] + odd[rng.integers(len(odd))] + whole[end:])
+        assert log.faults(tmp_path) != [] or path.read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_result_whose_new_run_failed_stays_and_says_so(tmp_path):
+    published, cards = tmp_path / "published", [card_of(**FREE), card_of("leap", **FREE)]
+    runs = [run_of(tmp_path, "a1"), run_of(tmp_path, "b1", "leap")]
+    publish.release(runs, cards, published)
+    assert publish.released(published) == {"lamp/2018": "a1", "leap/2018": "b1"}
+    report = publish.release(runs, cards, published, late=["lamp/2018"])
+    assert report.new
+    page = (published / "current/lamp/2018.html").read_text(encoding="utf-8")
+    assert "<strong>Update failed.</strong>" in page
+    assert "Update failed" not in (published / "current/leap/2018.html").read_text(encoding="utf-8")
+    assert not publish.release(runs, cards, published, late=["lamp/2018"]).new
+    assert verify.verify(published) == []

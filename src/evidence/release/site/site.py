@@ -156,6 +156,8 @@ def _cohort(
         "why": why(main, sure="../sure.html#strength", source="#source") if main else "",
         "figures": figures,
         "notebook": source.is_file(),
+        "late": reader.place_of(run) in record.get("late", ()),
+        "finished": run["finished"][:10],
     }
     finding = f"{title}: {verdict(main['verdict'])}" if main else title
     whole = page("cohort", record, finding, cards=[card], trail=trail, **values, **more)

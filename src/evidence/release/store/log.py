@@ -12,8 +12,9 @@ import getpass
 import hashlib
 import json
 import os
+import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,10 @@ def lines(root: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         try:
             entry = json.loads(line)
+            texts = (entry[key] for key in _KEYS - {"number"})
             well = entry.keys() == _KEYS and entry["action"] in ACTIONS
-        except (ValueError, AttributeError, TypeError):
+            well = well and type(entry["number"]) is int and all(type(x) is str for x in texts)
+        except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
             well = False
         if not well:
             raise EvidenceError(f"{path}, line {number}: cut off or not a line of the log")
@@ -72,7 +75,7 @@ def faults(root: Path) -> list[str]:
         entries = lines(root)
     except EvidenceError as error:
         return [str(error)]
-    found, previous = [], START
+    found, previous, made = [], START, {}
     for number, entry in enumerate(entries, start=1):
         where = f"{root / NAME}, line {number}"
         if entry["number"] != number:
@@ -82,7 +85,21 @@ def faults(root: Path) -> list[str]:
         if entry["hash"] != _hash(entry):
             found.append(f"{where}: was changed after it was written")
         previous = entry["hash"]
+        release = entry["release"]
+        if entry["action"] == "rolled back":
+            if made.get(release) != entry["content"]:
+                found.append(f"{where}: goes back to another {release} than was made")
+        elif not _follows(release, made):
+            found.append(f"{where}: release {release} does not follow those before it")
+        else:
+            made[release] = entry["content"]
     return found
+
+
+def _follows(release: str, made: Iterable[str]) -> bool:
+    return bool(re.fullmatch(r"[0-9]{4,9}", release)) and int(release) > max(
+        map(int, made), default=0
+    )
 
 
 def whole(root: Path) -> list[dict[str, Any]]:
@@ -115,10 +132,26 @@ def append(root: Path, **facts: str) -> None:
     number = len(whole(root)) + 1
     entry = {"number": number, "time": now(), **facts, "previous": head(root)}
     entry["hash"] = _hash(entry)
-    with (root / NAME).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    line = (json.dumps(entry, ensure_ascii=False) + "\n").encode()
+    with (root / NAME).open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            while line:
+                line = line[file.write(line) :]
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(before)  # half a line would break the chain
+            raise
+    sync(root)
+
+
+def sync(folder: Path) -> None:
+    """Push the names in a folder to the disk."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 def manifest(folder: Path) -> dict[str, str]:

@@ -30,7 +30,7 @@ from evidence.release.store.exports import csv, plain, workbook
 from evidence.release.store.proposal import propose
 from evidence.release.store.review import ReleaseReport
 
-__all__ = ["ReleaseReport", "keep", "propose", "publish", "release", "rollback"]
+__all__ = ["ReleaseReport", "keep", "propose", "publish", "release", "released", "rollback"]
 
 STAMP = ("number", "date", "time", "reviewer")  # what sets two equal releases apart
 
@@ -43,6 +43,7 @@ def release(
     reviewer: str = "",
     rules: Rules | None = None,
     look: bool = False,
+    late: Iterable[str] = (),
 ) -> ReleaseReport:
     """Protect what the runs propose, publish it and switch `current` to it.
 
@@ -61,6 +62,9 @@ def release(
         What may leave; the defaults where not given.
     look : bool
         Write nothing: say what would be released.
+    late : iterable of str
+        ``"programme/cohort"`` of runs that are not the newest asked for, which failed or was not
+        run: their pages say so.
 
     Raises
     ------
@@ -72,7 +76,8 @@ def release(
     history = {folder.name: disclosed.read(folder) for folder in releases.numbered(root)}
     choice = review.choose([Path(run) for run in runs], cards, root, plain(reviewer), history)
     before = releases.current(root)
-    same = _unchanged(choice, cards, rules, before)
+    late = sorted(set(late))
+    same = _unchanged(choice, cards, rules, before, late)
     if same and not look:
         return same
     read, refused, left_out = _read(choice, cards, rules)
@@ -90,6 +95,7 @@ def release(
         "rules": asdict(rules),
         "programmes": cards,
         "runs": {key: run | choice.signed[key] for key, run in records.items()},
+        "late": [place for place in late if place in read],
         "hidden": {key: safe.hidden for key, safe in results.items() if safe.hidden},
         "refused": left_out,  # the reasons quote columns and names that nobody has reviewed
         "hubs": before[1].get("hubs", {}) if before else {},
@@ -222,6 +228,13 @@ def keep(
     return releases.place(root, draft, action=action, reviewer=reviewer, author=author), True
 
 
+def released(published: str | Path) -> dict[str, str]:
+    """Return ``"programme/cohort"`` to the id of the run that the current release has of it."""
+    current = releases.current(Path(published))
+    runs = current[1]["runs"] if current else {}
+    return {reader.place_of(run): key for key, run in runs.items()}
+
+
 def rollback(published: str | Path, to: int | None = None, *, reviewer: str = "") -> int:
     """Make an earlier release current again, and say so in the log.
 
@@ -272,6 +285,7 @@ def _unchanged(
     cards: list[dict[str, Any]],
     rules: Rules,
     before: tuple[Path, dict[str, Any]] | None,
+    late: list[str],
 ) -> ReleaseReport | None:
     """Return the current release where it was made of these very runs.
 
@@ -279,6 +293,9 @@ def _unchanged(
     """
     folder, record = before or (Path(), {"runs": {}})
     if record["runs"].keys() != choice.signed.keys() or not before:
+        return None
+    places = {reader.place_of(run) for run in record["runs"].values()}
+    if record.get("late", []) != [place for place in late if place in places]:
         return None
     if record["programmes"] != json.loads(json.dumps(cards)) or record["rules"] != asdict(rules):
         return None

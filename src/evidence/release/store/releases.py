@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ def current(root: Path) -> tuple[Path, dict[str, Any]] | None:
 
 def numbered(root: Path) -> list[Path]:
     """Return the folders of all releases, oldest first."""
-    return sorted(path for path in root.glob("*") if path.name.isdigit())
+    return sorted(path for path in root.glob("*") if re.fullmatch(r"[0-9]+", path.name))
 
 
 def next_number(root: Path) -> int:
@@ -75,6 +76,7 @@ def place(root: Path, draft: Path, **facts: str) -> Path:
     seal(draft)
     draft.rename(folder)
     folder.chmod(0o555)
+    log.sync(root)
     log.append(root, release=folder.name, content=log.content(folder), **facts)
     switch(root, folder.name)
     return folder
@@ -86,7 +88,10 @@ def seal(folder: Path) -> None:
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+        else:
+            log.sync(path)
         path.chmod(0o555 if path.is_dir() else 0o444)
+    log.sync(folder)
 
 
 def switch(root: Path, name: str) -> None:
@@ -95,6 +100,7 @@ def switch(root: Path, name: str) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(name)
     link.replace(root / "current")
+    log.sync(root)
 
 
 def remove(path: Path) -> None:

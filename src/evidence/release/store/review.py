@@ -7,6 +7,8 @@ reviewer who is not their author; until then what was released before stays.
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,10 @@ _DISCLOSED_BEFORE = (
     "what was disclosed before is hidden in this release, but no release can unsay an earlier one: "
     "tell the data owner, stop serving that release and ask for copies back (docs/release.md, "
     "Disclosed before)"
+)
+# Letters of other alphabets (casefolded) that look like Latin ones.
+_LOOK_ALIKE = str.maketrans(
+    "аеорсухіјѕԁһԛԝвкмнтαοερινκτυχγωɑɡıƖ", "aeopcyxijsdhqwbkmhtaoepivktuxywagil"
 )
 _ROW = ["programme", "cohort", "outcome", "subgroup", "estimand"]
 
@@ -188,8 +194,23 @@ def _author(folder: Path) -> str:
 
 
 def _differ(reviewer: str, author: str) -> bool:
-    names = [" ".join(name.casefold().split()) for name in (reviewer, author)]
-    return all(names) and names[0] != names[1]
+    """Return whether two names can only be those of two people.
+
+    One name is another's where each of its parts is a part of the other, or its initial, whatever
+    the order, the accents, letters that look alike and characters that nobody sees.
+    """
+    fewer, more = sorted((_parts(reviewer), _parts(author)), key=len)
+    return bool(fewer) and not all(any(_same(part, each) for each in more) for part in fewer)
+
+
+def _parts(name: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", name).casefold().translate(_LOOK_ALIKE)
+    seen = "".join(c for c in plain if unicodedata.category(c)[0] not in "CM" or c.isspace())
+    return re.findall(r"[^\W\d_]+", seen)
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or (min(len(one), len(other)) == 1 and one[0] == other[0])
 
 
 def _withdrawn(entries: Iterable[Mapping], history: Mapping[str, Mapping]) -> set[str]:

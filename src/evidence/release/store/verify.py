@@ -124,7 +124,10 @@ def verify(published: str | Path, runs: str | Path | None = None, head: str = ""
         return found
     if head and head not in {entry["hash"] for entry in entries}:
         found.append(f"{root / log.NAME}: does not hold the line {head}: lines were cut off")
-    made = {entry["release"]: entry for entry in entries if entry["action"] != "rolled back"}
+    made: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        if entry["action"] != "rolled back":
+            made.setdefault(entry["release"], entry)  # a second line cannot declare it anew
     found += [f"{name}: in the log but not there" for name in made if not (root / name).is_dir()]
     for folder in folders:
         entry = made.get(folder.name)
@@ -133,6 +136,8 @@ def verify(published: str | Path, runs: str | Path | None = None, head: str = ""
             continue
         wrong = _files(folder, entry)
         found += wrong or _record(folder, entry, Path(runs) if runs else None)
+    known = {log.NAME, ".lock", "current", *(folder.name for folder in folders)}
+    found += [f"{name}: does not belong here" for name in _names(root) if name not in known]
     link = root / "current"
     now = link.readlink().as_posix() if link.is_symlink() else "nothing"
     if entries and now != entries[-1]["release"]:
@@ -145,14 +150,23 @@ def _files(folder: Path, entry: Mapping[str, Any]) -> list[str]:
     if log.content(folder) != entry["content"]:
         return [f"{folder.name}/{log.MANIFEST}: is missing or not what the log says"]
     listed, there = log.listed(folder), log.manifest(folder)
-    links = [path for path in folder.rglob("*") if path.is_symlink()]
+    odd = [path for path in folder.rglob("*") if path.is_symlink() or not _plain(path)]
     return [
         *(f"{folder.name}/{name}: is missing" for name in listed if name not in there),
         *(f"{folder.name}/{name}: was changed" for name in listed.keys() & there.keys()
           if listed[name] != there[name]),
         *(f"{folder.name}/{name}: was added" for name in there if name not in listed),
-        *(f"{folder.name}/{path.relative_to(folder)}: leads elsewhere" for path in links),
+        *(f"{folder.name}/{path.relative_to(folder)}: is no file of a release" for path in odd),
     ]  # fmt: skip
+
+
+def _names(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir())
+
+
+def _plain(path: Path) -> bool:
+    """Return whether a path is a file, or a folder that holds something."""
+    return any(path.iterdir()) if path.is_dir() else path.is_file()
 
 
 def _record(folder: Path, entry: Mapping[str, Any], runs: Path | None) -> list[str]:
