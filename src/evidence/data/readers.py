@@ -5,15 +5,17 @@ A code such as `SUPP` stays beside the number it replaces and is never turned in
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from evidence.data import labels
-from evidence.data.sheet import MISSING, NUMBER, Sheet, sheet, typed, value
+from evidence.data import labels, plausible, school_years, schools
+from evidence.data.participation_files import participation as participation
+from evidence.data.sheet import MISSING, Sheet, sheet, typed
 from evidence.errors import EvidenceError, nearest
 
 MEASURES = ("PTRWM_EXP", "PTREAD_EXP", "PTMAT_EXP", "READPROG", "MATPROG")
@@ -77,22 +79,21 @@ def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.D
     if isinstance(year, bool) or not isinstance(year, int | np.integer) or not 1990 < year < 2100:
         raise EvidenceError(f"year: {year!r} is not the year in which a school year ends (2017)")
     cells = sheet(path, _KS2, str.upper)
-    # a table repeats the years before its own, in columns with the suffix of the year
-    before = [int(m[1]) for name in cells.names if (m := re.fullmatch(r"PTRWM_EXP_(\d\d)", name))]
-    if before and 2000 + max(before) >= year:
+    own = school_years.of_table(cells.names)
+    if own is not None and own != year:
         raise EvidenceError(
-            f"{path}: holds figures of {1999 + max(before)}/{max(before)} as those of an earlier "
-            f"year, so it is not the table of {year - 1}/{year % 100:02d}; give the right year"
+            f"{path}: its columns say that it is the table of {own - 1}/{own % 100:02d}, not of "
+            f"{year - 1}/{year % 100:02d}; give the right year"
         )
     kinds = cells.column("RECTYPE")
     cells.refuse((kind not in LEVELS for kind in kinds), "RECTYPE", "must be one of 1, 2, 3, 4, 5")
-    schools = [kind in "12" for kind in kinds]
-    urns = [urn * school for urn, school in zip(cells.column("URN"), schools, strict=True)]
-    wrong = (
-        school and not re.fullmatch(r"[0-9]{6}", urn)
-        for urn, school in zip(urns, schools, strict=True)
-    )
-    cells.refuse(wrong, "URN", "a school's URN has six digits")
+    school_rows = [kind in "12" for kind in kinds]
+    urns = [
+        (schools.urn(cell) or "") if is_school else ""
+        for cell, is_school in zip(cells.column("URN"), school_rows, strict=True)
+    ]
+    wrong = (is_school and not urn for urn, is_school in zip(urns, school_rows, strict=True))
+    cells.refuse(wrong, "URN", schools.SIX)
     cells.differ(["URN"], urns)
     rolls = cells.column("TOTPUPS" if "TOTPUPS" in cells.names else "TELIG")
     new = [roll.upper() == "NEW" for roll in rolls]
@@ -136,13 +137,14 @@ def ks2_panel(
     Returns
     -------
     DataFrame
-        Columns of `ks2`, in order of URN and year.
+        Columns of `ks2`, in order of URN and year. A school whose URN changed, as that of an
+        academy does, has its newest one in every year, and that of the year in `urn_then`.
 
     Raises
     ------
     EvidenceError
-        As `ks2`; also when years repeat or do not match the files, a level is unknown, or no row
-        is of the levels asked.
+        As `ks2`; also when years repeat or do not match the files, two years have the same table,
+        a level is unknown, or no row is of the levels asked.
     """
     if not isinstance(files, Mapping):
         if len(files) != len(years) or len(set(years)) != len(years):
@@ -158,10 +160,19 @@ def ks2_panel(
             raise EvidenceError(
                 f"levels: {level!r} is not known; {nearest(level, LEVELS.values())}"
             )
-    panel = pd.concat([ks2(files[year], year, measures) for year in sorted(files)])
+    stack = {year: ks2(files[year], year, measures) for year in sorted(files)}
+    for first, second in itertools.combinations(stack, 2):
+        if stack[first].drop(columns="year").equals(stack[second].drop(columns="year")):
+            raise EvidenceError(
+                f"files: {first} and {second} have the same table, {files[first]} and "
+                f"{files[second]}; give each year its own"
+            )
+    panel = pd.concat(stack.values())
     panel = panel[panel["level"].isin(list(levels))]
     if panel.empty:
         raise EvidenceError(f"files: no table has a row of level {' or '.join(levels)}")
+    newest = schools.successors(panel)
+    panel = panel.assign(urn_then=panel["urn"], urn=panel["urn"].replace(newest))
     return panel.sort_values(["urn", "year"], kind="stable", ignore_index=True)
 
 
@@ -170,13 +181,16 @@ def table(
     required: Sequence[str] = (),
     numeric: Sequence[str] = (),
     unique: Sequence[str] = (),
+    *,
+    measured: Sequence[str] = (),
+    known: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Read a table with one header row: csv (also gzipped), xlsx (first sheet) or parquet.
+    """Read a table with one header row: csv (also gzipped or zipped), xlsx or parquet.
 
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file; ``book.xlsx#Data`` is the sheet "Data" of a workbook.
     required : sequence of str
         Columns that must be there.
     numeric : sequence of str
@@ -185,6 +199,11 @@ def table(
         zeros stay text.
     unique : sequence of str
         Columns that together must differ from row to row, none of them blank.
+    measured : sequence of str
+        Columns whose numbers, where they are numbers, are measurements, as those of `numeric` are:
+        a code for what is missing (−99 among scores) or an impossible age is refused.
+    known : sequence of str
+        Columns by which the header, and the sheet of a workbook, is known.
 
     Returns
     -------
@@ -197,7 +216,8 @@ def table(
         The file cannot be read or has no rows, a column is missing or is there twice, a cell is not
         a number, or a row repeats `unique`.
     """
-    return _table(path, required, numeric, unique, str)[0]
+    cells = sheet(path, required, known=(*numeric, *unique, *measured, *known))
+    return _table(cells, numeric, unique, measured)
 
 
 def pupils(
@@ -227,7 +247,13 @@ def pupils(
         As `table`; also when a UPN (where required) is blank or repeats (in a year).
     """
     unique = [name for name in ("upn", "year") if name in required and "upn" in required]
-    return _table(path, required, (*SCORES, *numeric), unique, str.lower)[0]
+    numeric = (*SCORES, *numeric)
+    cells = sheet(path, required, str.lower, known=("upn", "urn", "year", *numeric))
+    frame = _table(cells, numeric, unique, [name for name in cells.names if "age" in name])
+    if "urn" in frame:
+        urns = schools.urns(cells, "urn", blanks=True)
+        frame["urn"] = pd.Series([urn or None for urn in urns], dtype="str")
+    return frame
 
 
 def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
@@ -247,41 +273,13 @@ def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def participation(path: str | Path) -> pd.DataFrame:
-    """Read which school took part in which programme, from when to when.
-
-    Parameters
-    ----------
-    path : str or Path
-        Columns `urn, programme, start, end`; a row a spell, in years in which a school year ends;
-        `end` is blank where the school still takes part.
-
-    Returns
-    -------
-    DataFrame
-        `urn` and `programme` as text, `start` as int64, `end` as nullable Int64.
-
-    Raises
-    ------
-    EvidenceError
-        As `table`; also when a start is blank, a year is not one, or a spell ends before it starts.
-    """
-    names = ("urn", "programme", "start", "end")
-    frame, cells = _table(path, names, names[2:], names[:3], str.lower)
-    for name in names[2:]:
-        odd = frame[name].notna() & ~(frame[name].between(1990, 2100) & (frame[name] % 1 == 0))
-        cells.refuse(odd, name, "must be a year such as 2018")
-    cells.refuse(frame["end"] < frame["start"], "end", "lies before start")
-    return frame[list(names)].astype({"programme": "str", "start": "int64", "end": "Int64"})
-
-
 def establishments(path: str | Path) -> pd.DataFrame:
     """Read an extract of Get Information About Schools.
 
     Parameters
     ----------
     path : str or Path
-        The register's own csv.
+        The register's own csv. Its last column may spill over: a school has several links.
 
     Returns
     -------
@@ -296,44 +294,51 @@ def establishments(path: str | Path) -> pd.DataFrame:
     """
     theirs = {name.lower(): ours for ours, name in ESTABLISHMENT.items()}
     numeric = ("numberofpupils", "percentagefsm")
-    frame, _ = _table(path, ("urn", "establishmentname"), numeric, ("urn",), str.lower)
+    cells = sheet(path, ("urn", "establishmentname"), str.lower, spills=True)
+    frame = _table(cells, numeric, ("urn",)).assign(urn=schools.urns(cells, "urn"))
     frame = frame.rename(columns=theirs).reindex(columns=list(ESTABLISHMENT))
     text = frame.columns.difference(["pupils", "pct_fsm"])
     return frame.assign(**{name: frame[name].astype("str").fillna("") for name in text})
 
 
 def _table(
-    path: str | Path,
-    required: Sequence[str],
-    numeric: Sequence[str],
-    unique: Sequence[str],
-    fold: Callable[[str], str],
-) -> tuple[pd.DataFrame, Sheet]:
-    cells = sheet(path, required, fold)
+    cells: Sheet, numeric: Sequence[str], unique: Sequence[str], measured: Sequence[str] = ()
+) -> pd.DataFrame:
+    width = len(cells.names)
     for place, name in enumerate(cells.names, start=1):
         first = cells.names.index(name) + 1  # by number: without a header these are values
         if name and first < place:
             raise EvidenceError(
-                f"{path}: columns {first} and {place} have the same name; the first row must name "
-                "the columns, and looks like data where it does not"
+                f"{cells.path}: columns {first} and {place} have the same name; {labels.UNNAMED}, "
+                "and looks like data where it does not"
             )
+        if not name and place > 1 and any(cells.cells[place - 1 :: width]):
+            raise EvidenceError(f"{cells.path}: column {place} has no name; {labels.UNNAMED}")
     for name in unique:
         blank = (cell in MISSING for cell in cells.column(name))
         cells.refuse(blank, name, "is blank; every row needs one")
     keys = zip(*(cells.column(name) for name in unique), strict=True)
     cells.differ(unique, ["\0".join(key) for key in keys])
     names = filter(None, cells.names)
-    return pd.DataFrame({n: typed(cells, n, n in numeric) for n in names}), cells
+    frame = pd.DataFrame({n: typed(cells, n, n in numeric) for n in names})
+    for name in dict.fromkeys([*numeric, *measured]):
+        if name not in frame or not pd.api.types.is_numeric_dtype(frame[name]):
+            continue
+        if fault := plausible.fault(name, frame[name].to_numpy(float)):
+            cells.refuse(fault[0], name, fault[1])
+    return frame
 
 
 def _measure(cells: Sheet, name: str, new: Sequence[bool]) -> tuple[list[float], list[str]]:
     """Return the numbers of a column, and the codes that are there instead of one."""
     column = cells.column(name)
-    numbers = {cell: value(cell) for cell in dict.fromkeys(column) if NUMBER.fullmatch(cell)}
+    numbers = cells.numbers(column)
     codes = {cell for cell in dict.fromkeys(column) if not cell or _CODE.fullmatch(cell)}
     reason = "neither a number nor a code such as SUPP"
     cells.refuse((cell not in numbers and cell not in codes for cell in column), name, reason)
+    cells.one_scale(name, column, numbers)
     if name.startswith("PT"):
+        _percentages(cells, name, column, numbers)
         reason = "a percentage lies between 0 and 100; look for a shifted row"
         cells.refuse((not 0 <= numbers.get(cell, 0) <= 100 for cell in column), name, reason)
     values = [numbers.get(cell, np.nan) for cell in column]
@@ -342,3 +347,17 @@ def _measure(cells: Sheet, name: str, new: Sequence[bool]) -> tuple[list[float],
         for cell, is_new in zip(column, new, strict=True)
     ]
     return values, symbols
+
+
+def _percentages(
+    cells: Sheet, name: str, column: Sequence[str], numbers: Mapping[str, float]
+) -> None:
+    """Refuse shares of 1 in the place of percentages, or among whole ones."""
+    if any("%" in cell for cell in numbers):
+        return
+    shares = {cell for cell, number in numbers.items() if 0 < number < 1}
+    above = [number for number in numbers.values() if number > 1]
+    if shares and all(number % 1 == 0 for number in above):
+        said = "a share among percentages" if above else "every percentage is 1 or less"
+        reason = f"{said}; write 60 or 60% where 0.6 is meant"
+        cells.refuse((cell in shares for cell in column), name, reason)

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from evidence.data.file_formats import place
 from evidence.data.register import Cohort, Programme, Register, refuse
 from evidence.errors import EvidenceError, nearest
 
@@ -190,7 +191,8 @@ def _job(
         if faults:
             more = f" (and {len(faults) - 1} more of its files)" if len(faults) > 1 else ""
             found.append((name, f"{name}: {next(iter(faults.values()))}{more}"))
-        inputs |= {file: hashes(project.data / file) for file in files if file not in faults}
+        sound = [file for file in files if file not in faults]
+        inputs |= {file: hashes(place(project.data / file)[0]) for file in sound}
     if found:
         return None
     sources = [[cell["cell_type"], "".join(cell["source"])] for cell in notebook["cells"]]
@@ -215,7 +217,7 @@ def _file_fault(data: Path, file: str) -> str:
         return "is empty; name a file"
     if Path(file).is_absolute() or ".." in Path(file).parts:
         return f"{file!r} lies outside {data}; move it there"
-    if (data / file).is_file():
+    if place(data / file)[0].is_file():
         return ""
     hints = ["evidence sample makes it"] if file.startswith(("sample/", "star/")) else []
     if "*" in file:

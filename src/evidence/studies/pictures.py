@@ -273,7 +273,7 @@ def event_study(
         kind="event_study",
         title=f"{title}: {trend}",
         alt=f"Difference between schools that took part and others, year by year, measured from "
-        f"the year before the start. {study.sentence()}",
+        f"{words.school_year(start + study.reference)}. {study.sentence()}",
         table=table,
         counts=("n_pupils",),
         statistics=(*_INTERVAL, "std_error", "df", "p_value"),

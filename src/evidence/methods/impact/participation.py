@@ -211,7 +211,7 @@ def school_means(
     outcomes = frames.listed(outcomes)
     frames.require(pupils, (unit, time, *outcomes))
     frames.distinct(("unit", "time"), unit=unit, time=time, outcomes=outcomes)
-    values = {name: frames.numbers(pupils, name) for name in outcomes}
+    values = {name: frames.measured(pupils, name) for name in outcomes}
     scale = {
         name: 100 if np.isin(x[~np.isnan(x)], (0, 1)).all() else 1 for name, x in values.items()
     }

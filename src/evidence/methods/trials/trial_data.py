@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,13 @@ from evidence.methods.core.reading import reads
 from evidence.stats import covariance, mixed_model
 from evidence.stats.design import Design, design
 from evidence.stats.effect_sizes import small_sample_factor
+
+_PLAIN = re.compile(r"[\W_]+")
+_PUPIL = frozenset(
+    f"{who}{what}"
+    for who in ("pupil", "student", "child", "participant", "learner", "anon", "anonymouspupil", "")
+    for what in ("", "id", "no", "number", "ref", "reference", "code", "upn", "uid")
+) - {"", "no", "number", "code", "ref", "reference"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,6 +212,44 @@ def read(
 of_trial = functools.partial(reads, read, TrialData)
 
 
+def one_row_a_pupil(data: pd.DataFrame, used: Collection[str | None] = ()) -> None:
+    """Refuse a table that has several rows a pupil, known by the name of a column of ids.
+
+    Parameters
+    ----------
+    data : DataFrame
+    used : collection of str
+        Columns that have another part: as a cluster, pupils may have several rows.
+
+    Raises
+    ------
+    EvidenceError
+        An id stands twice.
+    """
+    for name in data.columns:
+        if name not in used and _PLAIN.sub("", str(name)).casefold() in _PUPIL:
+            repeated(data, name)
+
+
+def repeated(data: pd.DataFrame, pupil: str) -> None:
+    """Refuse a column of pupils in which one stands twice.
+
+    Raises
+    ------
+    EvidenceError
+        One does; the rows are named.
+    """
+    codes = frames.factor(data, pupil)[0]
+    again = pd.Series(codes).duplicated().to_numpy() & (codes >= 0)
+    if again.any():
+        row = int(again.argmax())
+        before = int(np.flatnonzero(codes == codes[row])[0])
+        raise EvidenceError(
+            f"column {pupil!r}, {frames.row(row)}: the pupil of {frames.row(before)} again "
+            f"({frames.counted(again.sum(), 'such row')}); keep one row a pupil"
+        )
+
+
 def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     outcome, treatment, baseline, covariates, cluster, strata, weights, *named = plan.values()
     frames.require(data, (outcome, treatment, baseline, *covariates, cluster, *strata, weights))
@@ -212,11 +258,12 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
             raise EvidenceError(f"{role}= is needed: name a column of data")
     columns = ("outcome", "treatment", "baseline", "covariates", "strata", "cluster", "weights")
     frames.distinct(columns[:2], **{name: plan[name] for name in columns})
+    one_row_a_pupil(data, {outcome, treatment, baseline, cluster, *covariates, *strata})
     arms = frames.arms(data, treatment, *named)
-    score = frames.numbers(data, outcome)
+    score = frames.measured(data, outcome)
     have, blocks, names = {outcome: ~np.isnan(score)}, [np.empty((len(data), 0))], []
     if baseline is not None:
-        blocks.append(frames.numbers(data, baseline)[:, None])
+        blocks.append(frames.measured(data, baseline)[:, None])
         names.append(baseline)
         have[baseline] = ~np.isnan(blocks[-1][:, 0])
         if np.array_equal(score, blocks[-1][:, 0], equal_nan=True):
