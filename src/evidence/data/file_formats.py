@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 import warnings
 import zlib
@@ -30,15 +31,15 @@ class Table:
 
     Parameters
     ----------
-    rows : iterable of list of str
-        Row after row, blank ones included.
+    rows : iterable of (int, list of str)
+        Row after row with its number, blank ones left out.
     title : str
         The sheet of a workbook; "" elsewhere.
     decimal : {".", ","}
         What a comma between figures is: "," where semicolons or tabs separate the cells.
     """
 
-    rows: Iterable[list[str]]
+    rows: Iterable[tuple[int, list[str]]]
     title: str = ""
     decimal: str = "."
 
@@ -116,13 +117,15 @@ def _tables(path: str | Path, raw: bytes) -> list[Table]:
     return [Table(_csv(path, text, delimiter), decimal="," if delimiter in ";\t" else ".")]
 
 
-def _csv(path: str | Path, text: str, delimiter: str) -> Iterator[list[str]]:
+def _csv(path: str | Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     lines = io.StringIO(text, newline=None)  # CRLF and lone CR become LF
     count = 0
     try:
         for record in csv.reader(lines, delimiter=delimiter, strict=True):
-            yield list(map(str.strip, record))
             count += 1
+            row = list(map(str.strip, record))
+            if any(row):
+                yield count, row
     except csv.Error:
         raise EvidenceError(
             f"{path}, row {count + 1}: a quotation mark is not closed or stands inside a "
@@ -179,7 +182,8 @@ def _workbook(path: str | Path, raw: bytes) -> list[Table]:
         if isinstance(content, int | float) and not isinstance(content, bool):
             if "%" in (cell.number_format or ""):  # a cell shown as 65% holds 0.65
                 return f"{content * 100:.10g}%"
-            return str(content) if isinstance(content, int) else f"{content:.15g}"
+            whole = float(content).is_integer() and abs(content) < 1e18  # ids keep every figure
+            return str(int(content)) if whole else f"{content:.15g}"
         return str(content).strip()
 
     try:
@@ -189,15 +193,22 @@ def _workbook(path: str | Path, raw: bytes) -> list[Table]:
     except _DAMAGED:
         raise _damaged(path) from None
 
-    def rows(page: object) -> Iterator[list[str]]:
+    def rows(page: object) -> Iterator[tuple[int, list[str]]]:
         page.reset_dimensions()  # rows and columns without cells cost nothing
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                for row in page.iter_rows():
-                    yield [text(cell) for cell in row]
-        except _DAMAGED:
-            raise _damaged(path) from None
+        numbered = enumerate(page.iter_rows(), start=1)
+        while True:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    part = list(itertools.islice(numbered, 1000))
+                    filled = [
+                        (line, [text(cell) for cell in cells]) for line, cells in part if cells
+                    ]
+            except _DAMAGED:
+                raise _damaged(path) from None
+            if not part:
+                return
+            yield from (pair for pair in filled if any(pair[1]))
 
     return [Table(rows(page), page.title) for page in book.worksheets]
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")  # 007 is a label
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
+_URN = re.compile(r"'?([1-9]\d{2}),?(\d{3})(?:\.0*)?", re.ASCII)
 UNNAMED = "the first row must name the columns"
 
 
@@ -22,6 +23,12 @@ def label(value: object) -> str:
     text = str(value).strip()
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text
+
+
+def urn(cell: str) -> str | None:
+    """Return the URN that a cell means (116018, 116018.0 or 116,018), None where it is none."""
+    found = _URN.fullmatch(cell.strip())
+    return found[1] + found[2] if found else None
 
 
 def is_number(text: str) -> bool:

@@ -89,7 +89,7 @@ def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.D
     cells.refuse((kind not in LEVELS for kind in kinds), "RECTYPE", "must be one of 1, 2, 3, 4, 5")
     school_rows = [kind in "12" for kind in kinds]
     urns = [
-        (schools.urn(cell) or "") if is_school else ""
+        (labels.urn(cell) or "") if is_school else ""
         for cell, is_school in zip(cells.column("URN"), school_rows, strict=True)
     ]
     wrong = (is_school and not urn for urn, is_school in zip(urns, school_rows, strict=True))
@@ -266,7 +266,9 @@ def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
     """
     for name, wanted in where.items():
         if name not in frame.columns:
-            raise EvidenceError(f"where: no column {name!r}; {nearest(name, frame.columns)}")
+            columns = {str(column): frame[column] for column in frame}
+            hint = nearest(name, columns) if labels.headed(columns, ()) else labels.UNNAMED
+            raise EvidenceError(f"where: no column {name!r}; {hint}")
         frame = frame[labels.equal(frame[name], wanted)]
         if frame.empty:
             raise EvidenceError(f"where: no row has {name} = {wanted!r}")
@@ -296,6 +298,9 @@ def establishments(path: str | Path) -> pd.DataFrame:
     numeric = ("numberofpupils", "percentagefsm")
     cells = sheet(path, ("urn", "establishmentname"), str.lower, spills=True)
     frame = _table(cells, numeric, ("urn",)).assign(urn=schools.urns(cells, "urn"))
+    if "percentagefsm" in frame:
+        shares = cells.column("percentagefsm")
+        _percentages(cells, "percentagefsm", shares, cells.numbers(shares))
     frame = frame.rename(columns=theirs).reindex(columns=list(ESTABLISHMENT))
     text = frame.columns.difference(["pupils", "pct_fsm"])
     return frame.assign(**{name: frame[name].astype("str").fillna("") for name in text})
@@ -321,10 +326,12 @@ def _table(
     cells.differ(unique, ["\0".join(key) for key in keys])
     names = filter(None, cells.names)
     frame = pd.DataFrame({n: typed(cells, n, n in numeric) for n in names})
-    for name in dict.fromkeys([*numeric, *measured]):
-        if name not in frame or not pd.api.types.is_numeric_dtype(frame[name]):
-            continue
-        if fault := plausible.fault(name, frame[name].to_numpy(float)):
+    for name in dict.fromkeys(n for n in (*numeric, *measured) if n in frame):
+        column = cells.column(name)
+        cells.one_scale(name, column, cells.numbers(column))
+        number = pd.api.types.is_numeric_dtype(frame[name])
+        fault = plausible.fault(name, frame[name].to_numpy(float)) if number else None
+        if fault:
             cells.refuse(fault[0], name, fault[1])
     return frame
 

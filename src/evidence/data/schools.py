@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from evidence.data import labels
 from evidence.data.sheet import MISSING, Sheet
 
 SIX = "a school's URN has six digits"
 NOT_A_URN = f"{SIX}; a name, or LA and ESTAB, stand in columns of their own"
-_URN = re.compile(r"'?([1-9]\d{2}),?(\d{3})(?:\.0*)?", re.ASCII)
 _LAESTAB = re.compile(r"'?(\d{3})\D?(\d{4})(?:\.0*)?", re.ASCII)
 # authorities that became others, and kept their schools' ESTAB: code to that of the area
 _AREA = {
@@ -22,12 +22,6 @@ _AREA = {
     **{"942": "909", "943": "909"},  # Cumbria, 2023
     **{"822": "820", "823": "820", "895": "875", "896": "875"},  # Bedfordshire, Cheshire, 2009
 }
-
-
-def urn(cell: str) -> str | None:
-    """Return the URN that a cell means (116018, 116018.0 or 116,018), None where it is none."""
-    found = _URN.fullmatch(cell.strip())
-    return found[1] + found[2] if found else None
 
 
 def laestab(la: str, estab: str) -> str | None:
@@ -49,7 +43,7 @@ def urns(cells: Sheet, name: str, *, blanks: bool = False) -> list[str]:
         A cell is no URN; a blank one, unless `blanks`, in which case it is "".
     """
     column = cells.column(name)
-    known = {cell: urn(cell) or "" for cell in dict.fromkeys(column)}
+    known = {cell: labels.urn(cell) or "" for cell in dict.fromkeys(column)}
     wrong = {c for c, u in known.items() if not u and (c not in MISSING or not blanks)}
     if wrong - MISSING:
         cells.refuse((cell in wrong - MISSING for cell in column), name, NOT_A_URN)
@@ -137,10 +131,9 @@ def found(named: pd.Series, panel: pd.DataFrame) -> list[str]:
     """
     schools = set(named)
     missing = sorted(schools - set(panel["urn"]))
-    notes = [f"All of the {len(schools):,} named schools are in the tables."]
-    if missing:
-        there = f"{len(schools) - len(missing):,} of {len(schools):,} named schools"
-        notes = [f"Only {there} are in the tables: {', '.join(missing)} are not."]
+    absent = f"; not there: {', '.join(missing)}" if missing else ""
+    there = f"{len(schools) - len(missing):,} of {len(schools):,} named schools"
+    notes = [f"{there} are in the tables{absent}."]
     if "urn_then" in panel:
         rows = panel[panel["urn_then"].notna() & (panel["urn_then"] != panel["urn"])]
         pairs = rows[["urn_then", "urn"]].drop_duplicates().to_numpy()

@@ -148,7 +148,7 @@ def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
     Raises
     ------
     EvidenceError
-        `numeric`, and a cell is not a number, or only some are percentages.
+        `numeric`, and a cell is not a number.
     """
     column = cells.column(name)
     numbers = cells.numbers(column)
@@ -157,11 +157,11 @@ def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
     if numeric:
         reason = "not a number; give a number or leave it blank"
         cells.refuse((cell in words for cell in column), name, reason)
-        cells.one_scale(name, column, numbers)
     code = name.lower().startswith(("urn", "upn")) or not all(map(_as_written, numbers))
     mixed = {cell.endswith("%") for cell in numbers if numbers[cell]} == {True, False}
     if not numeric and (code or words or mixed or not numbers):
-        text = {cell: cell for cell in different}
+        urns = name.lower().startswith("urn")
+        text = {cell: (labels.urn(cell) if urns else None) or cell for cell in different}
         return pd.Series(list(map(text.get, column)), dtype="str")
     values = pd.Series(list(map(numbers.get, column)), dtype="float64")
     whole = numbers and values.notna().all() and all(map(_WHOLE.fullmatch, numbers))
@@ -249,14 +249,17 @@ class _Start:
 
     @classmethod
     def of(cls, table: Table, asked: set[str], fold: Callable[[str], str]) -> _Start:
-        rows = ((line, row) for line, row in enumerate(table.rows, start=1) if any(row))
+        rows = iter(table.rows)
         top = list(itertools.islice(rows, _TOP))
         if not top:
             return cls(table.title, table.decimal, [], 0, ())
         matches = [len(set(map(fold, row)) & asked) for _, row in top]
         filled = [len(row) - row.count("") for _, row in top]
-        # a title has few cells: fewer than half as many as the fullest row
+        # a title has few cells, fewer than half as many as the fullest row, or a blank row below
         head = next(i for i, n in enumerate(filled) if 2 * n >= max(filled))
+        gaps = [i for i in range(len(top) - 1) if top[i + 1][0] - top[i][0] > 1]
+        if gaps and max(filled[: gaps[0] + 1]) == 1 < max(filled):
+            head = max(head, gaps[0] + 1)
         if any(matches):
             head = matches.index(max(matches))
         names = list(map(fold, top[head][1]))

@@ -281,7 +281,7 @@ class Impact(Study[ImpactPlan]):
         how = f"schools were {chosen}" if chosen else "how schools were chosen is not known"
         unit = self.main.unit
         further = [self.rebound.sentence(unit), *self.checks.caveats()]
-        further += [note.partition(":")[0] for note in self.named if note.startswith("Only")]
+        further += [note.partition(";")[0] for note in self.named if "; not there" in note]
         rows = [
             self._row(
                 outcome,
