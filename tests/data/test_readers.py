@@ -314,7 +314,7 @@ def test_ks2_panel_wrong_years_levels_and_files_are_refused(write):
     )
     fails(
         lambda: readers.ks2_panel({}, measures),
-        "files: no key stage 2 table; give at least one year and its file",
+        "files: no performance table; give at least one year and its file",
     )
 
 
