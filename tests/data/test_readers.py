@@ -262,7 +262,7 @@ def test_ks2_year_that_is_none_is_refused(write, year):
         (b"PK\x03\x04rest", "not a workbook that can be read; save it as CSV"),
         (b"PAR1rest", "not a parquet file that can be read"),
         (b"%PDF-1.7 rest", "not a text file; save it as CSV (UTF-8)"),
-        (b"\xd0\xcf\x11\xe0rest", "not a text file; save it as CSV (UTF-8)"),
+        (b"\xd0\xcf\x11\xe0rest", "not a workbook that can be read; save it as CSV"),
         (b"a,b\n1,\x00\n", "not a text file; save it as CSV (UTF-8)"),
         (b"\x1f\x8brest", "a broken gzip file; pack it again"),
     ],

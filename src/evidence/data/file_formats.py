@@ -1,4 +1,4 @@
-"""Files as tables of text: csv, the same gzipped or zipped, workbooks and parquet.
+"""Files as tables of text: csv, the same packed, workbooks, parquet, SPSS and Stata.
 
 Nothing here knows what a column means; `evidence.data.sheet` finds the header and names faults.
 """
@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import re
-import warnings
+import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import pandas as pd
 
+from evidence.data import workbooks
 from evidence.errors import EvidenceError
 
 MOST_BYTES = 2_000_000_000  # of one file unpacked
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?(?:\n|$)', re.IGNORECASE)  # what Excel reads and hides
+_SPSS = (b"$FL2", b"$FL3")
+_OLD_STATA = re.compile(rb"[\x66-\x76][\x01\x02]\x01\x00")
 _SIDE = re.compile(r"(^|/)(__MACOSX/|\.)|/$")  # what archives hold beside the file
 
 
@@ -60,7 +63,8 @@ def tables(path: str | Path) -> list[Table]:
     ----------
     path : str or Path
         csv (comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252), the same gzipped or alone in
-        a zip archive, xlsx or parquet. ``book.xlsx#Data`` is the sheet "Data" alone.
+        a zip archive; xlsx, xls or ods, of which ``book.xlsx#Data`` is the sheet "Data" alone;
+        parquet; sav (SPSS) or dta (Stata), with codes in place of their labels.
 
     Raises
     ------
@@ -97,6 +101,10 @@ def _tables(path: str | Path, raw: bytes) -> list[Table]:
         return _zipped(path, raw)
     if raw.startswith(b"PAR1"):
         return [_parquet(path, raw)]
+    if raw.startswith((*_SPSS, b"<stata_dta>")) or _OLD_STATA.match(raw):
+        return [_statistics_package(path, raw)]
+    if raw.startswith(b"\xd0\xcf\x11\xe0"):  # xls, or an older document
+        return _workbook(path, raw)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = raw.decode("utf-16", errors="replace")
     else:
@@ -104,17 +112,31 @@ def _tables(path: str | Path, raw: bytes) -> list[Table]:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError:  # what Excel on Windows writes as plain "CSV"
             text = raw.decode("cp1252", errors="replace")
-    if "\0" in text or raw.startswith((b"\xd0\xcf\x11\xe0", b"%PDF")):
+    if "\0" in text or raw.startswith(b"%PDF"):
         raise EvidenceError(f"{path}: not a text file; save it as CSV (UTF-8)")
     stated = _SEPARATOR.match(text)
     if stated:
         text, delimiter = text[stated.end() :], stated[1]
     else:
-        head = text.lstrip().partition("\n")[0]
-        delimiter = max(",;\t", key=head.count)
-        if not head.count(delimiter):  # a title: whatever most of the first lines have
-            delimiter = max(",;\t", key=text[:10_000].count)
+        delimiter = _delimiter(text)
     return [Table(_csv(path, text, delimiter), decimal="," if delimiter in ";\t" else ".")]
+
+
+def _delimiter(text: str) -> str:
+    """Return what separates cells: what the first line has most of, if most lines have as many.
+
+    Else that line is a title, and it is what most lines have the same number of.
+    """
+    lines = [line for line in text[:20_000].splitlines()[:20] if line.strip()] or [""]
+
+    def usual(mark: str) -> tuple[int, int]:
+        counts = Counter(line.count(mark) for line in lines if mark in line)
+        return (counts.most_common(1) or [(0, 0)])[0]
+
+    first = max(",;\t", key=lines[0].count)
+    if lines[0].count(first) == usual(first)[0] > 0:
+        return first
+    return max(",;\t", key=lambda mark: usual(mark)[1])
 
 
 def _csv(path: str | Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -157,7 +179,7 @@ def _zipped(path: str | Path, raw: bytes) -> list[Table]:
             names = archive.namelist()
             if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
                 raise EvidenceError(f"{path}: holds more than {MOST_BYTES:,} bytes; split it")
-            if "[Content_Types].xml" in names:
+            if "[Content_Types].xml" in names or "content.xml" in names:
                 return _workbook(path, raw)
             files = [name for name in names if not _SIDE.search(name)]
             if len(files) != 1:
@@ -165,61 +187,35 @@ def _zipped(path: str | Path, raw: bytes) -> list[Table]:
                     f"{path}: an archive of {len(files)} files; unpack it and name one of them"
                 )
             inside = archive.read(files[0])
-    except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError):
-        raise EvidenceError(f"{path}: not a workbook that can be read; save it as CSV") from None
-    if inside.startswith((b"PK\x03\x04", b"\x1f\x8b")) and b"[Content_Types].xml" not in inside:
+    except EvidenceError:
+        raise
+    except workbooks.DAMAGED:
+        raise workbooks.damaged(path) from None
+    book = b"[Content_Types].xml" in inside or b"content.xml" in inside
+    if inside.startswith((b"PK\x03\x04", b"\x1f\x8b")) and not book:
         raise EvidenceError(f"{path}: an archive in an archive; unpack it")
     return _tables(path, inside)
 
 
-def _workbook(path: str | Path, raw: bytes) -> list[Table]:
-    import openpyxl
-
-    def text(cell: object) -> str:
-        content = cell.value
-        if content is None:
-            return ""
-        if isinstance(content, int | float) and not isinstance(content, bool):
-            if "%" in (cell.number_format or ""):  # a cell shown as 65% holds 0.65
-                return f"{content * 100:.10g}%"
-            whole = float(content).is_integer() and abs(content) < 1e18  # ids keep every figure
-            return str(int(content)) if whole else f"{content:.15g}"
-        return str(content).strip()
-
+def _statistics_package(path: str | Path, raw: bytes) -> Table:
+    """Read an SPSS or Stata file: codes as numbers, values declared missing as blanks."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions that are not read
-            book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-    except _DAMAGED:
-        raise _damaged(path) from None
+        if raw.startswith(_SPSS):
+            import pyreadstat
 
-    def rows(page: object) -> Iterator[tuple[int, list[str]]]:
-        page.reset_dimensions()  # rows and columns without cells cost nothing
-        numbered = enumerate(page.iter_rows(), start=1)
-        while True:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    part = list(itertools.islice(numbered, 1000))
-                    filled = [
-                        (line, [text(cell) for cell in cells]) for line, cells in part if cells
-                    ]
-            except _DAMAGED:
-                raise _damaged(path) from None
-            if not part:
-                return
-            yield from (pair for pair in filled if any(pair[1]))
-
-    return [Table(rows(page), page.title) for page in book.worksheets]
+            with tempfile.NamedTemporaryFile(suffix=".sav") as file:
+                file.write(raw)
+                file.flush()
+                frame, _ = pyreadstat.read_sav(file.name)
+        else:
+            frame = pd.read_stata(io.BytesIO(raw), convert_categoricals=False)
+    except Exception:
+        raise EvidenceError(f"{path}: not a file of SPSS or Stata that can be read") from None
+    return Table(_csv(path, frame.convert_dtypes().to_csv(index=False), ","))
 
 
-# a damaged workbook fails in any of these ways, some of which quote cells
-_DAMAGED = (BadZipFile, LookupError, ValueError, TypeError, AttributeError, SyntaxError,
-            zlib.error, EOFError, OSError, RuntimeError)  # fmt: skip
-
-
-def _damaged(path: str | Path) -> EvidenceError:
-    return EvidenceError(f"{path}: not a workbook that can be read; save it as CSV")
+def _workbook(path: str | Path, raw: bytes) -> list[Table]:
+    return [Table(rows, title) for title, rows in workbooks.sheets(path, raw)]
 
 
 def _parquet(path: str | Path, raw: bytes) -> Table:
