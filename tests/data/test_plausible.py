@@ -113,3 +113,13 @@ def test_two_rows_a_pupil_are_noticed_by_the_name_of_the_column():
         trials.itt(table, **model)
     assert trials.itt(table, **model, cluster="pupil").n_obs == 40
     assert trials.itt(table.rename(columns={"pupil": "pupil group"}), **model).n_obs == 40
+
+
+@pytest.mark.parametrize("words", [("pre", "post"), ("Baseline", "Follow-up"), ("before", "after")])
+def test_two_rows_a_pupil_are_noticed_by_what_rows_are_of(words):
+    model = {"outcome": "post", "treatment": "arm"}
+    for when in (np.tile(words, 20), np.repeat(words, 20)):
+        table = trial(key=np.arange(40) // 2, wave=when)
+        with pytest.raises(EvidenceError, match="column 'wave' says before and after"):
+            trials.itt(table, **model)
+    assert trials.itt(trial(wave=np.tile(("pre", "other"), 20)), **model).n_obs == 40

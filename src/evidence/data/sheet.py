@@ -24,8 +24,9 @@ _NUMBER = re.compile(
 )
 MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."})
 _GAPS = frozenset({*map(str.casefold, MISSING), "n.a.", "-", "--", "?", "missing"})
-_LEADING, _WHOLE = re.compile(r"[+-]?0\d"), re.compile(r"-?\d{1,15}", re.ASCII)
-_LONG = re.compile(r"\D*[1-9][\d,]{15,}(\.0*)?", re.ASCII)  # more figures than a float keeps
+_WHOLE = re.compile(r"-?\d{1,15}", re.ASCII)
+# leading zeros, exponents, more figures than a float keeps
+_ODD = re.compile(r"[+-]?0\d|[^eE]*[eE]|\D*[1-9][\d,]{15,}(\.0*)?%?$", re.ASCII)
 _SWAPPED = str.maketrans(",.", ".,")
 _TOP = 20  # rows among which a header is looked for
 
@@ -129,7 +130,7 @@ class Sheet:
         EvidenceError
             It is so: percentages and shares of 1 may be mixed.
         """
-        if "%" in "".join(numbers):
+        if _mixed(numbers):
             bare = {cell for cell in numbers if "%" not in cell and numbers[cell]}
             reason = "no percent sign, which other rows have; write all of them one way"
             self.refuse((cell in bare for cell in column), name, reason)
@@ -158,8 +159,7 @@ def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
         reason = "not a number; give a number or leave it blank"
         cells.refuse((cell in words for cell in column), name, reason)
     code = name.lower().startswith(("urn", "upn")) or not all(map(_as_written, numbers))
-    mixed = {cell.endswith("%") for cell in numbers if numbers[cell]} == {True, False}
-    if not numeric and (code or words or mixed or not numbers):
+    if not numeric and (code or words or not numbers or _mixed(numbers)):
         urns = name.lower().startswith("urn")
         text = {cell: (labels.urn(cell) if urns else None) or cell for cell in different}
         return pd.Series(list(map(text.get, column)), dtype="str")
@@ -168,11 +168,17 @@ def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
     return values.astype("int64") if whole else values
 
 
+def _mixed(numbers: dict[str, float]) -> bool:
+    """Say whether some numbers have a percent sign and others, but for 0, have none."""
+    return "%" in "".join(numbers) and any(
+        number and "%" not in cell for cell, number in numbers.items()
+    )
+
+
 def _as_written(cell: str) -> bool:
     """Say whether a number would be written as this cell: not 007, 1E1 or an id of 17 figures."""
-    if _LEADING.match(cell) or _LONG.fullmatch(cell):
-        return False
-    return "e" not in cell.lower() or repr(float(cell.rstrip("%"))) == cell.lower()
+    odd = _ODD.match(cell)
+    return not odd or (odd[0][-1] in "eE" and repr(float(cell.rstrip("%"))) == cell.lower())
 
 
 def sheet(

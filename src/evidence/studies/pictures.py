@@ -339,7 +339,7 @@ def claim(
     table = pd.DataFrame(
         {
             "label": [
-                "Gain on other schools since the year before",
+                "Gain on other schools since the last year before",
                 "Gain of such schools without a programme",
                 "The answer: given earlier results",
             ],

@@ -24,9 +24,11 @@ from evidence.stats.effect_sizes import small_sample_factor
 _PLAIN = re.compile(r"[\W_]+")
 _PUPIL = frozenset(
     f"{who}{what}"
-    for who in ("pupil", "student", "child", "participant", "learner", "anon", "anonymouspupil", "")
-    for what in ("", "id", "no", "number", "ref", "reference", "code", "upn", "uid")
-) - {"", "no", "number", "code", "ref", "reference"}  # fmt: skip
+    for who in ("pupil", "student", "child", "participant", "learner", "candidate", "anon")
+    for what in ("", "id", "no", "number", "ref", "reference", "code", "upn", "uid", "name")
+) | {"id", "upn", "uid", "uniquepupilnumber", "pupilmatchingrefanonymous", "pupilmatchingref"}
+_BEFORE = frozenset(("pre", "pretest", "before", "baseline"))
+_AFTER = frozenset(("post", "posttest", "after", "endline", "followup", "outcome", "midline"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +215,9 @@ of_trial = functools.partial(reads, read, TrialData)
 
 
 def one_row_a_pupil(data: pd.DataFrame, used: Collection[str | None] = ()) -> None:
-    """Refuse a table that has several rows a pupil, known by the name of a column of ids.
+    """Refuse a table that has several rows a pupil.
+
+    It is known by a column of ids, by its name, or by one that says before and after.
 
     Parameters
     ----------
@@ -224,11 +228,24 @@ def one_row_a_pupil(data: pd.DataFrame, used: Collection[str | None] = ()) -> No
     Raises
     ------
     EvidenceError
-        An id stands twice.
+        An id stands twice, or rows are of before and after.
     """
     for name in data.columns:
-        if name not in used and _PLAIN.sub("", str(name)).casefold() in _PUPIL:
+        if name in used:
+            continue
+        if _plain(name) in _PUPIL:
             repeated(data, name)
+        few = pd.concat([data[name].iloc[:50], data[name].iloc[-50:]])  # enough to know the kind
+        said = set(map(_plain, few.unique())) if frames.is_text(few) else set()
+        if said & _BEFORE and said & _AFTER and said <= _BEFORE | _AFTER:
+            raise EvidenceError(
+                f"column {name!r} says before and after, so that pupils have two rows; keep one "
+                "row a pupil, with what was before and after in columns of their own"
+            )
+
+
+def _plain(name: object) -> str:
+    return _PLAIN.sub("", str(name)).casefold()
 
 
 def repeated(data: pd.DataFrame, pupil: str) -> None:
