@@ -170,3 +170,17 @@ def test_all_named_schools_in_the_tables_is_no_caveat(tmp_path, rng):
     study = ev.Impact.read(str(tmp_path), plan)
     assert study.named[0] == "9 of 9 named schools are in the tables."
     assert "named schools" not in study.effects.loc[0, "caveats"]
+
+
+def test_tables_of_key_stage_4_are_read_in_their_place(tmp_path, rng):
+    plan = tables(tmp_path, rng)
+    for name in plan["ks2"]:
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace("TELIG", "TPUP").replace("PTMAT_EXP", "ATT8SCR"))
+    plan |= {"ks2": [], "ks4": plan["ks2"]}
+    plan |= {"outcomes": [OUTCOME | {"name": "ATT8SCR", "unit": "points"}]}
+    study = ev.Impact.read(str(tmp_path), plan)
+    assert study.counts("ATT8SCR") == {"n_pupils": 330, "n_schools": 11}
+    assert study.model(study.main)["covariates"] == ["PTFSM"]
+    with pytest.raises(EvidenceError, match="no column TELIG"):
+        ev.Impact.read(str(tmp_path), plan | {"ks2": plan["ks4"], "ks4": []})

@@ -42,6 +42,7 @@ from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
 
 GAP = "gap to other pupils"
+_SOURCES = ("programme", "start", "participation", "ks2", "ks4", "years", "pupils", "group", "gap")
 _DESIGN = {"unit": "urn", "time": "year"}
 
 
@@ -93,10 +94,10 @@ class Impact(Study[ImpactPlan]):
         checked = ImpactPlan.checked(plan)
         began = {"programme": checked.programme, "start": checked.start}
         spells = readers.participation(f"{data}/{checked.participation}", **began)
-        if checked.ks2:
-            files = [f"{data}/{file}" for file in checked.ks2]
+        if checked.tables:
             asked = [*checked.wanted, *checked.context]
-            panel = readers.ks2_panel(files, asked, years=checked.years)
+            stack = readers.ks4_panel if checked.ks4 else readers.ks2_panel
+            panel = stack([f"{data}/{file}" for file in checked.tables], asked, years=checked.years)
             return cls._of(checked, schools.same_schools(spells, panel), panel)
         people = readers.pupils(f"{data}/{checked.pupils}")
         spells = schools.same_schools(spells, people)
@@ -137,12 +138,11 @@ class Impact(Study[ImpactPlan]):
             Faults of the plan; or a parameter is changed that says what to read, for which
             :meth:`read` is needed.
         """
-        sources = ("programme", "start", "ks2", "years", "pupils", "group", "gap", "participation")
-        for name in sources:
+        for name in _SOURCES:
             if name in changes and changes[name] != getattr(self.plan, name):
                 raise EvidenceError(f"{name} says what to read: use Impact.read for another one")
         plan = self.plan.changed(**changes)
-        frames.require(self.table, [*plan.wanted, *(plan.context if plan.ks2 else [])])
+        frames.require(self.table, [*plan.wanted, *(plan.context if plan.tables else [])])
         return replace(self, plan=plan)
 
     @property
@@ -174,7 +174,7 @@ class Impact(Study[ImpactPlan]):
 
     def model(self, outcome: Outcome) -> dict[str, Any]:
         """Return the planned analysis of an outcome, as methods take it."""
-        context = self.plan.context if self.plan.ks2 else [f"{outcome.name}, expected"]
+        context = self.plan.context if self.plan.tables else [f"{outcome.name}, expected"]
         return {
             **_DESIGN,
             "outcome": outcome.name,

@@ -182,6 +182,7 @@ class ImpactPlan(Plan):
 
     reported_claim: str = ""
     ks2: list[str] = Field(default_factory=list)
+    ks4: list[str] = Field(default_factory=list)
     years: list[int] = Field(default_factory=list)
     context: list[str] = Field(default_factory=list)
     pupils: str = ""
@@ -192,6 +193,11 @@ class ImpactPlan(Plan):
     start: int
     chosen: str = ""
     placebo: str = ""
+
+    @property
+    def tables(self) -> list[str]:
+        """Performance tables, one a year: of key stage 2 or of key stage 4."""
+        return [*self.ks2, *self.ks4]
 
     @property
     def wanted(self) -> list[str]:
