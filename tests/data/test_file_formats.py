@@ -75,7 +75,7 @@ def test_archive_of_several_files_or_of_archives_is_refused(tmp_path):
 def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr(file_formats, "MOST_BYTES", 1000)
     for raw in (gzip.compress(b"a\n" * 1000), archive(**{"a.csv": b"a\n" * 1000})):
-        with pytest.raises(EvidenceError, match="holds more than 1,000 bytes; split it"):
+        with pytest.raises(EvidenceError, match="unpacks to more than 1,000 bytes; split it"):
             readers.table(saved(tmp_path, raw))
 
 
@@ -145,3 +145,18 @@ def test_long_whole_numbers_of_a_workbook_keep_the_figures_it_holds(tmp_path):
     rows = [["pupil"], *([1234567890123450 + i] for i in range(3))]
     frame = readers.table(book(tmp_path / "b.xlsx", ("Data", rows)))
     assert frame["pupil"].tolist() == [str(1234567890123450 + i) for i in range(3)]
+
+
+def test_file_that_is_nearly_nothing_packed_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_formats, "_PLAIN_BYTES", 10_000)
+    line = "abcdefghijklmnop,1\n" * 100_000
+    with pytest.raises(EvidenceError, match="unpacks to more than"):
+        readers.table(saved(tmp_path, gzip.compress(line.encode())))
+
+
+def test_table_of_ten_thousand_columns_is_read(tmp_path):
+    names = ",".join(f"c{place}" for place in range(10_000))
+    rows = "\n".join(",".join(str(place % 7) for place in range(10_000)) for _ in range(5))
+    start = time.perf_counter()
+    assert readers.table(saved(tmp_path, f"{names}\n{rows}\n")).shape == (5, 10_000)
+    assert time.perf_counter() - start < 5

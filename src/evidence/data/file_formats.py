@@ -22,6 +22,10 @@ from evidence.data import workbooks
 from evidence.errors import EvidenceError
 
 MOST_BYTES = 2_000_000_000  # of one file unpacked
+_PLAIN_BYTES, _MOST_TIMES = (
+    100_000_000,
+    200,
+)  # more than the first are no more than 200 times packed
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?(?:\n|$)', re.IGNORECASE)  # what Excel reads and hides
 _SPSS = (b"$FL2", b"$FL3")
 _OLD_STATA = re.compile(rb"[\x66-\x76][\x01\x02]\x01\x00")
@@ -155,15 +159,19 @@ def _csv(path: str | Path, text: str, delimiter: str) -> Iterator[tuple[int, lis
         ) from None
 
 
+def _most(raw: bytes) -> int:
+    return min(MOST_BYTES, max(_PLAIN_BYTES, _MOST_TIMES * len(raw)))
+
+
 def _gunzipped(path: str | Path, raw: bytes) -> bytes:
-    parts, size = [], 0
+    parts, size, most = [], 0, _most(raw)
     try:
         while raw:  # a file may hold several, one after the other
             unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            parts.append(unpack.decompress(raw, MOST_BYTES - size + 1))
+            parts.append(unpack.decompress(raw, most - size + 1))
             size += len(parts[-1])
-            if size > MOST_BYTES:
-                raise EvidenceError(f"{path}: holds more than {MOST_BYTES:,} bytes; split it")
+            if size > most:
+                raise EvidenceError(f"{path}: unpacks to more than {most:,} bytes; split it")
             if not unpack.eof:
                 raise EOFError
             raw = unpack.unused_data.lstrip(b"\0")
@@ -177,8 +185,8 @@ def _zipped(path: str | Path, raw: bytes) -> list[Table]:
     try:
         with ZipFile(io.BytesIO(raw)) as archive:
             names = archive.namelist()
-            if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
-                raise EvidenceError(f"{path}: holds more than {MOST_BYTES:,} bytes; split it")
+            if sum(entry.file_size for entry in archive.infolist()) > (most := _most(raw)):
+                raise EvidenceError(f"{path}: unpacks to more than {most:,} bytes; split it")
             if "[Content_Types].xml" in names or "content.xml" in names:
                 return _workbook(path, raw)
             files = [name for name in names if not _SIDE.search(name)]

@@ -175,7 +175,7 @@ def _table(
 ) -> pd.DataFrame:
     width = len(cells.names)
     for place, name in enumerate(cells.names, start=1):
-        first = cells.names.index(name) + 1  # by number: without a header these are values
+        first = cells.places[name] + 1  # by number: without a header these are values
         if name and first < place:
             raise EvidenceError(
                 f"{cells.path}: columns {first} and {place} have the same name; {labels.UNNAMED}, "
@@ -192,7 +192,8 @@ def _table(
     frame = pd.DataFrame({n: typed(cells, n, n in numeric) for n in names})
     for name in dict.fromkeys(n for n in (*numeric, *measured) if n in frame):
         column = cells.column(name)
-        cells.one_scale(name, column, cells.numbers(column))
+        if "%" in "".join(column):
+            cells.one_scale(name, column, cells.numbers(column))
         number = pd.api.types.is_numeric_dtype(frame[name])
         fault = plausible.fault(name, frame[name].to_numpy(float)) if number else None
         if fault:

@@ -10,9 +10,10 @@ import difflib
 import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from evidence.data import labels
@@ -26,7 +27,8 @@ MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "Non
 _GAPS = frozenset({*map(str.casefold, MISSING), "n.a.", "-", "--", "?", "missing"})
 _WHOLE = re.compile(r"-?\d{1,15}", re.ASCII)
 # leading zeros, exponents, more figures than a float keeps
-_ODD = re.compile(r"[+-]?0\d|[^eE]*[eE]|\D*[1-9][\d,]{15,}(\.0*)?%?$", re.ASCII)
+_ODD = re.compile(r"[+-]?0\d|[^eE]*[eE]|\D*[1-9][\d,]{15,}(\.0*)?%?$|\d+\.$", re.ASCII)
+_ZEROS = re.compile(r"\.0*$|(\.\d*[1-9])0+$", re.ASCII)
 _SWAPPED = str.maketrans(",.", ".,")
 _TOP = 20  # rows among which a header is looked for
 
@@ -54,10 +56,15 @@ class Sheet:
     cells: list[str]
     lines: list[int]
     decimal: str = "."
+    places: dict[str, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        first = {name: place for place, name in reversed([*enumerate(self.names)])}
+        object.__setattr__(self, "places", first)
 
     def column(self, name: str) -> list[str]:
-        """Return the cells of a column."""
-        return self.cells[self.names.index(name) :: len(self.names)]
+        """Return the cells of a column, the first of that name."""
+        return self.cells[self.places[name] :: len(self.names)]
 
     def fault(self, place: int, column: str, reason: str) -> EvidenceError:
         """Return the error for the cell in row `place` of `column`."""
@@ -105,7 +112,7 @@ class Sheet:
                 reason = f"as in row {self.lines[first]}; each may stand once"
                 raise self.fault(place, " and ".join(columns), reason)
 
-    def numbers(self, column: Sequence[str]) -> dict[str, float]:
+    def numbers(self, column: Iterable[str]) -> dict[str, float]:
         """Return each different cell of a column that is a number, and the number.
 
         65% is 65.0. Where semicolons or tabs separate the cells, a comma is decimal, unless the
@@ -137,10 +144,13 @@ class Sheet:
 
 
 def _value(cell: str) -> float:
-    return float(cell.rstrip("%").replace(",", "").replace("\u2212", "-"))
+    try:
+        return float(cell)
+    except ValueError:
+        return float(cell.rstrip("%").replace(",", "").replace("\u2212", "-"))
 
 
-def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
+def typed(cells: Sheet, name: str, numeric: bool) -> np.ndarray | pd.api.extensions.ExtensionArray:
     """Return a column as numbers where every cell that is not blank is one, else as text.
 
     URN, UPN, codes with leading zeros, long ids and other text that would not be written the same
@@ -152,19 +162,20 @@ def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
         `numeric`, and a cell is not a number.
     """
     column = cells.column(name)
-    numbers = cells.numbers(column)
-    different = [cell for cell in dict.fromkeys(column) if cell not in MISSING]
+    distinct = dict.fromkeys(column)
+    numbers = cells.numbers(distinct)
+    different = [cell for cell in distinct if cell not in MISSING]
     words = {c for c in different if c not in numbers and c.casefold() not in _GAPS}
     if numeric:
         reason = "not a number; give a number or leave it blank"
         cells.refuse((cell in words for cell in column), name, reason)
-    code = name.lower().startswith(("urn", "upn")) or not all(map(_as_written, numbers))
+    code = name.lower().startswith(("urn", "upn")) or not _as_written(numbers)
     if not numeric and (code or words or not numbers or _mixed(numbers)):
         urns = name.lower().startswith("urn")
         text = {cell: (labels.urn(cell) if urns else None) or cell for cell in different}
-        return pd.Series(list(map(text.get, column)), dtype="str")
-    values = pd.Series(list(map(numbers.get, column)), dtype="float64")
-    whole = numbers and values.notna().all() and all(map(_WHOLE.fullmatch, numbers))
+        return pd.array(list(map(text.get, column)), dtype="str")
+    values = np.array(list(map(numbers.get, column)), dtype=float)
+    whole = numbers and not np.isnan(values).any() and all(map(_WHOLE.fullmatch, numbers))
     return values.astype("int64") if whole else values
 
 
@@ -175,10 +186,21 @@ def _mixed(numbers: dict[str, float]) -> bool:
     )
 
 
-def _as_written(cell: str) -> bool:
-    """Say whether a number would be written as this cell: not 007, 1E1 or an id of 17 figures."""
-    odd = _ODD.match(cell)
-    return not odd or (odd[0][-1] in "eE" and repr(float(cell.rstrip("%"))) == cell.lower())
+def _as_written(numbers: dict[str, float]) -> bool:
+    """Say whether cells are numbers as numbers are written: not 007, 1E1, 5. or 17 figures.
+
+    No two cells may become one number, as 2 and +2 would; 1 and 1.0 are one.
+    """
+    for cell in numbers:
+        if (odd := _ODD.match(cell)) and (
+            odd[0][-1] not in "eE" or repr(float(cell.rstrip("%"))) != cell.lower()
+        ):
+            return False
+    different = len(set(numbers.values()))
+    if different == len(numbers):
+        return True
+    plain = (cell.rstrip("%").replace(",", "") if numbers[cell] else "0" for cell in numbers)
+    return different == len({_ZEROS.sub(r"\1", cell) for cell in plain})
 
 
 def sheet(
