@@ -111,3 +111,14 @@ def test_wrong_file_is_refused_in_one_line(read, text, message):
         read(text, **BOOST)
     assert message in str(caught.value)
     assert "Hill" not in str(caught.value)
+
+
+def test_grid_without_a_column_of_the_programme_is_not_taken_for_a_list(read):
+    text = "urn,Boost maths\n990001,yes\n990002,no\n"
+    with pytest.raises(EvidenceError) as caught:
+        read(text, **BOOST)
+    assert str(caught.value).endswith(
+        "column boostmaths says yes and no, and none is called boost; call it so, or leave the "
+        "column out"
+    )
+    assert len(read(text.replace("no", "yes"), **BOOST)) == 2

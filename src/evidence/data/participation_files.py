@@ -66,6 +66,7 @@ def participation(
     if not at["programme"] and _plain(programme) in cells.names:
         spells = _grid(cells, spells, programme, start)
     else:
+        _no_grid(cells, at, programme)
         spells = _spells(cells, spells, at, programme, start)
     at["start"] = at["start"] or "start"
     late = (spells["end"] < spells["start"]).fillna(False)
@@ -157,6 +158,17 @@ def _grid(cells: Sheet, spells: pd.DataFrame, programme: str, start: int | None)
     return whole.astype({"programme": "str", "start": "int64", "end": "Int64"})[
         ["urn", "programme", "start", "end", "row"]
     ]
+
+
+def _no_grid(cells: Sheet, at: dict[str, str], programme: str) -> None:
+    """Refuse a list of schools that says yes and no of something: of what, is not known."""
+    for name in () if at["programme"] else filter(None, cells.names):
+        said = {_said(cell) for cell in cells.column(name)}
+        if {0, 1} <= said and None not in said:
+            raise EvidenceError(
+                f"{cells.path}: column {name} says yes and no, and none is called "
+                f"{programme or 'programme'}; call it so, or leave the column out"
+            )
 
 
 def _said(cell: str) -> int | None:

@@ -156,7 +156,13 @@ def cohort(
     whose, theirs = (frames.labels(table, unit).astype("str") for table in (panel, spells))
     mine = labels.equal(spells["programme"], programme)
     starts = frames.numbers(spells, "start")
-    taking_part = whose.isin(theirs[mine & (starts == float(start))].dropna()).to_numpy()
+    named = theirs[mine & (starts == float(start))].dropna()
+    taking_part = whose.isin(named).to_numpy()
+    if not taking_part.any() and len(named):
+        raise EvidenceError(
+            f"no row of the panel is of the {frames.counted(named.nunique(), 'unit')} that began "
+            f"{programme!r} in {start}: column {unit!r} of both must name them alike"
+        )
     if not taking_part.any():
         known = np.unique(starts[mine & ~np.isnan(starts)])
         raise EvidenceError(
