@@ -39,6 +39,14 @@ def test_summer_ends_a_year_and_august_begins_the_next(read):
     assert read(text) == [["990001", "boost", 2019, 2020]]
 
 
+@pytest.mark.parametrize("cell", ["", "n/a", "-", "ongoing", "Present"])
+def test_end_may_be_open(read, cell):
+    text = f"urn,programme,start,end\n990001,boost,2019,{cell}\n"
+    assert read(text) == [["990001", "boost", 2019, None]]
+    with pytest.raises(EvidenceError, match=r"row 2, column start: (is blank; )?must be a sc"):
+        read(text.replace("2019", cell).replace(f",{cell}\n", ",\n"))
+
+
 def test_dates_of_a_workbook_are_read(tmp_path):
     made = openpyxl.Workbook()
     made.active.append(["Our schools"])

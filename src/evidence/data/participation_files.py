@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.data import school_years, schools
-from evidence.data.sheet import MISSING, Sheet, sheet
+from evidence.data.sheet import GAPS, MISSING, Sheet, sheet
 from evidence.errors import EvidenceError
 
 YEAR = "must be a school year: 2019 for 2018/19, 2018/19 or a date such as 01/09/2018"
@@ -22,7 +22,8 @@ _NAMES = {  # our column: what files call it, without spaces and punctuation
     "end": ("end", "endyear", "enddate", "to", "left"),
 }
 _YES = frozenset({"yes", "y", "1", "1.0", "true", "x", "✓", "✔"})
-_NO = frozenset({"no", "n", "0", "0.0", "false", "-", *map(str.casefold, MISSING)})
+_NO = GAPS | {"no", "n", "0", "0.0", "false"}
+_STILL = frozenset({"ongoing", "present", "current", "continuing", "now"})
 
 
 def participation(
@@ -102,7 +103,9 @@ def _schools(cells: Sheet, at: dict[str, str]) -> list[str]:
 def _year(cells: Sheet, name: str, turn: int) -> list[int | None]:
     column = cells.column(name)
     known = {cell: school_years.ends(cell, turn) for cell in dict.fromkeys(column)}
-    cells.refuse((known[c] is None and c not in MISSING for c in column), name, YEAR)
+    open_ended = GAPS | _STILL if turn == 9 else GAPS
+    wrong = {c for c, year in known.items() if year is None and c.casefold() not in open_ended}
+    cells.refuse((cell in wrong for cell in column), name, YEAR)
     return [known[cell] for cell in column]
 
 

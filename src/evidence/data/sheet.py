@@ -24,7 +24,7 @@ _NUMBER = re.compile(
     r"[+\-\u2212]?((\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?%?", re.ASCII
 )
 MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."})
-_GAPS = frozenset({*map(str.casefold, MISSING), "n.a.", "-", "--", "?", "missing"})
+GAPS = frozenset({*map(str.casefold, MISSING), "n.a.", "-", "--", "?", "missing"})
 _WHOLE = re.compile(r"-?\d{1,15}", re.ASCII)
 # leading zeros, exponents, more figures than a float keeps
 _ODD = re.compile(r"[+-]?0\d|[^eE]*[eE]|\D*[1-9][\d,]{15,}(\.0*)?%?$|\d+\.$", re.ASCII)
@@ -165,7 +165,7 @@ def typed(cells: Sheet, name: str, numeric: bool) -> np.ndarray | pd.api.extensi
     distinct = dict.fromkeys(column)
     numbers = cells.numbers(distinct)
     different = [cell for cell in distinct if cell not in MISSING]
-    words = {c for c in different if c not in numbers and c.casefold() not in _GAPS}
+    words = {c for c in different if c not in numbers and c.casefold() not in GAPS}
     if numeric:
         reason = "not a number; give a number or leave it blank"
         cells.refuse((cell in words for cell in column), name, reason)
