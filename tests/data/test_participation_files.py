@@ -82,7 +82,7 @@ def test_grid_of_yes_and_no_has_a_programme_a_column(read):
         ["990001", "boost", 2018, None],
         ["990002", "leap", 2017, None],
     ]
-    with pytest.raises(EvidenceError, match="column boost: says yes, not since when"):
+    with pytest.raises(EvidenceError, match="row 2, column boost: says yes, not since when"):
         read(text, programme="boost")
     with pytest.raises(EvidenceError, match="row 2, column boost: says neither yes nor no"):
         read(text.replace("yes", "perhaps"), **BOOST)
@@ -119,6 +119,11 @@ def test_wrong_file_is_refused_in_one_line(read, text, message):
         read(text, **BOOST)
     assert message in str(caught.value)
     assert "Hill" not in str(caught.value)
+
+
+def test_grid_may_have_years_for_all_its_programmes_and_what_it_says_of_schools(read):
+    text = "urn,boost,start,end,opened\n990001,yes,2018/19,2021,1998\n990002,no,,,2001\n"
+    assert read(text, programme="boost") == [["990001", "boost", 2019, 2021]]
 
 
 def test_grid_without_a_column_of_the_programme_is_not_taken_for_a_list(read):

@@ -123,3 +123,17 @@ def test_two_rows_a_pupil_are_noticed_by_what_rows_are_of(words):
         with pytest.raises(EvidenceError, match="column 'wave' says before and after"):
             trials.itt(table, **model)
     assert trials.itt(trial(wave=np.tile(("pre", "other"), 20)), **model).n_obs == 40
+
+
+def test_two_rows_a_pupil_are_noticed_whatever_the_columns_are_called():
+    whose = np.arange(40) // 2
+    table = trial(arm=whose % 2, key=whose, point=np.tile([1, 2], 20))
+    model = {"outcome": "post", "treatment": "arm"}
+    with pytest.raises(EvidenceError, match="columns 'key' and 'point' hold everybody twice"):
+        trials.itt(table, **model)
+    paired = trial(key=whose, point=np.tile([1, 2], 20))  # one pupil of each pair in each arm
+    assert trials.itt(paired, **model).n_obs == 40
+    odd = pd.concat([paired.assign(lists=[[1]] * 40), paired[["key"]]], axis=1)
+    assert trials.itt(odd, **model).n_obs == 40
+    alone = table.assign(point=np.repeat([1, 2], 20))  # some have both rows of one kind
+    assert trials.itt(alone, **model).n_obs == 40

@@ -498,6 +498,8 @@ GOOD = {
     "ks2": "\n".join([HEADER, SCHOOL, "1,850,2045,144882,Sun Hill,NEW", "3,850, , ,H,9,9,66%,1"]),
     "pupils": f"upn,urn,year,{CANARY},maths\n" + f"{CANARY},990001,2018,{CANARY},101\n" * 1,
     "participation": f"urn,programme,start,end\n990001,{CANARY},2018,\n990002,lamp,2018,2019\n",
+    "table": f"{CANARY},share,score\n{CANARY},65%,1\n{CANARY},0.6,-99\n",
+    "statistics": f"time_period,geographic_level,n\n202223,{CANARY},5\n201819,{CANARY},c\n",
     "establishments": f"URN,EstablishmentName,NumberOfPupils\n990001,{CANARY},9\n",
 }
 

@@ -64,12 +64,11 @@ def participation(
     for name in filter(None, at.values()):
         cells.need(name, every)
     spells = pd.DataFrame({"urn": _schools(cells, at), "row": range(len(cells.lines))})
-    if not at["programme"] and _plain(programme) in cells.names:
-        spells = _grid(cells, spells, programme, start)
+    if not at["programme"] and _plain(programme) in filter(None, cells.names):
+        spells = _grid(cells, spells, at, programme, start)
     else:
         _no_grid(cells, at, programme)
         spells = _spells(cells, spells, at, programme, start)
-    at["start"] = at["start"] or "start"
     late = (spells["end"] < spells["start"]).fillna(False)
     for row in spells.loc[late, "row"]:
         raise cells.fault(row, at["end"], "lies before start")
@@ -135,8 +134,12 @@ def _spells(
     )[["urn", "programme", "start", "end", "row"]]
 
 
-def _grid(cells: Sheet, spells: pd.DataFrame, programme: str, start: int | None) -> pd.DataFrame:
-    """Read a column a programme: all columns of yes and no, or of years, are programmes."""
+def _grid(
+    cells: Sheet, spells: pd.DataFrame, at: dict[str, str], programme: str, start: int | None
+) -> pd.DataFrame:
+    """Read a column a programme: the one asked about, and all that say of some schools no."""
+    starts = _year(cells, at["start"], 8) if at["start"] else [None] * len(spells)
+    starts = [start if year is None else year for year in starts]
     taken = {name for names in _NAMES.values() for name in names}
     parts = []
     for name in dict.fromkeys(filter(None, cells.names)):
@@ -148,17 +151,17 @@ def _grid(cells: Sheet, spells: pd.DataFrame, programme: str, start: int | None)
         if mine:
             reason = f"says neither yes nor no; {YEAR} where it says since when"
             cells.refuse((said[cell] is None for cell in column), name, reason)
-        if None in said.values() or not any(said.values()):
+        if None in said.values() or not (mine or 0 in said.values()):
             continue
-        if start is None and 1 in said.values():
-            raise EvidenceError(f"{cells.path}, column {name}: says yes, not since when; say start")
-        begun = [start if said[cell] == 1 else said[cell] or 0 for cell in column]
+        begun = [y if said[c] == 1 else said[c] or 0 for c, y in zip(column, starts, strict=True)]
+        reason = "says yes, not since when; give the year of the start, or a column start"
+        cells.refuse((year is None for year in begun), name, reason)
         part = spells.assign(programme=programme if mine else name, start=begun)
         parts.append(part[part["start"] > 0])
-    if not parts:
-        raise EvidenceError(f"{cells.path}: no school takes part in {programme!r}")
-    whole = pd.concat(parts, ignore_index=True).assign(end=pd.array([pd.NA] * 1, dtype="Int64")[0])
-    return whole.astype({"programme": "str", "start": "int64", "end": "Int64"})[
+    ends = _year(cells, at["end"], 9) if at["end"] else [None] * len(spells)
+    whole = pd.concat(parts, ignore_index=True)
+    whole = whole.assign(end=pd.Series(ends, dtype="Int64")[whole["row"]].array)
+    return whole.astype({"programme": "str", "start": "int64"})[
         ["urn", "programme", "start", "end", "row"]
     ]
 

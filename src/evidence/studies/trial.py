@@ -110,7 +110,7 @@ class Trial(Study[TrialPlan]):
     @classmethod
     def _of(cls, plan: TrialPlan, table: pd.DataFrame, rules: Rules) -> Trial:
         plan.require(plan.columns, table)
-        one_row_a_pupil(table, [plan.pupil, plan.cluster])
+        one_row_a_pupil(table, plan.treatment, [plan.pupil, plan.cluster])
         _check_groups(plan, table)
         names = _names(plan)
         kept = [name for asked in plan.columns.values() for name in frames.listed(asked)]

@@ -27,6 +27,7 @@ _PUPIL = frozenset(
     for who in ("pupil", "student", "child", "participant", "learner", "candidate", "anon")
     for what in ("", "id", "no", "number", "ref", "reference", "code", "upn", "uid", "name")
 ) | {"id", "upn", "uid", "uniquepupilnumber", "pupilmatchingrefanonymous", "pupilmatchingref"}
+_FEW, _MANY = 20, 100_000  # rows of a table in which everybody is looked for twice
 _BEFORE = frozenset(("pre", "pretest", "before", "baseline"))
 _AFTER = frozenset(("post", "posttest", "after", "endline", "followup", "outcome", "midline"))
 
@@ -214,14 +215,17 @@ def read(
 of_trial = functools.partial(reads, read, TrialData)
 
 
-def one_row_a_pupil(data: pd.DataFrame, used: Collection[str | None] = ()) -> None:
+def one_row_a_pupil(data: pd.DataFrame, treatment: str, used: Collection[str | None] = ()) -> None:
     """Refuse a table that has several rows a pupil.
 
-    It is known by a column of ids, by its name, or by one that says before and after.
+    It is known by a column of ids, by its name, or by one that says before and after; or by
+    two columns that hold everybody twice, once in each half of the table.
 
     Parameters
     ----------
     data : DataFrame
+    treatment : str
+        Column of the arm.
     used : collection of str
         Columns that have another part: as a cluster, pupils may have several rows.
 
@@ -230,18 +234,49 @@ def one_row_a_pupil(data: pd.DataFrame, used: Collection[str | None] = ()) -> No
     EvidenceError
         An id stands twice, or rows are of before and after.
     """
-    for name in data.columns:
-        if name in used:
-            continue
+    once = data.columns.drop_duplicates(keep=False)
+    others = [name for name in once if name not in {treatment, *used}]
+    for name in others:
         if _plain(name) in _PUPIL:
             repeated(data, name)
         few = pd.concat([data[name].iloc[:50], data[name].iloc[-50:]])  # enough to know the kind
-        said = set(map(_plain, few.unique())) if frames.is_text(few) else set()
+        said = set(map(_plain, few.dropna()))
         if said & _BEFORE and said & _AFTER and said <= _BEFORE | _AFTER:
             raise EvidenceError(
                 f"column {name!r} says before and after, so that pupils have two rows; keep one "
                 "row a pupil, with what was before and after in columns of their own"
             )
+    if twice := _everybody_twice(data, treatment, others):
+        raise EvidenceError(
+            f"columns {twice[0]!r} and {twice[1]!r} hold everybody twice, with one arm; keep one "
+            "row a pupil, with what was measured at each time in columns of their own"
+        )
+
+
+def _everybody_twice(
+    data: pd.DataFrame, treatment: str, others: Sequence[str]
+) -> tuple[str, str] | None:
+    """Return the column that has each value twice, and the one that has each of two once in it."""
+    n = len(data)
+    if n % 2 or not _FEW <= n <= _MANY:
+        return None
+    ids, halves = {}, {}
+    for name in others:
+        try:
+            codes = pd.factorize(frames.stored(data[name]))[0]
+        except TypeError:  # cells hold lists or the like
+            continue
+        counts = np.bincount(codes[codes >= 0], minlength=1)
+        if counts.sum() == n and (counts == counts[0]).all():
+            ids |= {name: codes} if counts[0] == 2 else {}
+            halves |= {name: codes} if len(counts) == 2 else {}
+    arm = frames.factor(data, treatment)[0]
+    for name, whose in ids.items():
+        same_arm = len(np.unique(np.column_stack([whose, arm]), axis=0)) == n // 2
+        for half, when in halves.items():
+            if same_arm and len(np.unique(2 * whose + when)) == n:
+                return name, half
+    return None
 
 
 def _plain(name: object) -> str:
@@ -275,7 +310,7 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
             raise EvidenceError(f"{role}= is needed: name a column of data")
     columns = ("outcome", "treatment", "baseline", "covariates", "strata", "cluster", "weights")
     frames.distinct(columns[:2], **{name: plan[name] for name in columns})
-    one_row_a_pupil(data, {outcome, treatment, baseline, cluster, *covariates, *strata})
+    one_row_a_pupil(data, treatment, {outcome, baseline, cluster, *covariates, *strata})
     arms = frames.arms(data, treatment, *named)
     score = frames.measured(data, outcome)
     have, blocks, names = {outcome: ~np.isnan(score)}, [np.empty((len(data), 0))], []
