@@ -7,6 +7,8 @@ import zipfile
 
 import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
@@ -186,6 +188,15 @@ def test_damaged_file_of_a_statistics_package_is_refused_in_one_line(tmp_path, r
     with pytest.raises(EvidenceError) as caught:
         readers.table(path)
     assert str(caught.value) == f"{path}: not a file of SPSS or Stata that can be read"
+
+
+def test_parquet_whose_text_is_none_is_refused_without_it(tmp_path):
+    buffers = [None, pa.py_buffer(b"\0\0\0\0\x04\0\0\0"), pa.py_buffer(b"Zzy\xff")]
+    column = pa.Array.from_buffers(pa.string(), 1, buffers)
+    pq.write_table(pa.table({"pupil": column}), tmp_path / "t.parquet")
+    with pytest.raises(EvidenceError) as caught:
+        readers.table(tmp_path / "t.parquet")
+    assert str(caught.value) == f"{tmp_path / 't.parquet'}: not a parquet file that can be read"
 
 
 def test_damaged_open_document_is_refused_in_one_line(tmp_path):

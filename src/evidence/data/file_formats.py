@@ -217,9 +217,10 @@ def _statistics_package(path: str | Path, raw: bytes) -> Table:
                 frame, _ = pyreadstat.read_sav(file.name)
         else:
             frame = pd.read_stata(io.BytesIO(raw), convert_categoricals=False)
+        text = frame.convert_dtypes().to_csv(index=False)
     except Exception:
         raise EvidenceError(f"{path}: not a file of SPSS or Stata that can be read") from None
-    return Table(_csv(path, frame.convert_dtypes().to_csv(index=False), ","))
+    return Table(_csv(path, text, ","))
 
 
 def _workbook(path: str | Path, raw: bytes) -> list[Table]:
@@ -232,7 +233,7 @@ def _parquet(path: str | Path, raw: bytes) -> Table:
     try:
         frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable")
         flags = frame.select_dtypes("boolean").columns
-        frame = frame.astype(dict.fromkeys(flags, "Int8"))  # 1 and 0, as files write them
-    except (ArrowException, OSError, ValueError):
+        text = frame.astype(dict.fromkeys(flags, "Int8")).to_csv(index=False)  # 1 and 0
+    except (ArrowException, *workbooks.DAMAGED):
         raise EvidenceError(f"{path}: not a parquet file that can be read") from None
-    return Table(_csv(path, frame.to_csv(index=False), ","))
+    return Table(_csv(path, text, ","))

@@ -297,7 +297,7 @@ class _Start:
 
 def _chosen(path: str | Path, starts: Sequence[_Start]) -> _Start:
     """Return the sheet that has most of the columns asked for; without any, the first one."""
-    best = max(start.matches for start in starts)
+    best = max((start.matches for start in starts), default=0)
     equal = [start for start in starts if start.matches == best] if best else starts[:1]
     if len(equal) > 1:
         titles = [start.title for start in equal]
@@ -305,7 +305,7 @@ def _chosen(path: str | Path, starts: Sequence[_Start]) -> _Start:
             f"{path}: the columns are on more than one sheet: {quoted(titles)}; name one as "
             f"{path}#{titles[0]}"
         )
-    if not equal[0].names:
+    if not equal or not equal[0].names:
         others = [start.title for start in starts if start.names]
         if others:
             raise EvidenceError(

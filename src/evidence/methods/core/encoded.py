@@ -41,7 +41,7 @@ def changed(data: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
     other = data.assign(**columns)
     if isinstance(data, Encoded):
         other = Encoded(other)
-        kinds = ("numbers", "factor", "arms")
+        kinds = ("numbers", "measured", "factor", "arms")
         other._kept = {
             key: kept
             for key, kept in data._kept.items()
