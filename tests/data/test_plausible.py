@@ -50,7 +50,9 @@ def test_impossible_age_is_found(name):
     assert "in years (2 to 25)" in reason
 
 
-@pytest.mark.parametrize("name", ["stage", "average", "language", "teacher_age", "wage"])
+@pytest.mark.parametrize(
+    "name", ["stage", "average", "language", "teacher_age", "age_band", "wage"]
+)
 def test_other_columns_are_no_ages(name):
     assert plausible.fault(name, np.array([110.0, 111, 7, 5000])) is None
 

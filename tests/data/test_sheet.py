@@ -56,6 +56,7 @@ def test_index_column_without_a_name_is_passed_over(read):
         (["5.", "6"], "str"),
         (["+2", "2"], "str"),
         (["+2", "-3"], "float64"),
+        (["−3", "-3", "1,234", "1234"], "float64"),
         (["1", "1.0", "-0", "0"], "float64"),
         (["60%", "0.6"], "str"),
         (["0,123", "5"], "str"),
@@ -82,6 +83,8 @@ def test_column_is_numbers_only_where_they_are_written_so(read, cells, kind):
         (["1,234.5", "2,250.0"], [1234.5, 2250.0]),
         (["1.5", "2.25"], [1.5, 2.25]),
         (["1,5", "n/a"], [1.5, None]),
+        (["1,50", "1,5"], [1.5, 1.5]),
+        (["1,2345678901234567", "-0,5"], [1.2345678901234567, -0.5]),
     ],
 )
 def test_comma_is_decimal_where_it_does_not_separate_cells(read, mark, cells, numbers):

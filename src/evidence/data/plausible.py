@@ -12,7 +12,10 @@ _ONCE = (-99, 888)  # from here on outwards one such value is enough, between th
 _AGE = re.compile(
     r"(?:^|.*[^a-z])ages?(?:_?(?:in)?_?(?:months?|mths|years?|yrs))?(?:[^a-z].*|$)", re.IGNORECASE
 )
-_OTHERS = re.compile(r"teach|staff|head|adult|parent|mother|father|school|building", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"teach|staff|head|adult|parent|mother|father|school|building|band|group|range|diff|score|stand",
+    re.IGNORECASE,
+)
 
 
 def is_age(name: str) -> bool:

@@ -113,7 +113,7 @@ def pupils(
     unique = [name for name in ("upn", "year") if name in required and "upn" in required]
     numeric = (*SCORES, *numeric)
     cells = sheet(path, required, str.lower, known=("upn", "urn", "year", *numeric))
-    frame = _table(cells, numeric, unique, [name for name in cells.names if "age" in name])
+    frame = _table(cells, numeric, unique, [*filter(plausible.is_age, cells.names)])
     if "urn" in frame:
         urns = schools.urns(cells, "urn", blanks=True)
         frame["urn"] = pd.Series([urn or None for urn in urns], dtype="str")

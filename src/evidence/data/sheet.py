@@ -27,8 +27,7 @@ MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "Non
 GAPS = frozenset({*map(str.casefold, MISSING), "n.a.", "-", "--", "?", "missing"})
 _WHOLE = re.compile(r"-?\d{1,15}", re.ASCII)
 # leading zeros, exponents, more figures than a float keeps
-_ODD = re.compile(r"[+-]?0\d|[^eE]*[eE]|\D*[1-9][\d,]{15,}(\.0*)?%?$|\d+\.$", re.ASCII)
-_ZEROS = re.compile(r"\.0*$|(\.\d*[1-9])0+$", re.ASCII)
+_ODD = re.compile(r"[+-]?0\d|[^eE]*[eE]|\D*[1-9]\d{15,}([.,]0*)?%?$|\d+\.$", re.ASCII)
 _SWAPPED = str.maketrans(",.", ".,")
 _TOP = 20  # rows among which a header is looked for
 
@@ -187,20 +186,13 @@ def _mixed(numbers: dict[str, float]) -> bool:
 
 
 def _as_written(numbers: dict[str, float]) -> bool:
-    """Say whether cells are numbers as numbers are written: not 007, 1E1, 5. or 17 figures.
-
-    No two cells may become one number, as 2 and +2 would; 1 and 1.0 are one.
-    """
+    """Say whether all are written as numbers are: not 007, 1E1, 5., +2 beside 2, or 17 figures."""
     for cell in numbers:
         if (odd := _ODD.match(cell)) and (
             odd[0][-1] not in "eE" or repr(float(cell.rstrip("%"))) != cell.lower()
         ):
             return False
-    different = len(set(numbers.values()))
-    if different == len(numbers):
-        return True
-    plain = (cell.rstrip("%").replace(",", "") if numbers[cell] else "0" for cell in numbers)
-    return different == len({_ZEROS.sub(r"\1", cell) for cell in plain})
+    return not any(cell[0] == "+" and cell[1:] in numbers for cell in numbers)
 
 
 def sheet(
