@@ -20,6 +20,8 @@ NUMBER = "not a number; give a number or leave it blank"
 ONCE = "as in row 2; each may stand once"
 BLANK = "is blank; every row needs one"
 NAMES = "the first row must name the columns"
+SCHOOL_YEAR = "must be a school year: 2019 for 2018/19, 2018/19 or a date such as 01/09/2018"
+NOT_A_URN = "a school's URN has six digits; a name, or LA and ESTAB, stand in columns of their own"
 CANARY = "Zzyzx"  # stands for a pupil's value: no message may hold it
 
 TWICE = (
@@ -234,11 +236,12 @@ def test_ks2_measure_that_stands_twice_is_refused(write, tmp_path):
 def test_ks2_table_of_a_later_year_is_refused(write, tmp_path):
     header = HEADER.replace("TOTPUPS", "PTRWM_EXP_18")
     assert len(ks2(write, SCHOOL, header=header, year=2019)) == 1
-    fails(
-        lambda: ks2(write, SCHOOL, header=header, year=2018),
-        f"{tmp_path / 'table.csv'}: holds figures of 2017/18 as those of an earlier year, so it is "
-        "not the table of 2017/18; give the right year",
-    )
+    for year, said in ((2018, "2017/18"), (2020, "2019/20")):
+        fails(
+            lambda year=year: ks2(write, SCHOOL, header=header, year=year),
+            f"{tmp_path / 'table.csv'}: its columns say that it is the table of 2018/19, not of "
+            f"{said}; give the right year",
+        )
 
 
 @pytest.mark.parametrize("year", ["2018", 18, True, 2018.0])
@@ -259,7 +262,7 @@ def test_ks2_year_that_is_none_is_refused(write, year):
         (b"PK\x03\x04rest", "not a workbook that can be read; save it as CSV"),
         (b"PAR1rest", "not a parquet file that can be read"),
         (b"%PDF-1.7 rest", "not a text file; save it as CSV (UTF-8)"),
-        (b"\xd0\xcf\x11\xe0rest", "not a text file; save it as CSV (UTF-8)"),
+        (b"\xd0\xcf\x11\xe0rest", "not a workbook that can be read; save it as CSV"),
         (b"a,b\n1,\x00\n", "not a text file; save it as CSV (UTF-8)"),
         (b"\x1f\x8brest", "a broken gzip file; pack it again"),
     ],
@@ -298,6 +301,10 @@ def test_ks2_panel_wrong_years_levels_and_files_are_refused(write):
         "years: 2 files need as many different years, not 2017, 2017",
     )
     fails(
+        lambda: readers.ks2_panel({2017: path, 2018: path}, measures),
+        f"files: 2017 and 2018 have the same table, {path} and {path}; give each year its own",
+    )
+    fails(
         lambda: readers.ks2_panel({2017: path}, measures, levels=["schools"]),
         "levels: 'schools' is not known; did you mean 'school'?",
     )
@@ -307,7 +314,7 @@ def test_ks2_panel_wrong_years_levels_and_files_are_refused(write):
     )
     fails(
         lambda: readers.ks2_panel({}, measures),
-        "files: no key stage 2 table; give at least one year and its file",
+        "files: no performance table; give at least one year and its file",
     )
 
 
@@ -416,10 +423,15 @@ def test_participation_reads_spells_with_open_ends(write):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("990001,lamp,18,", "row 3, column start: must be a year such as 2018"),
+        ("990001,lamp,18,", f"row 3, column start: {SCHOOL_YEAR}"),
         ("990001,lamp,2019,2018", "row 3, column end: lies before start"),
-        ("990001,lamp,,2018", f"row 3, column start: {BLANK}"),
-        ("990001,lamp,soon,", f"row 3, column start: {NUMBER}"),
+        ("990001,lamp,,2018", f"row 3, column start: is blank; {SCHOOL_YEAR}"),
+        ("990001,lamp,soon,", f"row 3, column start: {SCHOOL_YEAR}"),
+        ("990001,lamp,09/13/2018,", f"row 3, column start: {SCHOOL_YEAR}"),
+        ("990001,lamp,2018/20,", f"row 3, column start: {SCHOOL_YEAR}"),
+        ("Hill School,lamp,2018,", f"row 3, column urn: {NOT_A_URN}"),
+        ("850/2031,lamp,2018,", f"row 3, column urn: {NOT_A_URN}"),
+        (",lamp,2018,", f"row 3, column urn: {BLANK}"),
         ("990000,leap,2018,", f"row 3, column urn and programme and start: {ONCE}"),
     ],
 )
@@ -485,8 +497,10 @@ def malformed(text):
 GOOD = {
     "ks2": "\n".join([HEADER, SCHOOL, "1,850,2045,144882,Sun Hill,NEW", "3,850, , ,H,9,9,66%,1"]),
     "pupils": f"upn,urn,year,{CANARY},maths\n" + f"{CANARY},990001,2018,{CANARY},101\n" * 1,
-    "participation": f"urn,programme,start,end\n{CANARY},leap,2018,\n{CANARY},lamp,2018,2019\n",
-    "establishments": f"URN,EstablishmentName,NumberOfPupils\n{CANARY},{CANARY},9\n",
+    "participation": f"urn,programme,start,end\n990001,{CANARY},2018,\n990002,lamp,2018,2019\n",
+    "table": f"{CANARY},share,score\n{CANARY},65%,1\n{CANARY},0.6,-99\n",
+    "statistics": f"time_period,geographic_level,n\n202223,{CANARY},5\n201819,{CANARY},c\n",
+    "establishments": f"URN,EstablishmentName,NumberOfPupils\n990001,{CANARY},9\n",
 }
 
 
@@ -538,9 +552,12 @@ def hampshire(shared):
     return {year: shared / "data/performance-tables" / name for year, name in HAMPSHIRE.items()}
 
 
-def test_ks2_panel_hampshire_has_323_schools_in_all_three_years(hampshire):
+def test_ks2_panel_hampshire_has_326_schools_in_all_three_years_three_of_them_academies(hampshire):
     panel = readers.ks2_panel(hampshire, levels=("school", "special"))
-    assert (panel.groupby("urn")["year"].nunique() == 3).sum() == 323
+    assert (panel.groupby("urn_then")["year"].nunique() == 3).sum() == 323
+    assert (panel.groupby("urn")["year"].nunique() == 3).sum() == 326
+    renamed = panel.loc[panel["urn"] != panel["urn_then"], ["urn_then", "urn"]].drop_duplicates()
+    assert sorted(renamed["urn"]) == ["144093", "146002", "146244"]  # Gomer, Bordon, Rowner
     assert panel.groupby("year").size().tolist() == [328, 328, 331]
     assert panel.groupby("year")["new"].sum().tolist() == [1, 1, 3]
 

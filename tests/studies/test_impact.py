@@ -117,3 +117,70 @@ def test_faults_of_the_plan_are_said_at_once():
     assert "start is '2018'; a whole number is needed" in message
     assert "participation is missing; it is needed" in message
     assert "group is {'a': 1, 'b': 2}; at most one is allowed" in message
+
+
+def tables(folder, rng, *, years=(2018, 2019, 2022), schools=40):
+    """Write key stage 2 tables, and who took part from 2022: the first twelve schools.
+
+    The first became an academy after 2019, and the second of those named is in no table.
+    """
+    level = rng.normal(65, 8, schools)
+    for year in years:
+        rows = ["RECTYPE,LEA,ESTAB,URN,SCHNAME,TOTPUPS,TELIG,PTMAT_EXP,PTFSM,PTRWM_EXP_"
+                f"{(2019 if year == 2022 else year - 1) % 100:02d}"]  # fmt: skip
+        for i in range(schools):
+            urn = 200_000 if year == 2022 and not i else 100_000 + i
+            score, poor = level[i] + rng.normal(0, 5), rng.uniform(10, 40)
+            rows.append(f"1,850,{2000 + i},{urn},S,200,30,{score:.0f}%,{poor:.0f}%,60%")
+        (folder / f"ks2_{year}.csv").write_text("\n".join(rows))
+    named = [100_000, 999_999, *range(100_002, 100_012)]
+    (folder / "who.csv").write_text("URN\n" + "\n".join(map(str, named)))
+    return {
+        "programme": "boost",
+        "start": 2022,
+        "ks2": [f"ks2_{year}.csv" for year in years],
+        "years": list(years),
+        "context": ["PTFSM"],
+        "participation": "who.csv",
+        "outcomes": [OUTCOME | {"name": "PTMAT_EXP", "unit": "pp"}],
+    }
+
+
+def test_cohort_after_years_without_tables_has_a_report(tmp_path, rng):
+    study = ev.Impact.read(str(tmp_path), tables(tmp_path, rng))
+    assert study.by_year["PTMAT_EXP"].reference == -3
+    assert list(study.by_year["PTMAT_EXP"].table["time"]) == [-4, -3, 0]
+    assert study.named == [
+        "11 of 12 named schools are in the tables; not there: 999999.",
+        "Schools with a new URN and the same LA and ESTAB, as an academy has, count as the same "
+        "school: 100000 is now 200000.",
+    ]
+    assert "11 of 12 named schools are in the tables" in study.effects.loc[0, "caveats"]
+    assert study.counts("PTMAT_EXP")["n_schools"] == 11
+    assert study.named[0] in study.section("who took part").parts
+    for question in study.questions:
+        study.section(question)
+    _, schools = study.drawn
+    assert schools.rows["Maths, before"].notna().all()
+
+
+def test_all_named_schools_in_the_tables_is_no_caveat(tmp_path, rng):
+    plan = tables(tmp_path, rng)
+    (tmp_path / "who.csv").write_text("LA,ESTAB\n" + "".join(f"850,{2000 + i}\n" for i in range(9)))
+    study = ev.Impact.read(str(tmp_path), plan)
+    assert study.named[0] == "9 of 9 named schools are in the tables."
+    assert "named schools" not in study.effects.loc[0, "caveats"]
+
+
+def test_tables_of_key_stage_4_are_read_in_their_place(tmp_path, rng):
+    plan = tables(tmp_path, rng)
+    for name in plan["ks2"]:
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace("TELIG", "TPUP").replace("PTMAT_EXP", "ATT8SCR"))
+    plan |= {"ks2": [], "ks4": plan["ks2"]}
+    plan |= {"outcomes": [OUTCOME | {"name": "ATT8SCR", "unit": "points"}]}
+    study = ev.Impact.read(str(tmp_path), plan)
+    assert study.counts("ATT8SCR") == {"n_pupils": 330, "n_schools": 11}
+    assert study.model(study.main)["covariates"] == ["PTFSM"]
+    with pytest.raises(EvidenceError, match="no column TELIG"):
+        ev.Impact.read(str(tmp_path), plan | {"ks2": plan["ks4"], "ks4": []})

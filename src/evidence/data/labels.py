@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")  # 007 is a label
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
+_URN = re.compile(r"'?([1-9]\d{2}),?(\d{3})(?:\.0*)?", re.ASCII)
+UNNAMED = "the first row must name the columns"
 
 
 def label(value: object) -> str:
@@ -20,6 +23,12 @@ def label(value: object) -> str:
     text = str(value).strip()
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text
+
+
+def urn(cell: str) -> str | None:
+    """Return the URN that a cell means (116018, 116018.0 or 116,018), None where it is none."""
+    found = _URN.fullmatch(cell.strip())
+    return found[1] + found[2] if found else None
 
 
 def is_number(text: str) -> bool:
@@ -44,3 +53,25 @@ def equal(values: pd.Series, wanted: object) -> np.ndarray:
     codes, found = pd.factorize(stored(values))
     same = [label(value) == label(wanted) for value in found]
     return np.array([*same, False], dtype=bool)[codes]
+
+
+def headed(columns: Mapping[str, Iterable[object]], asked: Iterable[str]) -> bool:
+    """Say whether names of columns are known to be names, so that a message may show them.
+
+    A file without a header has a pupil's values in their place: numbers, or words that stand in
+    the rows below as well.
+
+    Parameters
+    ----------
+    columns : mapping of str to values
+        Name to what the column holds.
+    asked : iterable of str
+        Other columns that are asked for: unless there are none, one must be there.
+    """
+    asked = [name for name in asked if name]
+    if asked and not any(name in columns for name in asked):
+        return False
+    return not any(
+        is_number(name.strip()) or name in {str(value).strip() for value in values}
+        for name, values in columns.items()
+    )

@@ -1,31 +1,35 @@
-"""Files as cells: csv, gzipped csv, xlsx and parquet become a header and rows of text.
+"""A table's cells as text, its header found: every reader stands on this.
 
-Every reader uses this, so every fault reads the same: file, row (as a spreadsheet counts: a
-header in the first line is row 1), column, what is allowed. A value is never quoted.
+So every fault reads the same: file, row (as a spreadsheet counts: a header in the first line is
+row 1), column, what is allowed. A value is never quoted.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
-import gzip
-import io
 import itertools
 import re
-import warnings
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
 
+import numpy as np
 import pandas as pd
 
+from evidence.data import labels
+from evidence.data.file_formats import Table, quoted, tables
 from evidence.errors import EvidenceError
 
-NUMBER = re.compile(r"[+\-\u2212]?(\d+(,\d{3})*(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?%?", re.ASCII)
+_NUMBER = re.compile(
+    r"[+\-\u2212]?((\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?%?", re.ASCII
+)
 MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."})
-_LEADING, _WHOLE = re.compile(r"[+-]?0\d"), re.compile(r"-?\d{1,15}", re.ASCII)
+GAPS = frozenset({*map(str.casefold, MISSING), "n.a.", "-", "--", "?", "missing"})
+_WHOLE = re.compile(r"-?\d{1,15}", re.ASCII)
+# leading zeros, exponents, more figures than a float keeps
+_ODD = re.compile(r"[+-]?0\d|[^eE]*[eE]|\D*[1-9]\d{15,}([.,]0*)?%?$|\d+\.$", re.ASCII)
+_SWAPPED = str.maketrans(",.", ".,")
+_TOP = 20  # rows among which a header is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,24 @@ class Sheet:
         Row after row, each as long as `names`: one long list is read far faster than many.
     lines : list of int
         The row of the file that each row of cells comes from.
+    decimal : {".", ","}
+        What a comma between figures is.
     """
 
     path: str | Path
     names: list[str]
     cells: list[str]
     lines: list[int]
+    decimal: str = "."
+    places: dict[str, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        first = {name: place for place, name in reversed([*enumerate(self.names)])}
+        object.__setattr__(self, "places", first)
 
     def column(self, name: str) -> list[str]:
-        """Return the cells of a column."""
-        return self.cells[self.names.index(name) :: len(self.names)]
+        """Return the cells of a column, the first of that name."""
+        return self.cells[self.places[name] :: len(self.names)]
 
     def fault(self, place: int, column: str, reason: str) -> EvidenceError:
         """Return the error for the cell in row `place` of `column`."""
@@ -85,10 +97,10 @@ class Sheet:
         if found > 1:
             raise EvidenceError(f"{self.path}: column {name} stands twice; rename one of the two")
         if not found:
-            headed = any(other in self.names for other in required if other != name)
-            known = [other for other in self.names if other] if headed else []
+            columns = {other: self.column(other) for other in self.names if other}
+            known = columns if labels.headed(columns, [n for n in required if n != name]) else ()
             close = difflib.get_close_matches(name, known, n=1, cutoff=nearest)
-            hint = f"the nearest is {close[0]}" if close else "the first row must name the columns"
+            hint = f"the nearest is {close[0]}" if close else labels.UNNAMED
             raise EvidenceError(f"{self.path}: no column {name}; {hint}")
 
     def differ(self, columns: Sequence[str], keys: Sequence[str]) -> None:
@@ -99,16 +111,49 @@ class Sheet:
                 reason = f"as in row {self.lines[first]}; each may stand once"
                 raise self.fault(place, " and ".join(columns), reason)
 
+    def numbers(self, column: Iterable[str]) -> dict[str, float]:
+        """Return each different cell of a column that is a number, and the number.
 
-def value(cell: str) -> float:
-    """Return the number that a cell matching `NUMBER` means; 65% is 65.0."""
-    return float(cell.rstrip("%").replace(",", "").replace("\u2212", "-"))
+        65% is 65.0. Where semicolons or tabs separate the cells, a comma is decimal, unless the
+        column shows otherwise (1,234.5).
+        """
+        different = list(dict.fromkeys(column))
+        if self.decimal == "," and any("," in cell for cell in different):
+            swapped = {cell: cell.translate(_SWAPPED) for cell in different}
+            words = [cell for cell in different if any(map(str.isdigit, cell))]
+            if all(_NUMBER.fullmatch(swapped[cell]) for cell in words):
+                return {cell: _value(swapped[cell]) for cell in words}
+            if not all("." in cell for cell in different if "," in cell):
+                plain = [cell for cell in different if "," not in cell]
+                return {cell: _value(cell) for cell in plain if _NUMBER.fullmatch(cell)}
+        return {cell: _value(cell) for cell in different if _NUMBER.fullmatch(cell)}
+
+    def one_scale(self, name: str, column: Sequence[str], numbers: dict[str, float]) -> None:
+        """Refuse a column of which some numbers have a percent sign and others none (0 apart).
+
+        Raises
+        ------
+        EvidenceError
+            It is so: percentages and shares of 1 may be mixed.
+        """
+        if _mixed(numbers):
+            bare = {cell for cell in numbers if "%" not in cell and numbers[cell]}
+            reason = "no percent sign, which other rows have; write all of them one way"
+            self.refuse((cell in bare for cell in column), name, reason)
 
 
-def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
+def _value(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return float(cell.rstrip("%").replace(",", "").replace("\u2212", "-"))
+
+
+def typed(cells: Sheet, name: str, numeric: bool) -> np.ndarray | pd.api.extensions.ExtensionArray:
     """Return a column as numbers where every cell that is not blank is one, else as text.
 
-    URN, UPN and codes with leading zeros stay text unless `numeric` says it must be numbers.
+    URN, UPN, codes with leading zeros, long ids and other text that would not be written the same
+    again as a number (1E1) stay text unless `numeric` says it must be numbers.
 
     Raises
     ------
@@ -116,36 +161,63 @@ def typed(cells: Sheet, name: str, numeric: bool) -> pd.Series:
         `numeric`, and a cell is not a number.
     """
     column = cells.column(name)
-    different = [cell for cell in dict.fromkeys(column) if cell not in MISSING]
-    words = {cell for cell in different if not NUMBER.fullmatch(cell)}
-    if numeric and words:
+    distinct = dict.fromkeys(column)
+    numbers = cells.numbers(distinct)
+    different = [cell for cell in distinct if cell not in MISSING]
+    words = {c for c in different if c not in numbers and c.casefold() not in GAPS}
+    if numeric:
         reason = "not a number; give a number or leave it blank"
         cells.refuse((cell in words for cell in column), name, reason)
-    code = name.lower().startswith(("urn", "upn")) or any(map(_LEADING.match, different))
-    if not numeric and (code or words or not different):
-        text = {cell: cell for cell in different}
-        return pd.Series(list(map(text.get, column)), dtype="str")
-    numbers = {cell: value(cell) for cell in different}
-    values = pd.Series(list(map(numbers.get, column)), dtype="float64")
-    whole = different and values.notna().all() and all(map(_WHOLE.fullmatch, different))
+    code = name.lower().startswith(("urn", "upn")) or not _as_written(numbers)
+    if not numeric and (code or words or not numbers or _mixed(numbers)):
+        urns = name.lower().startswith("urn")
+        text = {cell: (labels.urn(cell) if urns else None) or cell for cell in different}
+        return pd.array(list(map(text.get, column)), dtype="str")
+    values = np.array(list(map(numbers.get, column)), dtype=float)
+    whole = numbers and not np.isnan(values).any() and all(map(_WHOLE.fullmatch, numbers))
     return values.astype("int64") if whole else values
 
 
+def _mixed(numbers: dict[str, float]) -> bool:
+    """Say whether some numbers have a percent sign and others, but for 0, have none."""
+    return "%" in "".join(numbers) and any(
+        number and "%" not in cell for cell, number in numbers.items()
+    )
+
+
+def _as_written(numbers: dict[str, float]) -> bool:
+    """Say whether all are written as numbers are: not 007, 1E1, 5., +2 beside 2, or 17 figures."""
+    for cell in numbers:
+        if (odd := _ODD.match(cell)) and (
+            odd[0][-1] not in "eE" or repr(float(cell.rstrip("%"))) != cell.lower()
+        ):
+            return False
+    return not any(cell[0] == "+" and cell[1:] in numbers for cell in numbers)
+
+
 def sheet(
-    path: str | Path, required: Sequence[str] = (), fold: Callable[[str], str] = str
+    path: str | Path,
+    required: Sequence[str] = (),
+    fold: Callable[[str], str] = str,
+    *,
+    known: Sequence[str] = (),
+    spills: bool = False,
 ) -> Sheet:
     """Read a file as cells, without blank rows.
 
     Parameters
     ----------
     path : str or Path
-        csv (comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252), the same gzipped, xlsx
-        (first sheet) or parquet.
+        A file of :func:`evidence.data.file_formats.tables`; ``book.xlsx#Data`` names a sheet.
     required : sequence of str
-        Columns that must be there once. The header is looked for in the first ten rows: titles
-        above it are common.
+        Columns that must be there once.
     fold : callable
         How to write the column names, such as `str.upper`.
+    known : sequence of str
+        Further columns by which the header is known. It is looked for in the first 20 rows, and
+        in every sheet of a workbook: titles above it and sheets of notes are common.
+    spills : bool
+        Whether further cells of a row belong to its last column.
 
     Returns
     -------
@@ -155,106 +227,82 @@ def sheet(
     Raises
     ------
     EvidenceError
-        The file cannot be read, has no header or no rows, or has a row longer than the header.
+        The file cannot be read, has no header or no rows, has a row longer than the header, or
+        two of its sheets may be meant.
     """
-    rows = ((line, row) for line, row in enumerate(_records(path), start=1) if any(row))
-    top = list(itertools.islice(rows, 10))
-    if not top:
-        raise EvidenceError(f"{path}: is empty; the first row must name the columns")
-    heads = (i for i, (_, row) in enumerate(top) if set(map(fold, row)) & set(required))
-    head = next(heads, 0)
-    names = list(map(fold, top[head][1]))
-    found = Sheet(path, names, cells=[], lines=[])
-    for line, row in itertools.chain(top[head + 1 :], rows):
-        if any(row[len(names) :]):
-            raise EvidenceError(
-                f"{path}, row {line}: more cells than the header has columns ({len(names)}); "
-                "put a text that holds a comma in quotation marks"
-            )
-        found.cells.extend(row[: len(names)])
-        found.cells.extend([""] * (len(names) - len(row)))
+    asked = {*required, *known}
+    starts = [_Start.of(table, asked, fold) for table in tables(path)]
+    start = _chosen(path, starts)
+    width = len(start.names)
+    found = Sheet(path, start.names, cells=[], lines=[], decimal=start.decimal)
+    for line, row in start.rows:
+        if any(row[width:]):
+            if not spills:
+                raise EvidenceError(
+                    f"{path}, row {line}: more cells than the header has columns ({width}); "
+                    "put a text that holds a comma in quotation marks"
+                )
+            row = [*row[: width - 1], ", ".join(filter(None, row[width - 1 :]))]
+        found.cells.extend(row[:width])
+        found.cells.extend([""] * (width - len(row)))
         found.lines.append(line)
     for name in required:
         found.need(name, required)
     if not found.lines:
-        raise EvidenceError(f"{path}: no rows below the header")
+        others = [other.title for other in starts if other is not start and other.names]
+        more = f" of sheet {start.title!r}; the data may be on {quoted(others)}: name one as "
+        raise EvidenceError(
+            f"{path}: no rows below the header{f'{more}{path}#{others[0]}' if others else ''}"
+        )
     return found
 
 
-def _records(path: str | Path) -> Iterable[list[str]]:
-    raw = _bytes(path)
-    if raw.startswith(b"PK\x03\x04"):
-        return _workbook(path, raw)
-    if raw.startswith(b"PAR1"):
-        return _parquet(path, raw)
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = raw.decode("utf-16", errors="replace")
-    else:
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:  # what Excel on Windows writes as plain "CSV"
-            text = raw.decode("cp1252", errors="replace")
-    if "\0" in text or raw.startswith((b"\xd0\xcf\x11\xe0", b"%PDF")):
-        raise EvidenceError(f"{path}: not a text file; save it as CSV (UTF-8)")
-    head = text.lstrip().partition("\n")[0]
-    return _csv(path, text, max(",;\t", key=head.count))
+@dataclass(frozen=True)
+class _Start:
+    """The header of a table, how many of the columns asked for it has, and the rows below it."""
+
+    title: str
+    decimal: str
+    names: list[str]
+    matches: int
+    rows: Iterable[tuple[int, list[str]]]
+
+    @classmethod
+    def of(cls, table: Table, asked: set[str], fold: Callable[[str], str]) -> _Start:
+        rows = iter(table.rows)
+        top = list(itertools.islice(rows, _TOP))
+        if not top:
+            return cls(table.title, table.decimal, [], 0, ())
+        matches = [len(set(map(fold, row)) & asked) for _, row in top]
+        filled = [len(row) - row.count("") for _, row in top]
+        # a title has few cells, fewer than half as many as the fullest row, or a blank row below
+        head = next(i for i, n in enumerate(filled) if 2 * n >= max(filled))
+        gaps = [i for i in range(len(top) - 1) if top[i + 1][0] - top[i][0] > 1]
+        if gaps and max(filled[: gaps[0] + 1]) == 1 < max(filled):
+            head = max(head, gaps[0] + 1)
+        if any(matches):
+            head = matches.index(max(matches))
+        names = list(map(fold, top[head][1]))
+        below = itertools.chain(top[head + 1 :], rows)
+        return cls(table.title, table.decimal, names, matches[head], below)
 
 
-def _csv(path: str | Path, text: str, delimiter: str) -> Iterator[list[str]]:
-    lines = io.StringIO(text, newline=None)  # CRLF and lone CR become LF
-    count = 0
-    try:
-        for record in csv.reader(lines, delimiter=delimiter, strict=True):
-            yield list(map(str.strip, record))
-            count += 1
-    except csv.Error:
+def _chosen(path: str | Path, starts: Sequence[_Start]) -> _Start:
+    """Return the sheet that has most of the columns asked for; without any, the first one."""
+    best = max((start.matches for start in starts), default=0)
+    equal = [start for start in starts if start.matches == best] if best else starts[:1]
+    if len(equal) > 1:
+        titles = [start.title for start in equal]
         raise EvidenceError(
-            f"{path}, row {count + 1}: a quotation mark is not closed or stands inside a "
-            "text; double it or take it out"
-        ) from None
-
-
-def _bytes(path: str | Path) -> bytes:
-    try:
-        raw = Path(path).read_bytes()
-        return gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
-    except FileNotFoundError:
-        raise EvidenceError(f"{path}: no such file") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise EvidenceError(f"{path}: a broken gzip file; pack it again") from None
-    except OSError as error:
-        raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _workbook(path: str | Path, raw: bytes) -> list[list[str]]:
-    import openpyxl
-
-    def text(cell: object) -> str:
-        content = cell.value
-        if isinstance(content, int | float) and not isinstance(content, bool):
-            # a cell shown as 65% holds 0.65
-            percent = "%" in (cell.number_format or "")
-            return f"{content * 100:.10g}%" if percent else f"{content:.15g}"
-        return "" if content is None else str(content).strip()
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions that are not read
-            book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-            return [[text(cell) for cell in row] for row in book.worksheets[0].iter_rows()]
-    except (BadZipFile, LookupError, ValueError, TypeError, AttributeError, SyntaxError,
-            zlib.error, EOFError, OSError, RuntimeError):  # fmt: skip
-        # a damaged workbook fails in any of these ways, some of which quote cells
-        raise EvidenceError(f"{path}: not a workbook that can be read; save it as CSV") from None
-
-
-def _parquet(path: str | Path, raw: bytes) -> Iterable[list[str]]:
-    from pyarrow import ArrowException
-
-    try:
-        frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable")
-        flags = frame.select_dtypes("boolean").columns
-        frame = frame.astype(dict.fromkeys(flags, "Int8"))  # 1 and 0, as files write them
-    except (ArrowException, OSError, ValueError):
-        raise EvidenceError(f"{path}: not a parquet file that can be read") from None
-    return _csv(path, frame.to_csv(index=False), ",")
+            f"{path}: the columns are on more than one sheet: {quoted(titles)}; name one as "
+            f"{path}#{titles[0]}"
+        )
+    if not equal or not equal[0].names:
+        others = [start.title for start in starts if start.names]
+        if others:
+            raise EvidenceError(
+                f"{path}: sheet {equal[0].title!r} is empty; the data may be on {quoted(others)}: "
+                f"name one as {path}#{others[0]}"
+            )
+        raise EvidenceError(f"{path}: is empty; {labels.UNNAMED}")
+    return equal[0]

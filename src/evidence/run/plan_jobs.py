@@ -22,6 +22,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from evidence.data.file_formats import place
 from evidence.data.register import Cohort, Programme, Register, refuse
 from evidence.errors import EvidenceError, nearest
 
@@ -196,7 +197,8 @@ def _job(
         if faults:
             more = f" (and {len(faults) - 1} more of its files)" if len(faults) > 1 else ""
             found.append((name, f"{name}: {next(iter(faults.values()))}{more}"))
-        inputs |= {file: digest(project.data / file) for file in files if file not in faults}
+        sound = [file for file in files if file not in faults]
+        inputs |= {file: digest(place(project.data / file)[0]) for file in sound}
     if found:
         return None
     sources = [[cell["cell_type"], "".join(cell["source"])] for cell in notebook["cells"]]
@@ -221,7 +223,7 @@ def _file_fault(data: Path, file: str) -> str:
         return "is empty; name a file"
     if Path(file).is_absolute() or ".." in Path(file).parts:
         return f"{file!r} lies outside {data}; move it there"
-    if (data / file).is_file():
+    if place(data / file)[0].is_file():
         return ""
     hints = ["evidence sample makes it"] if file.startswith(("sample/", "star/")) else []
     if "*" in file:

@@ -10,8 +10,20 @@ from evidence.errors import EvidenceError
 from evidence.stats import covariance
 from evidence.stats.design import Design, sums, two_way
 
-REFERENCE = -1
 _RANK = 1e-9  # of the largest eigenvalue: below this, first-stage columns cannot be told apart
+
+
+def reference(since: np.ndarray) -> int:
+    """Return the time before the start that others are compared with: the last there is.
+
+    Parameters
+    ----------
+    since : ndarray of shape (n,)
+        Whole times since the start, NaN for the comparison. −1 where anyone has it; an earlier one
+        where none has, as with school years without tables.
+    """
+    early = since[since < 0]
+    return int(early.max()) if len(early) else -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +121,14 @@ def sunab(rows: Rows, label: str) -> tuple[Effects, Mean]:
         A cohort has no rows just before its start, or an effect is not identified.
     """
     cohort, since, known = rows.start, rows.since, ~np.isnan(rows.since)
-    bare = np.setdiff1d(cohort[known], cohort[since == REFERENCE])
+    last = reference(since)
+    bare = np.setdiff1d(cohort[known], cohort[since == last])
     if len(bare):
         raise EvidenceError(
             f"{label}: the units that start in {bare[0]:g} have no row just before their start, "
             "which method 'sunab' compares with; leave them out or use 'did2s'"
         )
-    pairs = np.unique(np.column_stack([cohort, since])[known & (since != REFERENCE)], axis=0)
+    pairs = np.unique(np.column_stack([cohort, since])[known & (since != last)], axis=0)
     dummies = (cohort[:, None] == pairs[:, 0]) & (since[:, None] == pairs[:, 1])
     design = rows.two_way(dummies.astype(float), label)
     effects, residuals = design.fit(rows.outcome)
@@ -131,7 +144,7 @@ def sunab(rows: Rows, label: str) -> tuple[Effects, Mean]:
         mixed = replace(design, coefficients=by @ design.coefficients)
         return covariance.robust(mixed, residuals, rows.cluster, alike=rows.alike, **how)
 
-    whole, early = infer(after[None]), times < REFERENCE
+    whole, early = infer(after[None]), times < last
     each = infer(mix, joint=False, refuse=False)
     joint = (np.nan,) * 4
     if early.any():
@@ -247,7 +260,7 @@ def _predict(rows: Rows, label: str, average: np.ndarray) -> tuple[np.ndarray, n
 
 def _before(rows: Rows, label: str) -> Effects:
     """Return the effects before the start, of untreated rows."""
-    times = np.unique(rows.since[rows.since < REFERENCE])
+    times = np.unique(rows.since[rows.since < reference(rows.since)])
     if not len(times):
         return Effects(times, times, times, times, None, (np.nan,) * 4)
     design = rows.two_way((rows.since[:, None] == times).astype(float), label)

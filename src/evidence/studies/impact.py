@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from evidence.data import readers
+from evidence.data import readers, schools
 from evidence.data.rules import load
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
@@ -42,6 +42,7 @@ from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
 
 GAP = "gap to other pupils"
+_SOURCES = ("programme", "start", "participation", "ks2", "ks4", "years", "pupils", "group", "gap")
 _DESIGN = {"unit": "urn", "time": "year"}
 
 
@@ -91,12 +92,15 @@ class Impact(Study[ImpactPlan]):
             nobody took part in the programme from that start.
         """
         checked = ImpactPlan.checked(plan)
-        spells = readers.participation(f"{data}/{checked.participation}")
-        if checked.ks2:
-            files = [f"{data}/{file}" for file in checked.ks2]
+        began = {"programme": checked.programme, "start": checked.start}
+        spells = readers.participation(f"{data}/{checked.participation}", **began)
+        if checked.tables:
             asked = [*checked.wanted, *checked.context]
-            return cls._of(checked, spells, readers.ks2_panel(files, asked, years=checked.years))
+            stack = readers.ks4_panel if checked.ks4 else readers.ks2_panel
+            panel = stack([f"{data}/{file}" for file in checked.tables], asked, years=checked.years)
+            return cls._of(checked, schools.same_schools(spells, panel), panel)
         people = readers.pupils(f"{data}/{checked.pupils}")
+        spells = schools.same_schools(spells, people)
         groups = _school_results(checked, spells, readers.select(people, checked.group))
         others = None
         if checked.gap:
@@ -134,12 +138,11 @@ class Impact(Study[ImpactPlan]):
             Faults of the plan; or a parameter is changed that says what to read, for which
             :meth:`read` is needed.
         """
-        sources = ("programme", "start", "ks2", "years", "pupils", "group", "gap", "participation")
-        for name in sources:
+        for name in _SOURCES:
             if name in changes and changes[name] != getattr(self.plan, name):
                 raise EvidenceError(f"{name} says what to read: use Impact.read for another one")
         plan = self.plan.changed(**changes)
-        frames.require(self.table, [*plan.wanted, *(plan.context if plan.ks2 else [])])
+        frames.require(self.table, [*plan.wanted, *(plan.context if plan.tables else [])])
         return replace(self, plan=plan)
 
     @property
@@ -171,7 +174,7 @@ class Impact(Study[ImpactPlan]):
 
     def model(self, outcome: Outcome) -> dict[str, Any]:
         """Return the planned analysis of an outcome, as methods take it."""
-        context = self.plan.context if self.plan.ks2 else [f"{outcome.name}, expected"]
+        context = self.plan.context if self.plan.tables else [f"{outcome.name}, expected"]
         return {
             **_DESIGN,
             "outcome": outcome.name,
@@ -278,6 +281,7 @@ class Impact(Study[ImpactPlan]):
         how = f"schools were {chosen}" if chosen else "how schools were chosen is not known"
         unit = self.main.unit
         further = [self.rebound.sentence(unit), *self.checks.caveats()]
+        further += [note.partition(";")[0] for note in self.named if "; not there" in note]
         rows = [
             self._row(
                 outcome,
@@ -360,6 +364,7 @@ class Impact(Study[ImpactPlan]):
         alike = self._weights[1] or self.balance.sentence()
         pupils = self.effects.loc[0, "n_pupils"]
         return [
+            *self.named,
             pictures.overlap(among),
             words.relabel(alike, self.labels),
             pictures.balance(self.balance, self.labels, n_pupils=pupils, rules=self.rules),
@@ -367,6 +372,12 @@ class Impact(Study[ImpactPlan]):
             "same means (entropy balancing). The analysis holds the same things fixed; one of the "
             "checks below uses the weights.",
         ]
+
+    @functools.cached_property
+    def named(self) -> list[str]:
+        """What the tables have of the schools said to have taken part, one sentence each."""
+        mine = self.spells.query("programme == @self.plan.programme and start == @self.plan.start")
+        return schools.found(mine["urn"], self.table)
 
     def pictures(self) -> list[Any]:
         """Return pictures of the data themselves, for exploring: more than the report shows."""
@@ -401,7 +412,8 @@ class Impact(Study[ImpactPlan]):
             }
         ).dropna()
         school = rows.groupby(["School", "Schools"], as_index=False)["Pupils"].mean()
-        last = rows[rows["Year"] == start - 1].set_index("School")[name]
+        before = rows["Year"].where(rows["Year"] < start).max()  # years may be without tables
+        last = rows[rows["Year"] == before].set_index("School")[name]
         since = rows[rows["Year"] >= start].groupby("School")[name].mean()
         both = {
             f"{name}, before": school["School"].map(last),

@@ -273,7 +273,7 @@ def event_study(
         kind="event_study",
         title=f"{title}: {trend}",
         alt=f"Difference between schools that took part and others, year by year, measured from "
-        f"the year before the start. {study.sentence()}",
+        f"{words.school_year(start + study.reference)}. {study.sentence()}",
         table=table,
         counts=("n_pupils",),
         statistics=(*_INTERVAL, "std_error", "df", "p_value"),
@@ -339,7 +339,7 @@ def claim(
     table = pd.DataFrame(
         {
             "label": [
-                "Gain on other schools since the year before",
+                "Gain on other schools since the last year before",
                 "Gain of such schools without a programme",
                 "The answer: given earlier results",
             ],

@@ -9,8 +9,10 @@ from typing import Any, Literal, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from evidence.data.labels import UNNAMED
 from evidence.data.schema import EFFECT_UNITS
 from evidence.errors import EvidenceError, nearest
+from evidence.methods.core import frames
 from evidence.studies.strength import LEVELS, THREATS
 
 P = TypeVar("P", bound="Plan")
@@ -123,14 +125,25 @@ class Plan(_Checked):
             Every column that is not there.
         """
         there = [str(name) for name in data.columns]
-        faults = [
-            f"{parameter}: the table has no column {name!r}; {nearest(name, there)}"
+        asked = [
+            (parameter, name)
             for parameter, names in columns.items()
-            for name in ([names] if isinstance(names, str) else names)
-            if name and name not in there
+            for name in frames.listed(names)
+            if name
         ]
-        if faults:
-            raise EvidenceError(_together(faults))
+        absent = [(parameter, name) for parameter, name in asked if name not in there]
+        if not absent:
+            return
+        named = frames.named(data, [name for _, name in asked])
+        if not named and len(absent) == len(asked):
+            wanted = ", ".join(repr(name) for _, name in asked)
+            raise EvidenceError(f"plan: the table has none of the columns {wanted}; {UNNAMED}")
+        faults = [
+            f"{parameter}: the table has no column {name!r}; "
+            f"{nearest(name, there) if named else UNNAMED}"
+            for parameter, name in absent
+        ]
+        raise EvidenceError(_together(faults))
 
 
 class TrialPlan(Plan):
@@ -169,6 +182,7 @@ class ImpactPlan(Plan):
 
     reported_claim: str = ""
     ks2: list[str] = Field(default_factory=list)
+    ks4: list[str] = Field(default_factory=list)
     years: list[int] = Field(default_factory=list)
     context: list[str] = Field(default_factory=list)
     pupils: str = ""
@@ -179,6 +193,11 @@ class ImpactPlan(Plan):
     start: int
     chosen: str = ""
     placebo: str = ""
+
+    @property
+    def tables(self) -> list[str]:
+        """Performance tables, one a year: of key stage 2 or of key stage 4."""
+        return [*self.ks2, *self.ks4]
 
     @property
     def wanted(self) -> list[str]:

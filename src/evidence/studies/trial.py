@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from evidence.data import readers
+from evidence.data import plausible, readers
 from evidence.data.rules import Rules, load
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
@@ -30,6 +30,7 @@ from evidence.methods.trials.randomisation import randomisation_test
 from evidence.methods.trials.robustness import Robustness, robustness
 from evidence.methods.trials.roster import check, one_arm_a_group
 from evidence.methods.trials.subgroups import Subgroups, subgroups
+from evidence.methods.trials.trial_data import one_row_a_pupil
 from evidence.methods.trials.wild_bootstrap import wild_bootstrap
 from evidence.show.data_pictures import DataPictures
 from evidence.studies import pictures, sections
@@ -96,7 +97,11 @@ class Trial(Study[TrialPlan]):
         if not isinstance(data, pd.DataFrame):
             place = f"{data}/{checked.pupils}" if checked.pupils else data
             numeric = [*(outcome.name for outcome in checked.outcomes), checked.baseline]
-            data = readers.table(place, numeric=numeric)
+            measured = [*checked.covariates, checked.dosage]
+            asked = [name for some in checked.columns.values() for name in frames.listed(some)]
+            data = readers.table(
+                place, numeric=numeric, measured=measured, known=[*filter(None, asked)]
+            )
         checked.require(checked.columns, data)
         return cls._of(
             checked, readers.select(data, checked.where), load(f"{checked.data}/disclosure.toml")
@@ -105,6 +110,7 @@ class Trial(Study[TrialPlan]):
     @classmethod
     def _of(cls, plan: TrialPlan, table: pd.DataFrame, rules: Rules) -> Trial:
         plan.require(plan.columns, table)
+        one_row_a_pupil(table, plan.treatment, [plan.pupil, plan.cluster])
         _check_groups(plan, table)
         names = _names(plan)
         kept = [name for asked in plan.columns.values() for name in frames.listed(asked)]
@@ -475,6 +481,8 @@ def _check_groups(plan: TrialPlan, table: pd.DataFrame) -> None:
     if plan.cluster:
         return
     measured = {plan.treatment, plan.pupil, plan.baseline, plan.dosage}
+    measured |= {name for name in plan.covariates if not frames.is_text(table[name])}
+    measured |= {name for name in map(str, table) if plausible.is_age(name)}
     measured |= {outcome.name for outcome in plan.outcomes}
     asked = [plan.school] if plan.school else [] if plan.allocation else [*map(str, table)]
     for name in asked:

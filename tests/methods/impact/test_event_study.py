@@ -35,6 +35,22 @@ def test_event_study_counts_from_the_start_though_its_result_is_missing(panel):
     assert list(found.to_frame()["n_obs"]) == [12, 12, 10, 11, 12]
 
 
+@pytest.mark.parametrize("method", ["event_study", "did2s", "sunab"])
+def test_last_year_before_a_gap_is_what_others_are_compared_with(panel, method):
+    """No tables for 2017: the schools that start in 2018 are compared with 2016."""
+    gap = panel[panel["year"] != 2017]
+    if method == "event_study":
+        found = impact.event_study(gap, **GIVEN)
+        again = impact.event_study(gap, reference=-2, **GIVEN)
+        pd.testing.assert_frame_equal(found.to_frame(), again.to_frame())
+    else:
+        found = impact.staggered(gap, method=method, **GIVEN)
+    table = found.to_frame().set_index("time")
+    assert found.reference == -2
+    assert list(table.index) == [-3, -2, 0, 1]
+    assert table.loc[-2, ["estimate", "ci_lower", "ci_upper"]].tolist() == [0.0, 0.0, 0.0]
+
+
 def test_event_study_joint_test_of_one_time_is_its_t_test(panel):
     found = impact.event_study(panel[panel["year"] > 2015], **GIVEN)
     first = found.to_frame().iloc[0]

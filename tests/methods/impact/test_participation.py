@@ -155,3 +155,12 @@ def test_times_of_many_figures_have_columns_of_their_own():
     panel = panel.assign(part=[0, 0, 1, 0, 0, 0], y=[1.0, 2, 3, 4, 5, 6])
     names = {"outcome": "y", "treatment": "part", "unit": "urn", "time": "year"}
     assert [*impact.before_start(panel, **names)] == ["treated", "y, 2018091", "y, 2018092"]
+
+
+def test_cohort_whose_schools_are_called_otherwise_in_the_panel_is_one_line(rng):
+    with pytest.raises(EvidenceError) as caught:
+        ev.impact.cohort(panel(rng), SPELLS.assign(urn=list("xyz")), programme="p", start=2018)
+    assert str(caught.value) == (
+        "no row of the panel is of the 1 unit that began 'p' in 2018: column 'urn' of both must "
+        "name them alike"
+    )

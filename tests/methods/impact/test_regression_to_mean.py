@@ -26,9 +26,9 @@ def test_rebound_after_one_year_is_the_share_that_does_not_last(rng):
     mine = panel.loc[panel["lamp"] == 1, "urn"].unique()
     assert found.gain == pytest.approx(change[mine].mean() - change.drop(mine).mean())
     assert found.sentence("pp") == (
-        f"In the year before the start these schools stood {-found.before:.1f} percentage points "
-        f"below the others. Since then the difference has changed by +{found.gain:.1f}. Among "
-        f"schools with such results and no programme it would have changed by "
+        f"In the last year before the start these schools stood {-found.before:.1f} percentage "
+        f"points below the others. Since then the difference has changed by +{found.gain:.1f}. "
+        f"Among schools with such results and no programme it would have changed by "
         f"+{found.expected:.1f}."
     )
 

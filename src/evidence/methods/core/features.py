@@ -69,7 +69,7 @@ def cell_levels(
     is left, which is never dropped.
     """
     always = [] if time is None else [frames.factor(data, time)[0]]
-    prior = [frames.numbers(data, name) for name in baseline]
+    prior = [frames.measured(data, name) for name in baseline]
     further = [_cell_labels(data, name, fit) for name in context]
     halved = [bands >> times for times in range(bands.bit_length() - 1)] if prior else []
     plan = [(bands, length) for length in range(len(context), 0, -1)]
@@ -100,7 +100,7 @@ def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:
 
 def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     """Return numbers about their mean among the rows in `fit`; a gap is 0 and marked."""
-    values = frames.numbers(data, name)
+    values = frames.measured(data, name)
     missing = np.isnan(values)
     known = values[fit & ~missing]
     block = np.where(missing, 0.0, values - (known.mean() if len(known) else 0.0))[:, None]
@@ -111,7 +111,7 @@ def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
 
 def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block:
     """Return numbers as in :func:`_number` and their bends at the knots."""
-    values = frames.numbers(data, name)
+    values = frames.measured(data, name)
     missing = np.isnan(values)
     known = values[fit & ~missing]
     if not len(known):

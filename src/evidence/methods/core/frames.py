@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from evidence.data.labels import is_number, label, place, stored
+from evidence.data import plausible
+from evidence.data.labels import UNNAMED, headed, is_number, label, place, stored
 from evidence.errors import EvidenceError
+from evidence.methods.core.encoded import Encoded as Encoded
+from evidence.methods.core.encoded import changed as changed
+from evidence.methods.core.encoded import encoded as encoded
+from evidence.methods.core.encoded import once as once
 from evidence.show.words import counted as counted
 from evidence.stats.design import compact as compact
 
-T = TypeVar("T")
 _SHARED = 10  # rows that have a label before a message may show it
+_MEASURED = 8  # different numbers of which a column of measurements has more than one of groups
 MOST_LEVELS = 50  # a text covariate with more values than this is a name or an id
 
 # As pandas' infer_dtype calls what a column holds; "empty" is one with nothing but gaps.
@@ -31,58 +35,6 @@ _DATES = dict.fromkeys(("datetime64", "datetime", "date", "time", "period"), "da
 _YES_NO = ("yes", "no", "y", "n", "true", "false", "")
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # fits 64 bits; a longer one is an id, and text
 _ODD = _DATES | {"timedelta64": "durations", "timedelta": "durations", "complex": "complex numbers"}
-
-
-class Encoded(pd.DataFrame):
-    """A table whose columns are read and encoded once, however many methods ask for them.
-
-    It is an ordinary DataFrame otherwise, and what is selected or copied from it is a plain one.
-    Do not change its values: what was read stays as it was.
-    """
-
-    _internal_names = (*pd.DataFrame._internal_names, "_kept")
-    _internal_names_set = frozenset(_internal_names)
-
-    def __init__(self, data: pd.DataFrame) -> None:
-        super().__init__(data)
-        self._kept: dict[tuple, Any] = {}
-
-    @property
-    def _constructor(self) -> type[pd.DataFrame]:
-        return pd.DataFrame
-
-
-def encoded(data: pd.DataFrame) -> pd.DataFrame:
-    """Return a table as one that is encoded once; anything else is returned for `require`."""
-    plain = isinstance(data, pd.DataFrame) and not isinstance(data, Encoded)
-    return Encoded(data) if plain else data
-
-
-def changed(data: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a table with some columns changed; what was encoded of the others is shared."""
-    other = data.assign(**columns)
-    if isinstance(data, Encoded):
-        other = Encoded(other)
-        kinds = ("numbers", "factor", "arms")
-        other._kept = {
-            key: kept
-            for key, kept in data._kept.items()
-            if key[0] in kinds and key[1] not in columns
-        }
-    return other
-
-
-def once(data: pd.DataFrame, key: tuple, make: Callable[[], T]) -> T:
-    """Return what `make` makes, which an encoded table keeps under `key`."""
-    if not isinstance(data, Encoded):
-        return make()
-    if key not in data._kept:
-        kept = data._kept[key] = make()
-        parts = tuple(vars(kept).values()) if isinstance(kept, Arms) else kept
-        for part in parts if isinstance(parts, tuple) else (parts,):
-            if isinstance(part, np.ndarray):
-                part.setflags(write=False)
-    return data._kept[key]
 
 
 def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
@@ -96,6 +48,7 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
     if not isinstance(data, pd.DataFrame):
         raise EvidenceError(f"data: a DataFrame is needed, not {type(data).__name__}")
     names = [str(name) for name in data.columns]
+    columns = tuple(columns)
     for column in columns:
         if column is None:
             continue
@@ -109,9 +62,17 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
         if column not in data.columns or data.columns.nlevels > 1:
             near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            if not named(data, (name for name in columns if name != column)):
+                hint = UNNAMED
             raise EvidenceError(f"data has no column {column!r}; {hint}")
     if data.empty:
         raise EvidenceError("data has no rows")
+
+
+def named(data: pd.DataFrame, asked: Iterable[str | None]) -> bool:
+    """Say whether the names of a table's columns are names, and no values of a first row."""
+    columns = {str(name): data.iloc[:, place] for place, name in enumerate(data.columns)}
+    return headed(columns, [name for name in asked if isinstance(name, str)])
 
 
 def distinct(alone: Sequence[str], **roles: str | Sequence[str] | None) -> None:
@@ -152,6 +113,25 @@ def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
         column holds dates, durations or complex numbers.
     """
     return once(data, ("numbers", column), lambda: _numbers(data[column], column))
+
+
+def measured(data: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column of measurements as :func:`numbers`, none of which stands for a missing one.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`numbers`; a value far from all others is a known code (−99), or an age is none.
+    """
+
+    def checked() -> np.ndarray:
+        values = numbers(data, column)
+        if fault := plausible.fault(column, values):
+            which, reason = fault
+            raise EvidenceError(f"column {column!r}, {row(which.argmax())}: {reason}")
+        return values
+
+    return once(data, ("measured", column), checked)
 
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
@@ -282,10 +262,11 @@ def covariates(
     blocks, names = [np.empty((len(data), 0))], []
     for column in columns:
         if not is_text(data[column]) or _kind(data[column]) in _ODD:
-            blocks.append(numbers(data, column)[:, None])
+            blocks.append(measured(data, column)[:, None])
             names.append(column)
             continue
         codes, levels = factor(data, column)
+        _refuse_few_words(column, codes, levels)
         if len(levels) > MOST_LEVELS:
             raise EvidenceError(
                 f"column {column!r} has {len(levels)} different values; a text covariate may have "
@@ -298,6 +279,18 @@ def covariates(
         names.extend(f"{column}: {level}" for level in levels[first:])
     values = np.column_stack(blocks)
     return values, names, ~np.isnan(values).any(axis=1)
+
+
+def _refuse_few_words(column: str, codes: np.ndarray, levels: Sequence[str]) -> None:
+    """Refuse numbers with a word or two among them, which would make a label of each number."""
+    word = np.array([not is_number(level) for level in levels] + [False])[codes]
+    n_words, n_numbers = int(word.sum()), int((codes >= 0).sum() - word.sum())
+    different = len(levels) - sum(not is_number(level) for level in levels)
+    if n_words and different >= _MEASURED and n_words * 10 <= n_numbers:
+        raise EvidenceError(
+            f"column {column!r}, {row(word.argmax())}: a word among numbers "
+            f"({counted(n_words, 'such row')}); leave it blank, or write words in every row"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,6 +315,10 @@ class Arms:
     arm: str
     reference: str
     further: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for mask in (self.treated, self.control, self.others):
+            mask.setflags(write=False)
 
 
 def arms(data: pd.DataFrame, column: str, reference: object = None, arm: object = None) -> Arms:

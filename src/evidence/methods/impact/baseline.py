@@ -49,7 +49,7 @@ def before_start(
         frames.distinct([*columns], **columns, weights=weights, covariates=covariates)
         dose, when = doses(panel, treatment), frames.numbers(panel, time)
         whose, early = frames.labels(panel, unit), when < np.min(when[dose != 0], initial=np.inf)
-        results = pd.DataFrame({"unit": whose, "when": when, "y": frames.numbers(panel, outcome)})
+        results = pd.DataFrame({"unit": whose, "when": when, "y": frames.measured(panel, outcome)})
         wide = results[early].pivot_table(index="unit", columns="when", values="y")
         known = pd.DataFrame({f"{outcome}, {at:.15g}": wide[at] for at in wide}).rename_axis(unit)
         values, names, _ = frames.covariates(panel[early], covariates)

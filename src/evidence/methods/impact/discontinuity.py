@@ -100,7 +100,7 @@ def discontinuity(
     columns = {"outcome": outcome, "running": running, "treatment": treatment, "cluster": cluster}
     frames.distinct([*columns], **columns, weights=weights, covariates=named)
     others, _, complete = frames.covariates(data, named)
-    y, x = (frames.numbers(data, name) for name in (outcome, running))
+    y, x = (frames.measured(data, name) for name in (outcome, running))
     group = None if cluster is None else frames.factor(data, cluster)[0]
     have = {outcome: ~np.isnan(y), running: ~np.isnan(x), ", ".join(named): complete}
     if group is not None:

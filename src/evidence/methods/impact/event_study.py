@@ -11,14 +11,14 @@ from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate, EventStudy
 from evidence.methods.impact.did import COV_TYPES
 from evidence.methods.impact.panel_data import PanelData, caveats, of_panel
-from evidence.stats import covariance
+from evidence.stats import covariance, staggered_estimators
 from evidence.stats.staggered_estimators import Effects
 
 
 @of_panel()
 @kept
 def event_study(
-    panel: PanelData, *, reference: int = -1, cov_type: str = "CR2", level: float = 0.95
+    panel: PanelData, *, reference: int | None = None, cov_type: str = "CR2", level: float = 0.95
 ) -> EventStudy:
     """Estimate the effect by time since each unit's start, and test the times before it.
 
@@ -26,8 +26,9 @@ def event_study(
 
     Parameters
     ----------
-    reference : int
-        The time, relative to a unit's first treated one, that all others are compared with.
+    reference : int, optional
+        The time, relative to a unit's first treated one, that all others are compared with: the
+        last there is before it, −1 unless the panel has a gap there.
 
     Returns
     -------
@@ -52,6 +53,7 @@ def event_study(
     covariance.check_level(level)
     since = panel.since()
     times = np.unique(since[panel.ever]).astype(int)
+    reference = staggered_estimators.reference(since) if reference is None else reference
     if reference not in times:
         raise EvidenceError(
             f"reference is {reference}, but treated units have times from {times[0]} to {times[-1]}"

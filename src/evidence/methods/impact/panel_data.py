@@ -227,7 +227,8 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
     frames.distinct(("outcome", "treatment", "time"), **columns | {"unit": None})
     values, names, complete = frames.covariates(panel, others)
     score, when, dose = (
-        *(frames.numbers(panel, name) for name in (outcome, time)),
+        frames.measured(panel, outcome),
+        frames.numbers(panel, time),
         doses(panel, treatment),
     )
     codes = {name: frames.factor(panel, name)[0] for name in dict.fromkeys((unit, cluster))}

@@ -156,7 +156,13 @@ def cohort(
     whose, theirs = (frames.labels(table, unit).astype("str") for table in (panel, spells))
     mine = labels.equal(spells["programme"], programme)
     starts = frames.numbers(spells, "start")
-    taking_part = whose.isin(theirs[mine & (starts == float(start))].dropna()).to_numpy()
+    named = theirs[mine & (starts == float(start))].dropna()
+    taking_part = whose.isin(named).to_numpy()
+    if not taking_part.any() and len(named):
+        raise EvidenceError(
+            f"no row of the panel is of the {frames.counted(named.nunique(), 'unit')} that began "
+            f"{programme!r} in {start}: column {unit!r} of both must name them alike"
+        )
     if not taking_part.any():
         known = np.unique(starts[mine & ~np.isnan(starts)])
         raise EvidenceError(
@@ -211,7 +217,7 @@ def school_means(
     outcomes = frames.listed(outcomes)
     frames.require(pupils, (unit, time, *outcomes))
     frames.distinct(("unit", "time"), unit=unit, time=time, outcomes=outcomes)
-    values = {name: frames.numbers(pupils, name) for name in outcomes}
+    values = {name: frames.measured(pupils, name) for name in outcomes}
     scale = {
         name: 100 if np.isin(x[~np.isnan(x)], (0, 1)).all() else 1 for name, x in values.items()
     }

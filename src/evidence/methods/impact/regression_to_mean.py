@@ -51,7 +51,7 @@ class Rebound:
         where = "below" if self.before < 0 else "above"
         gain, expected = (words.number(x, 1, sign=True) for x in (self.gain, self.expected))
         return (
-            f"In the year before the start these schools stood {abs(self.before):.1f} {what} "
+            f"In the last year before the start these schools stood {abs(self.before):.1f} {what} "
             f"{where} the others. Since then the difference has changed by {gain}. Among schools "
             f"with such results and no programme it would have changed by {expected}."
         )

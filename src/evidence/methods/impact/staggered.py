@@ -232,7 +232,7 @@ def _estimate(panel: PanelData, method: str, level: float) -> EventStudy:
         since,
         method=described,
         level=level,
-        reference=staggered_estimators.REFERENCE,
+        reference=staggered_estimators.reference(since),
         notes=notes,
         att=effect_on_treated(panel, described, mean, level, notes, **counts),
     )

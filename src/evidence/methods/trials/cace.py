@@ -121,7 +121,7 @@ def cace(
     frames.require(data, (dosage,))
     if dosage in (*(plan[name] for name in _ROLES), *plan["covariates"]):
         raise EvidenceError(f"column {dosage!r} is given as dosage and as something else as well")
-    received = frames.numbers(data, dosage)
+    received = frames.measured(data, dosage)
     if threshold is not None:
         received = np.where(np.isnan(received), np.nan, received >= threshold)
     covariates = (*plan["covariates"], dosage)  # so that rows without a dosage are left out

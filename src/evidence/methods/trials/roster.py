@@ -7,7 +7,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.trials.trial_data import TrialData, of_trial
+from evidence.methods.trials.trial_data import TrialData, of_trial, repeated
 
 DESIGNS = ("simple", "cluster", "multisite", "paired")
 
@@ -96,15 +96,7 @@ def _one_row_each(data: pd.DataFrame, pupil: str) -> None:
         raise EvidenceError(
             f"column {pupil!r}: {rows} no pupil (first: {frames.row(missing.argmax())})"
         )
-    codes = frames.factor(data, pupil)[0]
-    again = pd.Series(codes).duplicated().to_numpy()
-    if again.any():
-        row = int(np.flatnonzero(again)[0])
-        before = int(np.flatnonzero(codes == codes[row])[0])
-        raise EvidenceError(
-            f"column {pupil!r}, {frames.row(row)}: the pupil of {frames.row(before)} again "
-            f"({frames.counted(again.sum(), 'such row')}); keep one row a pupil"
-        )
+    repeated(data, pupil)
 
 
 def _before(data: pd.DataFrame, baseline_date: str, allocation_date: str) -> None:

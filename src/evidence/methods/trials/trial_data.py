@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,16 @@ from evidence.methods.core.reading import reads
 from evidence.stats import covariance, mixed_model
 from evidence.stats.design import Design, design
 from evidence.stats.effect_sizes import small_sample_factor
+
+_PLAIN = re.compile(r"[\W_]+")
+_PUPIL = frozenset(
+    f"{who}{what}"
+    for who in ("pupil", "student", "child", "participant", "learner", "candidate", "anon")
+    for what in ("", "id", "no", "number", "ref", "reference", "code", "upn", "uid", "name")
+) | {"id", "upn", "uid", "uniquepupilnumber", "pupilmatchingrefanonymous", "pupilmatchingref"}
+_FEW, _MANY = 20, 100_000  # rows of a table in which everybody is looked for twice
+_BEFORE = frozenset(("pre", "pretest", "before", "baseline"))
+_AFTER = frozenset(("post", "posttest", "after", "endline", "followup", "outcome", "midline"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,6 +215,93 @@ def read(
 of_trial = functools.partial(reads, read, TrialData)
 
 
+def one_row_a_pupil(data: pd.DataFrame, treatment: str, used: Collection[str | None] = ()) -> None:
+    """Refuse a table that has several rows a pupil.
+
+    It is known by a column of ids, by its name, or by one that says before and after; or by
+    two columns that hold everybody twice, once in each half of the table.
+
+    Parameters
+    ----------
+    data : DataFrame
+    treatment : str
+        Column of the arm.
+    used : collection of str
+        Columns that have another part: as a cluster, pupils may have several rows.
+
+    Raises
+    ------
+    EvidenceError
+        An id stands twice, or rows are of before and after.
+    """
+    once = data.columns.drop_duplicates(keep=False)
+    others = [name for name in once if name not in {treatment, *used}]
+    for name in others:
+        if _plain(name) in _PUPIL:
+            repeated(data, name)
+        few = pd.concat([data[name].iloc[:50], data[name].iloc[-50:]])  # enough to know the kind
+        said = set(map(_plain, few.dropna()))
+        if said & _BEFORE and said & _AFTER and said <= _BEFORE | _AFTER:
+            raise EvidenceError(
+                f"column {name!r} says before and after, so that pupils have two rows; keep one "
+                "row a pupil, with what was before and after in columns of their own"
+            )
+    if twice := _everybody_twice(data, treatment, others):
+        raise EvidenceError(
+            f"columns {twice[0]!r} and {twice[1]!r} hold everybody twice, with one arm; keep one "
+            "row a pupil, with what was measured at each time in columns of their own"
+        )
+
+
+def _everybody_twice(
+    data: pd.DataFrame, treatment: str, others: Sequence[str]
+) -> tuple[str, str] | None:
+    """Return the column that has each value twice, and the one that has each of two once in it."""
+    n = len(data)
+    if n % 2 or not _FEW <= n <= _MANY:
+        return None
+    ids, halves = {}, {}
+    for name in others:
+        try:
+            codes = pd.factorize(frames.stored(data[name]))[0]
+        except TypeError:  # cells hold lists or the like
+            continue
+        counts = np.bincount(codes[codes >= 0], minlength=1)
+        if counts.sum() == n and (counts == counts[0]).all():
+            ids |= {name: codes} if counts[0] == 2 else {}
+            halves |= {name: codes} if len(counts) == 2 else {}
+    arm = frames.factor(data, treatment)[0]
+    for name, whose in ids.items():
+        same_arm = len(np.unique(np.column_stack([whose, arm]), axis=0)) == n // 2
+        for half, when in halves.items():
+            if same_arm and len(np.unique(2 * whose + when)) == n:
+                return name, half
+    return None
+
+
+def _plain(name: object) -> str:
+    return _PLAIN.sub("", str(name)).casefold()
+
+
+def repeated(data: pd.DataFrame, pupil: str) -> None:
+    """Refuse a column of pupils in which one stands twice.
+
+    Raises
+    ------
+    EvidenceError
+        One does; the rows are named.
+    """
+    codes = frames.factor(data, pupil)[0]
+    again = pd.Series(codes).duplicated().to_numpy() & (codes >= 0)
+    if again.any():
+        row = int(again.argmax())
+        before = int(np.flatnonzero(codes == codes[row])[0])
+        raise EvidenceError(
+            f"column {pupil!r}, {frames.row(row)}: the pupil of {frames.row(before)} again "
+            f"({frames.counted(again.sum(), 'such row')}); keep one row a pupil"
+        )
+
+
 def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     outcome, treatment, baseline, covariates, cluster, strata, weights, *named = plan.values()
     frames.require(data, (outcome, treatment, baseline, *covariates, cluster, *strata, weights))
@@ -212,11 +310,12 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
             raise EvidenceError(f"{role}= is needed: name a column of data")
     columns = ("outcome", "treatment", "baseline", "covariates", "strata", "cluster", "weights")
     frames.distinct(columns[:2], **{name: plan[name] for name in columns})
+    one_row_a_pupil(data, treatment, {outcome, baseline, cluster, *covariates, *strata})
     arms = frames.arms(data, treatment, *named)
-    score = frames.numbers(data, outcome)
+    score = frames.measured(data, outcome)
     have, blocks, names = {outcome: ~np.isnan(score)}, [np.empty((len(data), 0))], []
     if baseline is not None:
-        blocks.append(frames.numbers(data, baseline)[:, None])
+        blocks.append(frames.measured(data, baseline)[:, None])
         names.append(baseline)
         have[baseline] = ~np.isnan(blocks[-1][:, 0])
         if np.array_equal(score, blocks[-1][:, 0], equal_nan=True):

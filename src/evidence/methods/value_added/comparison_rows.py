@@ -21,7 +21,7 @@ def rows(
     what: str,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return results, codes of schools, and the rows that the model is fitted to."""
-    score = frames.numbers(data, outcome)
+    score = frames.measured(data, outcome)
     for name in (cluster, *frames.listed(time)):
         gaps = frames.missing(data, name)
         if gaps.any():
