@@ -69,6 +69,23 @@ _ROOMS = {
             "methods.impact.wild_bootstrap": "wild_bootstrap",
         },
     ),
+    "monitoring": (
+        "Figures watched over time and beside others: what differs, and what is noise.",
+        {
+            "methods.monitoring.control_chart": "control_chart",
+            "methods.monitoring.forecast": "forecast",
+            "methods.monitoring.funnel": "funnel",
+            "methods.monitoring.gaps": "gap_index slope_index",
+            "methods.monitoring.neighbours": "neighbours",
+            "methods.monitoring.proportions": "change proportion rate",
+            "methods.monitoring.ranks": "rank_and_band rank_interval",
+            "methods.monitoring.similar_schools": "similar_schools",
+            "methods.monitoring.survey": "grim survey weighted_share",
+            "methods.monitoring.threshold": "threshold",
+            "methods.monitoring.timeliness": "timeliness",
+            "methods.monitoring.transitions": "agreement transitions",
+        },
+    ),
     "matching": (
         "Similar pupils and schools: what they achieve, and who may stand in for those treated.",
         {
