@@ -70,7 +70,11 @@ def winsorised(z: np.ndarray, share: float = 0.1) -> np.ndarray:
 
 
 def overdispersion(z: np.ndarray, share: float = 0.1) -> float:
-    """Return φ, the mean square of the winsorised z-scores (Spiegelhalter 2005, eq. 4)."""
+    """Return φ, the mean square of the winsorised z-scores (Spiegelhalter 2005).
+
+    Of normal z-scores it is .68 of their variance, with a tenth drawn in on either side: limits
+    widened by it still let about one in ten stand out of those that differ like all others.
+    """
     return float(np.mean(winsorised(z, share) ** 2))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import chdtrc
 
 from evidence.data.labels import label
 from evidence.errors import EvidenceError
@@ -98,8 +99,9 @@ class ControlChart(TableResult):
         Parameters
         ----------
         draws : int
-            Series drawn: as long as this, in the same parts, around its centre; normal for XmR and
-            run charts, binomial or Poisson with the same denominators for p and u charts.
+            Series drawn: as long as this, in the same parts, around its centre; binomial or Poisson
+            with the same denominators for p and u charts, normal for others and where these are
+            over-dispersed.
         seed : int
 
         Returns
@@ -114,7 +116,7 @@ class ControlChart(TableResult):
         return pd.DataFrame({"asked": [*flagged], "share": shares, "std_error": errors})
 
     def delay(
-        self, shift: float = 2.0, *, further: int = 24, draws: int = 20_000, seed: int = 1
+        self, shift: float = 2.0, *, further: int = 24, draws: int = 4_000, seed: int = 1
     ) -> pd.DataFrame:
         """Return how soon the last part's limits find that a series has moved.
 
@@ -144,11 +146,13 @@ class ControlChart(TableResult):
         centre, width = charts.xmr(values, (), size)
         if self.chart == "run":
             centre, width = charts.median(values, (), size), np.full_like(values, np.nan)
-        _, way = charts.signals(
-            values, centre, centre - width, centre + width, (), self.run, self.trend
-        )
-        found = np.maximum.accumulate(way[:, size:] == np.sign(shift), axis=1)
-        return pd.DataFrame({"points": np.arange(1, further + 1), "found": found.mean(0)})
+        found = []
+        for seen in range(size + 1, size + further + 1):  # a run counts once it is complete
+            series = (x[:, :seen] for x in (values, centre, centre - width, centre + width))
+            way = charts.signals(*series, (), self.run, self.trend)[1][:, size:]
+            found.append((way == np.sign(shift)).any(1))
+        found = np.logical_or.accumulate(found).mean(1)
+        return pd.DataFrame({"points": np.arange(1, further + 1), "found": found})
 
     def _simulated(self, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rules and ways of series in which nothing happens."""
@@ -156,15 +160,23 @@ class ControlChart(TableResult):
         rng, table = np.random.default_rng(seed), self.table
         starts = np.flatnonzero(table["part"].diff().to_numpy() > 0).tolist()
         size, centre = (draws, len(table)), table["centre"].to_numpy()
-        if self.chart in ("p", "u"):
+        if self.chart[0] in "pu" and not self._dispersed():
             n = table["n"].to_numpy()
             drawn = rng.poisson(n * centre, size)
-            if self.chart == "p":
+            if self.chart[0] == "p":
                 drawn = rng.binomial(n.round().astype(int), centre, size)
-            return _judge(drawn, n, self.chart, starts, self.fix_after, self.laney, self)[-2:]
+            chart = self.chart[0]
+            return _judge(drawn, n, chart, starts, self.fix_after, self.laney, self)[-2:]
         chart = "run" if self.chart == "run" else "xmr"
         values = rng.standard_normal(size)
         return _judge(values, None, chart, starts, self.fix_after, None, self)[-2:]
+
+    def _dispersed(self) -> bool:
+        """Say whether a p or u chart's values vary by more than chance, and may."""
+        spread = self.table["centre"] * (1 - self.table["centre"] if self.chart[0] == "p" else 1)
+        z = (self.table["value"] - self.table["centre"]) / np.sqrt(spread / self.table["n"])
+        wide = self.chart.endswith("′")
+        return wide and float(chdtrc(len(z) - 1, (z**2).sum())) < 0.05
 
 
 def control_chart(
@@ -237,7 +249,7 @@ def control_chart(
     frames.one_of("improvement", improvement, WAYS)
     if (chart in "pu") != (n is not None):
         what = "needs n=, the column of denominators" if chart in "pu" else "takes no n="
-        raise EvidenceError(f"a {chart} chart {what}")
+        raise EvidenceError(f"chart={chart!r} {what}")
     shift_of, trend_of = _RUN_TREND.get(chart, (7, 7))
     run, trend = run or shift_of, trend or trend_of
     for name, number, least in (("run", run, 2), ("trend", trend, 3), ("fix_after", fix_after, 2)):
@@ -274,10 +286,11 @@ def control_chart(
     table = table.assign(centre=centre, lower=lower, upper=upper, target=goals[keep])
     table["rule"] = np.array(charts.RULES, object)[rule]
     table["signal"] = _signal(way, improvement)
-    few = [e.stop - e.start for e in edges if e.stop - e.start < FEW]
+    few = [min(e.stop - e.start, fix_after or FEW) for e in edges]
+    few = [count for count in few if count < FEW]
     short = (
-        f"{frames.counted(len(few), 'part')} of the series {'has' if len(few) == 1 else 'have'} "
-        f"fewer than {FEW} points (the shortest {min(few)}): limits are unsure",
+        f"limits of {frames.counted(len(few), 'part')} of the series rest on fewer than {FEW} "
+        f"points (the fewest {min(few, default=0)}) and are unsure",
     )
     return ControlChart(
         table=table,

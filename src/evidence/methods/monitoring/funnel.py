@@ -32,7 +32,7 @@ class Funnel(TableResult):
         widest limits), "maybe high" or "maybe low" (beyond the narrowest).
     value : str
     phi : float
-        Mean square of the winsorised z-scores: 1 where units differ by chance alone.
+        Mean square of the winsorised z-scores; above 1, units differ by more than chance.
     tau : float
         Standard deviation between units of the additive model.
     overdispersion : {"none", "multiplicative", "additive"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ class Survey(Figure):
     def sentence(self) -> str:
         """Say the share, its interval, and what those who did not answer could make of it."""
         share, low, high, worst, best, response = (
-            words.number(100 * x, 1 if x % 0.01 > 1e-9 else 0)
+            words.number(100 * x, 1).removesuffix(".0")
             for x in (
                 self.estimate,
                 self.ci_lower,
@@ -201,7 +202,8 @@ def grim(percent: float, n: int, *, digits: int = 0) -> Grim:
     half = 0.5 * 10.0**-digits + 1e-9
     first = max(math.ceil((percent - half) * n / 100 - 1e-9), 0)
     last = min(math.floor((percent + half) * n / 100 + 1e-9), n)
-    counts = tuple(range(first, last + 1))
+    printed = round(percent * 10**digits)
+    counts = tuple(x for x in range(first, last + 1) if printed in _prints(x, n, digits))
     below = math.floor(percent * n / 100)
     return Grim(
         percent=float(percent),
@@ -211,6 +213,12 @@ def grim(percent: float, n: int, *, digits: int = 0) -> Grim:
         counts=counts,
         nearest=() if counts else (100 * below / n, 100 * (below + 1) / n),
     )
+
+
+def _prints(count: int, n: int, digits: int) -> set[int]:
+    """Return what a share prints as, in units of the last digit: half up, and half to even."""
+    exact = Fraction(100 * count * 10**digits, n)
+    return {math.floor(exact + Fraction(1, 2)), round(exact)}
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

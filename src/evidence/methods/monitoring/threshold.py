@@ -147,7 +147,8 @@ def threshold(
     table = table.assign(result=results[found], same=same)
     lost = int((~known).sum())
     if lost:
-        notes.append(f"{frames.counted(lost, 'row')} lack a number that the rule needs")
+        who = frames.counted(lost, "row lacks", "rows lack")
+        notes.append(f"{who} a number that the rule needs")
     return Threshold(
         table=table[["unit", "time", "n", "result", "same"]].reset_index(drop=True),
         rule=law,

@@ -298,7 +298,8 @@ def _scale(
     if "old" in scales and (directed or not numbers):
         return OVERALL
     if numbers and not directed:
-        return [str(number) for number in range(min(map(int, names)), max(map(int, names)) + 1)]
+        low, high = min(map(int, names)), max(map(int, names))
+        return [str(number) for number in range(low, max(high, low + 1) + 1)]
     raise EvidenceError(
         f"columns {columns[0]!r} and {columns[1]!r}: say with order= which judgement is best, and "
         "which come next"
