@@ -22,6 +22,7 @@ _NAMES = {
     "propose": "release.store.publish:propose",
     "publish": "release.store.publish:publish",
     "Impact": "studies.impact:Impact",
+    "Monitoring": "studies.monitoring:Monitoring",
     "Trial": "studies.trial:Trial",
     "pictures": "studies.pictures",
     "report": "studies.sections",

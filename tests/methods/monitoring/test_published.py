@@ -1,5 +1,7 @@
 """Symbols, periods and areas as published tables write them."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,12 +83,15 @@ def test_times_may_be_dates_numbers_and_periods():
         [2, 1],
         ["2018/19", "2017/18"],
         pd.to_datetime(["2018-10-31", "2018-09-30"]),
+        pd.to_datetime(["2018-10-31", "2018-09-30"]).tz_localize("Europe/London"),
+        [datetime.date(2018, 10, 31), datetime.date(2018, 9, 30)],
+        pd.PeriodIndex(["2018-10", "2018-09"], freq="M"),
     ):
         order, written, _ = published.times(pd.DataFrame({"t": column}), "t")
         assert order[0] > order[1]
         assert len(written) == 2
     assert published.times(pd.DataFrame({"t": ["2024", "2025 (prov)"]}), "t")[2] == (
-        "2025 (prov): provisional figures",
+        "provisional figures: 2025 (prov)",
     )
 
 
@@ -116,3 +121,25 @@ def test_counts_above_their_denominator_are_refused():
             match=r"^column 'yes', row 3: the count is above its denominator \(column 'n'\)",
         ):
             call()
+
+
+def test_shares_in_place_of_counts_are_refused():
+    data = pd.DataFrame({"yes": [0.62, 0.69, 1.0], "n": [30, 30, 30], "t": [1, 2, 3]})
+    message = (
+        "column 'yes' holds shares from 0 to 1; counts are needed: multiply by the denominator and "
+        "round"
+    )
+    with pytest.raises(EvidenceError) as error:
+        ev.monitoring.control_chart(data, value="yes", n="n", time="t")
+    assert str(error.value) == message
+    percentages = data.assign(yes=[12.5, 20.5, 30], n=400)
+    notes = ev.monitoring.control_chart(percentages, value="yes", n="n", time="t").caveats
+    assert notes[0] == "yes: 2 values not a whole number; counts?"
+
+
+@pytest.mark.parametrize("kind", ["category", "string", "object", "string[pyarrow]"])
+def test_symbols_are_read_however_the_column_is_stored(kind):
+    column = pd.Series(["12", "c", "7.5", None]).astype(kind)
+    values, notes = published.numbers(pd.DataFrame({"x": column}), "x")
+    np.testing.assert_array_equal(values, [12, np.nan, 7.5, np.nan])
+    assert len(notes) == 1

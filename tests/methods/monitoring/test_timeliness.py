@@ -20,6 +20,7 @@ def test_open_cases_count():
     np.testing.assert_allclose(found.table["survival"], [4 / 5, 4 / 5 * 2 / 3, 4 / 5 * 1 / 3])
     assert found.within["done"].iloc[0] == pytest.approx(1 - 8 / 15)
     assert math.isnan(found.within["done"].iloc[1])
+    assert found.within["waiting"].tolist() == [1, 0]
     assert found.summary[["n", "open"]].iloc[0].tolist() == [5, 2]
     assert found.sentence().startswith("weeks: 47% are (")
 

@@ -80,6 +80,19 @@ def numbers(data: pd.DataFrame, column: str) -> tuple[np.ndarray, tuple[str, ...
     return found, (f"{column}: no number in {frames.counted(symbols.total(), 'row')}: {parts}",)
 
 
+def symbols(data: pd.DataFrame, column: str) -> list[str]:
+    """Return each cell's symbol as a release writes it (z, x, c, low, u), empty for a number."""
+    written = {"confidential": "c", "not applicable": "z", "rounds to zero": "low"}
+    written |= {"of low reliability": "u"}
+    found = []
+    for cell in stored(data[column]):
+        text = cell.strip().lower() if isinstance(cell, str) else ""
+        empty = isinstance(cell, str) and not text
+        meaning = SYMBOLS.get(text, "not available" if empty or pd.isna(cell) else "")
+        found.append(written.get(meaning, "x") if meaning else "")
+    return found
+
+
 def counts(
     data: pd.DataFrame, count: str, n: str
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -102,6 +115,15 @@ def counts(
                 f"({frames.counted(wrong.sum(), 'such row')}); is it a percentage, or are the two "
                 "columns exchanged?"
             )
+    some = top[~np.isnan(top)]
+    parts = int((some != np.round(some)).sum())
+    if parts and some.max() <= 1:
+        raise EvidenceError(
+            f"column {count!r} holds shares from 0 to 1; counts are needed: multiply by the "
+            "denominator and round"
+        )
+    if parts:
+        notes = (*notes, f"{count}: {frames.counted(parts, 'value')} not a whole number; counts?")
     usable = (bottom > 0) & ~np.isnan(top)
     empty = int((bottom == 0).sum())
     none = (f"{n}: {frames.counted(empty, 'row')} with nobody in it left out",) if empty else ()
@@ -146,6 +168,8 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
         A cell is none of these, or empty; the row is named.
     """
     values = data[column].reset_index(drop=True)
+    if pd.api.types.infer_dtype(values, skipna=True) in ("datetime", "date", "datetime64"):
+        values = pd.to_datetime(values, utc=True).dt.tz_localize(None)
     empty = frames.missing(data, column)
     if empty.any():
         raise EvidenceError(f"column {column!r}, {frames.row(empty.argmax())}: no time is given")
@@ -154,8 +178,14 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
     written = [label(value) for value in stored(values)]
     periods = [period(text) for text in written]
     if all(periods):
-        early = [text for text, found in zip(written, periods, strict=True) if found[1]]
-        notes = sorted({f"{text}: {period(text)[1]} figures" for text in early})
+        notes = []
+        for status in sorted({found[1] for found in periods} - {"", "final"}):
+            such = [
+                text for text, found in zip(written, periods, strict=True) if found[1] == status
+            ]
+            such = sorted(set(such))
+            which = such[0] if len(such) == 1 else f"{len(such)} periods to {such[-1]}"
+            notes.append(f"{status} figures: {which}")
         return np.array([end for end, _ in periods], float), written, tuple(notes)
     for form in _DATES:
         dates = pd.to_datetime(pd.Series(written), format=form, errors="coerce")

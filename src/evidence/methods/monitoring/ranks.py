@@ -57,7 +57,7 @@ class Ranking(TableResult):
         row = self.of(area)
         if np.isnan(row["rank"]):
             return f"{self.value}, {row['area']}: no value, so no rank."
-        text = f"{self.value}, {row['area']}: {row['value']:.15g}, rank {row['rank']:.0f} of "
+        text = f"{self.value}, {row['area']}: {row['value']:.4g}, rank {row['rank']:.0f} of "
         text += f"{row['n_ranked']:.0f}, band {row['band']}"
         if "rank_lower" in row:
             text += (
@@ -95,7 +95,7 @@ def rank_and_band(data: pd.DataFrame, *, area: str, value: str, polarity: str) -
     falls into the lower-value band (DfE, Local Authority Interactive Tool). So rank and band are
     two answers: of equal values at a cut, rank 26 may be B and rank 93 D.
     """
-    names, values, notes = _read(data, area, value, polarity)
+    names, values, notes = _read(data, area, value, polarity := str(polarity).lower())
     return Ranking(
         table=_ranked(names, values, polarity == "high"),
         value=value,
@@ -160,7 +160,7 @@ def rank_interval(
     if (n is None) == (std_error is None):
         raise EvidenceError("rank_interval needs one of n= and std_error=")
     frames.require(data, (n, std_error))
-    names, values, notes = _read(data, area, value, polarity)
+    names, values, notes = _read(data, area, value, polarity := str(polarity).lower())
     scale = 100 if percent else 1
     if n is not None:
         if ((values < 0) | (values > scale)).any():

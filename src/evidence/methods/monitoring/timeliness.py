@@ -26,7 +26,8 @@ class Timeliness(TableResult):
         `group`, `time`, `at_risk`, `events`, `survival` (share not yet done), `std_error`,
         `ci_lower`, `ci_upper`: one row a time at which something was done.
     within : DataFrame
-        `group`, `time`, `done` (share done by then), `ci_lower`, `ci_upper`.
+        `group`, `time`, `done` (share done by then), `ci_lower`, `ci_upper` and `waiting`: cases
+        still open that are older than that, the backlog.
     summary : DataFrame
         `group`, `n`, `open` (cases not yet done), `median`, `median_lower`, `median_upper`,
         `restricted_mean` (up to the last of the stated times).
@@ -135,7 +136,8 @@ def timeliness(
         tables.append(_table(name, curve))
         for point in points:
             left, _, low, high = curve.at(point)
-            within.append((name, point, 1 - left, 1 - high, 1 - low))
+            waiting = int((here & (done == 0) & (time > point)).sum())
+            within.append((name, point, 1 - left, 1 - high, 1 - low, waiting))
         middle = curve.quantile(0.5)
         mean = curve.restricted_mean(points.max()) if points.max() <= curve.last else math.nan
         cases = int(here.sum())
@@ -146,7 +148,9 @@ def timeliness(
     columns = ["group", "n", "open", "median", "median_lower", "median_upper", "restricted_mean"]
     return Timeliness(
         table=pd.concat(tables, ignore_index=True),
-        within=pd.DataFrame(within, columns=["group", "time", "done", "ci_lower", "ci_upper"]),
+        within=pd.DataFrame(
+            within, columns=["group", "time", "done", "ci_lower", "ci_upper", "waiting"]
+        ),
         summary=pd.DataFrame(summary, columns=columns),
         duration=duration,
         level=level,
