@@ -78,6 +78,7 @@ _ROOMS = {
             "methods.monitoring.funnel": "funnel",
             "methods.monitoring.gaps": "gap_index slope_index",
             "methods.monitoring.neighbours": "neighbours",
+            "methods.monitoring.participation": "participation",
             "methods.monitoring.proportions": "change proportion rate",
             "methods.monitoring.ranks": "rank_and_band rank_interval",
             "methods.monitoring.similar_schools": "similar_schools",

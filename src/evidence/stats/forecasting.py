@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
+from evidence.errors import EvidenceError
+
 PRIOR = 4.0  # how many changes the common spread counts for beside a series' own
 
 
@@ -43,6 +45,8 @@ def together(values: np.ndarray, horizon: int, level: float) -> tuple[np.ndarray
     scale = spreads(moves)
     scaled = (moves / np.maximum(scale, 1e-12)[:, None])[~np.isnan(moves)]
     count, tail = len(scaled), (1 - level) / 2
+    if not count:
+        raise EvidenceError(f"no series has two values {horizon} apart; they say how far one moves")
     ends = np.quantile(scaled, np.clip([tail - tail / count, 1 - tail + tail / count], 0, 1))
     last = values[:, -1]
     return last, last + ends[0] * scale, last + ends[1] * scale

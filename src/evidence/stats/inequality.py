@@ -11,7 +11,7 @@ _BACK = {"none": lambda x: x, "log": np.exp, "logit": expit}
 
 
 def gap_index(score: np.ndarray, disadvantaged: np.ndarray) -> tuple[float, float]:
-    """Return DfE's disadvantage gap index and its standard error.
+    """Return DfE's disadvantage gap index and its standard error, NaN where no place varies.
 
     Notes
     -----
@@ -25,10 +25,9 @@ def gap_index(score: np.ndarray, disadvantaged: np.ndarray) -> tuple[float, floa
     ranks = rankdata(score)
     above = (ranks[~disadvantaged] - rankdata(other)) / n_poor  # share of the poor below each
     below = 1 - (ranks[disadvantaged] - rankdata(poor)) / n_other
-    variance = np.nan
-    if min(n_poor, n_other) > 1:
-        variance = above.var(ddof=1) / n_other + below.var(ddof=1) / n_poor
-    return float(20 * above.mean() - 10), float(20 * np.sqrt(variance))
+    variance = above.var(ddof=1) / n_other + below.var(ddof=1) / n_poor
+    error = 20 * float(np.sqrt(variance)) if variance > 1e-24 else np.nan
+    return float(20 * above.mean() - 10), error
 
 
 def slope_index(

@@ -28,6 +28,8 @@ def test_no_gap_is_zero_and_a_whole_one_is_ten():
     assert M.gap_index(same, score="s", disadvantaged="d").table["estimate"].iloc[0] == 0
     apart = pd.DataFrame({"s": [4, 5, 6, 1, 2, 3], "d": [0, 0, 0, 1, 1, 1]})
     assert M.gap_index(apart, score="s", disadvantaged="d").table["estimate"].iloc[0] == 10
+    said = M.gap_index(apart, score="s", disadvantaged="d").sentence()
+    assert said.endswith("no interval can be given: nobody's place leaves room for chance).")
 
 
 def test_a_gap_that_closes_is_said_to(rng):
@@ -58,8 +60,11 @@ def test_gap_intervals_hold_the_true_gap(rng):
     ("poor", "message"),
     [
         ([2] * 10, "column 'poor': 1 (disadvantaged) and 0 are needed"),
-        ([0] * 10, "no disadvantaged pupil has a score"),
-        ([1] * 10, "no other pupil has a score"),
+        (
+            [0] * 10,
+            "fewer than two disadvantaged pupils have a score; two of each group are needed",
+        ),
+        ([1] * 10, "fewer than two other pupils have a score; two of each group are needed"),
     ],
 )
 def test_groups_that_are_none_are_refused(poor, message):

@@ -257,14 +257,10 @@ def control_chart(
             frames.whole(name, number, least)
     order, written, notes = published.times(data, time)
     _once(order, time)
-    if chart == "p":
-        values, sizes, more = published.counts(data, value, n)
+    if n is not None:
+        values, sizes, more = published.counts(data, value, n, shares=chart == "p")
     else:
-        values, more = published.numbers(data, value)
-        sizes = None
-        if n is not None:
-            sizes, extra = published.numbers(data, n)
-            values, more = np.where(sizes > 0, values, np.nan), (*more, *extra)
+        (values, more), sizes = published.numbers(data, value), None
     goals = _targets(data, target)
     keep = np.argsort(order, kind="stable")
     keep = keep[~np.isnan(values[keep])]

@@ -155,6 +155,11 @@ def forecast(
         method = f"last value, past changes of {len(series):,} series"
         middle, low, high = forecasting.together(series, horizon, level)
     else:
+        if np.isfinite(np.diff(series[0])).sum() < LEAST - 1:
+            raise EvidenceError(
+                f"column {value!r}: fewer than {LEAST - 1} changes from one time to the next are "
+                "known; they say how far a forecast may be out"
+            )
         method = "last value, its own past changes"
         middle, low, high = (np.array([x]) for x in forecasting.alone(series[0], horizon, level))
     if limits is not None:

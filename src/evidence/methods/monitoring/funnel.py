@@ -118,9 +118,7 @@ def funnel(
     names = published.unique(data, unit, "unit")
     y, size, error, middle, notes = _values(data, n, count, value, std_dev, kind, centre)
     z = (y - middle) / error
-    known = ~np.isnan(z)
-    if known.sum() < 3:
-        raise EvidenceError(f"{known.sum()} units have a value; a funnel needs three or more")
+    known = _enough(z)
     phi = funnels.overdispersion(z[known])
     tau = np.sqrt(funnels.between_variance(z[known], error[known]))
     k = int(known.sum())
@@ -165,6 +163,14 @@ def funnel(
     )
 
 
+def _enough(values: np.ndarray) -> np.ndarray:
+    """Return which units have a value; refuse fewer than three."""
+    known = ~np.isnan(values)
+    if known.sum() < 3:
+        raise EvidenceError(f"{known.sum()} units have a value; a funnel needs three or more")
+    return known
+
+
 def _values(
     data: pd.DataFrame,
     n: str,
@@ -181,17 +187,13 @@ def _values(
         (y, notes), (size, more) = published.numbers(data, value), published.numbers(data, n)
         size = np.where(size > 0, size, np.nan)
         y = np.where(np.isnan(size), np.nan, y)
-        known = ~np.isnan(y)
+        known = _enough(y)
         middle = float(np.average(y[known], weights=size[known])) if centre is None else centre
         return y, size, std_dev / np.sqrt(size), float(middle), (*notes, *more)
     if count is None or value is not None:
         raise EvidenceError(f"a funnel of {kind}s needs count= and n=, and no value=")
-    if kind == "proportion":
-        top, size, notes = published.counts(data, count, n)
-    else:
-        (top, notes), (size, more) = published.numbers(data, count), published.numbers(data, n)
-        notes = (*notes, *more)
-        top, size = (np.where((size > 0) & ~np.isnan(top), x, np.nan) for x in (top, size))
+    top, size, notes = published.counts(data, count, n, shares=kind == "proportion")
+    _enough(top)
     middle = float(np.nansum(top) / np.nansum(size)) if centre is None else float(centre)
     spread = middle * (1 - middle) if kind == "proportion" else middle
     if not spread > 0:

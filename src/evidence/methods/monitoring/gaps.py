@@ -47,8 +47,11 @@ class Gap(TableResult):
         """Say the last gap, and whether the gap is closing."""
         last = self.table.iloc[-1]
         size, low, high = (words.number(last[x], 2) for x in ("estimate", "ci_lower", "ci_upper"))
+        limits = f"{100 * self.level:g}% interval {low} to {high}"
+        if math.isnan(last["std_error"]):
+            limits = "no interval can be given: nobody's place leaves room for chance"
         when = f" in {last['time']}" if last["time"] else ""
-        text = f"{self.measure}{when}: {size} ({100 * self.level:g}% interval {low} to {high})"
+        text = f"{self.measure}{when}: {size} ({limits})"
         if math.isnan(self.trend):
             return f"{text}."
         ends = [
@@ -118,9 +121,12 @@ def gap_index(
         here = known & (order == at)
         when = written[int((order == at).argmax())]
         n_poor, n = int(poor[here].sum()), int(here.sum())
-        if not 0 < n_poor < n:
-            which = "disadvantaged" if not n_poor else "other"
-            raise EvidenceError(f"no {which} pupil has a score{f' in {when}' if when else ''}")
+        if min(n_poor, n - n_poor) < 2:
+            which = "disadvantaged" if n_poor < 2 else "other"
+            dated = f" in {when}" if when else ""
+            raise EvidenceError(
+                f"fewer than two {which} pupils have a score{dated}; two of each group are needed"
+            )
         rows.append((when, *inequality.gap_index(value[here], poor[here]), n, n_poor))
     names = ["time", "estimate", "std_error", "n", "n_disadvantaged"]
     table = pd.DataFrame(rows, columns=names)

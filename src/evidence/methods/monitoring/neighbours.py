@@ -15,6 +15,7 @@ from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 
 _CODE, _NAME = "LA num", "LA Name"
+_HEADER = {_CODE.casefold(), _NAME.casefold(), *(f"sn{place}" for place in range(1, 11))}
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -127,7 +128,7 @@ def _sheet(data: pd.DataFrame) -> tuple[list[list[object]], int]:
     cells = [list(data.columns), *(list(row) for row in zip(*columns, strict=True))]
     for place, row in enumerate(cells):
         texts = [label(cell).casefold() for cell in row]
-        if {_CODE.casefold(), _NAME.casefold(), "sn1", "sn10"} <= set(texts):
+        if set(texts) >= _HEADER:
             return cells, place
     raise EvidenceError(
         f"data is no list of statistical neighbours: no row has {_CODE}, {_NAME}, SN1 … SN10"

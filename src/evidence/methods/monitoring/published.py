@@ -94,9 +94,11 @@ def symbols(data: pd.DataFrame, column: str) -> list[str]:
 
 
 def counts(
-    data: pd.DataFrame, count: str, n: str
+    data: pd.DataFrame, count: str, n: str, *, shares: bool = True
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Return counts and what they are out of, both NaN where either is not published.
+
+    Unless `shares`, they are events, of which one person may have several.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def counts(
     for name, wrong, why in (
         (count, top < 0, "a count cannot be negative"),
         (n, bottom < 0, "a denominator cannot be negative"),
-        (count, top > bottom, f"the count is above its denominator (column {n!r})"),
+        (count, shares & (top > bottom), f"the count is above its denominator (column {n!r})"),
     ):
         if wrong.any():
             raise EvidenceError(
@@ -117,7 +119,7 @@ def counts(
             )
     some = top[~np.isnan(top)]
     parts = int((some != np.round(some)).sum())
-    if parts and some.max() <= 1:
+    if shares and parts and some.max() <= 1:
         raise EvidenceError(
             f"column {count!r} holds shares from 0 to 1; counts are needed: multiply by the "
             "denominator and round"
@@ -192,7 +194,7 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
         if dates.notna().all():
             return dates.to_numpy("datetime64[ns]").astype(float), _dates(dates), ()
     numeric = pd.to_numeric(pd.Series(written), errors="coerce").to_numpy(float)
-    known = [bool(found) for found in periods] if any(periods) else ~np.isnan(numeric)
+    known = [bool(found) for found in periods] if any(periods) else np.isfinite(numeric)
     if not all(known):
         raise EvidenceError(
             f"column {column!r}, {frames.row(list(known).index(False))}: not a time; years "

@@ -172,6 +172,7 @@ def rank_interval(
         size = np.where(size > 0, size, np.nan)
         share = values / scale
         known = ~np.isnan(share * size)
+        _enough(known)
         centre = np.average(share[known], weights=size[known])
         drawn = (share * size + 2 * centre) / (size + 2)
         error = scale * np.sqrt(drawn * (1 - drawn) / size)
@@ -179,12 +180,15 @@ def rank_interval(
         error, more = published.numbers(data, std_error)
         error = np.where(error >= 0, error, np.nan)
     known = ~np.isnan(values) & ~np.isnan(error)
-    if known.sum() < 4:
-        raise EvidenceError(f"{known.sum()} areas have a value and its error; four are needed")
+    _enough(known)
     values = np.where(known, values, np.nan)
     table = _ranked(names, values, polarity == "high")
     least = np.maximum(error[known], 1e-9 * np.ptp(values[known]) + 1e-12)
-    true = ranks.true_values(values[known], least, draws, np.random.default_rng(seed))
+    order = np.argsort(frames.factor(data, area)[0][known])  # draws fall on the same areas
+    true = np.empty((draws, len(order)))
+    true[:, order] = ranks.true_values(
+        values[known][order], least[order], draws, np.random.default_rng(seed)
+    )
     found = (*ranks.interval(true, polarity == "high", level), true.mean(0))
     for name, column in zip(
         ("rank_lower", "rank_upper", "rank_mean", "shrunken"), found, strict=True
@@ -194,6 +198,13 @@ def rank_interval(
     return Ranking(
         table=table, value=value, polarity=polarity, level=level, caveats=(*notes, *more)
     )
+
+
+def _enough(known: np.ndarray) -> None:
+    if known.sum() < 4:
+        raise EvidenceError(
+            f"{known.sum()} areas have a value and what its error comes from; four are needed"
+        )
 
 
 def _read(

@@ -131,9 +131,11 @@ def threshold(
     known = ~np.isnan(np.array([size, *values.values()])).any(axis=0)
     error = {name: spread[name] / np.sqrt(size) for name in law.scores}
     half = {name: ndtri(0.975) * x for name, x in error.items()}
+    order_of = [frames.factor(data, name)[0] for name in (time, unit)]
+    place = np.argsort(np.lexsort(order_of))  # draws fall on the same schools
     with np.errstate(invalid="ignore"):
         found = law.decide(values, half)
-        drawn = law.decide(_other_cohorts(values, error, size, law, draws, seed), half)
+        drawn = law.decide(_other_cohorts(values, error, size, law, draws, seed, place), half)
     table = pd.DataFrame({"unit": frames.labels(data, unit).astype("str"), "time": written})
     table = table.assign(
         n=size, order=order, found=np.where(known, found, -1), row=range(len(data))
@@ -180,6 +182,7 @@ def _other_cohorts(
     law: Rule,
     draws: int,
     seed: int,
+    place: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Return results of as many pupils drawn around each school's own, shape (draws, rows)."""
     rng, shape = np.random.default_rng(seed), (draws, len(size))
@@ -188,9 +191,12 @@ def _other_cohorts(
     for name in law.shares:
         share = np.nan_to_num(values[name]) / 100
         share = (share * n + 0.5) / (n + 1)  # 0 of 8 is not certain to be 0 again
-        drawn[name] = 100 * rng.binomial(n, share, shape) / n
+        by_place = np.empty(shape)
+        order = np.argsort(place)
+        by_place[:, order] = rng.binomial(n[order], share[order], shape)
+        drawn[name] = 100 * by_place / n
     for name in law.scores:
-        drawn[name] = values[name] + error[name] * rng.standard_normal(shape)
+        drawn[name] = values[name] + error[name] * rng.standard_normal(shape)[:, place]
     return drawn
 
 
