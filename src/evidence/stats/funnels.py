@@ -10,8 +10,7 @@ Care 14, 347–351.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import betainc, gammainc, ndtri
+from scipy.special import bdtrik, ndtri, pdtrik
 
 from evidence.stats import intervals
 
@@ -28,26 +27,18 @@ def exact_limits(centre: float, n: np.ndarray, level: float) -> intervals.Pair:
 
     0 or 1 where not even a count of 0 or n is beyond the limit.
     """
-    tail = (1 - level) / 2
-
-    def limits(n: float) -> tuple[float, float]:
-        low = _root(lambda x: 1 - betainc(x + 1, n - x, centre) - tail if x < n else 1.0, 0, n)
-        high = _root(lambda x: betainc(x, n - x + 1, centre) - tail if x > 0 else 1.0, 0, n)
-        return low / n, high / n
-
-    return _each(limits, n)
+    n, tail = np.asarray(n, float), (1 - level) / 2
+    low, high = bdtrik(tail, n, centre), bdtrik(1 - tail, n, centre) + 1
+    return np.where((1 - centre) ** n < tail, low / n, 0.0), np.where(
+        centre**n < tail, high / n, 1.0
+    )
 
 
 def poisson_limits(expected: np.ndarray, level: float) -> intervals.Pair:
     """Return the counts whose exact Poisson interval just has `expected`."""
-    tail = (1 - level) / 2
-
-    def limits(mean: float) -> tuple[float, float]:
-        most = mean + 10 * np.sqrt(mean) + 20
-        low = _root(lambda x: 1 - gammainc(x + 1, mean) - tail, 0, most)
-        return low, _root(lambda x: gammainc(x, mean) - tail if x > 0 else 1.0, 0, most)
-
-    return _each(limits, expected)
+    expected, tail = np.asarray(expected, float), (1 - level) / 2
+    low = np.where(np.exp(-expected) < tail, pdtrik(tail, expected), 0.0)
+    return low, pdtrik(1 - tail, expected) + 1
 
 
 def rate_limits(counts: np.ndarray, baseline: float, level: float) -> intervals.Pair:
@@ -90,18 +81,3 @@ def between_variance(z: np.ndarray, error: np.ndarray, share: float = 0.1) -> fl
     phi = overdispersion(z, share)
     scale = weight.sum() - (weight**2).sum() / weight.sum()
     return float(max((k * phi - (k - 1)) / scale, 0.0))
-
-
-def _each(limits: object, n: np.ndarray) -> intervals.Pair:
-    """Return the limits for each n, worked out once for each that differs."""
-    sizes, places = np.unique(np.asarray(n, float), return_inverse=True)
-    pairs = np.array([limits(size) for size in sizes]).reshape(-1, 2)
-    return tuple(pairs[places.reshape(np.shape(n)), side] for side in (0, 1))
-
-
-def _root(gap: object, low: float, high: float) -> float:
-    """Return where `gap` crosses zero, or the end at which it never does."""
-    first, last = gap(low), gap(high)
-    if first * last > 0 or not np.isfinite(first * last):
-        return low if abs(first) < abs(last) else high
-    return float(brentq(gap, low, high, xtol=1e-10))

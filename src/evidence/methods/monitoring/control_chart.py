@@ -274,14 +274,13 @@ def control_chart(
     y, centre, lower, upper, sigma_z, wide, rule, way = _judge(
         values, sizes, chart, starts, fix_after, laney, rules
     )
-    table = pd.DataFrame({"time": [written[place] for place in keep], "value": y})
-    if sizes is not None:
-        table["n"] = sizes
     edges = charts.parts(len(y), starts)
-    table["part"] = np.repeat(np.arange(1, len(edges) + 1), [e.stop - e.start for e in edges])
-    table = table.assign(centre=centre, lower=lower, upper=upper, target=goals[keep])
-    table["rule"] = np.array(charts.RULES, object)[rule]
-    table["signal"] = _signal(way, improvement)
+    columns = {"time": [written[place] for place in keep], "value": y}
+    columns |= {} if sizes is None else {"n": sizes}
+    columns["part"] = np.repeat(np.arange(1, len(edges) + 1), [e.stop - e.start for e in edges])
+    columns |= {"centre": centre, "lower": lower, "upper": upper, "target": goals[keep]}
+    columns |= {"rule": np.array(charts.RULES, object)[rule], "signal": _signal(way, improvement)}
+    table = pd.DataFrame(columns)
     few = [min(e.stop - e.start, fix_after or FEW) for e in edges]
     few = [count for count in few if count < FEW]
     short = (
