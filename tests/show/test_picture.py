@@ -34,6 +34,19 @@ TABLES = {
     "balance": pd.DataFrame({"covariate": ["Girls"], "effect_size": [-0.12]}),
     "flow": pd.DataFrame(ARMS | {"n_pupils": [90, 80, 70, 60], "n_schools": [9, 8, 9, 8]}),
     "overlap": pd.DataFrame({"programmes": ["a", "a + b", "b"], "n_schools": [9, 3, 8]}),
+    "control_chart": pd.DataFrame(
+        {
+            "place": range(4),
+            "time": ["2016", "2017", "2018", "2019"],
+            "part": [1, 1, 2, 2],
+            "value": [60.0, 61, 70, 90],
+            "centre": [60.5, 60.5, 70, 70],
+            "lower": [50.0, 50, 60, 60],
+            "upper": [71.0, 71, 80, 80],
+            "target": 65.0,
+            "signal": ["common cause", "common cause", "common cause", "improvement"],
+        }
+    ),
     "curve": pd.DataFrame(
         {"delta": [-1, 1], "estimate": [0.1, 0.3], "ci_lower": [-0.1, 0.1], "ci_upper": [0.3, 0.5]}
     ),
@@ -104,7 +117,8 @@ def test_repr_html_escapes_words_and_shows_the_table():
     ("change", "message"),
     [
         ({"kind": "pie"}, "picture 'one': kind is 'pie'; allowed are intervals, event_study, "
-         "balance, flow, curve, overlap, distribution, shares, together, dots, schools, lines"),
+         "balance, flow, curve, control_chart, overlap, distribution, shares, together, dots, "
+         "schools, lines"),
         ({"name": "../x"}, "picture '../x': a name has lower-case letters, digits and hyphens "
          "only"),
         ({"alt": " "}, "picture 'one': give it a title and a text alternative"),

@@ -29,6 +29,13 @@ WIDTH = 4.95  # inches: as wide as a telephone shows it without shrinking its le
 LETTERS = 12  # points
 LEADING = 14.5  # points from line to line
 _LINE = 48  # letters of a row's name
+_SIGNALS = {  # shape as well as colour
+    "common cause": ("o", "#6B7780"),
+    "improvement": ("^", "#12436D"),
+    "concern": ("v", "#801650"),
+    "high": ("^", "#3D3D3D"),
+    "low": ("v", "#3D3D3D"),
+}
 _APART = 0.07  # share of the axis that two marks need between them
 
 
@@ -320,6 +327,37 @@ def draw_curve(frame: pd.DataFrame, ax: Axes) -> Axes:
     ax.plot(shown["delta"], shown["estimate"], color=COLOURS[""], linewidth=2.5, zorder=3)
     ax.set_xlabel("How much better or worse those not measured did than expected (SD)")
     ax.set_ylabel("Effect size (SD)")
+    return ax
+
+
+def draw_control_chart(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw a series with its centre and limits; signals have marks of their own shape.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `place` (order in time), `time` (as it is written), `part`, `value`, `centre`,
+        `signal`; and where there are any `lower`, `upper` and `target`.
+    ax : Axes
+        Where to draw.
+    """
+    shown = frame.sort_values("place")
+    for _, part in shown.groupby("part"):
+        if "lower" in part:
+            ends = (part["lower"], part["upper"])
+            ax.fill_between(part["place"], *ends, step="mid", color="#D0DAE2", linewidth=0)
+        ax.plot(part["place"], part["centre"], color=RULE, linewidth=1.5, drawstyle="steps-mid")
+    ax.plot(shown["place"], shown["value"], color=COLOURS["too little data"], linewidth=1.5)
+    for signal, (mark, colour) in _SIGNALS.items():
+        some = shown[shown["signal"] == signal]
+        if len(some):
+            ax.plot(some["place"], some["value"], mark, color=colour, markersize=8, label=signal)
+    if "target" in shown:
+        dashed = (0, (4, 3))
+        ax.plot(shown["place"], shown["target"], color=INK, linestyle=dashed, label="target")
+    ax.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    step = -(-len(shown) // 10)
+    ax.set_xticks(shown["place"][::step], shown["time"][::step])
     return ax
 
 

@@ -48,6 +48,7 @@ _DRAW: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {
     "balance": figures.draw_balance,
     "flow": figures.draw_flow,
     "curve": figures.draw_curve,
+    "control_chart": figures.draw_control_chart,
     "overlap": figures.draw_overlap,
     **seaborn_figures.DRAW,
 }
@@ -61,7 +62,7 @@ class Picture:
     ----------
     name : str
         File stem, such as ``effect``: lower-case letters, digits and hyphens.
-    kind : {"intervals", "event_study", "balance", "flow", "curve", "overlap"}
+    kind : {"intervals", "event_study", "balance", "flow", "curve", "control_chart", "overlap"}
         How to draw it; further kinds draw the data (`evidence.show.seaborn_figures.DRAW`).
     title : str
         What it shows, said as a finding.
@@ -151,6 +152,7 @@ class Picture:
             "overlap": 2.6 + 0.36 * rows,
             "event_study": 3.2,
             "curve": 3.2,
+            "control_chart": 3.2,
         }[self.kind]
 
     def svg(self) -> str:

@@ -15,7 +15,7 @@ from evidence.errors import EvidenceError, nearest
 from evidence.methods.core import frames
 from evidence.studies.strength import LEVELS, THREATS
 
-P = TypeVar("P", bound="Plan")
+P = TypeVar("P", bound="CommonPlan")
 _CLOSE = 0.8  # a variable of a notebook as like a parameter as this is taken for a slip
 _KINDS = {
     "string_type": "a text is needed, such as 'maths'",
@@ -60,16 +60,14 @@ class Outcome(_Checked):
         return self.model_dump() | {"title": self.words}
 
 
-class Plan(_Checked):
-    """What every study is told: which programme, which outcomes, where to write."""
+class CommonPlan(_Checked):
+    """What every study is told: which programme, where to write."""
 
     programme: str = "exploring"
     cohort: str = "all"
     title: str = ""
     cohort_title: str = ""
     simulated: bool = False
-    outcomes: list[Outcome] = Field(min_length=1)
-    threats: dict[Literal[THREATS], Literal[LEVELS]] = Field(default_factory=dict)  # type: ignore[valid-type]
     labels: dict[str, str] = Field(default_factory=dict)
     data: str = ""
     out: str = ""
@@ -107,9 +105,7 @@ class Plan(_Checked):
             faults += [_in_words(fault, names) for fault in error.errors()]
         if faults:
             raise EvidenceError(_together(faults))
-        outcomes = sorted(plan.outcomes, key=lambda outcome: not outcome.primary)
-        outcomes[0] = outcomes[0].model_copy(update={"primary": True})
-        return plan.model_copy(update={"outcomes": outcomes})
+        return plan
 
     def changed(self: P, **changes: Any) -> P:
         """Return the plan with some parameters changed, checked again; None is the default."""
@@ -144,6 +140,21 @@ class Plan(_Checked):
             for parameter, name in absent
         ]
         raise EvidenceError(_together(faults))
+
+
+class Plan(CommonPlan):
+    """What a study of effects is told: which outcomes, too."""
+
+    outcomes: list[Outcome] = Field(min_length=1)
+    threats: dict[Literal[THREATS], Literal[LEVELS]] = Field(default_factory=dict)  # type: ignore[valid-type]
+
+    @classmethod
+    def checked(cls: type[P], given: Mapping[str, Any]) -> P:
+        """Return the plan that a mapping holds, its primary outcome first."""
+        plan = super().checked(given)
+        outcomes = sorted(plan.outcomes, key=lambda outcome: not outcome.primary)
+        outcomes[0] = outcomes[0].model_copy(update={"primary": True})
+        return plan.model_copy(update={"outcomes": outcomes})
 
 
 class TrialPlan(Plan):
@@ -203,6 +214,37 @@ class ImpactPlan(Plan):
     def wanted(self) -> list[str]:
         """Columns of results that are analysed: outcomes, and the placebo where there is one."""
         return [*(outcome.name for outcome in self.outcomes), *filter(None, [self.placebo])]
+
+
+class MonitoringPlan(CommonPlan):
+    """The parameters of a report on one indicator of one area.
+
+    `indicator` is a file of a row an area and time, `where` selects its rows; the figure is
+    `value`, or `count` of `n`. `area` is the column of names, or several of which the first that is
+    filled counts (la_name, region_name, country_name); areas are ranked that fill `local`, by
+    default the first of these. `place` is the area asked about, `against` the row that it is set
+    beside, such as England; `neighbours` is DfE's workbook, `vintage` when that list was made.
+    """
+
+    indicator: str
+    where: dict[str, Any] = Field(default_factory=dict)
+    name: str
+    unit: str = "%"
+    value: str = ""
+    count: str = ""
+    n: str = ""
+    area: str | list[str]
+    local: str = ""
+    time: str
+    place: str
+    against: str = "England"
+    neighbours: str = ""
+    vintage: str = ""
+    claimed: list[str] = Field(default_factory=list)
+    polarity: Literal["high", "low", "neutral"] = "neutral"
+    target: float | None = None
+    rebase: list[str] = Field(default_factory=list)
+    fix_after: int = Field(default=0, ge=0)
 
 
 def _together(faults: list[str]) -> str:

@@ -161,7 +161,7 @@ def section(title: str, *parts: Any, about: str = "") -> Section | None:
 class Report:
     """An answer and the sections below it, with their headings."""
 
-    answer: Answer
+    answer: Answer | Section
     sections: tuple[Section, ...]
 
     def _repr_html_(self) -> str:

@@ -54,8 +54,66 @@ def in_its_words(study: Any) -> Iterator[None]:
         raise EvidenceError(text) from None
 
 
+class Questions(ABC):
+    """Answers a report's questions, each once: what studies of every kind share."""
+
+    parameters: ClassVar[Mapping[str, str]] = {}  # argument of a method to the plan's name of it
+
+    @property
+    @abstractmethod
+    def questions(self) -> Mapping[str, Callable[[], list[Any]]]:
+        """What answers each question: results, pictures, tables and sentences, in order."""
+
+    @abstractmethod
+    def answer(self) -> Any:
+        """Return what was found, the finding first."""
+
+    @functools.cached_property
+    def _parts(self) -> dict[str, list[Any]]:
+        return {}
+
+    def parts(self, question: str) -> list[Any]:
+        """Return results, pictures, tables and sentences that answer a question; made once."""
+        if question not in self._parts:
+            parts = self.questions[question]()
+            self._parts[question] = [part for part in parts if part is not None]
+        return self._parts[question]
+
+    def section(self, question: str) -> Section | None:
+        """Return what answers one question; None where the plan or the data have nothing on it.
+
+        Parameters
+        ----------
+        question : str
+            One of `evidence.show.questions.QUESTIONS`.
+
+        Raises
+        ------
+        EvidenceError
+            There is no such question, or the data do not allow the answer.
+        """
+        if question not in self.questions:
+            raise EvidenceError(f"section is {question!r}; {nearest(question, self.questions)}")
+        return section("", *self.parts(question))
+
+    @property
+    def counted_pictures(self) -> list[Picture]:
+        """Pictures of the report that may be proposed: those with a count behind their rows."""
+        parts = (
+            getattr(part, "picture", part) for name in self.questions for part in self.parts(name)
+        )
+        return [
+            each for each in parts if isinstance(each, Picture) and (each.counts or each.schools)
+        ]
+
+    def report(self) -> Report:
+        """Return the answer and every section, to be looked at in a notebook."""
+        sections = (section(QUESTIONS[name], *self.parts(name)) for name in self.questions)
+        return Report(answer=self.answer(), sections=tuple(filter(None, sections)))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Study(ABC, Generic[P]):
+class Study(Questions, Generic[P]):
     """A plan and its data, encoded once, and the answers to a report's questions.
 
     Numbers happen in the functions of `methods`; a study decides which of them answer a question
@@ -76,7 +134,6 @@ class Study(ABC, Generic[P]):
     table: Encoded
     rules: Rules = field(default_factory=Rules)
     methods: ClassVar[Mapping[str, Callable[..., Any]]] = {}  # the first is the planned one
-    parameters: ClassVar[Mapping[str, str]] = {}  # argument of a method to the plan's name of it
 
     @classmethod
     @abstractmethod
@@ -100,11 +157,6 @@ class Study(ABC, Generic[P]):
     @abstractmethod
     def strengths(self) -> dict[str, Strength]:
         """How secure the finding on each outcome is."""
-
-    @property
-    @abstractmethod
-    def questions(self) -> Mapping[str, Callable[[], list[Any]]]:
-        """What answers each question: results, pictures, tables and sentences, in order."""
 
     @abstractmethod
     def pictures(self) -> list[Any]:
@@ -180,39 +232,6 @@ class Study(ABC, Generic[P]):
             simulated=self.plan.simulated,
         )
 
-    @functools.cached_property
-    def _parts(self) -> dict[str, list[Any]]:
-        return {}
-
-    def parts(self, question: str) -> list[Any]:
-        """Return results, pictures, tables and sentences that answer a question; made once."""
-        if question not in self._parts:
-            parts = self.questions[question]()
-            self._parts[question] = [part for part in parts if part is not None]
-        return self._parts[question]
-
-    def section(self, question: str) -> Section | None:
-        """Return what answers one question; None where the plan or the data have nothing on it.
-
-        Parameters
-        ----------
-        question : str
-            One of `evidence.show.questions.QUESTIONS`.
-
-        Raises
-        ------
-        EvidenceError
-            There is no such question, or the data do not allow the answer.
-        """
-        if question not in self.questions:
-            raise EvidenceError(f"section is {question!r}; {nearest(question, self.questions)}")
-        return section("", *self.parts(question))
-
-    def report(self) -> Report:
-        """Return the answer and every section, to be looked at in a notebook."""
-        sections = (section(QUESTIONS[name], *self.parts(name)) for name in self.questions)
-        return Report(answer=self.answer(), sections=tuple(filter(None, sections)))
-
     def findings(self) -> dict[str, Any]:
         """Return what may be proposed for release: the arguments of `ev.propose`.
 
@@ -220,16 +239,7 @@ class Study(ABC, Generic[P]):
         where few pupils have or lack the primary outcome, those of statistics.
         """
         few = self.effects["caveats"].str.contains(FEW, regex=False)
-        parts = (
-            getattr(part, "picture", part) for name in self.questions for part in self.parts(name)
-        )
-        drawn = [
-            each
-            for each in parts
-            if isinstance(each, Picture)
-            and (each.counts or each.schools)
-            and not (each.statistics and few.iloc[0])
-        ]
+        drawn = [each for each in self.counted_pictures if not (each.statistics and few.iloc[0])]
         return {
             "effects": self.effects,
             "pictures": drawn if few.any() else [self.effect_picture, *drawn],

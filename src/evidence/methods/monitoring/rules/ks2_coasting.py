@@ -1,0 +1,24 @@
+"""Coasting definition for primary schools as applied in 2018: three years running."""
+
+import numpy as np
+
+from evidence.methods.monitoring.rules.rule import Rule, Values
+
+
+def _coasting(values: Values, half: Values) -> np.ndarray:
+    low = (values["reading"] < -2.5) | (values["maths"] < -2.5) | (values["writing"] < -3.5)
+    return ((values["expected"] < 85) & low).astype(int)
+
+
+RULE = Rule(
+    title="KS2 coasting",
+    first=2016,
+    last=2018,
+    shares=("expected",),
+    scores=("reading", "maths", "writing"),
+    results=("not coasting", "coasting"),
+    decide=_coasting,
+    years=3,
+    source="DfE, Primary school accountability 2018; 2014 and 2015 had a rule on level 4; "
+    "abolished in 2019",
+)

@@ -1,0 +1,92 @@
+"""Forecasts and whether they hold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import evidence as ev
+
+from ..refusal import assert_refused
+
+M = ev.monitoring
+
+
+def panel(rng, k=150, years=8):
+    values = rng.normal(60, 8, (k, 1)) + rng.normal(0, 2, (k, years)).cumsum(1)
+    long = pd.DataFrame(values, columns=range(2012, 2012 + years)).rename_axis("la")
+    return long.reset_index().melt("la", var_name="year", value_name="v")
+
+
+def test_intervals_hold_as_often_as_they_say(rng):
+    held = []
+    for _ in range(20):
+        data = panel(rng)
+        known, came = data[data["year"] < 2019], data[data["year"] == 2019]
+        found = M.forecast(known, value="v", time="year", unit="la")
+        held.append(found.score(came, value="v", unit="la")["held"])
+    assert np.concatenate(held).mean() == pytest.approx(0.8, abs=0.02)
+
+
+def test_one_series_has_wider_limits_further_ahead(rng):
+    data = panel(rng, k=1)
+    near, far = (
+        M.forecast(data, value="v", time="year", horizon=horizon).table.iloc[0]
+        for horizon in (1, 4)
+    )
+    assert near["forecast"] == data["v"].iloc[-1]
+    assert far["upper"] - far["lower"] == pytest.approx(2 * (near["upper"] - near["lower"]))
+
+
+def test_one_series_holds_as_often_as_it_says(rng):
+    held = []
+    for _ in range(500):
+        values = rng.normal(0, 2, 9).cumsum()
+        data = pd.DataFrame({"year": range(2010, 2018), "v": values[:8]})
+        row = M.forecast(data, value="v", time="year").table.iloc[0]
+        held.append(row["lower"] <= values[8] <= row["upper"])
+    assert np.mean(held) == pytest.approx(0.8, abs=0.04)
+
+
+def test_real_series_hold_about_as_often_as_they_say(shared):
+    data = pd.read_csv(
+        shared / "data/send/ehcp_2025_timeliness_20_week.csv", dtype={"old_la_code": "str"}
+    )
+    data = data[
+        (data["geographic_level"] == "Local authority")
+        & (data["breakdown"] == "All EHC plans issued")
+    ]
+    call = {"value": "pc_plans_issued_within_20_weeks", "unit": "new_la_code"}
+    known, came = data[data["time_period"] < 2024], data[data["time_period"] == 2024]
+    found = M.forecast(known, time="time_period", limits=(0, 100), **call)
+    scored = found.score(came, **call)
+    assert len(scored) > 120
+    assert scored["held"].mean() == pytest.approx(0.8, abs=0.1)
+    assert found.table["lower"].min() >= 0
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            {"year": [2017, 2018], "v": [1, 2]},
+            "no series of 'v' has 4 values and one at the last time (2018); with horizon=1 at "
+            "least 4 times are needed",
+        ),
+        (
+            {"year": ["2017", "2018", "2018 (rev)"], "v": [1, 2, 2]},
+            "column 'year', row 4: this time stands in an earlier row too; one row a time and unit "
+            "is needed",
+        ),
+    ],
+)
+def test_what_cannot_be_forecast_is_said(data, message):
+    assert_refused(message, M.forecast, pd.DataFrame(data), value="v", time="year")
+
+
+def test_a_year_that_is_missing_is_no_step_of_one(rng):
+    data = panel(rng, k=30)
+    gap = data[data["year"] != 2015]
+    found = M.forecast(gap, value="v", time="year", unit="la")
+    whole = M.forecast(data, value="v", time="year", unit="la")
+    width = [(x.table["upper"] - x.table["lower"]).mean() for x in (found, whole)]
+    assert width[0] == pytest.approx(width[1], rel=0.15)
