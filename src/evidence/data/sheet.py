@@ -20,7 +20,7 @@ from evidence.data import labels
 from evidence.data.file_formats import Table, quoted, tables
 from evidence.errors import EvidenceError
 
-_NUMBER = re.compile(
+NUMBER = re.compile(
     r"[+\-\u2212]?((\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?%?", re.ASCII
 )
 MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."})
@@ -121,12 +121,12 @@ class Sheet:
         if self.decimal == "," and any("," in cell for cell in different):
             swapped = {cell: cell.translate(_SWAPPED) for cell in different}
             words = [cell for cell in different if any(map(str.isdigit, cell))]
-            if all(_NUMBER.fullmatch(swapped[cell]) for cell in words):
-                return {cell: _value(swapped[cell]) for cell in words}
+            if all(NUMBER.fullmatch(swapped[cell]) for cell in words):
+                return {cell: value(swapped[cell]) for cell in words}
             if not all("." in cell for cell in different if "," in cell):
                 plain = [cell for cell in different if "," not in cell]
-                return {cell: _value(cell) for cell in plain if _NUMBER.fullmatch(cell)}
-        return {cell: _value(cell) for cell in different if _NUMBER.fullmatch(cell)}
+                return {cell: value(cell) for cell in plain if NUMBER.fullmatch(cell)}
+        return {cell: value(cell) for cell in different if NUMBER.fullmatch(cell)}
 
     def one_scale(self, name: str, column: Sequence[str], numbers: dict[str, float]) -> None:
         """Refuse a column of which some numbers have a percent sign and others none (0 apart).
@@ -142,7 +142,8 @@ class Sheet:
             self.refuse((cell in bare for cell in column), name, reason)
 
 
-def _value(cell: str) -> float:
+def value(cell: str) -> float:
+    """Return the number that a cell matching `NUMBER` means; 65% is 65.0."""
     try:
         return float(cell)
     except ValueError:
