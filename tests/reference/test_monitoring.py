@@ -121,7 +121,7 @@ def test_weighted_kappa_is_that_of_r(cases):
 
 
 def test_wilson_and_byar_are_those_of_fingertips(shared):
-    table = pd.read_excel(shared / "reference/phe/testdata_Byars_Wilson.xlsx")
+    table = pd.read_excel(shared / "reference/phe/testdata_Byars_Wilson.xlsx", engine="openpyxl")
     assert len(table) > 10
     for row in table.itertuples():
         level = float(row.confidence.rstrip("%")) / 100
@@ -135,13 +135,17 @@ def test_wilson_and_byar_are_those_of_fingertips(shared):
 
 @pytest.mark.parametrize("sheet", ["testdata_Prop", "testdata_Prop_g"])
 def test_proportions_are_those_of_fingertips(shared, sheet):
-    table = pd.read_excel(shared / "reference/phe/testdata_Proportion.xlsx", sheet_name=sheet)
+    table = pd.read_excel(
+        shared / "reference/phe/testdata_Proportion.xlsx", engine="openpyxl", sheet_name=sheet
+    )
     _rows(table, 1, lambda row, level: ev.monitoring.proportion(row[1], row[2], level=level))
 
 
 @pytest.mark.parametrize("sheet", ["testdata_Rate", "testdata_Rate_g"])
 def test_rates_are_those_of_fingertips(shared, sheet):
-    table = pd.read_excel(shared / "reference/phe/testdata_Rate.xlsx", sheet_name=sheet)
+    table = pd.read_excel(
+        shared / "reference/phe/testdata_Rate.xlsx", engine="openpyxl", sheet_name=sheet
+    )
 
     def rate(row, level):
         return ev.monitoring.rate(row[1], row[2], per=row.multiplier, level=level)
@@ -202,7 +206,7 @@ def test_funnel_limits_of_rates_are_those_of_fingertips(shared):
 
 
 def test_slope_index_is_that_of_fingertips(shared):
-    table = pd.read_excel(shared / "reference/phe/testdata_SII.xlsx")
+    table = pd.read_excel(shared / "reference/phe/testdata_SII.xlsx", engine="openpyxl")
     table = table[~table["TestDescription"].str.contains("error|warning|negative mult|x -100")]
     checked = 0
     for (text, _), group in table.groupby(["TestDescription", "Area"]):
@@ -224,7 +228,7 @@ def test_slope_index_is_that_of_fingertips(shared):
 
 def test_slope_index_has_limits_like_those_of_fingertips(shared):
     """Theirs are simulated too: two runs of 100,000 differ in the third figure."""
-    table = pd.read_excel(shared / "reference/phe/testdata_SII.xlsx")
+    table = pd.read_excel(shared / "reference/phe/testdata_SII.xlsx", engine="openpyxl")
     text = "default (e.g. life expectancy) - default parameters"
     group = table[(table["TestDescription"] == text) & (table["Area"] == "area1")]
     data = group[["Quantile", "Population", "Value", "StandardError"]]
@@ -274,8 +278,8 @@ NEIGHBOURS = {
 @pytest.mark.parametrize("vintage", ["april_2021", "may_2025"])
 def test_neighbours_are_those_of_dfes_list(shared, vintage):
     path = shared / f"data/local-authority/sn_{vintage}.xlsx"
-    sheet = pd.read_excel(path)
-    bare = pd.read_excel(path, header=None)
+    sheet = pd.read_excel(path, engine="openpyxl")
+    bare = pd.read_excel(path, header=None, engine="openpyxl")
     places = bare.iloc[3:, 0].astype("str").str.removesuffix(".0")
     for area, code in (("Lincolnshire", 925), ("Leeds", 383), ("Lewisham", 209), (838, 838)):
         found = ev.monitoring.neighbours(sheet, area=area, vintage=vintage)
@@ -300,7 +304,10 @@ def test_lincolnshire_keeps_five_of_its_neighbours(shared):
     both = [
         set(
             ev.monitoring.neighbours(
-                pd.read_excel(shared / f"data/local-authority/sn_{vintage}.xlsx"), area=925
+                pd.read_excel(
+                    shared / f"data/local-authority/sn_{vintage}.xlsx", engine="openpyxl"
+                ),
+                area=925,
             ).table["code"]
         )
         for vintage in ("april_2021", "may_2025")

@@ -75,7 +75,7 @@ class Monitoring(Questions):
         rows = readers.select(whole, checked.where) if checked.where else whole
         official = None
         if checked.neighbours:
-            official = pd.read_excel(f"{data}/{checked.neighbours}", header=None)
+            official = pd.read_excel(f"{data}/{checked.neighbours}", header=None, engine="openpyxl")
         rules = load(f"{checked.data}/disclosure.toml")
         table = _tidy(checked, rows)
         return cls(plan=checked, table=table, official=official, rules=rules)
