@@ -105,3 +105,24 @@ def test_months_are_equally_spaced():
     months = pd.date_range("2018-01-31", periods=12, freq="ME")
     found = M.forecast(pd.DataFrame({"t": months, "v": range(12)}), value="v", time="t")
     assert found.table["last_time"].iloc[0] == "2018-12-31"
+
+
+@pytest.mark.slow
+def test_held_back_years_of_the_long_file_fall_within_eight_in_ten_intervals(shared):
+    """2024 and 2025 of every indicator; the years just after the pandemic hold fewer."""
+    data = pd.read_parquet(shared / "data/local-authority/bds_long_0.parquet")
+    data = data[(data["Region"] != "NA") & data["Years"].str.fullmatch(r"20\d\d")]
+    data = data.assign(year=data["Years"].astype(int))
+    held = []
+    for _, group in data.groupby("Short Desc"):
+        group = group[pd.to_numeric(group["Values"], errors="coerce").notna()]
+        for year in (2024, 2025):
+            past, now = group[group["year"] < year], group[group["year"] == year]
+            times = set(past["year"])
+            if len(times) < 5 or year - 1 not in times or len(now) < 100:
+                continue
+            call = {"value": "Values", "unit": "LA Number"}
+            found = M.forecast(past, time="year", **call)
+            held.append(found.score(now, **call)["held"].mean())
+    assert len(held) > 300
+    assert np.mean(held) == pytest.approx(0.8, abs=0.02)

@@ -241,9 +241,7 @@ def area(data: pd.DataFrame, column: str, wanted: object, what: str = "area") ->
     known = {name.casefold(): place for place, name in enumerate(names)}
     text = label(wanted)
     if text.casefold() not in known:
-        hint = (
-            nearest(text, names) if len(names) < 20 else nearest(text, names).partition(" all")[0]
-        )
+        hint = nearest(text, names)
         hint = hint if hint.startswith("did") else f"there are {len(names)} others"
         raise EvidenceError(f"{what} {text!r} is not in column {column!r}; {hint}")
     return codes == known[text.casefold()]
