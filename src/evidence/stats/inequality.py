@@ -6,8 +6,9 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
-_FORWARD = {"none": lambda x: x, "log": np.log, "logit": logit}
-_BACK = {"none": lambda x: x, "log": np.exp, "logit": expit}
+# Scales on which a line is fitted, and the way back.
+FORWARD = {"none": lambda x: x, "log": np.log, "logit": logit}
+BACK = {"none": lambda x: x, "log": np.exp, "logit": expit}
 
 
 def gap_index(score: np.ndarray, disadvantaged: np.ndarray) -> tuple[float, float]:
@@ -51,9 +52,9 @@ def slope_index(
     """
     share = np.asarray(population, float) / np.sum(population)
     ridit = np.cumsum(share) - share / 2
-    y = _FORWARD[transform](np.asarray(value, float))
+    y = FORWARD[transform](np.asarray(value, float))
     x = ridit - share @ ridit
     slope = (y * (share * x)).sum(-1) / (share * x**2).sum()
     intercept = (y * share).sum(-1) - slope * (share @ ridit)
-    low, high = _BACK[transform](intercept), _BACK[transform](intercept + slope)
+    low, high = BACK[transform](intercept), BACK[transform](intercept + slope)
     return high - low, high / low, low

@@ -77,6 +77,15 @@ def test_real_series_hold_about_as_often_as_they_say(shared):
             "column 'year', row 4: this time stands in an earlier row too; one row a time and unit "
             "is needed",
         ),
+        (
+            {"year": ["2018-01-31", "2018-02-28", "2018-06-30", "2018-07-31"], "v": [1, 2, 2, 3]},
+            "column 'year': times are not equally spaced",
+        ),
+        (
+            {"year": [2014, 2015, 2017, 2018], "v": ["1", "c", "2", "3"]},
+            "no series of 'v' has 4 values and one at the last time (2018); with horizon=1 at "
+            "least 4 times are needed",
+        ),
     ],
 )
 def test_what_cannot_be_forecast_is_said(data, message):
@@ -90,3 +99,30 @@ def test_a_year_that_is_missing_is_no_step_of_one(rng):
     whole = M.forecast(data, value="v", time="year", unit="la")
     width = [(x.table["upper"] - x.table["lower"]).mean() for x in (found, whole)]
     assert width[0] == pytest.approx(width[1], rel=0.15)
+
+
+def test_months_are_equally_spaced():
+    months = pd.date_range("2018-01-31", periods=12, freq="ME")
+    found = M.forecast(pd.DataFrame({"t": months, "v": range(12)}), value="v", time="t")
+    assert found.table["last_time"].iloc[0] == "2018-12-31"
+
+
+@pytest.mark.slow
+def test_held_back_years_of_the_long_file_fall_within_eight_in_ten_intervals(shared):
+    """2024 and 2025 of every indicator; the years just after the pandemic hold fewer."""
+    data = pd.read_parquet(shared / "data/local-authority/bds_long_0.parquet")
+    data = data[(data["Region"] != "NA") & data["Years"].str.fullmatch(r"20\d\d")]
+    data = data.assign(year=data["Years"].astype(int))
+    held = []
+    for _, group in data.groupby("Short Desc"):
+        group = group[pd.to_numeric(group["Values"], errors="coerce").notna()]
+        for year in (2024, 2025):
+            past, now = group[group["year"] < year], group[group["year"] == year]
+            times = set(past["year"])
+            if len(times) < 5 or year - 1 not in times or len(now) < 100:
+                continue
+            call = {"value": "Values", "unit": "LA Number"}
+            found = M.forecast(past, time="year", **call)
+            held.append(found.score(now, **call)["held"].mean())
+    assert len(held) > 300
+    assert np.mean(held) == pytest.approx(0.8, abs=0.02)

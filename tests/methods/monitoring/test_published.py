@@ -143,3 +143,19 @@ def test_symbols_are_read_however_the_column_is_stored(kind):
     values, notes = published.numbers(pd.DataFrame({"x": column}), "x")
     np.testing.assert_array_equal(values, [12, np.nan, 7.5, np.nan])
     assert len(notes) == 1
+
+
+def test_terms_and_quarters_are_times():
+    terms = ["Autumn 2018", "spring term 2019", "Summer 2019", "Autumn  2019"]
+    of_years = ["2018/19 Autumn", "2018/19 Spring term", "2018/19 Summer", "2019/20 Autumn"]
+    quarters = ["2018 Q1", "2018 Q2", "Q3 2018", "2018 q4"]
+    financial = ["2018-19 Q1", "2018-19 Q4", "2019-20 Q1", "2019-20 Q2"]
+    for column in (terms, of_years, quarters, financial):
+        order, written, _ = published.times(pd.DataFrame({"t": column}), "t")
+        assert (np.diff(order) > 0).all()
+        assert written == column
+    orders = [published.times(pd.DataFrame({"t": t}), "t")[0] for t in (terms, of_years)]
+    np.testing.assert_allclose(*orders)
+    for text in ("2018 Q5", "Winter 2018", "Autumn", "Autumn 18", "2018/17 Autumn"):
+        with pytest.raises(EvidenceError, match="row 3: not a time"):
+            published.times(pd.DataFrame({"t": ["2018", text]}), "t")

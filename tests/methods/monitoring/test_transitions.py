@@ -82,3 +82,13 @@ def test_a_category_that_nobody_has_still_counts_as_a_step():
     found = M.agreement(data, first="a", second="b")
     whole = M.agreement(data, first="a", second="b", order=["1", "2", "3", "4"])
     assert found.kappa == whole.kappa
+
+
+@pytest.mark.parametrize("symbol", ["c", "z", "x", ":", "-", "SUPP"])
+def test_a_suppressed_judgement_is_none(symbol):
+    data = pd.DataFrame({"a": ["Good", symbol, "RI"], "b": ["Good", "Good", "Good"]})
+    found = M.transitions(data, before="a", after="b")
+    assert (found.n, found.up) == (2, 1)
+    assert found.caveats == ("1 row without both judgements left out",)
+    numbers = pd.DataFrame({"a": [1, symbol, 3], "b": [1, 2, 2]})
+    assert M.agreement(numbers, first="a", second="b").n == 2

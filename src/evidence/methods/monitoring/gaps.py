@@ -17,7 +17,6 @@ from evidence.show import words
 from evidence.stats import covariance, inequality
 
 DRAWS, SEED = 100_000, 1
-TRANSFORMS = ("none", "log", "logit")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -231,7 +230,7 @@ def slope_index(
     normal draws of the (transformed) values, as in PHEindicatormethods.
     """
     covariance.check_level(level)
-    frames.one_of("transform", transform, TRANSFORMS)
+    frames.one_of("transform", transform, tuple(inequality.FORWARD))
     if (std_error is None) == (count is None):
         raise EvidenceError("slope_index needs one of std_error= and count=")
     frames.require(data, (value, population, group, std_error, count))
@@ -257,10 +256,9 @@ def slope_index(
         )
     error = np.sqrt(y * (1 - y) / people) if count is not None else third
     derivative = {"none": 1.0, "log": y, "logit": y * (1 - y)}[transform]
-    forward = {"none": lambda x: x, "log": np.log, "logit": lambda x: np.log(x / (1 - x))}
-    back = {"none": lambda x: x, "log": np.exp, "logit": lambda x: 1 / (1 + np.exp(-x))}
+    forward, back = inequality.FORWARD[transform], inequality.BACK[transform]
     noise = np.random.default_rng(SEED).standard_normal((DRAWS, len(y)))
-    drawn = back[transform](forward[transform](y) + noise * error / derivative)
+    drawn = back(forward(y) + noise * error / derivative)
     slope, relative, intercept = inequality.slope_index(y, people, transform)
     drawn_slope, drawn_relative, _ = inequality.slope_index(drawn, people, transform)
     tails = ((1 - level) / 2, (1 + level) / 2)

@@ -48,6 +48,11 @@ STATUS = {
     "final": "final",
     "ot": "outturn",
 }
+_TERMS = {"spring": 0, "summer": 1, "autumn": 2}  # in a calendar year
+_PART = re.compile(
+    rf"(?P<year>{_YEAR}(?:[-/]\d\d)?) (?P<part>q[1-4]|autumn|spring|summer)(?: term)?"
+    rf"|(?P<part2>q[1-4]|autumn|spring|summer)(?: term)? (?P<year2>{_YEAR}(?:[-/]\d\d)?)"
+)
 _DATES = ("%Y-%m-%d", "%d/%m/%Y", "%Y-%m", "%b %Y", "%B %Y")
 
 
@@ -159,10 +164,22 @@ def period(text: str) -> tuple[int, str] | None:
     return None if not 0 < end - start <= 10 or step_wrong else (end, said)
 
 
+def _part(text: str) -> float:
+    """Return the place in time of a term or quarter (Autumn 2018, 2018/19 Q2), NaN of others."""
+    match = _PART.fullmatch(" ".join(text.casefold().split()))
+    if match is None or (years := period(match["year"] or match["year2"])) is None:
+        return np.nan
+    (end, _), part = years, match["part"] or match["part2"]
+    joined = len(match["year"] or match["year2"]) > 4
+    if part in _TERMS:
+        return end - (joined and part == "autumn") + _TERMS[part] / 3
+    return end - 0.75 * joined + (int(part[1]) - 1) / 4  # a financial year begins in April
+
+
 def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple[str, ...]]:
     """Return what orders a column of times, how each is written, and what a reader must know.
 
-    Dates, numbers, and periods as they are published (:func:`period`) are times.
+    Dates, numbers, terms, quarters and periods as they are published (:func:`period`) are times.
 
     Raises
     ------
@@ -189,6 +206,9 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
             which = such[0] if len(such) == 1 else f"{len(such)} periods to {such[-1]}"
             notes.append(f"{status} figures: {which}")
         return np.array([end for end, _ in periods], float), written, tuple(notes)
+    parts = np.array([_part(text) for text in written])
+    if not np.isnan(parts).any():
+        return parts, written, ()
     for form in _DATES:
         dates = pd.to_datetime(pd.Series(written), format=form, errors="coerce")
         if dates.notna().all():
@@ -198,7 +218,8 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
     if not all(known):
         raise EvidenceError(
             f"column {column!r}, {frames.row(list(known).index(False))}: not a time; years "
-            "(2018, 2017/18, 201718, 2018 (prov)), dates (2018-09-30) and numbers are"
+            "(2018, 2017/18, 201718, 2018 (prov)), terms (Autumn 2018), quarters (2018 Q4), dates "
+            "(2018-09-30) and numbers are"
         )
     return numeric, written, ()
 
@@ -220,9 +241,7 @@ def area(data: pd.DataFrame, column: str, wanted: object, what: str = "area") ->
     known = {name.casefold(): place for place, name in enumerate(names)}
     text = label(wanted)
     if text.casefold() not in known:
-        hint = (
-            nearest(text, names) if len(names) < 20 else nearest(text, names).partition(" all")[0]
-        )
+        hint = nearest(text, names)
         hint = hint if hint.startswith("did") else f"there are {len(names)} others"
         raise EvidenceError(f"{what} {text!r} is not in column {column!r}; {hint}")
     return codes == known[text.casefold()]

@@ -12,6 +12,7 @@ from scipy.special import ndtri
 from evidence.errors import EvidenceError, nearest
 from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
+from evidence.methods.monitoring.published import SYMBOLS
 from evidence.show import words
 from evidence.stats import covariance, ordinal
 
@@ -256,6 +257,7 @@ def _pair(
     codes = []
     for name, (column, found) in zip((before, after), read, strict=True):
         texts = [_plain(text) if ofsted else text.casefold() for text in found]
+        place = {text: -1 for text in texts if text in SYMBOLS} | place  # no judgement is given
         for at, text in enumerate(texts):
             if text not in place:
                 raise EvidenceError(
@@ -291,7 +293,7 @@ def _scale(
             "2025) have another scale and other areas than the judgements before; a school cannot "
             "be said to have moved up or down between them: compare within one scale"
         )
-    names = {name for _, found in read for name in found}
+    names = {name for _, found in read for name in found if name.casefold() not in SYMBOLS}
     if "new" in scales:
         return REPORT_CARD
     numbers = all(name.isdigit() and len(name) < 3 for name in names)
