@@ -365,7 +365,7 @@ class Impact(Study[ImpactPlan]):
         pupils = self.effects.loc[0, "n_pupils"]
         return [
             *self.named,
-            pictures.overlap(among),
+            pictures.overlap(among, titles={self.plan.programme: self.plan.title} | self.labels),
             words.relabel(alike, self.labels),
             pictures.balance(self.balance, self.labels, n_pupils=pupils, rules=self.rules),
             "Comparison schools are weighted until their earlier results and their pupils have the "

@@ -282,7 +282,9 @@ def event_study(
     )
 
 
-def overlap(found: pd.DataFrame, most: int = 8) -> Picture:
+def overlap(
+    found: pd.DataFrame, most: int = 8, *, titles: Mapping[str, str] | None = None
+) -> Picture:
     """Picture in how many other programmes the schools of one programme are.
 
     Parameters
@@ -291,22 +293,33 @@ def overlap(found: pd.DataFrame, most: int = 8) -> Picture:
         What `impact.participation` gives for one programme.
     most : int
         Combinations to draw, the commonest.
+    titles : mapping, optional
+        Name of each programme to what people call it.
     """
     alone = int(found.loc[found["n_programmes"] == 1, "n_schools"].sum())
     total = int(found["n_schools"].sum())
     table = found.loc[: most - 1, ["programmes", "n_schools"]].copy()
     rest = total - int(table["n_schools"].sum())
-    table["programmes"] = table["programmes"].str.replace("-", " ")
+    table["programmes"] = [
+        " + ".join(
+            (titles or {}).get(name, words.capital(name.replace("-", " "))) for name in names
+        )
+        for names in table["programmes"].str.split(" + ", regex=False)
+    ]
+    title = "No school is in another programme"
+    if more := total - alone:
+        schools, are = ("school", "is") if total == 1 else ("schools", "is" if more == 1 else "are")
+        title = f"{more} of {total} {schools} {are} in other programmes too"
+    rare = (
+        f" {rest} {'school is' if rest == 1 else 'schools are'} in combinations too rare to draw."
+    )
     return Picture(
         name="overlap",
         question="who took part",
         kind="overlap",
-        title=f"{total - alone} of {total} schools are in other programmes too"
-        if alone < total
-        else "No school is in another programme",
-        alt=f"Schools by the combination of programmes they are in; {alone} of {total} are in this "
-        f"one alone. The commonest: {table['programmes'].iloc[0]}."
-        + (f" {rest} are in combinations too rare to draw." if rest else ""),
+        title=title,
+        alt="Schools by the combination of programmes they are in; in this one alone: "
+        f"{alone} of {total}. The commonest: {table['programmes'].iloc[0]}.{rare if rest else ''}",
         table=table,
         schools=("n_schools",),
     )

@@ -28,7 +28,7 @@ _KINDS = {
     "greater_than_equal": "{ge} or more is needed",
     "finite_number": "a finite number is needed",
     "missing": "is missing; it is needed",
-    "model_type": "a mapping is needed, such as {{'name': 'maths'}}",
+    "model_type": "a mapping is needed, such as {'name': 'maths'}",
     "too_short": "at least one is needed",
     "too_long": "at most one is allowed",
 }

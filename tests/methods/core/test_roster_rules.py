@@ -80,8 +80,8 @@ def test_check_with_a_cluster_in_both_arms_of_a_cluster_trial_is_refused(roster)
     mixed.loc[[23, 24, 57], "arm"] = ["Read Aloud", "Read Aloud", "control"]
     message = (
         "column 'school': 2 of 12 clusters have pupils in more than one arm (3 pupils carry "
-        "another than the first of the cluster, the first in row 25), but whole clusters were "
-        "allocated: correct the arms, or declare design='multisite'"
+        "another arm than the first of the cluster, the first in row 25), but whole clusters were "
+        "allocated: correct the arms, or set design='multisite'"
     )
     refused(message, mixed, design="cluster")
     refused(message, mixed, design="paired", strata="pair")
@@ -91,13 +91,13 @@ def test_check_with_a_cluster_in_both_arms_of_a_cluster_trial_is_refused(roster)
 def test_check_with_whole_clusters_in_a_pupil_trial_is_refused(roster):
     refused(
         "column 'school': every cluster is in one arm, so clusters were allocated and not pupils: "
-        "declare design='cluster'",
+        "set design='cluster'",
         roster,
         design="simple",
     )
     refused(
         "column 'school': no site has pupils in more than one arm; if whole sites were drawn, name "
-        "them as cluster= and declare design='cluster'",
+        "them as cluster= and set design='cluster'",
         roster,
         design="multisite",
         strata="school",
@@ -113,7 +113,7 @@ def test_check_with_broken_pairs_is_refused(roster):
     )
     refused(
         "column 'pair': 2 of 6 pairs are not one cluster in each of two arms (the first in row "
-        "42): correct the pairs, or declare design='cluster'",
+        "42): correct the pairs, or set design='cluster'",
         crossed,
         design="paired",
         strata="pair",

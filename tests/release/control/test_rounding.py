@@ -20,7 +20,7 @@ from evidence.release.control.rounding import round_words
         ("7 boys and seven girls", "fewer than 10 boys and fewer than 10 girls"),
         (
             "Twelve looked-after children, one pupil",
-            "10 looked-after children, fewer than 10 pupil",
+            "10 looked-after children, fewer than 10 pupils",
         ),
         ("one child in five; one row a pupil", "one child in five; one row a pupil"),
         ("One school of three schools", "One school of three schools"),

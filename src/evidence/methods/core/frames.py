@@ -48,10 +48,8 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
     if not isinstance(data, pd.DataFrame):
         raise EvidenceError(f"data: a DataFrame is needed, not {type(data).__name__}")
     names = [str(name) for name in data.columns]
-    columns = tuple(columns)
+    columns = tuple(column for column in columns if column is not None)
     for column in columns:
-        if column is None:
-            continue
         if not isinstance(column, str):
             raise EvidenceError(
                 f"column {column!r}: names of columns are text here; make them so with "
@@ -59,12 +57,15 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
             )
         if names.count(column) > 1:
             raise EvidenceError(f"column {column!r} occurs {names.count(column)} times in data")
-        if column not in data.columns or data.columns.nlevels > 1:
-            near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-            if not named(data, (name for name in columns if name != column)):
-                hint = UNNAMED
-            raise EvidenceError(f"data has no column {column!r}; {hint}")
+    lacking = [name for name in columns if name not in data.columns or data.columns.nlevels > 1]
+    if lacking := list(dict.fromkeys(lacking)):
+        close = [difflib.get_close_matches(name, names, n=1, cutoff=0.5) for name in lacking]
+        near = " and ".join(dict.fromkeys(repr(each[0]) for each in close if each))
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
+        if not named(data, (name for name in columns if name not in lacking)):
+            hint = UNNAMED
+        which = f"column{'s' if len(lacking) > 1 else ''} {' and '.join(map(repr, lacking))}"
+        raise EvidenceError(f"data has no {which}; {hint}")
     if data.empty:
         raise EvidenceError("data has no rows")
 

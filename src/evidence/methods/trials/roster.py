@@ -147,14 +147,14 @@ def _allocated(
             pupils = frames.counted(int(crossing.sum()), "pupil carries", "pupils carry")
             raise EvidenceError(
                 f"column {cluster!r}: {mixed} of {clusters} {'has' if mixed == 1 else 'have'} "
-                f"pupils in more than one arm ({pupils} another than the first of the cluster, the "
-                f"first in {frames.row(crossing.idxmax())}), but whole clusters were allocated: "
-                "correct the arms, or declare design='multisite'"
+                f"pupils in more than one arm ({pupils} another arm than the first of the cluster, "
+                f"the first in {frames.row(crossing.idxmax())}), but whole clusters were "
+                "allocated: correct the arms, or set design='multisite'"
             )
         if design == "simple" and not mixed:
             raise EvidenceError(
                 f"column {cluster!r}: every cluster is in one arm, so clusters were allocated and "
-                "not pupils: declare design='cluster'"
+                "not pupils: set design='cluster'"
             )
     if design not in ("multisite", "paired"):
         return
@@ -165,7 +165,7 @@ def _allocated(
     if design == "multisite" and not (arms > 1).any():
         raise EvidenceError(
             f"column {label!r}: no site has pupils in more than one arm; if whole sites were "
-            "drawn, name them as cluster= and declare design='cluster'"
+            "drawn, name them as cluster= and set design='cluster'"
         )
     wrong = arms.index[(unit.groupby(block).nunique() != 2) | (arms != 2)]
     if design == "paired" and len(wrong):
@@ -173,5 +173,5 @@ def _allocated(
         raise EvidenceError(
             f"column {label!r}: {len(wrong)} of {len(arms)} pairs are not one {what} in each "
             f"of two arms (the first in {frames.row(int(block.eq(wrong[0]).idxmax()))}): correct "
-            "the pairs, or declare design='cluster'"
+            "the pairs, or set design='cluster'"
         )

@@ -26,6 +26,12 @@ _IN_WORDS = re.compile(
     r"(?!\s+(?:in|out of|per|a)\b))",
     re.IGNORECASE,
 )
+# "1 pupil has" that became "fewer than 10 pupil has"
+_FEW = re.compile(
+    r"(fewer than \d+(?: of [\d,]+)?\s+(?:[A-Za-z-]+\s+)?"
+    r"(?:pupil|boy|girl|learner|student|row|child(?!ren)))s?\b(\s+(?:has|is|was)\b[^;.]*)?"
+)
+_MANY = {"has": "have", "is": "are", "was": "were"}
 _DECIMAL_SHARE = re.compile(r"\d+\.\d+(?=%)")
 
 
@@ -64,4 +70,11 @@ def round_words(text: str, rules: Rules, gone: frozenset[float] = frozenset()) -
 
     text = _IN_WORDS.sub(lambda word: str(_WORDS.index(word[0].lower()) + 1), text)
     whole = _DECIMAL_SHARE.sub(lambda share: f"{float(share[0]):.0f}", text)
-    return _PUPILS.sub(rounded, whole)
+    return _FEW.sub(_plural, _PUPILS.sub(rounded, whole))
+
+
+def _plural(match: re.Match[str]) -> str:
+    who = re.sub("child$", "childre", match[1]) + ("n" if match[1].endswith("child") else "s")
+    verb = r"^(\s+)(has|is|was)\b|(\band )(has|is|was)\b"
+    what = re.sub(verb, lambda m: (m[1] or m[3]) + _MANY[m[2] or m[4]], match[2] or "")
+    return who + what
