@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import statsmodels.api as sm
 
 from evidence import matching
@@ -73,3 +74,23 @@ def test_nearest_with_wrong_input_says_how_to_mend(schools):
         "covariates: none varies within the arms, so there is no distance",
         matching.nearest, schools.assign(before=schools["lamp"]), **given,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ["mahalanobis", "propensity"])
+@pytest.mark.parametrize("replacement", [True, False])
+def test_nearest_order_of_rows_decides_no_tie(rng, metric, replacement):
+    data = pd.DataFrame({
+        "treated": np.arange(160) % 4 == 0,
+        "pre": rng.integers(0, 6, 160),
+        "fsm": rng.integers(0, 2, 160),
+    }).astype(int)  # fmt: skip
+    plan = {"treatment": "treated", "covariates": ["pre", "fsm"], "metric": metric}
+    plan |= {"ratio": 2, "replacement": replacement}
+    found = matching.nearest(data, **plan)["weight"]
+    for seed in range(5):
+        other = matching.nearest(data.sample(frac=1, random_state=seed), **plan)["weight"]
+        assert np.array_equal(other.reindex(found.index), found)
+    control = data["treated"] == 0
+    assert found[control].sum() == pytest.approx(found[~control].sum())
+    alike = found[control].groupby([data["pre"], data["fsm"]])
+    assert (alike.min() == alike.max()).all()

@@ -294,3 +294,15 @@ def test_impute_of_a_large_sample_interval_has_rubins_first_df(holes):
     assert found.std_error == pytest.approx(np.sqrt(within + extra), rel=1e-10)
     assert found.ci_lower < found.estimate < found.ci_upper
     assert 0 < found.p_value < 1
+
+
+def test_missingness_of_a_column_whose_absence_is_a_column_too(rng):
+    data = pd.DataFrame({
+        "arm": np.arange(80) % 2, "score": np.where(rng.random(80) < 0.2, np.nan, 1.0),
+    })  # fmt: skip
+    data.loc[::7, "score"] = 3.0
+    plain = trials.missingness(data, outcome="score", treatment="arm")
+    other = trials.missingness(
+        data.assign(**{"no score": rng.normal(0, 1, 80)}), outcome="score", treatment="arm"
+    )
+    pd.testing.assert_frame_equal(plain.model, other.model)

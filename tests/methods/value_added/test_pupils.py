@@ -8,6 +8,7 @@ from scipy import interpolate
 import evidence as ev
 from evidence import matching
 from evidence.data import sample_county
+from evidence.errors import EvidenceError
 
 from ..refusal import assert_refused
 
@@ -306,3 +307,19 @@ def test_school_results_stand_beside_those_of_similar_pupils(rng):
     np.testing.assert_allclose(both["met"], both["met_plain"])
     assert np.corrcoef(both["met"], both["met, expected"])[0, 1] > 0.3
     assert both["n_pupils"].sum() == n
+
+
+@pytest.mark.parametrize("name", ["n_pupils", "actual", "expected", "deviation"])
+@pytest.mark.parametrize("role", ["cluster", "time", "outcomes"])
+def test_school_results_refuse_a_column_named_as_one_of_their_own(rng, role, name):
+    pupils = pd.DataFrame({
+        "urn": np.arange(200) % 10, "year": 2019, "met": rng.normal(0, 1, 200), "of": True,
+    })  # fmt: skip
+    plan = {"cluster": "urn", "time": "year", "outcomes": "met"}
+    with pytest.raises(EvidenceError) as error:
+        ev.matching.school_results(
+            pupils.rename(columns={plan[role]: name}), fit_on="of", **plan | {role: name}
+        )
+    assert str(error.value) == (
+        f"column {name!r}: the result has a column of that name; rename it in the pupils"
+    )

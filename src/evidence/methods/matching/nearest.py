@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -53,8 +54,8 @@ def nearest(
     -------
     DataFrame
         As :func:`evidence.methods.matching.balance_weights`: a matched treated row weighs 1, its
-        comparison rows 1 together; treated rows without a match weigh 0. Which of equally near rows
-        is taken is not defined.
+        comparison rows 1 together; treated rows without a match weigh 0. Rows with the same
+        covariates share what they weigh; of others equally near, the order of their values decides.
 
     Raises
     ------
@@ -67,7 +68,12 @@ def nearest(
     Rubin (1980), Biometrics 36(2), 293-298; Austin (2011), Pharmaceutical Statistics 10(2).
     """
     frames.one_of("metric", metric, ("mahalanobis", "propensity"))
-    values, _, arms = balance_weights.read(data, treatment, covariates, reference, arm)
+    given, _, arms = balance_weights.read(data, treatment, covariates, reference, arm)
+    # In an order that the rows' own order does not change, to the last digit.
+    order = np.lexsort((*given.T, arms.treated))
+    values = given[order]
+    parts = {name: getattr(arms, name)[order] for name in ("treated", "control")}
+    arms, unsorted = replace(arms, **parts), arms
     frames.whole("ratio", ratio, 1)
     if caliper is not None and not caliper > 0:
         raise EvidenceError(f"caliper is {caliper!r}; a positive number is needed")
@@ -99,7 +105,11 @@ def nearest(
     weight[treated] = matched > 0
     share = near / np.maximum(matched, 1)[:, None]
     weight[control] = np.bincount(partners[near], share[near], len(control))
-    return balance_weights.answer(data, arms, values, weight)
+    keys = np.column_stack([values, arms.treated, arms.control])
+    _, alike = np.unique(keys, axis=0, return_inverse=True)
+    shared = np.empty(len(data))
+    shared[order] = (np.bincount(alike, weight) / np.bincount(alike))[alike]
+    return balance_weights.answer(data, unsorted, given, shared)
 
 
 def _whitened(values: np.ndarray, arms: frames.Arms) -> np.ndarray:

@@ -141,6 +141,8 @@ def missingness(
     numeric = [len(np.unique(x[~gap])) > 2 for x, gap in zip(values.T, gaps.T, strict=True)]
     values = values / np.where(numeric, values.std(axis=0), 1.0)
     absent = f"no {outcome}"
+    while absent in data.columns:
+        absent = f"no {absent}"
     trial = read(
         frames.changed(data, {absent: lost.astype(float)}),
         outcome=absent,

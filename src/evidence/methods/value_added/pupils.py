@@ -13,6 +13,9 @@ from evidence.methods.core.frames import compact
 from evidence.methods.value_added import comparison_rows
 from evidence.stats import leave_group_out
 
+# Columns that `deviations` gives a school.
+_OWN = {"n_pupils", "actual", "expected", "deviation", "variance", "comparison"}
+
 
 def expected(
     pupils: pd.DataFrame,
@@ -161,6 +164,7 @@ def deviations(
     lastingly between schools nor the error of the expectation, common to all.
     """
     frames.require(pupils, (cluster, time))
+    _named_apart(cluster, time)
     frames.require(found, ("actual", "expected", "deviation", "comparison"))
     if not pupils.index.equals(found.index):
         raise EvidenceError(
@@ -195,6 +199,13 @@ def deviations(
     )
 
 
+def _named_apart(*names: str | None) -> None:
+    if taken := _OWN & set(names):
+        raise EvidenceError(
+            f"column {min(taken)!r}: the result has a column of that name; rename it in the pupils"
+        )
+
+
 def school_results(
     pupils: pd.DataFrame,
     *,
@@ -222,10 +233,11 @@ def school_results(
     Raises
     ------
     EvidenceError
-        As :func:`expected`.
+        As :func:`expected`; or a column is called as one of the result's own.
     """
     context = frames.listed(context)
     frames.require(pupils, (cluster, time, *context))
+    _named_apart(cluster, time, *frames.listed(outcomes))
     varied = [name for name in context if len(np.unique(frames.factor(pupils, name)[0])) > 1]
     keys = [cluster, time]
     model = {"fit_on": fit_on, "baseline": baseline, "context": varied}
