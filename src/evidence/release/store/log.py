@@ -12,6 +12,7 @@ import getpass
 import hashlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ ACTIONS = ("released", "merged", "rolled back")
 _KEYS = {
     "number", "time", "action", "release", "reviewer", "author", "content", "previous", "hash",
 }  # fmt: skip
+_RELEASE = re.compile(r"[0-9]{4,}")
 
 
 def now() -> str:
@@ -58,7 +60,12 @@ def lines(root: Path) -> list[dict[str, Any]]:
         try:
             entry = json.loads(line)
             well = entry.keys() == _KEYS and entry["action"] in ACTIONS
-        except (ValueError, AttributeError, TypeError):
+            well = (
+                well and type(entry["number"]) is int and bool(_RELEASE.fullmatch(entry["release"]))
+            )
+            well = well and all(isinstance(entry[key], str) for key in _KEYS - {"number"})
+            json.dumps(entry, ensure_ascii=False).encode()  # half a character has no hash
+        except (ValueError, AttributeError, TypeError, RecursionError):
             well = False
         if not well:
             raise EvidenceError(f"{path}, line {number}: cut off or not a line of the log")
