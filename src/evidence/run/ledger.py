@@ -51,7 +51,6 @@ class Draft:
         final.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{final.name}-{os.getpid()}-{socket.gethostname()}-"
         self.folder = Path(tempfile.mkdtemp(prefix=prefix, dir=final.parent))
-        self.folder.chmod(0o755)
         self.began = time.time()
         self._inode = self.folder.stat().st_ino
         # Not in the draft: that is the notebook's, which may have a file of any name.

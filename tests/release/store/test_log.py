@@ -452,3 +452,21 @@ def test_result_whose_new_run_failed_stays_and_says_so(tmp_path):
     assert "Update failed" not in (published / "current/leap/2018.html").read_text(encoding="utf-8")
     assert not publish.release(runs, cards, published, late=["lamp/2018"]).new
     assert verify.verify(published) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("release", 2), ("release", None), ("release", ["0001"]), ("release", "../0001"),
+        ("release", ""), ("number", "1"), ("number", True), ("number", 1.0), ("action", {}),
+        ("content", 7), ("time", None), ("reviewer", {}), ("author", "\ud800"),
+    ],
+)  # fmt: skip
+def test_faults_value_of_another_kind_is_one_line(tmp_path, key, value):
+    facts = {"action": "released", "release": "0001", "reviewer": "", "author": "", "content": ""}
+    log.append(tmp_path, **facts)
+    (entry,) = log.lines(tmp_path)
+    (tmp_path / log.NAME).write_text(json.dumps(entry | {key: value}) + "\n", encoding="utf-8")
+    line = f"{tmp_path / log.NAME}, line 1: cut off or not a line of the log"
+    assert log.faults(tmp_path) == [line]
+    assert verify.verify(tmp_path) == [line]

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ ACTIONS = ("released", "merged", "rolled back")
 _KEYS = {
     "number", "time", "action", "release", "reviewer", "author", "content", "previous", "hash",
 }  # fmt: skip
+_RELEASE = re.compile(r"[0-9]{4,9}")
 
 
 def now() -> str:
@@ -58,10 +59,12 @@ def lines(root: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         try:
             entry = json.loads(line)
-            texts = (entry[key] for key in _KEYS - {"number"})
             well = entry.keys() == _KEYS and entry["action"] in ACTIONS
-            well = well and type(entry["number"]) is int and all(type(x) is str for x in texts)
-        except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
+            well = well and type(entry["number"]) is int
+            well = well and all(type(entry[key]) is str for key in _KEYS - {"number"})
+            well = well and bool(_RELEASE.fullmatch(entry["release"]))
+            json.dumps(entry, ensure_ascii=False).encode()  # half a character has no hash
+        except (ValueError, AttributeError, TypeError, RecursionError):
             well = False
         if not well:
             raise EvidenceError(f"{path}, line {number}: cut off or not a line of the log")
@@ -89,17 +92,11 @@ def faults(root: Path) -> list[str]:
         if entry["action"] == "rolled back":
             if made.get(release) != entry["content"]:
                 found.append(f"{where}: goes back to another {release} than was made")
-        elif not _follows(release, made):
+        elif int(release) <= max(map(int, made), default=0):
             found.append(f"{where}: release {release} does not follow those before it")
         else:
             made[release] = entry["content"]
     return found
-
-
-def _follows(release: str, made: Iterable[str]) -> bool:
-    return bool(re.fullmatch(r"[0-9]{4,9}", release)) and int(release) > max(
-        map(int, made), default=0
-    )
 
 
 def whole(root: Path) -> list[dict[str, Any]]:
