@@ -51,7 +51,7 @@ check: $(READY) ## Lint, contracts and quick tests (under a minute)
 test: $(READY) browser ## Everything: what CI runs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 fix: $(READY) ## Format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .

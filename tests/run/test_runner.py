@@ -615,7 +615,7 @@ def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
         "RuntimeError, shown in the notebook",
         "its file log.txt holds the secret EVIDENCE_CANARY; write results only",
     ]
-    (project.runs / "_failed/lamp/writes/log.txt").unlink()  # the notebook's own doing
+    (project.runs / ".failed/lamp/writes/log.txt").unlink()  # the notebook's own doing
     saved = (jobs[0].folder(project.runs) / "notebook.ipynb").read_text()
     assert f"{len(canary)} [EVIDENCE_CANARY]" in saved
     nbformat.validate(nbformat.reads(saved, as_version=4))
@@ -656,3 +656,14 @@ def test_interrupt_finishes_tidily(project, tmp_path):
     assert err.strip() == "stopped: 2 not run; evidence run goes on from here"
     assert not alive(forked)
     nothing_half_written(project.runs)
+
+
+@pytest.mark.slow
+def test_failed_notebook_is_in_sight_until_its_job_is_done(project):
+    (job,) = jobs_of(project, "fails")
+    shown = project.runs / f"failed-{job.label.replace('/', '-')}.ipynb"
+    (end,) = run([job], project, Silent())
+    assert end.state == "failed"
+    assert shown.resolve() == end.notebook
+    nothing_half_written(project.runs)
+    assert project.runs.stat().st_mode & 0o077 == 0

@@ -58,17 +58,14 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
     yield parts.note(parts.top(record, "hub", title, lead=LEAD, cards=_cards(record)))
     if rows.empty:
         return
-    if hubs:
-        yield from parts.explorer(
-            rows,
-            FILTERS,
-            "Where does this number come from?",
-            lambda row: f"{row['hub']}: {row['title']}, {row['cohort_title']}",
-            lambda left, chosen: side_by_side(left, len(rows), chosen),
-            lambda row: render("board/origin.html", known=_origin(record, row)),
-        )
-    else:
-        yield parts.note(render("board/alone.html"))
+    yield from parts.explorer(
+        rows,
+        FILTERS,
+        "Where does this number come from?",
+        lambda row: f"{row['hub']}: {row['title']}, {row['cohort_title']}",
+        lambda left, chosen: side_by_side(left, len(rows), chosen),
+        lambda row: render("board/origin.html", known=_origin(record, row)),
+    )
     yield parts.note(render("board/news.html", news=news(folder), files=_FILES))
     yield parts.note(parts.foot(record))
 

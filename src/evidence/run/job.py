@@ -120,6 +120,8 @@ def perform(
             record = _record(job, started, time.monotonic() - began, attempt["peak_mb"])
             record |= {"checks": draft.checks()}
             first = draft.publish(record | (provenance or {}), replace=fresh)
+            with contextlib.suppress(OSError):
+                _shown(job, project).unlink(missing_ok=True)
             return ended("done" if first else "kept", peak_mb=attempt["peak_mb"])
     except EvidenceError as fault:
         error = str(fault)
@@ -132,8 +134,18 @@ def perform(
         return ended("stopped")
     notebook = None
     if draft:
-        notebook = draft.set_aside(project.runs / "_failed" / job.programme / job.cohort)
+        notebook = draft.set_aside(project.runs / ".failed" / job.programme / job.cohort)
+    with contextlib.suppress(OSError):  # a courtesy: easy to find in the file browser
+        shown = _shown(job, project)
+        shown.unlink(missing_ok=True)
+        if notebook:
+            shown.symlink_to(notebook.relative_to(project.runs))
     return ended("failed", error=error, cell=attempt["cell"], notebook=notebook)
+
+
+def _shown(job: Job, project: Project) -> Path:
+    """Return the link to the notebook of a job that failed."""
+    return project.runs / f"failed-{job.programme}-{job.cohort}.ipynb"
 
 
 def _request(job: Job, project: Project, secrets: dict[str, str]) -> dict[str, Any]:

@@ -468,8 +468,8 @@ def test_indicator_rate_is_as_coarse_as_a_count_is(rng):
         row = protect_indicators(indicators(("a", n, 100 * have / n))).table.iloc[0]
         told.add(row["value"] % 1)
     assert told == {0.0}
-    large = protect_indicators(indicators(("a", 30_000, 12.3456))).table.iloc[0]
-    assert large["value"] == 12.3  # a hundredth of a per cent of them are three
+    large = protect_indicators(indicators(("a", 10_000, 12.3456))).table.iloc[0]
+    assert large["value"] == 12.3  # a hundredth of a per cent of them is one
 
 
 def test_indicator_hidden_area_cannot_be_worked_out_from_the_others():

@@ -199,8 +199,8 @@ def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> 
     """Protect a table of indicators; what is hidden says so in its symbol and its sentence.
 
     A percentage, or a rate per 1,000, is its numerator in disguise: the pupils who have it and
-    those who do not are counts as any other, and what is shown is no finer than a count, or whole
-    per cents of few pupils. A value that is itself a count of pupils is one. An area that a row is
+    those who do not are counts as any other, and what is shown is as unsure as a rounded count,
+    or whole per cents of few pupils. A value that is itself a count of pupils is one. An area that a row is
     compared with is told by its own row where it has one.
     """
     rules = rules or Rules()
@@ -233,7 +233,7 @@ def _with_cases(indicators: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     share = (indicators["value"] / per).where(lambda share: share.between(0, 1))
     have = (share * n).round().mask(counted, indicators["value"].round())
     out = indicators.assign(have=have.fillna(n), lack=(n - have).mask(counted).fillna(n))
-    step = (rules.base * per / n).clip(upper=per / 100)  # as coarse as counts, or a per cent
+    step = (rules.base / 2 * per / n).clip(upper=per / 100)  # as unsure as a count, or a per cent
     places = np.floor(1e-9 - np.log10(step.where(step > 0)))
     for name in ("value", "ci_lower", "ci_upper", "comparator_value"):
         pairs = zip(out[name], places, strict=True)
