@@ -199,9 +199,9 @@ def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> 
     """Protect a table of indicators; what is hidden says so in its symbol and its sentence.
 
     A percentage, or a rate per 1,000, is its numerator in disguise: the pupils who have it and
-    those who do not are counts as any other, and what is shown is as unsure as a rounded count,
-    or whole per cents of few pupils. A value that is itself a count of pupils is one. An area that a row is
-    compared with is told by its own row where it has one.
+    those who do not are counts as any other, and what is shown is as unsure as a rounded count, or
+    whole per cents of few pupils. A value that is itself a count of pupils is one. An area that a
+    row is compared with is told by its own row where it has one.
     """
     rules = rules or Rules()
     indicators = _with_cases(indicators, rules)
