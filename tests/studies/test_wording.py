@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 import evidence as ev
 from evidence.data.rules import Rules
@@ -191,3 +192,32 @@ def test_programmes_are_told_by_their_titles():
     picture = pictures.overlap(found, titles={"leap": "LEAP"})
     assert picture.table["programmes"].tolist() == ["LEAP", "LEAP + Year 6 booster"]
     assert picture.title == "4 of 7 schools are in other programmes too"
+
+
+# What newcomers stumbled over, and what is said in its place.
+GONE = {
+    "did harm": "did worse than similar pupils",
+    "programmes helped": "better, … worse, … not yet known",
+    "range that the data allow": "the likely range",
+    "were not judged": "other risks have not been assessed",
+    "larger than worthwhile": "the true effect is probably smaller",
+    "nought": "zero",
+    "nothing assumed of": "the answer does not depend on the missing pupils",
+    "was to be expected anyway": "was expected without the programme",
+    "one padlock lost": "marked down one square",
+    "by lot ": "at random",
+    "the lot gave": "they were assigned",
+    "word you were given": "password",
+    "than groups to draw": "too few schools to bootstrap",
+    "declare design": "set allocation=",
+}
+
+
+@pytest.mark.parametrize("words", GONE)
+def test_words_that_newcomers_stumbled_over_are_gone(words):
+    places = [*(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.html")]
+    places += [*(ROOT / "src").rglob("*.js"), *(ROOT / "notebooks").glob("*.ipynb")]
+    places += (ROOT / "dashboards").glob("*.ipynb")
+    assert len(places) > 150
+    found = [path for path in places if words in path.read_text(encoding="utf-8").lower()]
+    assert found == []
