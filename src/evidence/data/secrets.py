@@ -47,5 +47,15 @@ def spellings(value: str) -> list[str]:
         found |= {part, repr(part)[1:-1], escaped, escaped.replace("&#x27;", "&#39;")}
         found |= {json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]}
         found |= {quote(part), quote(part, safe=""), quote_plus(part)}
-        found.add(base64.b64encode(part.encode()).decode())
+        found |= {base64.b64encode(part.encode()).decode(), *_within_base64(part.encode())}
     return sorted(found, key=len, reverse=True)
+
+
+def _within_base64(part: bytes) -> set[str]:
+    """Return what stands for some bytes in the base64 of more, wherever they begin in it."""
+    found = set()
+    for ahead in range(3):
+        text = base64.b64encode(bytes(ahead) + part).decode()
+        whole = text[-(-8 * ahead // 6) : 8 * (ahead + len(part)) // 6]
+        found |= {whole, whole.translate(str.maketrans("+/", "-_"))}
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import json
 import os
 import re
@@ -17,6 +18,8 @@ import socket
 import stat
 import tempfile
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,8 @@ except ImportError:  # Windows
 _PROPOSALS = ("effects.parquet", "indicators.parquet")
 _DRAFT = re.compile(r"\.(?P<run>[^-]+)-(?P<pid>\d+)-(?P<host>.+)-\w+?(?P<old>\.old)?$")
 _PROGRESS = ".progress"  # folder of who is how far
+_CODES = ("utf-8", "utf-16-le", "utf-16-be")
+_MOST = 2**26  # bytes looked at of what a file has packed
 _DAY = 86_400
 
 
@@ -74,11 +79,14 @@ class Draft:
         """
         if not any((self.folder / name).exists() for name in _PROPOSALS):
             return "every cell ran but nothing was proposed: end with ev.propose(out, …)"
-        written = {name: [s.encode() for s in spellings(secrets[name])] for name in secrets}
+        written = {
+            name: [s.encode(code) for s in spellings(secrets[name]) for code in _CODES]
+            for name in secrets
+        }
         for path in self._files() if secrets else ():
-            content = path.read_bytes()
+            contents = _opened(path)
             for name, forms in written.items():
-                if any(form in content for form in forms):
+                if any(form in content for content in contents for form in forms):
                     return f"its file {path.name} holds the secret {name}; write results only"
         return ""
 
@@ -144,6 +152,26 @@ class Draft:
         """Remove it."""
         self._progress.unlink(missing_ok=True)
         _remove(self.folder)
+
+
+def _opened(path: Path) -> list[bytes]:
+    """Return what a file holds as it is and, where it is packed, unpacked."""
+    contents = [path.read_bytes()]
+    with contextlib.suppress(OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError):
+        if contents[0].startswith(b"\x1f\x8b"):
+            with gzip.open(path) as file:
+                contents.append(file.read(_MOST))
+        elif zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as packed:
+                for name in packed.namelist():
+                    with packed.open(name) as file:
+                        contents.append(file.read(max(_MOST - sum(map(len, contents)), 0)))
+    for start in re.finditer(rb"(?:zTXt|iTXt|iCCP)", contents[0]):  # packed texts of a picture
+        inside = contents[0][start.end() : start.end() + _MOST]
+        for place in re.finditer(rb"x[\x01\x5e\x9c\xda]", inside[:200]):
+            with contextlib.suppress(zlib.error):
+                contents.append(zlib.decompressobj().decompress(inside[place.start() :], _MOST))
+    return contents
 
 
 def done(final: Path) -> bool:
