@@ -189,7 +189,8 @@ def test_yes_no_effect_of_few_pupils_leaves_no_number_that_gives_them_back(cases
     keys = {"programme": "p", "cohort": "1", "outcome": entry, "attainment": False}
     for estimate in (trials.risk_difference(data, **plan), trials.itt(data, **plan)):
         size = trials.odds_ratio(data, **plan).cox_index()
-        row = effects.row(estimate, size, n_schools=12, **keys)
+        labels = {"arm": "Class type", "pupils": "Children", "y": "Excluded"}
+        row = effects.row(estimate, size, n_schools=12, labels=labels, **keys)
         assert row["estimate"].notna().all()  # private: whoever has the data may see it
         table = protect_effects(row).table
         numbers = table[["estimate", "std_error", "df", "ci_lower", "p_value", "effect_size"]]

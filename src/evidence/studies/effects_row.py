@@ -92,8 +92,6 @@ def row(
         *(strength.reasons if isinstance(strength, Strength) else ()),
     ]
     fewest = (rules or Rules()).threshold
-    if any(each.fewest < fewest for each in (estimate, effect_size) if each):
-        notes.append(FEW)
     if decided in VERDICTS[:2] and detectable(shown) > least:
         notes.append(_EXAGGERATED)
     if n_pupils is None and estimate.estimand != "att":
@@ -130,6 +128,9 @@ def row(
     titles = {str(fields["outcome"]): str(entry["title"])} if "title" in entry else {}
     for key in ("caveats", "method"):
         fields[key] = words.relabel(fields[key], titles | dict(labels or {}))
+    if any(each.fewest < fewest for each in (estimate, effect_size) if each):
+        # after the labels: a column called "arm" must not change the words that a release looks for
+        fields["caveats"] = "; ".join(filter(None, [fields["caveats"], FEW]))
     fields["sentence"] = words.effect_sentence(fields, outcome=str(entry.get("title", "")))
     return effects_row(fields)
 

@@ -450,7 +450,9 @@ def test_indicator_rate_of_few_pupils_or_all_but_few_is_hidden():
     assert table["symbol"].tolist() == ["c", "c", "c", "", "c"]
     assert table["value"].dropna().tolist() == [38.0]
     assert list(table) == [*list(INDICATORS)[:10], "n_symbol", *list(INDICATORS)[10:]]
-    for unit, scale in (("per 1,000 pupils", 1000), ("share", 1), ("per cent of pupils", 100)):
+    units = {"per 1,000 pupils": 1000, "share": 1, "per cent of pupils": 100, "% (FSM)": 100}
+    units |= {"Percentage": 100, "pupils, %": 100, "cases per 100": 100}
+    for unit, scale in units.items():
         rows = [("few", 900, scale * 9 / 900), ("many", 900, scale * 90 / 900)]
         table = protect_indicators(indicators(*rows, unit=unit)).table
         assert table["value"].isna().tolist() == [True, False], unit

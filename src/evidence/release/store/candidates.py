@@ -55,7 +55,7 @@ _ESTIMATES = (
 )  # fmt: skip
 _CASES = ("have", "lack")  # counts behind an indicator, which do not leave
 _COUNTED = ("pupils", "children", "cases", "plans", "count", "number")  # units that are counts
-_RATE = re.compile(r"(?:%|pct|per ?cent|percentage)(?: of .*)?|(?:.* )?per (\d[\d,]*)(?: .*)?")
+_RATE = re.compile(r"\bper (\d[\d,]*)|%|\bpct\b|\bper ?cent(?:age)?(?! ?-?points?)\b")
 _MODEL_TERMS = 10  # parameters reckoned for a model whose row does not say how many it has
 
 
@@ -251,7 +251,7 @@ def _with_cases(indicators: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 
 def _per(unit: str) -> float:
     """Return of how many pupils a rate is told: 100 for a percentage; NaN for other units."""
-    if found := _RATE.fullmatch(unit):
+    if found := _RATE.search(unit):
         return float((found[1] or "100").replace(",", ""))
     return 1.0 if unit in ("share", "proportion", "fraction") else float("nan")
 
