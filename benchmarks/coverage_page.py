@@ -199,7 +199,7 @@ are taken within it too; whole strata are drawn where one has a single unit in a
 than 5 units an arm no bootstrap covers what it says (2 treated of 20 schools: 84 per cent), and it
 is refused.
 
-## One school alone
+## One school alone, or very few
 
 Per cent of {panels_n:,} panels of 40 schools over seven years, without any effect, whose interval
 holds zero; in the last column, whose pre-test rejects at 5 per cent.

@@ -1,4 +1,4 @@
-"""How often intervals hold the truth where one school alone decides the effect.
+"""How often intervals hold the truth where one school, or very few, decide the effect.
 
 Simulated panels of 40 schools over seven years without any effect; `benchmarks/coverage.py` runs
 them and writes the table into docs/coverage.md.
@@ -24,6 +24,8 @@ DESIGNS = {
     "one a start": "four starts of one school each",
     "one a start, errors lasting": "the same, errors correlated 0.6 from year to year",
     "two, one marked": "two treated schools, one of them in another programme held fixed",
+    "two": "two treated schools",
+    "three": "three treated schools",
 }
 GIVEN = {"outcome": "pct", "treatment": "lamp", "unit": "urn", "time": "year"}
 
@@ -32,7 +34,9 @@ def panel(rng: np.random.Generator, design: str) -> pd.DataFrame:
     """Return a panel without any effect; `other` marks the second treated school."""
     urn, year = np.repeat(np.arange(40), 7), np.tile(np.arange(2013, 2020), 40)
     start = np.full(40, 9999)
-    start[:4] = [2015, 2016, 2017, 2018] if "start" in design else [2017, 9999, 9999, 9999]
+    start[: {"two": 2, "three": 3}.get(design, 1)] = 2017
+    if "start" in design:
+        start[:4] = [2015, 2016, 2017, 2018]
     errors = rng.normal(0, 5, (40, 7))
     for t in range(1, 7 * ("lasting" in design)):
         errors[:, t] += 0.6 * errors[:, t - 1]

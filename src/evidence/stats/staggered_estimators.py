@@ -10,6 +10,7 @@ from evidence.errors import EvidenceError
 from evidence.stats import covariance
 from evidence.stats.design import Design, sums, two_way
 
+_FEW = 10  # treated clusters in effect, below which scores are corrected for their own weight
 _RANK = 1e-9  # of the largest eigenvalue: below this, first-stage columns cannot be told apart
 
 
@@ -195,11 +196,14 @@ def did2s(rows: Rows, label: str) -> tuple[Effects, Mean]:
     m = int(rows.cluster.max()) + 1
     whole = np.zeros_like(lines)
     whole[treated] = average
-    alone = sums(rows.cluster, whole) > 1 - 1e-9  # the second stage leaves such a cluster no error
-    scores = sums(rows.cluster, lines * errors)
-    variance = m / (m - 1) * np.where(alone, 0.0, scores**2).sum(axis=0)
+    weight = sums(rows.cluster, whole)
+    alone = weight > 1 - 1e-9  # the second stage leaves such a cluster no error
     share = np.where(alone, 0.0, sums(rows.cluster, lines**2))
-    df = np.minimum(share.sum(axis=0) ** 2 / (share**2).sum(axis=0), m - 1)
+    df, expected = satterthwaite_of_scores(np.where(alone, 0.0, weight), share)
+    few = (weight**2).sum(axis=0) > 1 / _FEW
+    scores = np.where(alone, 0.0, sums(rows.cluster, lines * errors))
+    scores = scores * np.where(few, np.sqrt(share / np.where(expected > 0, expected, 1.0)), 1.0)
+    variance = np.where(few & ~alone.any(axis=0), 1.0, m / (m - 1)) * (scores**2).sum(axis=0)
     for k in np.flatnonzero(alone.any(axis=0)):
         own = lines[:, [k]] * alone[rows.cluster, k, None]
         lent = rows.alike.error(own, rows.cluster, errors[:, k])
@@ -221,6 +225,31 @@ def did2s(rows: Rows, label: str) -> tuple[Effects, Mean]:
         ),
         (float(effects[-1]), float(std_error[-1]), float(df[-1])),
     )
+
+
+def satterthwaite_of_scores(weight: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return df of sums of squared scores, and what each square is expected to be by variance.
+
+    A score is s_g = u_g − a_g Σu with independent u_g of variance v_g (`share`), a the clusters'
+    `weight` in a mean, both of shape (G, q). E[s_g²] = v_g(1 − 2a_g) + a_g²V with V = Σv; scaled to
+    v_g their covariance is Q, and df = tr(Q)²/ΣQ² (Satterthwaite).
+    """
+    total = share.sum(axis=0)
+    expected = share * (1 - 2 * weight) + weight**2 * total
+    scale = np.divide(share, expected, out=np.zeros_like(share), where=expected > 0)
+    # ΣQ² over pairs g ≠ h of scale_g scale_h (a_g a_h V − a_g v_h − a_h v_g)², by its six products
+    a, v = weight, share
+
+    def pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (scale * x).sum(axis=0) * (scale * y).sum(axis=0) - (scale**2 * x * y).sum(axis=0)
+
+    between = (
+        total**2 * pairs(a**2, a**2)
+        + 2 * pairs(a**2, v**2)
+        + 2 * pairs(a * v, a * v)
+        - 4 * total * pairs(a**2, a * v)
+    )
+    return total**2 / ((share**2).sum(axis=0) + between), expected
 
 
 def _own(since: np.ndarray, after: np.ndarray, effects: np.ndarray) -> np.ndarray:
