@@ -79,8 +79,8 @@ def successors(panel: pd.DataFrame) -> dict[str, str]:
         two = table.loc[table.duplicated(["key", "year"]), "key"]
         table = table[~table["key"].isin(two)].sort_values("year", kind="stable")
         spans = rows.groupby(rows["urn"].replace(newest))["year"].agg(["min", "max"])
-        for _, chain in table.drop_duplicates(["key", "urn"]).groupby("key"):
-            names = chain["urn"].tolist()
+        table = table.drop_duplicates(["key", "urn"])
+        for _, names in table[table.duplicated("key", keep=False)].groupby("key")["urn"]:
             for old, new in itertools.pairwise(names):
                 if spans["max"][old] < spans["min"][new]:
                     newest[old] = new
