@@ -65,7 +65,16 @@ def test_public_places_pictures_by_their_question_and_shows_no_output():
         ("<h2>How was it worked out?</h2>", []),
     ]
     assert report["parts"][0]["answers"]
+    kept_back = [part["heading"] for part in report["parts"] if part["kept_back"]]
+    assert kept_back == ["<h2>Does the answer hold?</h2>"]  # no part looks empty without a word
     assert "SECRET" not in str(report)
     assert report["parameters"] == {"arm": '"a<b"'}
     assert report["left_out"] == 1
     assert [number for number, _ in report["sources"]] == [2, 3, 5, 7]
+
+
+def test_public_says_nothing_of_the_cell_that_proposes():
+    cells = [*THIN, text("## Results proposed for publication\n\nThey wait."), code("ev.propose()")]
+    report = public({"cells": cells}, {}, {}, True)
+    assert "wait" not in str(report["parts"])
+    assert [number for number, _ in report["sources"]] == [2, 3, 5, 7, 10]

@@ -7,6 +7,7 @@ or by its code (``study.section("who took part")``); every other section is abou
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -92,7 +93,9 @@ def public(
         Whether the release has an estimate.
     """
     cells = notebook["cells"]
-    text, parts = arrange(cells), []
+    said = [c for c, then in itertools.pairwise([*cells, {}]) if not _only_proposes(c, then)]
+    text, parts = arrange(said), []
+    asked = {named[1] for c in cells for named in _SECTION.finditer("".join(c["source"]))}
     for question in QUESTIONS:
         blocks, drawn = text.get(question, []), figures.get(QUESTIONS[question], [])
         answers = question == ANSWER and answered
@@ -104,6 +107,7 @@ def public(
                     "answers": answers,
                     "text": [html for _, html in blocks[len(begins) :]],
                     "figures": drawn,
+                    "kept_back": not drawn and not answers and question in asked,
                 }
             )
     values = {key: json.dumps(value, ensure_ascii=False) for key, value in parameters.items()}
@@ -114,6 +118,11 @@ def public(
         "sources": sources(cells),
         "left_out": sum(left_out),
     }
+
+
+def _only_proposes(cell: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
+    """Whether a text introduces the cell that proposes results, which shows nothing to others."""
+    return cell["cell_type"] == "markdown" and "propose(" in "".join(then.get("source", ""))
 
 
 def sources(cells: Iterable[Mapping[str, Any]]) -> list[tuple[int, str]]:
