@@ -210,7 +210,8 @@ Where one school alone decides an estimate, errors by cluster are blind to it: t
 cluster-robust regressions then cover 20 to 30 per cent and pre-tests reject 97. Here that school's
 error is taken from how much the other schools vary from year to year, in the very contrast that is
 estimated, so that it need not be independent over time; where clusters of several schools leave
-nothing to compare, there is no interval.
+nothing to compare, there is no interval. With two or three treated schools, and
+one or two degrees of freedom, intervals are wide and hold the truth more often than they say.
 
 ## Every cell
 

@@ -11,8 +11,11 @@ import evidence as ev
 from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.results import Estimate
+from evidence.methods.impact.regression_to_mean import Rebound
 from evidence.release.control.rounding import round_words
 from evidence.show import words
+from evidence.show.why import DESIGNS
 from evidence.studies import pictures
 
 OUTCOMES = [{"name": "post", "title": "Reading test", "smallest_worthwhile": 0.1}]
@@ -221,3 +224,85 @@ def test_words_that_newcomers_stumbled_over_are_gone(words):
     assert len(places) > 150
     found = [path for path in places if words in path.read_text(encoding="utf-8").lower()]
     assert found == []
+
+
+def test_a_small_trial_is_marked_down_one_square_and_says_why():
+    found = ev.trials.security("randomised", mdes=0.22)
+    assert found.reasons == (
+        "marked down one square: too few schools to detect an effect below 0.22 SD",
+        "how many pupils were lost is not known and not counted",
+        "other risks have not been assessed, so the true rating may be lower",
+    )
+
+
+def test_many_other_programmes_are_counted_and_few_are_named(rng):
+    school, year = np.repeat(np.arange(60), 4), np.tile(np.arange(2016, 2020), 60)
+    others = {f"p{k}": ((school % 17 == k + 1) & (year > 2017)).astype(int) for k in range(12)}
+    panel = pd.DataFrame({"urn": school, "year": year} | others)
+    panel["lamp"] = ((school % 2 == 0) & (year > 2017)).astype(int)
+    panel["pct"] = rng.normal(60, 5, len(panel))
+    given = {"outcome": "pct", "treatment": "lamp", "unit": "urn", "time": "year"}
+    assert ev.impact.did(panel, **given, overlap=list(others)).caveats == (
+        "we allowed for 12 other programmes",
+    )
+
+
+@pytest.mark.parametrize(
+    ("gain", "expected", "said"),
+    [
+        (6.4, 1.3, "Maths: 1.3 of the 6.4-point gain was expected without the programme"),
+        (-2, 1.3, "Maths: +1.3 of a change of −2.0 was expected without the programme"),
+    ],
+)
+def test_what_was_expected_anyway(gain, expected, said):
+    found = Rebound(
+        outcome="maths", treatment="lamp", before=-8.0, gain=gain, expected=expected,
+        reliability=0.7, n_treated=20,
+    )  # fmt: skip
+    answer = Estimate.tested(
+        5.1, 1.5, 30, 0.95, estimand="att", outcome="maths", treatment="lamp", method="m",
+        unit="score", n_obs=100, n_clusters=40, n_treated=20, n_control=20, caveats=(),
+    )  # fmt: skip
+    drawn = pictures.claim(
+        found, answer, title="Maths", unit="points", verdict="", n_pupils=900, n_schools=20
+    )
+    assert drawn.title == said
+
+
+def test_missing_pupils_who_change_nothing(pupils):
+    pupils["arm"] = pupils["school"] % 2
+    pupils["post"] += 5 * pupils["arm"]
+    pupils.loc[[0, 12, 30], "post"] = np.nan
+    found = ev.trials.delta_sensitivity(
+        pupils, outcome="post", treatment="arm", cluster="school", imputations=5
+    )
+    drawn = pictures.sensitivity(found)
+    assert drawn.title == "The answer does not depend on the missing pupils"
+
+
+def test_how_schools_were_compared_where_none_was_assigned_at_random():
+    assert DESIGNS["matched"] == (
+        "Schools were not assigned at random. Each is compared with schools that had similar "
+        "results, pupils and programmes, so that a low year that would have passed by itself is "
+        "not counted as gain; other reasons for a change may remain."
+    )
+
+
+def test_a_stratum_of_one_arm_adds_nothing(pupils):
+    pupils["arm"] = pupils["school"] % 2
+    pupils["block"] = np.where(pupils["school"] < 2, "a", "b")
+    pupils.loc[pupils["school"] == 19, "block"] = "c"
+    found = ev.trials.itt(pupils, outcome="post", treatment="arm", cluster="school", strata="block")
+    assert found.caveats == (
+        "1 of 3 groups by block had only one of the two arms, and adds nothing to the comparison",
+    )
+
+
+def test_few_schools_are_not_bootstrapped(pupils):
+    few = pupils.assign(arm=pupils["school"] % 2)[pupils["school"] < 4]
+    with pytest.raises(EvidenceError) as error:
+        ev.trials.bootstrap(few, outcome="post", treatment="arm", cluster="school")
+    assert str(error.value) == (
+        "school: too few in an arm to bootstrap, where the interval would be too narrow. Use "
+        "trials.effect_size or trials.randomisation_test"
+    )
