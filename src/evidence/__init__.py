@@ -88,6 +88,14 @@ _ROOMS = {
             "methods.monitoring.transitions": "agreement transitions",
         },
     ),
+    "synthesis": (
+        "Several results together: what they say in common, and how sure that is.",
+        {
+            "methods.synthesis.pooled_posterior": "posterior",
+            "methods.synthesis.pooling": "pool",
+            "methods.synthesis.sequence": "confidence_sequence",
+        },
+    ),
     "matching": (
         "Similar pupils and schools: what they achieve, and who may stand in for those treated.",
         {
