@@ -8,6 +8,7 @@ effect, looked at after each, for the always-valid interval; then one of 4,000 r
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from multiprocessing import Pool
@@ -25,7 +26,7 @@ def errors(rng: np.random.Generator, k: int) -> np.ndarray:
 
 
 def cover(job: tuple[int, float, int, int]) -> np.ndarray:
-    """Return how many of the sets `first` to `last` hold the truth: mean by HK, by z, prediction."""
+    """Return in how many sets, `first` to `last`, the mean lies inside: HK, z, prediction."""
     k, tau, first, last = job
     held = np.zeros(3)
     for number in range(first, last):
@@ -72,14 +73,14 @@ def main() -> None:
         for k in NUMBERS:
             for tau in SPREADS:
                 edges = np.linspace(0, given.sets, 9).astype(int)
-                jobs = [(k, tau, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+                jobs = [(k, tau, a, b) for a, b in itertools.pairwise(edges)]
                 shares = 100 * sum(pool.map(cover, jobs, 1)) / given.sets
                 print(k, tau, *np.round(shares, 1), flush=True)
         print("tau  effect  ever excludes zero: always valid, ordinary; median trials until then")
         for tau, effect in ((0.0, 0.0), (0.1, 0.0), (0.0, 0.1), (0.1, 0.1)):
             edges = np.linspace(0, given.programmes, 41).astype(int)
-            jobs = [(tau, effect, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-            ends = np.array(sum(pool.map(look, jobs, 1), []))
+            jobs = [(tau, effect, a, b) for a, b in itertools.pairwise(edges)]
+            ends = np.array([*itertools.chain(*pool.map(look, jobs, 1))])
             shares = 100 * np.isfinite(ends).mean(axis=0)
             print(tau, effect, *np.round(shares, 1), *np.median(ends, axis=0), flush=True)
     rng = np.random.default_rng(1)
