@@ -91,9 +91,11 @@ _ROOMS = {
     "synthesis": (
         "Several results together: what they say in common, and how sure that is.",
         {
+            "methods.synthesis.decision": "decide",
             "methods.synthesis.pooled_posterior": "posterior",
             "methods.synthesis.pooling": "pool",
             "methods.synthesis.sequence": "confidence_sequence",
+            "methods.synthesis.value_for_money": "value_for_money",
         },
     ),
     "matching": (

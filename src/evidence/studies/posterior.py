@@ -77,7 +77,7 @@ def posterior(
     prior_mean, prior_sd : float
         Normal prior of true effects, in SD. An infinite `prior_sd` is a flat prior.
     table : {"toolkit", "trial"}
-        Which table turns SD into months, as in :func:`evidence.studies.effects_row.months`.
+        Which table turns SD into months, as in :func:`evidence.studies.verdict.months`.
 
     Raises
     ------
