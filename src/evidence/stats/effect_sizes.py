@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
+COX = 1.65  # What Works Clearinghouse: a log odds ratio over this is like a difference in SD
+
 
 def small_sample_factor(df: float, *, exact: bool = False) -> float:
     """Return J, which takes the small-sample bias from a standardised difference.

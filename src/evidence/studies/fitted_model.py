@@ -14,7 +14,7 @@ from evidence.errors import EvidenceError, nearest
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.stats import covariance
-from evidence.stats.effect_sizes import small_sample_factor
+from evidence.stats.effect_sizes import COX, small_sample_factor
 
 # Models whose coefficients are differences of the outcome, and those of which they are log odds;
 # generalised linear models are judged by their link.
@@ -27,7 +27,6 @@ _DIFFERENCES = {
 _LOG_ODDS = {"linearmodels": "", "statsmodels": "Logit", "pyfixest": "Felogit"}
 _LINKS = {"Identity": _DIFFERENCES, "Logit": _LOG_ODDS}
 _CLASSICAL = ("nonrobust", "unadjusted", "iid", "homoskedastic", "homo")
-_COX = 1.65  # What Works Clearinghouse: a log odds ratio over this is like a difference in SD
 _FEW = 40  # clusters: with fewer, errors that trust the normal distribution are too small
 
 
@@ -98,7 +97,7 @@ def estimate(
     allowed = ("log_odds", "sd") if log_odds else ("score", "sd", "pp", "points")
     unit = unit or allowed[0]
     frames.one_of("unit", unit, allowed)
-    scale = small_sample_factor(n_obs - 2) / _COX if log_odds and unit == "sd" else 1.0
+    scale = small_sample_factor(n_obs - 2) / COX if log_odds and unit == "sd" else 1.0
     df = _degrees_of_freedom((ends[1] - ends[0]) / (2 * error), residual_df, level)
     rows = _rows(int(n_obs), estimand, {"n_treated": n_treated, "n_control": n_control})
     errors, clusters = _errors(kind), n_clusters or groups

@@ -14,7 +14,7 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult, axes
 from evidence.show import words
-from evidence.stats.effect_sizes import pooled_variance
+from evidence.stats.effect_sizes import COX, pooled_variance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -215,7 +215,7 @@ def standardised_difference(
             return 0.0
         cells = np.array([n1 * means[0], n1 - n1 * means[0], n0 * means[1], n0 - n0 * means[1]])
         cells = cells + 0.5 * (cells == 0).any()
-        return float(omega * np.log(cells[0] * cells[3] / (cells[1] * cells[2])) / 1.65)
+        return float(omega * np.log(cells[0] * cells[3] / (cells[1] * cells[2])) / COX)
     variance = pooled_variance(treated, control)
     largest = max(np.abs(treated).max(), np.abs(control).max())
     if not variance > (_ROUNDING * largest) ** 2:  # a constant varies by rounding alone

@@ -9,6 +9,7 @@ from evidence.methods.core.results import Estimate
 from evidence.methods.impact import panel_data
 from evidence.methods.impact.panel_data import PanelData, of_panel
 from evidence.stats import covariance
+from evidence.stats.effect_sizes import COX
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3")
 
@@ -113,7 +114,7 @@ def effect_size(
     if percent is not None:
         if not 0 < percent < 100:
             raise EvidenceError(f"percent is {percent}; it must lie between 0 and 100")
-        sd = 1.65 * percent * (100 - percent) / 100
+        sd = COX * percent * (100 - percent) / 100
     if not sd > 0:
         return None
     return estimate.rescaled(1 / sd, unit="sd")

@@ -16,9 +16,8 @@ from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.show import words
 from evidence.stats import covariance
 from evidence.stats.design import design
-from evidence.stats.effect_sizes import small_sample_factor
+from evidence.stats.effect_sizes import COX, small_sample_factor
 
-_COX = 1.65  # WWC: a log odds ratio over this is like a difference in SD
 _LARGEST = 30.0  # log odds beyond this are separation
 
 
@@ -59,7 +58,7 @@ class OddsRatio(Estimate):
         -----
         ω = 1 − 3/(4N − 9). What Works Clearinghouse (2022), Handbook 5.0, appendix E.
         """
-        scale = small_sample_factor(self.n_treated + self.n_control - 2) / _COX
+        scale = small_sample_factor(self.n_treated + self.n_control - 2) / COX
         method = f"Cox index of {self.method}"
         return Estimate.of(self).rescaled(scale, unit="sd", method=method)
 
