@@ -16,7 +16,7 @@ import pandas as pd
 
 from evidence.data import labels, school_years, schools
 from evidence.data.sheet import Sheet, sheet
-from evidence.errors import EvidenceError, nearest
+from evidence.errors import EvidenceError, Faults, nearest
 
 MEASURES = ("PTRWM_EXP", "PTREAD_EXP", "PTMAT_EXP", "READPROG", "MATPROG")
 KS4_MEASURES = ("ATT8SCR", "P8MEA")
@@ -107,39 +107,45 @@ def _performance_table(
     needed = (*_NEEDED, count)
     cells = sheet(path, needed, str.upper)
     own = school_years.of_table(cells.names)
-    if own is not None and own != year:
-        raise EvidenceError(
-            f"{path}: its columns say that it is the table of {own - 1}/{own % 100:02d}, not of "
-            f"{year - 1}/{year % 100:02d}; give the right year"
-        )
+    faults = Faults()
+    with faults.note():
+        if own is not None and own != year:
+            raise EvidenceError(
+                f"{path}: its columns say that it is the table of {own - 1}/{own % 100:02d}, not "
+                f"of {year - 1}/{year % 100:02d}; give the right year"
+            )
     kinds = cells.column("RECTYPE")
-    reason = f"must be one of {', '.join(levels)}"
-    cells.refuse((kind not in levels for kind in kinds), "RECTYPE", reason)
-    school_rows = [kind in "12" for kind in kinds]
+    with faults.note():
+        reason = f"must be one of {', '.join(levels)}"
+        cells.refuse((kind not in levels for kind in kinds), "RECTYPE", reason)
+    school_rows = [kind in ("1", "2") for kind in kinds]
     urns = [
         (labels.urn(cell) or "") if is_school else ""
         for cell, is_school in zip(cells.column("URN"), school_rows, strict=True)
     ]
     wrong = (is_school and not urn for urn, is_school in zip(urns, school_rows, strict=True))
-    cells.refuse(wrong, "URN", schools.SIX)
-    cells.differ(["URN"], urns)
+    with faults.note():
+        cells.refuse(wrong, "URN", schools.SIX)
+    with faults.note():
+        cells.differ(["URN"], urns)
     rolls = cells.column("TOTPUPS" if "TOTPUPS" in cells.names else count)
     new = [roll.upper() == "NEW" for roll in rolls]
-    n_pupils, n_pupils_symbol = _measure(cells, count, new)
     columns = {
-        "level": [levels[kind] for kind in kinds],
+        "level": [levels.get(kind, "") for kind in kinds],
         "urn": urns,
         "la": cells.column("LEA"),
         "estab": cells.column("ESTAB"),
         "school": cells.column("SCHNAME"),
         "year": int(year),
-        "n_pupils": n_pupils,
-        "n_pupils_symbol": n_pupils_symbol,
-        "new": new,
     }
+    with faults.note():
+        columns["n_pupils"], columns["n_pupils_symbol"] = _measure(cells, count, new)
+    columns["new"] = new
     for measure in dict.fromkeys(name.strip().upper() for name in measures):
-        cells.need(measure, needed, nearest=0.0)
-        columns[measure], columns[f"{measure}_symbol"] = _measure(cells, measure, new)
+        with faults.note():
+            cells.need(measure, needed, nearest=0.0)
+            columns[measure], columns[f"{measure}_symbol"] = _measure(cells, measure, new)
+    faults.settle()
     return pd.DataFrame(columns)
 
 
@@ -208,7 +214,11 @@ def _panel(
             raise EvidenceError(
                 f"levels: {level!r} is not known; {nearest(level, LEVELS.values())}"
             )
-    stack = {year: read(files[year], year, measures) for year in sorted(files)}
+    stack, faults = {}, Faults()
+    for year in sorted(files):
+        with faults.note():
+            stack[year] = read(files[year], year, measures)
+    faults.settle()
     for first, second in itertools.combinations(stack, 2):
         if stack[first].drop(columns="year").equals(stack[second].drop(columns="year")):
             raise EvidenceError(
@@ -256,17 +266,23 @@ def statistics(path: str | Path, measures: Sequence[str] = ()) -> pd.DataFrame:
         cells.need(name, ())
     times = cells.column(when)
     ends = {time: school_years.ends(time) for time in dict.fromkeys(times)}
-    cells.refuse((ends[time] is None for time in times), when, "must be a year such as 202223")
+    faults = Faults()
+    with faults.note():
+        cells.refuse((ends[time] is None for time in times), when, "must be a year such as 202223")
     asked = [name.strip().lower() for name in measures]
     for name in asked:
-        cells.need(name, (*_WHEN, *_WHERE))
+        with faults.note():
+            cells.need(name, (*_WHEN, *_WHERE))
     columns: dict[str, object] = {"year": [ends[time] for time in times]}
     for name in filter(None, cells.names):
         column = cells.column(name)
         if name in asked or (not asked and _is_measure(cells, name, column)):
-            columns[name], columns[f"{name}_symbol"] = _measure(cells, name, [False] * len(column))
+            with faults.note():
+                symbols = _measure(cells, name, [False] * len(column))
+                columns[name], columns[f"{name}_symbol"] = symbols
         elif name != "year":
             columns[name] = pd.Series(column, dtype="str")
+    faults.settle()
     return pd.DataFrame(columns)
 
 

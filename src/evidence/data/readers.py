@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from evidence.data import labels, plausible, schools
@@ -19,7 +20,7 @@ from evidence.data.official_tables import percentages
 from evidence.data.official_tables import statistics as statistics
 from evidence.data.participation_files import participation as participation
 from evidence.data.sheet import MISSING, Sheet, sheet, typed
-from evidence.errors import EvidenceError, nearest
+from evidence.errors import EvidenceError, Faults, nearest
 
 SCORES = (
     *("ks1", "reading", "maths", "reading_exp", "maths_exp", "writing_exp", "rwm_exp"),
@@ -173,29 +174,47 @@ def establishments(path: str | Path) -> pd.DataFrame:
 def _table(
     cells: Sheet, numeric: Sequence[str], unique: Sequence[str], measured: Sequence[str] = ()
 ) -> pd.DataFrame:
-    width = len(cells.names)
+    faults = Faults()
     for place, name in enumerate(cells.names, start=1):
         first = cells.places[name] + 1  # by number: without a header these are values
-        if name and first < place:
-            raise EvidenceError(
-                f"{cells.path}: columns {first} and {place} have the same name; {labels.UNNAMED}, "
-                "and looks like data where it does not"
-            )
-        if not name and place > 1 and any(cells.cells[place - 1 :: width]):
-            raise EvidenceError(f"{cells.path}: column {place} has no name; {labels.UNNAMED}")
+        with faults.note():
+            if name and first < place:
+                raise EvidenceError(
+                    f"{cells.path}: columns {first} and {place} have the same name; "
+                    f"{labels.UNNAMED}, and looks like data where it does not"
+                )
+            if not name and place > 1 and any(cells.at(place - 1)):
+                raise EvidenceError(f"{cells.path}: column {place} has no name; {labels.UNNAMED}")
+    faults.settle()
     for name in unique:
-        blank = (cell in MISSING for cell in cells.column(name))
-        cells.refuse(blank, name, "is blank; every row needs one")
+        with faults.note():
+            blank = (cell in MISSING for cell in cells.column(name))
+            cells.refuse(blank, name, "is blank; every row needs one")
     keys = zip(*(cells.column(name) for name in unique), strict=True)
-    cells.differ(unique, ["\0".join(key) for key in keys])
-    names = filter(None, cells.names)
-    frame = pd.DataFrame({n: typed(cells, n, n in numeric) for n in names})
-    for name in dict.fromkeys(n for n in (*numeric, *measured) if n in frame):
-        column = cells.column(name)
-        if "%" in "".join(column):
-            cells.one_scale(name, column, cells.numbers(column))
-        number = pd.api.types.is_numeric_dtype(frame[name])
-        fault = plausible.fault(name, frame[name].to_numpy(float)) if number else None
+    with faults.note():
+        cells.differ(unique, ["\0".join(key) if any(key) else "" for key in keys])
+    columns = {}
+    for name in filter(None, cells.names):
+        with faults.note():
+            columns[name] = typed(cells, name, name in numeric)
+            if name in numeric or name in measured:
+                _measured(cells, name, columns[name])
+    faults.settle()
+    # a row's index is two less than its number in the file
+    start = cells.lines[0] - 2
+    plain = cells.lines[-1] - cells.lines[0] + 1 == len(cells.lines)
+    index = pd.RangeIndex(start, start + len(cells.lines)) if plain else np.array(cells.lines) - 2
+    frame = pd.DataFrame(columns, index=index)
+    if cells.frame is not None and cells.frame.attrs:
+        frame.attrs = cells.frame.attrs
+    return frame
+
+
+def _measured(cells: Sheet, name: str, values: np.ndarray) -> None:
+    """Refuse two scales in one column, and numbers that are no measurements."""
+    if cells.frame is None and "%" in "".join(column := cells.column(name)):
+        cells.one_scale(name, column, cells.numbers(column))
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        fault = plausible.fault(name, np.asarray(values, dtype=float))
         if fault:
             cells.refuse(fault[0], name, fault[1])
-    return frame

@@ -104,7 +104,7 @@ class CommonPlan(_Checked):
         except ValidationError as error:
             faults += [_in_words(fault, names) for fault in error.errors()]
         if faults:
-            raise EvidenceError(_together(faults))
+            raise EvidenceError(*(f"plan: {fault}" for fault in faults))
         return plan
 
     def changed(self: P, **changes: Any) -> P:
@@ -139,7 +139,7 @@ class CommonPlan(_Checked):
             f"{nearest(name, there) if named else UNNAMED}"
             for parameter, name in absent
         ]
-        raise EvidenceError(_together(faults))
+        raise EvidenceError(*(f"plan: {fault}" for fault in faults))
 
 
 class Plan(CommonPlan):
@@ -245,13 +245,6 @@ class MonitoringPlan(CommonPlan):
     target: float | None = None
     rebase: list[str] = Field(default_factory=list)
     fix_after: int = Field(default=0, ge=0)
-
-
-def _together(faults: list[str]) -> str:
-    if len(faults) == 1:
-        return f"plan: {faults[0]}"
-    numbered = (f"({place}) {fault}" for place, fault in enumerate(faults, start=1))
-    return f"plan: {len(faults)} faults: {'; '.join(numbered)}"
 
 
 def _in_words(fault: Any, names: list[str]) -> str:
