@@ -527,7 +527,7 @@ def test_reader_of_a_malformed_file_gives_a_result_or_one_line(tmp_path_factory,
             text = str(error)
             assert text.startswith(str(path))
             assert len(text.splitlines()) == 1
-            assert all(len(fault) < 400 for fault in error.faults)
+            assert max(map(len, error.faults)) < 400  # noqa: PT017
             assert CANARY not in text
         else:
             assert len(frame)

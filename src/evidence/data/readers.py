@@ -73,7 +73,7 @@ def table(
     Returns
     -------
     DataFrame
-        Blank cells and `NA` are missing.
+        Blank cells and `NA` are missing. The index is two less than the row of the file.
 
     Raises
     ------
@@ -134,10 +134,10 @@ def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
             columns = {str(column): frame[column] for column in frame}
             hint = nearest(name, columns) if labels.headed(columns, ()) else labels.UNNAMED
             raise EvidenceError(f"where: no column {name!r}; {hint}")
-        frame = frame[labels.equal(frame[name], wanted)]
+        frame = frame[labels.equal(frame[name], labels.coded(frame, name, wanted))]
         if frame.empty:
             raise EvidenceError(f"where: no row has {name} = {wanted!r}")
-    return frame.reset_index(drop=True)
+    return frame
 
 
 def establishments(path: str | Path) -> pd.DataFrame:
@@ -205,8 +205,7 @@ def _table(
     plain = cells.lines[-1] - cells.lines[0] + 1 == len(cells.lines)
     index = pd.RangeIndex(start, start + len(cells.lines)) if plain else np.array(cells.lines) - 2
     frame = pd.DataFrame(columns, index=index)
-    if cells.frame is not None and cells.frame.attrs:
-        frame.attrs = cells.frame.attrs
+    frame.attrs = {labels.ROWS: True} | (cells.frame.attrs if cells.frame is not None else {})
     return frame
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evidence.data import workbooks
+from evidence.data import labels, workbooks
 from evidence.errors import EvidenceError
 
 SPSS = (b"$FL2", b"$FL3")
-LABELS = "value labels"  # of a frame's attrs: column to code to label
 _EXACT = 2**53  # from here on a float skips whole numbers
 
 
@@ -40,7 +39,7 @@ def statistics_package(path: str | Path, raw: bytes) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The words of codes are in ``attrs[LABELS]``.
+        The words of codes are in its attrs: `evidence.data.labels.coded`.
 
     Raises
     ------
@@ -56,8 +55,8 @@ def statistics_package(path: str | Path, raw: bytes) -> pd.DataFrame:
         raise EvidenceError(f"{path}: not a file of SPSS or Stata that can be read") from None
     frame = frame.convert_dtypes()
     frame.attrs = {
-        LABELS: {
-            str(name): {str(code): str(words) for code, words in each.items()}
+        labels.WORDS: {
+            str(name): {labels.label(code): str(words) for code, words in each.items()}
             for name, each in about.variable_value_labels.items()
         }
     }
