@@ -198,5 +198,5 @@ def test_words_that_an_spss_file_has_of_codes_are_understood_and_said(tmp_path, 
     for arms in ({"control": "Usual", "arm": "New"}, {"control": "0", "arm": "1"}):
         study = ev.Trial.read(tmp_path / "t.sav", plan | arms)
         assert study.estimate().estimate == coded.estimate
-        assert study.estimate().contrast == "New against Usual"
+        assert study.estimate().treatment == "New against Usual"
         assert set(study.table["fsm"]) == {"No meals", "Free meals"}

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from evidence.data import labels
 from evidence.data.labels import UNNAMED
 from evidence.data.schema import EFFECT_UNITS
 from evidence.errors import EvidenceError, nearest
@@ -186,6 +187,19 @@ class TrialPlan(Plan):
         names = ("treatment", "pupil", "baseline", "covariates", "cluster", "strata", "school")
         asked = {name: getattr(self, name) for name in (*names, "subgroups", "dosage")}
         return asked | {"where": list(self.where), "outcomes": [o.name for o in self.outcomes]}
+
+    def in_codes(self, data: pd.DataFrame) -> TrialPlan:
+        """Return the plan with arms as codes and the words of codes, where the file has both."""
+        words = data.attrs.get(labels.WORDS, {})
+        said = dict(words.get(self.treatment, {}))
+        for name, each in words.items():
+            said |= {f"{name}: {code}": word for code, word in each.items()}
+        arms = {
+            side: labels.label(labels.coded(data, self.treatment, name))
+            for side in ("control", "arm")
+            if (name := getattr(self, side))
+        }
+        return self.changed(labels=said | self.labels, **arms) if words else self
 
 
 class ImpactPlan(Plan):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from evidence.data import labels, plausible, readers
+from evidence.data import plausible, readers
 from evidence.data.rules import Rules, load
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
@@ -103,8 +103,7 @@ class Trial(Study[TrialPlan]):
                 place, numeric=numeric, measured=measured, known=[*filter(None, asked)]
             )
         checked.require(checked.columns, data)
-        if words := data.attrs.get(labels.WORDS):
-            checked = _in_codes(checked, data, words)
+        checked = checked.in_codes(data)
         return cls._of(
             checked, readers.select(data, checked.where), load(f"{checked.data}/disclosure.toml")
         )
@@ -493,20 +492,6 @@ def _check_groups(plan: TrialPlan, table: pd.DataFrame) -> None:
                 f"plan: cluster is empty, but every group of pupils in column {name!r} has one "
                 f"arm, so that whole groups were allocated: set cluster to {name!r}"
             )
-
-
-def _in_codes(plan: TrialPlan, data: pd.DataFrame, words: dict[str, Any]) -> TrialPlan:
-    """Return a plan whose arms are codes, with the words that the file has of them."""
-    used = [name for asked in plan.columns.values() for name in frames.listed(asked)]
-    said = dict(words.get(plan.treatment, {}))
-    for name in set(used) & words.keys() - {plan.treatment}:
-        said |= {f"{name}: {code}": word for code, word in words[name].items()}
-    arms = {
-        side: labels.label(labels.coded(data, plan.treatment, name))
-        for side in ("control", "arm")
-        if (name := getattr(plan, side))
-    }
-    return plan.changed(labels=said | plan.labels, **arms)
 
 
 def _names(plan: TrialPlan) -> dict[str, str]:
