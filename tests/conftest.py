@@ -17,6 +17,12 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(2026)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _secret_of_tests(tmp_path_factory):
+    """Keep the secret of pupils' ids out of the home folder."""
+    os.environ["EVIDENCE_PUPIL_KEY"] = str(tmp_path_factory.mktemp("secret") / "key")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of public files and reference numbers beside the project."""

@@ -1,9 +1,11 @@
 """Where the header is, what is a number, and that no cell is in a message."""
 
+import pandas as pd
 import pytest
 
 from evidence.data import readers
 from evidence.errors import EvidenceError
+from evidence.methods.core import frames
 
 
 @pytest.fixture
@@ -123,3 +125,55 @@ def test_first_row_of_values_is_in_no_message(read, tmp_path, first):
     frame = read(text)
     with pytest.raises(EvidenceError, match=r"^where: no column 'nwe'; the first row must name"):
         readers.select(frame, {"nwe": 1})
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Source: our own records\n",
+        "\nTaken from the portal\n",
+        "Note\n(1) Provisional\n* of all pupils\n",
+        "Downloaded on 3 May\n",
+        "\nEnd of file,,\n",
+    ],
+)
+def test_notes_under_a_table_are_no_rows_of_it(read, note):
+    frame = read("pupil,arm,post\n1,x,1\n2,y,2\n" + note)
+    assert frame.to_dict("list") == {"pupil": [1, 2], "arm": ["x", "y"], "post": [1, 2]}
+    assert frame["pupil"].dtype == "int64"
+
+
+def test_last_rows_with_a_first_cell_only_are_kept_where_they_may_be_rows(read):
+    assert len(read("pupil,post\nA,1\nB,\nC,\n")) == 3
+    assert len(read("school,post\nHill,1\nSun Hill Junior School,\n")) == 2
+    assert len(read("school\nHill\n\nSun Hill\n")) == 2
+
+
+def test_all_faults_of_a_file_are_one_line(read, tmp_path):
+    text = "pupil,post,pre\n" + "A,1,1\n" + "B,x,1\n" * 25 + "C,1,y\n"
+    with pytest.raises(EvidenceError) as caught:
+        read(text, numeric=["post", "pre"], unique=["pupil"])
+    rows = ", ".join(map(str, range(5, 25)))
+    assert str(caught.value) == (
+        f"{tmp_path / 't.csv'}: 3 faults: (1) row 4, column pupil: as in row 3; each may stand "
+        f"once (also rows {rows} and 3 more); (2) row 3, column post: not a number; give a number "
+        f"or leave it blank (also rows {', '.join(map(str, range(4, 24)))} and 4 more); (3) row "
+        "28, column pre: not a number; give a number or leave it blank"
+    )
+    assert [fault.count(str(tmp_path)) for fault in caught.value.faults] == [1, 1, 1]
+
+
+def test_rows_are_those_of_the_file_after_blank_ones_and_those_left_out(read):
+    frame = read("Title\n\npupil,arm\nA,x\n\nB,y\nC,x\n")
+    assert frame.index.tolist() == [2, 4, 5]
+    assert frames.row(1, readers.select(frame, {"arm": "x"})) == "row 7"
+    assert frames.row(1, frame.reset_index(drop=True).set_axis([7, 8, 9]).copy()) == "row 10"
+    assert frames.row(1, pd.DataFrame({"x": [1, 2]}, index=[990001, 990002])) == "row 3"
+
+
+@pytest.mark.parametrize("words", [("Yes", "No"), ("Y", "N"), ("TRUE", "FALSE"), ("yes", "")])
+def test_yes_and_no_where_numbers_are_needed_are_refused_by_name(read, words):
+    text = "id,x\n" + "".join(f"a,{word}\n" for word in words)
+    with pytest.raises(EvidenceError, match=r"row 2, column x: holds yes and no; use 1 and 0"):
+        read(text, numeric=["x"])
+    assert read(text)["x"].dtype == "str"

@@ -3,6 +3,7 @@
 import datetime
 import io
 import re
+import time
 import zipfile
 
 import openpyxl
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
-from evidence.data import file_formats, readers, workbooks
+from evidence.data import file_formats, labels, readers, workbooks
 from evidence.errors import EvidenceError
 
 HEAD = (
@@ -206,3 +207,52 @@ def test_damaged_open_document_is_refused_in_one_line(tmp_path):
     (tmp_path / "t.ods").write_bytes(made.getvalue())
     with pytest.raises(EvidenceError, match=r"t.ods: not a workbook that can be read; save it as"):
         readers.table(tmp_path / "t.ods")
+
+
+def test_parquet_keeps_its_types(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "pupil": ["1", "2", "3"],
+            "n": [1, 2, 3],
+            "big": [2**60, 2**60 + 1, 5],
+            "gap": pd.array([1, None, 3], dtype="Int64"),
+            "score": [0.5, None, 2.0],
+            "day": pd.to_datetime(["2024-09-30", "2024-10-01", None]),
+            "urn": [990001, 990002, 990003],
+            "kind": pd.Categorical(["a", "b", "a"]),
+        }
+    )
+    frame.to_parquet(tmp_path / "t.parquet")
+    read = readers.table(tmp_path / "t.parquet")
+    assert read.dtypes.astype(str).to_dict() == {
+        **{"pupil": "str", "n": "int64", "big": "int64", "gap": "float64", "score": "float64"},
+        **{"day": frame["day"].dtype.name, "urn": "str", "kind": "str"},
+    }
+    assert read["big"].tolist() == frame["big"].tolist()
+    assert read["urn"].tolist() == ["990001", "990002", "990003"]
+    assert readers.table(tmp_path / "t.parquet", numeric=["pupil"])["pupil"].tolist() == [1, 2, 3]
+    frame.assign(score=[1.0, float("inf"), 2.0]).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(EvidenceError, match=r"row 3, column score: not a number"):
+        readers.table(tmp_path / "t.parquet", numeric=["score"])
+
+
+def test_large_parquet_is_read_about_as_fast_as_by_pandas(tmp_path, rng):
+    n = 60_000
+    frame = pd.DataFrame({f"x{i}": rng.normal(size=n) for i in range(9)})
+    frame = frame.assign(pupil=[f"P{i}" for i in range(n)], arm="x", n=range(n), urn=990001)
+    frame.to_parquet(tmp_path / "t.parquet")
+    start = time.process_time()
+    assert readers.table(tmp_path / "t.parquet", numeric=["x1"]).shape == (n, 13)
+    assert time.process_time() - start < 1
+
+
+def test_words_of_codes_are_kept_beside_them(tmp_path):
+    labelled = {"arm": {0.0: "usual", 1.0: "new"}}
+    pyreadstat.write_sav(FRAME, tmp_path / "t.sav", variable_value_labels=labelled)
+    labelled = {"arm": {0: "usual", 1: "new"}}
+    pyreadstat.write_dta(FRAME, tmp_path / "t.dta", variable_value_labels=labelled)
+    for name in ("t.sav", "t.dta"):
+        frame = readers.table(tmp_path / name)
+        assert frame.attrs[labels.WORDS] == {"arm": {"0": "usual", "1": "new"}}
+        assert readers.select(frame, {"arm": "new"})["pupil"].tolist() == ["B", "C"]
+        assert readers.select(frame, {"arm": 1})["pupil"].tolist() == ["B", "C"]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyreadstat
 import pytest
 
 import evidence as ev
@@ -179,3 +180,23 @@ def test_yes_no_outcome_that_few_have_leaves_no_picture_of_its_statistics(pupils
     assert found["effects"]["estimate"].notna().all()
     assert found["pictures"]
     assert not [picture.name for picture in found["pictures"] if picture.statistics]
+
+
+def test_words_that_an_spss_file_has_of_codes_are_understood_and_said(tmp_path, rng):
+    n = 80
+    frame = pd.DataFrame({"arm": np.arange(n) % 2, "fsm": rng.integers(0, 2, n)}).astype(float)
+    frame["post"] = rng.normal(100, 15, n).round() + 5 * frame["arm"]
+    words = {"arm": {0.0: "Usual", 1.0: "New"}, "fsm": {0.0: "No meals", 1.0: "Free meals"}}
+    pyreadstat.write_sav(frame, tmp_path / "t.sav", variable_value_labels=words)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    plan = {
+        "treatment": "arm",
+        "subgroups": ["fsm"],
+        "outcomes": [{"name": "post", "smallest_worthwhile": 0.1}],
+    }
+    coded = ev.Trial.read(tmp_path / "t.csv", plan | {"control": "0", "arm": "1"}).estimate()
+    for arms in ({"control": "Usual", "arm": "New"}, {"control": "0", "arm": "1"}):
+        study = ev.Trial.read(tmp_path / "t.sav", plan | arms)
+        assert study.estimate().estimate == coded.estimate
+        assert study.estimate().treatment == "New against Usual"
+        assert set(study.table["fsm"]) == {"No meals", "Free meals"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from zipfile import ZipFile
 
 import pandas as pd
 
-from evidence.data import workbooks
+from evidence.data import typed_files, workbooks, xml_records
 from evidence.errors import EvidenceError
 
 MOST_BYTES = 2_000_000_000  # of one file unpacked
@@ -27,7 +26,6 @@ _PLAIN_BYTES, _MOST_TIMES = (
     200,
 )  # more than the first are no more than 200 times packed
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?(?:\n|$)', re.IGNORECASE)  # what Excel reads and hides
-_SPSS = (b"$FL2", b"$FL3")
 _OLD_STATA = re.compile(rb"[\x66-\x76][\x01\x02]\x01\x00")
 _SIDE = re.compile(r"(^|/)(__MACOSX/|\.)|/$")  # what archives hold beside the file
 
@@ -44,11 +42,14 @@ class Table:
         The sheet of a workbook; "" elsewhere.
     decimal : {".", ","}
         What a comma between figures is: "," where semicolons or tabs separate the cells.
+    frame : DataFrame or None
+        The rows below the header, in a file that says of each column what it holds.
     """
 
-    rows: Iterable[tuple[int, list[str]]]
+    rows: Iterable[tuple[int, list[str]]] = ()
     title: str = ""
     decimal: str = "."
+    frame: pd.DataFrame | None = None
 
 
 def place(path: str | Path) -> tuple[Path, str]:
@@ -68,7 +69,8 @@ def tables(path: str | Path) -> list[Table]:
     path : str or Path
         csv (comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252), the same gzipped or alone in
         a zip archive; xlsx, xls or ods, of which ``book.xlsx#Data`` is the sheet "Data" alone;
-        parquet; sav (SPSS) or dta (Stata), with codes in place of their labels.
+        parquet; sav (SPSS) or dta (Stata), with codes, and their labels beside them; XML, of which
+        each kind of record is a table.
 
     Raises
     ------
@@ -104,9 +106,9 @@ def _tables(path: str | Path, raw: bytes) -> list[Table]:
     if raw.startswith(b"PK\x03\x04"):
         return _zipped(path, raw)
     if raw.startswith(b"PAR1"):
-        return [_parquet(path, raw)]
-    if raw.startswith((*_SPSS, b"<stata_dta>")) or _OLD_STATA.match(raw):
-        return [_statistics_package(path, raw)]
+        return [Table(frame=typed_files.parquet(path, raw))]
+    if raw.startswith((*typed_files.SPSS, b"<stata_dta>")) or _OLD_STATA.match(raw):
+        return [Table(frame=typed_files.statistics_package(path, raw))]
     if raw.startswith(b"\xd0\xcf\x11\xe0"):  # xls, or an older document
         return _workbook(path, raw)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -116,6 +118,8 @@ def _tables(path: str | Path, raw: bytes) -> list[Table]:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError:  # what Excel on Windows writes as plain "CSV"
             text = raw.decode("cp1252", errors="replace")
+    if xml_records.START.match(text):
+        return [Table(rows, name) for name, rows in xml_records.records(path, raw, text)]
     if "\0" in text or raw.startswith(b"%PDF"):
         raise EvidenceError(f"{path}: not a text file; save it as CSV (UTF-8)")
     stated = _SEPARATOR.match(text)
@@ -205,35 +209,5 @@ def _zipped(path: str | Path, raw: bytes) -> list[Table]:
     return _tables(path, inside)
 
 
-def _statistics_package(path: str | Path, raw: bytes) -> Table:
-    """Read an SPSS or Stata file: codes as numbers, values declared missing as blanks."""
-    try:
-        if raw.startswith(_SPSS):
-            import pyreadstat
-
-            with tempfile.NamedTemporaryFile(suffix=".sav") as file:
-                file.write(raw)
-                file.flush()
-                frame, _ = pyreadstat.read_sav(file.name)
-        else:
-            frame = pd.read_stata(io.BytesIO(raw), convert_categoricals=False)
-        text = frame.convert_dtypes().to_csv(index=False)
-    except Exception:
-        raise EvidenceError(f"{path}: not a file of SPSS or Stata that can be read") from None
-    return Table(_csv(path, text, ","))
-
-
 def _workbook(path: str | Path, raw: bytes) -> list[Table]:
     return [Table(rows, title) for title, rows in workbooks.sheets(path, raw)]
-
-
-def _parquet(path: str | Path, raw: bytes) -> Table:
-    from pyarrow import ArrowException
-
-    try:
-        frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable")
-        flags = frame.select_dtypes("boolean").columns
-        text = frame.astype(dict.fromkeys(flags, "Int8")).to_csv(index=False)  # 1 and 0
-    except (ArrowException, *workbooks.DAMAGED):
-        raise EvidenceError(f"{path}: not a parquet file that can be read") from None
-    return Table(_csv(path, text, ","))

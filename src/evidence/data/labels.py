@@ -11,6 +11,9 @@ import pandas as pd
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")  # 007 is a label
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
 _URN = re.compile(r"'?([1-9]\d{2}),?(\d{3})(?:\.0*)?", re.ASCII)
+ROWS = "rows of the file"  # in attrs of a table whose index is two less than they are
+WORDS = "words of codes"  # in attrs of such a table: column to code to word
+YES_NO = frozenset({"yes", "no", "y", "n", "true", "false"})
 UNNAMED = "the first row must name the columns"
 
 
@@ -46,6 +49,12 @@ def stored(values: pd.Series) -> np.ndarray:
     if isinstance(values.dtype, np.dtype):
         return values.to_numpy()
     return np.asarray(values, dtype=object)
+
+
+def coded(frame: pd.DataFrame, column: str, wanted: object) -> object:
+    """Return the code of a word, where the file says which code of a column it is of."""
+    words = frame.attrs.get(WORDS, {}).get(column, {})
+    return next((code for code, word in words.items() if word == str(wanted)), wanted)
 
 
 def equal(values: pd.Series, wanted: object) -> np.ndarray:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from evidence.data import labels, school_years, schools
 from evidence.data.sheet import Sheet, sheet
-from evidence.errors import EvidenceError, nearest
+from evidence.errors import EvidenceError, Faults, nearest
 
 MEASURES = ("PTRWM_EXP", "PTREAD_EXP", "PTMAT_EXP", "READPROG", "MATPROG")
 KS4_MEASURES = ("ATT8SCR", "P8MEA")
@@ -35,11 +35,15 @@ _KS4_LEVELS = {
     "7": "national_state",
 }
 _NEEDED = ("RECTYPE", "LEA", "ESTAB", "URN", "SCHNAME")
-_CODE = re.compile(r"[A-Za-z/]{1,8}|[:~.*\-]")
+_CODE = re.compile(r"[A-Za-z/]{1,8}|[:~.*\-]|\.\.|\[[a-z]{1,4}\]")
 # of explore education statistics; symbols of older releases among them
 _SYMBOLS = frozenset(("z", "x", "c", "k", "u", "low", ":", "~", ".", "..", "*", "-"))
+_SYMBOLS |= {"NA", "N/A", "SUPP", "NP", "NE", "NEW", "LOWCOV", "DNS", "[z]", "[x]", "[c]", "[low]"}
 _WHEN, _WHERE = ("time_period", "year"), ("geographic_level", "level")
-_IDENTIFIER = re.compile(r".*_(code|name|id|urn|ukprn|laestab)|time_.*|year|level|.*urn")
+_IDENTIFIER = re.compile(
+    r".*[_ ](code|name|id|uid|urn|ukprn|laestab)|time_.*|years?|level|.*urn|la|lea|estab|laestab"
+    r"|la number|telnum|rectype|.*date"
+)
 
 
 def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.DataFrame:
@@ -107,39 +111,45 @@ def _performance_table(
     needed = (*_NEEDED, count)
     cells = sheet(path, needed, str.upper)
     own = school_years.of_table(cells.names)
-    if own is not None and own != year:
-        raise EvidenceError(
-            f"{path}: its columns say that it is the table of {own - 1}/{own % 100:02d}, not of "
-            f"{year - 1}/{year % 100:02d}; give the right year"
-        )
+    faults = Faults()
+    with faults.note():
+        if own is not None and own != year:
+            raise EvidenceError(
+                f"{path}: its columns say that it is the table of {own - 1}/{own % 100:02d}, not "
+                f"of {year - 1}/{year % 100:02d}; give the right year"
+            )
     kinds = cells.column("RECTYPE")
-    reason = f"must be one of {', '.join(levels)}"
-    cells.refuse((kind not in levels for kind in kinds), "RECTYPE", reason)
-    school_rows = [kind in "12" for kind in kinds]
+    with faults.note():
+        reason = f"must be one of {', '.join(levels)}"
+        cells.refuse((kind not in levels for kind in kinds), "RECTYPE", reason)
+    school_rows = [kind in ("1", "2") for kind in kinds]
     urns = [
         (labels.urn(cell) or "") if is_school else ""
         for cell, is_school in zip(cells.column("URN"), school_rows, strict=True)
     ]
     wrong = (is_school and not urn for urn, is_school in zip(urns, school_rows, strict=True))
-    cells.refuse(wrong, "URN", schools.SIX)
-    cells.differ(["URN"], urns)
+    with faults.note():
+        cells.refuse(wrong, "URN", schools.SIX)
+    with faults.note():
+        cells.differ(["URN"], urns)
     rolls = cells.column("TOTPUPS" if "TOTPUPS" in cells.names else count)
     new = [roll.upper() == "NEW" for roll in rolls]
-    n_pupils, n_pupils_symbol = _measure(cells, count, new)
     columns = {
-        "level": [levels[kind] for kind in kinds],
+        "level": [levels.get(kind, "") for kind in kinds],
         "urn": urns,
         "la": cells.column("LEA"),
         "estab": cells.column("ESTAB"),
         "school": cells.column("SCHNAME"),
         "year": int(year),
-        "n_pupils": n_pupils,
-        "n_pupils_symbol": n_pupils_symbol,
-        "new": new,
     }
+    with faults.note():
+        columns["n_pupils"], columns["n_pupils_symbol"] = _measure(cells, count, new)
+    columns["new"] = new
     for measure in dict.fromkeys(name.strip().upper() for name in measures):
-        cells.need(measure, needed, nearest=0.0)
-        columns[measure], columns[f"{measure}_symbol"] = _measure(cells, measure, new)
+        with faults.note():
+            cells.need(measure, needed, nearest=0.0)
+            columns[measure], columns[f"{measure}_symbol"] = _measure(cells, measure, new)
+    faults.settle()
     return pd.DataFrame(columns)
 
 
@@ -148,6 +158,7 @@ def ks2_panel(
     measures: Sequence[str] = MEASURES,
     levels: Sequence[str] = ("school",),
     years: Sequence[int] = (),
+    links: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Stack key stage 2 tables of several years into a school × year panel.
 
@@ -161,6 +172,8 @@ def ks2_panel(
         Kinds of row to keep, of those that `ks2` gives.
     years : sequence of int
         The years of `files`, in order, where `files` is a sequence.
+    links : mapping, optional
+        URN to the one that took it over: `evidence.data.file_kinds.school_links`.
 
     Returns
     -------
@@ -174,7 +187,7 @@ def ks2_panel(
         As `ks2`; also when years repeat or do not match the files, two years have the same table,
         a level is unknown, or no row is of the levels asked.
     """
-    return _panel(ks2, files, measures, levels, years)
+    return _panel(ks2, files, measures, levels, years, links)
 
 
 def ks4_panel(
@@ -182,9 +195,10 @@ def ks4_panel(
     measures: Sequence[str] = KS4_MEASURES,
     levels: Sequence[str] = ("school",),
     years: Sequence[int] = (),
+    links: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Stack key stage 4 tables of several years, as :func:`ks2_panel` does those of key stage 2."""
-    return _panel(ks4, files, measures, levels, years)
+    return _panel(ks4, files, measures, levels, years, links)
 
 
 def _panel(
@@ -193,6 +207,7 @@ def _panel(
     measures: Sequence[str],
     levels: Sequence[str],
     years: Sequence[int],
+    links: Mapping[str, str] | None,
 ) -> pd.DataFrame:
     if not isinstance(files, Mapping):
         if len(files) != len(years) or len(set(years)) != len(years):
@@ -208,7 +223,11 @@ def _panel(
             raise EvidenceError(
                 f"levels: {level!r} is not known; {nearest(level, LEVELS.values())}"
             )
-    stack = {year: read(files[year], year, measures) for year in sorted(files)}
+    stack, faults = {}, Faults()
+    for year in sorted(files):
+        with faults.note():
+            stack[year] = read(files[year], year, measures)
+    faults.settle()
     for first, second in itertools.combinations(stack, 2):
         if stack[first].drop(columns="year").equals(stack[second].drop(columns="year")):
             raise EvidenceError(
@@ -219,9 +238,78 @@ def _panel(
     panel = panel[panel["level"].isin(list(levels))]
     if panel.empty:
         raise EvidenceError(f"files: no table has a row of level {' or '.join(levels)}")
-    newest = schools.successors(panel)
+    newest = schools.successors(panel, links or {})
     panel = panel.assign(urn_then=panel["urn"], urn=panel["urn"].replace(newest))
     return panel.sort_values(["urn", "year"], kind="stable", ignore_index=True)
+
+
+def tidy(
+    path: str | Path,
+    needs: Sequence[str],
+    measures: Sequence[str] = (),
+    *,
+    time: str = "",
+    urn: str = "",
+    spills: bool = False,
+) -> pd.DataFrame:
+    """Read an official table of any kind: a row for each of its rows, codes beside numbers.
+
+    Parameters
+    ----------
+    path : str or Path
+    needs : sequence of str
+        Columns by which it is known, in lower case; all must be there.
+    measures : sequence of str
+        Columns of figures; without any, each that holds figures and codes alone and whose name is
+        not that of a code, name or time.
+    time : str
+        Column from which `year` is taken, the one in which a school year ends, where it says one.
+    urn : str
+        Column of URNs, called `urn` in the result; "" in rows that are of no school.
+    spills : bool
+        Whether further cells of a row belong to its last column.
+
+    Returns
+    -------
+    DataFrame
+        Column names in lower case; names and groups as text, "" where there is none; each measure
+        as number and `<measure>_symbol`.
+
+    Raises
+    ------
+    EvidenceError
+        The file cannot be read, a column is missing or there twice, or a measure holds what is
+        neither a number nor a code.
+    """
+    asked = [name.strip().lower() for name in measures]
+    cells = sheet(path, needs, str.lower, known=asked, spills=spills)
+    faults = Faults()
+    for name in dict.fromkeys((*filter(None, cells.names), *asked)):
+        with faults.note():
+            cells.need(name, needs)
+    faults.settle()
+    columns: dict[str, object] = {}
+    if time:
+        known = {cell: school_years.ends(cell) for cell in dict.fromkeys(cells.column(time))}
+        columns["year"] = pd.Series([known[cell] for cell in cells.column(time)], dtype="Int64")
+    if urn:
+        columns["urn"] = [labels.urn(cell) or "" for cell in cells.column(urn)]
+    return _with_symbols(cells, asked, columns)
+
+
+def _with_symbols(cells: Sheet, asked: Sequence[str], columns: dict[str, object]) -> pd.DataFrame:
+    """Return `columns` and, of all others, figures with their codes beside them, or text."""
+    faults = Faults()
+    for name in filter(None, cells.names):
+        column = cells.column(name)
+        if name in asked or (not asked and _is_measure(cells, name, column)):
+            with faults.note():
+                symbols = _measure(cells, name, [False] * len(column))
+                columns[name], columns[f"{name}_symbol"] = symbols
+        elif name not in columns:
+            columns[name] = pd.Series(column, dtype="str")
+    faults.settle()
+    return pd.DataFrame(columns)
 
 
 def statistics(path: str | Path, measures: Sequence[str] = ()) -> pd.DataFrame:
@@ -256,18 +344,17 @@ def statistics(path: str | Path, measures: Sequence[str] = ()) -> pd.DataFrame:
         cells.need(name, ())
     times = cells.column(when)
     ends = {time: school_years.ends(time) for time in dict.fromkeys(times)}
-    cells.refuse((ends[time] is None for time in times), when, "must be a year such as 202223")
+    faults = Faults()
+    with faults.note():
+        cells.refuse((ends[time] is None for time in times), when, "must be a year such as 202223")
     asked = [name.strip().lower() for name in measures]
     for name in asked:
-        cells.need(name, (*_WHEN, *_WHERE))
-    columns: dict[str, object] = {"year": [ends[time] for time in times]}
-    for name in filter(None, cells.names):
-        column = cells.column(name)
-        if name in asked or (not asked and _is_measure(cells, name, column)):
-            columns[name], columns[f"{name}_symbol"] = _measure(cells, name, [False] * len(column))
-        elif name != "year":
-            columns[name] = pd.Series(column, dtype="str")
-    return pd.DataFrame(columns)
+        with faults.note():
+            cells.need(name, (*_WHEN, *_WHERE))
+    with faults.note():
+        found = _with_symbols(cells, asked, {"year": [ends[time] for time in times]})
+    faults.settle()
+    return found
 
 
 def _is_measure(cells: Sheet, name: str, column: Sequence[str]) -> bool:

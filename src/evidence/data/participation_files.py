@@ -9,7 +9,7 @@ import pandas as pd
 
 from evidence.data import school_years, schools
 from evidence.data.sheet import GAPS, MISSING, Sheet, sheet
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, Faults
 
 YEAR = "must be a school year: 2019 for 2018/19, 2018/19 or a date such as 01/09/2018"
 _NAMES = {  # our column: what files call it, without spaces and punctuation
@@ -63,20 +63,30 @@ def participation(
     }
     for name in filter(None, at.values()):
         cells.need(name, every)
-    spells = pd.DataFrame({"urn": _schools(cells, at), "row": range(len(cells.lines))})
-    if not at["programme"] and _plain(programme) in filter(None, cells.names):
-        spells = _grid(cells, spells, at, programme, start)
-    else:
-        _no_grid(cells, at, programme)
-        spells = _spells(cells, spells, at, programme, start)
-    late = (spells["end"] < spells["start"]).fillna(False)
-    for row in spells.loc[late, "row"]:
-        raise cells.fault(row, at["end"], "lies before start")
+    spells = pd.DataFrame({"urn": "", "row": range(len(cells.lines))})
+    faults = Faults()
+    with faults.note():
+        spells["urn"] = _schools(cells, at)
+    with faults.note():
+        if not at["programme"] and _plain(programme) in filter(None, cells.names):
+            spells = _grid(cells, spells, at, programme, start)
+        else:
+            _no_grid(cells, at, programme)
+            spells = _spells(cells, spells, at, programme, start)
+    faults.settle()
+    late = set(spells.loc[(spells["end"] < spells["start"]).fillna(False), "row"])
+    with faults.note():
+        everyone = range(len(cells.lines))
+        cells.refuse((row in late for row in everyone), at["end"], "lies before start")
     keys = spells[["urn", "programme", "start"]]
     if (again := keys.duplicated()).any():
         first = int(spells.loc[(keys == keys[again].iloc[0]).all(axis=1), "row"].iloc[0])
         reason = f"as in row {cells.lines[first]}; each may stand once"
-        raise cells.fault(spells.loc[again, "row"].iloc[0], "urn and programme and start", reason)
+        with faults.note():
+            twice = set(spells.loc[again, "row"])
+            names = "urn and programme and start"
+            cells.refuse((row in twice for row in everyone), names, reason)
+    faults.settle()
     return spells.drop(columns="row")
 
 
@@ -111,22 +121,25 @@ def _year(cells: Sheet, name: str, turn: int) -> list[int | None]:
 def _spells(
     cells: Sheet, spells: pd.DataFrame, at: dict[str, str], programme: str, start: int | None
 ) -> pd.DataFrame:
-    if at["programme"]:
-        programmes = cells.column(at["programme"])
-        blank = (cell in MISSING for cell in programmes)
-        cells.refuse(blank, at["programme"], "is blank; every row needs one")
-    elif programme:
-        programmes = [programme] * len(spells)
-    else:
-        cells.need("programme", [name for names in _NAMES.values() for name in names])
-    if at["start"]:
-        starts = _year(cells, at["start"], 8)
-        cells.refuse((s is None for s in starts), at["start"], f"is blank; {YEAR}")
-    elif start is not None:
-        starts = [start] * len(spells)
-    else:
-        cells.need("start", [name for names in _NAMES.values() for name in names])
-    ends = _year(cells, at["end"], 9) if at["end"] else [None] * len(spells)
+    every = [name for names in _NAMES.values() for name in names]
+    programmes, starts, ends = [programme] * len(spells), [start] * len(spells), None
+    faults = Faults()
+    with faults.note():
+        if at["programme"]:
+            programmes = cells.column(at["programme"])
+            blank = (cell in MISSING for cell in programmes)
+            cells.refuse(blank, at["programme"], "is blank; every row needs one")
+        elif not programme:
+            cells.need("programme", every)
+    with faults.note():
+        if at["start"]:
+            starts = _year(cells, at["start"], 8)
+            cells.refuse((s is None for s in starts), at["start"], f"is blank; {YEAR}")
+        elif start is None:
+            cells.need("start", every)
+    with faults.note():
+        ends = _year(cells, at["end"], 9) if at["end"] else [None] * len(spells)
+    faults.settle()
     return spells.assign(
         programme=pd.Series(programmes, dtype="str"),
         start=pd.Series(starts, dtype="int64"),

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from evidence.data import labels, plausible, schools
+from evidence.data import labels, plausible, pseudonyms, schools
 from evidence.data.official_tables import ks2 as ks2
 from evidence.data.official_tables import ks2_panel as ks2_panel
 from evidence.data.official_tables import ks4 as ks4
@@ -19,7 +20,7 @@ from evidence.data.official_tables import percentages
 from evidence.data.official_tables import statistics as statistics
 from evidence.data.participation_files import participation as participation
 from evidence.data.sheet import MISSING, Sheet, sheet, typed
-from evidence.errors import EvidenceError, nearest
+from evidence.errors import EvidenceError, Faults, nearest
 
 SCORES = (
     *("ks1", "reading", "maths", "reading_exp", "maths_exp", "writing_exp", "rwm_exp"),
@@ -72,7 +73,7 @@ def table(
     Returns
     -------
     DataFrame
-        Blank cells and `NA` are missing.
+        Blank cells and `NA` are missing. The index is two less than the row of the file.
 
     Raises
     ------
@@ -80,7 +81,8 @@ def table(
         The file cannot be read or has no rows, a column is missing or is there twice, a cell is not
         a number, or a row repeats `unique`.
     """
-    cells = sheet(path, required, known=(*numeric, *unique, *measured, *known))
+    needed = list(dict.fromkeys((*required, *unique)))
+    cells = sheet(path, needed, known=(*numeric, *measured, *known))
     return _table(cells, numeric, unique, measured)
 
 
@@ -88,6 +90,8 @@ def pupils(
     path: str | Path,
     required: Sequence[str] = ("upn", "urn", "year"),
     numeric: Sequence[str] = (),
+    *,
+    names: bool = False,
 ) -> pd.DataFrame:
     """Read a pupil file: one row a pupil (a year).
 
@@ -99,16 +103,19 @@ def pupils(
         Columns that must be there, in lower case.
     numeric : sequence of str
         Columns that must hold numbers or blanks, beside the usual ones (`SCORES`).
+    names : bool
+        Whether pupils' names are asked for.
 
     Returns
     -------
     DataFrame
-        Column names in lower case; `upn` and `urn` as text.
+        Column names in lower case; `upn` and `urn` as text, pseudonyms in place of pupils' ids.
 
     Raises
     ------
     EvidenceError
-        As `table`; also when a UPN (where required) is blank or repeats (in a year).
+        As `table`; also when a UPN (where required) is blank or repeats (in a year), or a column
+        holds pupils' names.
     """
     unique = [name for name in ("upn", "year") if name in required and "upn" in required]
     numeric = (*SCORES, *numeric)
@@ -116,8 +123,8 @@ def pupils(
     frame = _table(cells, numeric, unique, [*filter(plausible.is_age, cells.names)])
     if "urn" in frame:
         urns = schools.urns(cells, "urn", blanks=True)
-        frame["urn"] = pd.Series([urn or None for urn in urns], dtype="str")
-    return frame
+        frame["urn"] = pd.array([urn or None for urn in urns], dtype="str")
+    return pseudonyms.protected(frame, path, names=names)
 
 
 def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
@@ -133,10 +140,10 @@ def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
             columns = {str(column): frame[column] for column in frame}
             hint = nearest(name, columns) if labels.headed(columns, ()) else labels.UNNAMED
             raise EvidenceError(f"where: no column {name!r}; {hint}")
-        frame = frame[labels.equal(frame[name], wanted)]
+        frame = frame[labels.equal(frame[name], labels.coded(frame, name, wanted))]
         if frame.empty:
             raise EvidenceError(f"where: no row has {name} = {wanted!r}")
-    return frame.reset_index(drop=True)
+    return frame
 
 
 def establishments(path: str | Path) -> pd.DataFrame:
@@ -173,29 +180,46 @@ def establishments(path: str | Path) -> pd.DataFrame:
 def _table(
     cells: Sheet, numeric: Sequence[str], unique: Sequence[str], measured: Sequence[str] = ()
 ) -> pd.DataFrame:
-    width = len(cells.names)
+    faults = Faults()
     for place, name in enumerate(cells.names, start=1):
         first = cells.places[name] + 1  # by number: without a header these are values
-        if name and first < place:
-            raise EvidenceError(
-                f"{cells.path}: columns {first} and {place} have the same name; {labels.UNNAMED}, "
-                "and looks like data where it does not"
-            )
-        if not name and place > 1 and any(cells.cells[place - 1 :: width]):
-            raise EvidenceError(f"{cells.path}: column {place} has no name; {labels.UNNAMED}")
+        with faults.note():
+            if name and first < place:
+                raise EvidenceError(
+                    f"{cells.path}: columns {first} and {place} have the same name; "
+                    f"{labels.UNNAMED}, and looks like data where it does not"
+                )
+            if not name and place > 1 and any(cells.at(place - 1)):
+                raise EvidenceError(f"{cells.path}: column {place} has no name; {labels.UNNAMED}")
+    faults.settle()
     for name in unique:
-        blank = (cell in MISSING for cell in cells.column(name))
-        cells.refuse(blank, name, "is blank; every row needs one")
+        with faults.note():
+            blank = (cell in MISSING for cell in cells.column(name))
+            cells.refuse(blank, name, "is blank; every row needs one")
     keys = zip(*(cells.column(name) for name in unique), strict=True)
-    cells.differ(unique, ["\0".join(key) for key in keys])
-    names = filter(None, cells.names)
-    frame = pd.DataFrame({n: typed(cells, n, n in numeric) for n in names})
-    for name in dict.fromkeys(n for n in (*numeric, *measured) if n in frame):
-        column = cells.column(name)
-        if "%" in "".join(column):
-            cells.one_scale(name, column, cells.numbers(column))
-        number = pd.api.types.is_numeric_dtype(frame[name])
-        fault = plausible.fault(name, frame[name].to_numpy(float)) if number else None
+    with faults.note():
+        cells.differ(unique, ["\0".join(key) if any(key) else "" for key in keys])
+    columns = {}
+    for name in filter(None, cells.names):
+        with faults.note():
+            columns[name] = typed(cells, name, name in numeric)
+            if name in numeric or name in measured:
+                _measured(cells, name, columns[name])
+    faults.settle()
+    # a row's index is two less than its number in the file
+    start = cells.lines[0] - 2
+    plain = cells.lines[-1] - cells.lines[0] + 1 == len(cells.lines)
+    index = pd.RangeIndex(start, start + len(cells.lines)) if plain else np.array(cells.lines) - 2
+    frame = pd.DataFrame(columns, index=index)
+    frame.attrs = {labels.ROWS: True} | (cells.frame.attrs if cells.frame is not None else {})
+    return frame
+
+
+def _measured(cells: Sheet, name: str, values: np.ndarray) -> None:
+    """Refuse two scales in one column, and numbers that are no measurements."""
+    if cells.frame is None and "%" in "".join(column := cells.column(name)):
+        cells.one_scale(name, column, cells.numbers(column))
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        fault = plausible.fault(name, np.asarray(values, dtype=float))
         if fault:
             cells.refuse(fault[0], name, fault[1])
-    return frame

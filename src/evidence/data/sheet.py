@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evidence.data import labels
+from evidence.data import labels, typed_files
 from evidence.data.file_formats import Table, quoted, tables
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, Faults, also
 
 NUMBER = re.compile(
     r"[+\-\u2212]?((\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?%?", re.ASCII
@@ -30,6 +30,9 @@ _WHOLE = re.compile(r"-?\d{1,15}", re.ASCII)
 _ODD = re.compile(r"[+-]?0\d|[^eE]*[eE]|\D*[1-9]\d{15,}([.,]0*)?%?$|\d+\.$", re.ASCII)
 _SWAPPED = str.maketrans(",.", ".,")
 _TOP = 20  # rows among which a header is looked for
+_NOTE = re.compile(
+    r"((sources?|(foot)?notes?|end of)\b|©|\*|\(\d\)|\[).*", re.IGNORECASE | re.DOTALL
+)  # of a line under a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class Sheet:
         The row of the file that each row of cells comes from.
     decimal : {".", ","}
         What a comma between figures is.
+    frame : DataFrame or None
+        The rows of a file that says of each column what it holds, in place of `cells`.
     """
 
     path: str | Path
@@ -55,6 +60,7 @@ class Sheet:
     cells: list[str]
     lines: list[int]
     decimal: str = "."
+    frame: pd.DataFrame | None = None
     places: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -63,17 +69,23 @@ class Sheet:
 
     def column(self, name: str) -> list[str]:
         """Return the cells of a column, the first of that name."""
-        return self.cells[self.places[name] :: len(self.names)]
+        return self.at(self.places[name])
+
+    def at(self, place: int) -> list[str]:
+        """Return the cells of the column in a place, counted from 0."""
+        if self.frame is not None:
+            return typed_files.text(self.path, self.frame.iloc[:, place])
+        return self.cells[place :: len(self.names)]
 
     def fault(self, place: int, column: str, reason: str) -> EvidenceError:
         """Return the error for the cell in row `place` of `column`."""
         return EvidenceError(f"{self.path}, row {self.lines[place]}, column {column}: {reason}")
 
     def refuse(self, wrong: Iterable[object], column: str, reason: str) -> None:
-        """Raise the fault of the first row whose `wrong` is true."""
-        for place, at_fault in enumerate(wrong):
-            if at_fault:
-                raise self.fault(place, column, reason)
+        """Raise the fault of the rows whose `wrong` is true."""
+        places = list(itertools.compress(itertools.count(), wrong))
+        if places:
+            raise self.fault(places[0], column, reason + also(self.lines[p] for p in places[1:]))
 
     def need(self, name: str, required: Sequence[str], nearest: float = 0.6) -> None:
         """Refuse unless column `name` is there once.
@@ -106,10 +118,11 @@ class Sheet:
     def differ(self, columns: Sequence[str], keys: Sequence[str]) -> None:
         """Refuse when two rows have the same of `keys` (empty ones apart)."""
         seen: dict[str, int] = {}
-        for place, key in enumerate(keys):
-            if key and (first := seen.setdefault(key, place)) != place:
-                reason = f"as in row {self.lines[first]}; each may stand once"
-                raise self.fault(place, " and ".join(columns), reason)
+        places = [p for p, key in enumerate(keys) if key and seen.setdefault(key, p) != p]
+        if places:
+            reason = f"as in row {self.lines[seen[keys[places[0]]]]}; each may stand once"
+            reason += also(self.lines[place] for place in places[1:])
+            raise self.fault(places[0], " and ".join(columns), reason)
 
     def numbers(self, column: Iterable[str]) -> dict[str, float]:
         """Return each different cell of a column that is a number, and the number.
@@ -161,6 +174,10 @@ def typed(cells: Sheet, name: str, numeric: bool) -> np.ndarray | pd.api.extensi
     EvidenceError
         `numeric`, and a cell is not a number.
     """
+    if cells.frame is not None:
+        known = typed_files.kept(cells.frame.iloc[:, cells.places[name]], name, numeric)
+        if known is not None:
+            return known
     column = cells.column(name)
     distinct = dict.fromkeys(column)
     numbers = cells.numbers(distinct)
@@ -168,8 +185,11 @@ def typed(cells: Sheet, name: str, numeric: bool) -> np.ndarray | pd.api.extensi
     words = {c for c in different if c not in numbers and c.casefold() not in GAPS}
     if numeric:
         reason = "not a number; give a number or leave it blank"
+        if words and not numbers and {word.casefold() for word in words} <= labels.YES_NO:
+            reason = "holds yes and no; use 1 and 0"
         cells.refuse((cell in words for cell in column), name, reason)
-    code = name.lower().startswith(("urn", "upn")) or not _as_written(numbers)
+    code = typed_files.is_code(name) or not _as_written(numbers)
+    code = code or cells.frame is not None  # text that the file says is text
     if not numeric and (code or words or not numbers or _mixed(numbers)):
         urns = name.lower().startswith("urn")
         text = {cell: (labels.urn(cell) if urns else None) or cell for cell in different}
@@ -235,20 +255,31 @@ def sheet(
     starts = [_Start.of(table, asked, fold) for table in tables(path)]
     start = _chosen(path, starts)
     width = len(start.names)
-    found = Sheet(path, start.names, cells=[], lines=[], decimal=start.decimal)
+    found = Sheet(path, start.names, [], start.lines, start.decimal, start.frame)
+    long, ends = [], []
     for line, row in start.rows:
         if any(row[width:]):
             if not spills:
-                raise EvidenceError(
-                    f"{path}, row {line}: more cells than the header has columns ({width}); "
-                    "put a text that holds a comma in quotation marks"
-                )
+                long.append(line)
             row = [*row[: width - 1], ", ".join(filter(None, row[width - 1 :]))]
         found.cells.extend(row[:width])
         found.cells.extend([""] * (width - len(row)))
         found.lines.append(line)
+        ends = [*ends, row] if width > 1 and not any(row[1:]) else []
+    if ends:
+        _drop_notes(found, ends)
+    faults = Faults()
+    if long:
+        faults.noted[
+            f"{path}, row {long[0]}: more cells than the header has columns ({width}); "
+            f"put a text that holds a comma in quotation marks{also(long[1:])}"
+        ] = None
     for name in required:
-        found.need(name, required)
+        with faults.note():
+            found.need(name, required)
+        if not any(other in found.names for other in required):
+            break  # none is there: it is another file, or has no header
+    faults.settle()
     if not found.lines:
         others = [other.title for other in starts if other is not start and other.names]
         more = f" of sheet {start.title!r}; the data may be on {quoted(others)}: name one as "
@@ -256,6 +287,24 @@ def sheet(
             f"{path}: no rows below the header{f'{more}{path}#{others[0]}' if others else ''}"
         )
     return found
+
+
+def _drop_notes(found: Sheet, ends: list[list[str]]) -> None:
+    """Leave out the notes under a table: its last rows, with nothing but a first cell.
+
+    Such a row is a note where it says so, where a blank row is above it, or where it has words
+    under numbers.
+    """
+    above = found.at(0)[: len(found.lines) - len(ends)]
+    numbers = len(above) > 1 and all(map(NUMBER.fullmatch, above))
+    notes = 0
+    for back, row in enumerate(reversed(ends), start=1):
+        gap = back < len(found.lines) and found.lines[-back] - found.lines[-back - 1] > 1
+        if not (gap or _NOTE.fullmatch(row[0]) or (numbers and " " in row[0])):
+            break
+        notes = back
+    if notes and notes < len(found.lines):
+        del found.lines[-notes:], found.cells[-notes * len(found.names) :]
 
 
 @dataclass(frozen=True)
@@ -267,9 +316,17 @@ class _Start:
     names: list[str]
     matches: int
     rows: Iterable[tuple[int, list[str]]]
+    frame: pd.DataFrame | None = None
+    lines: list[int] = field(default_factory=list)  # of a frame
 
     @classmethod
     def of(cls, table: Table, asked: set[str], fold: Callable[[str], str]) -> _Start:
+        if table.frame is not None:
+            names = [fold(str(name).strip()) for name in table.frame]
+            filled = table.frame.notna().any(axis=1).to_numpy()
+            lines = (np.flatnonzero(filled) + 2).tolist()
+            frame = table.frame if filled.all() else table.frame[filled]
+            return cls("", ".", names, len(set(names) & asked), (), frame, lines)
         rows = iter(table.rows)
         top = list(itertools.islice(rows, _TOP))
         if not top:

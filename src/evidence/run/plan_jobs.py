@@ -133,25 +133,42 @@ def plan(project: Project) -> list[Job]:
     return jobs
 
 
-def check(project: Project) -> list[str]:
-    """Return every fault of the register and its jobs, a line each; empty when all is well."""
-    return _plan(project)[1]
+Deeper = Callable[["Job", str], list[tuple[tuple[str, ...], str]]]
 
 
-def _plan(project: Project) -> tuple[list[Job], list[str]]:
+def check(project: Project, deeper: Deeper = lambda job, design: []) -> list[str]:
+    """Return every fault of the register and its jobs, a line each; empty when all is well.
+
+    Parameters
+    ----------
+    project : Project
+        Where its parts lie.
+    deeper : callable
+        Gets a job and its programme's design, and gives its further faults: which key, and the
+        reason.
+    """
+    return _plan(project, deeper)[1]
+
+
+def _plan(project: Project, deeper: Deeper = lambda job, design: []) -> tuple[list[Job], list[str]]:
     register = Register(project.register)
     hashes = cache(sha256)
     surroundings = [_package_sha256(), sha256(project.lock) if project.lock.exists() else ""]
     jobs, faults = [], list(register.faults)
     for programme in register.programmes:
         for position, cohort in enumerate(programme.cohorts):
-            found: list[tuple[str, str]] = []  # of which key, and what
+            found: list[tuple[str | tuple[str, ...], str]] = []  # of which key, and what
             try:
-                jobs.append(_job(project, programme, cohort, hashes, surroundings, found))
+                job = _job(project, programme, cohort, hashes, surroundings, found)
+                jobs.append(job)
+                found += deeper(job, programme.design) if job else []
             except EvidenceError as fault:
                 found.append(("notebook", str(fault)))
             for name, reason in found:
-                where = ("programme", programme.name, *_where(programme, cohort, position, name))
+                at = (name,) if isinstance(name, str) else name
+                if len(at) == 1:
+                    at = _where(programme, cohort, position, *at)
+                where = ("programme", programme.name, *at)
                 faults.append(register.fault(where, f"{programme.name}/{cohort.name}: {reason}"))
     return list(filter(None, jobs)), [
         message for _, message in sorted(faults, key=lambda fault: fault[0])
@@ -167,6 +184,8 @@ def _where(programme: Programme, cohort: Cohort, position: int, name: str) -> tu
         return (*at, "files", name)
     if name in programme.parameters:
         return ("parameters", name)
+    if name in ("design", "subgroups"):
+        return (name,)
     return ("notebook",) if name == "notebook" else at
 
 

@@ -73,7 +73,9 @@ def in_words(
             continue
         said = np.array([*spoken, None], dtype=object)  # code −1 is missing
         columns[say(name, labels)] = pd.Series(said[codes], index=data.index, dtype="str")
-    return pd.DataFrame(columns)
+    spoken = pd.DataFrame(columns)
+    spoken.attrs = data.attrs
+    return spoken
 
 
 def _distinct(said: Sequence[str], what: str) -> None:

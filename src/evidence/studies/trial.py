@@ -33,7 +33,7 @@ from evidence.methods.trials.subgroups import Subgroups, subgroups
 from evidence.methods.trials.trial_data import one_row_a_pupil
 from evidence.methods.trials.wild_bootstrap import wild_bootstrap
 from evidence.show.data_pictures import DataPictures
-from evidence.studies import pictures, sections
+from evidence.studies import opening, pictures, sections
 from evidence.studies.effects_row import row
 from evidence.studies.plan import Outcome, TrialPlan
 from evidence.studies.posterior import Posterior, posterior
@@ -94,18 +94,9 @@ class Trial(Study[TrialPlan]):
             cannot be read; or a roster that is not what the plan says of it.
         """
         checked = TrialPlan.checked(plan)
-        if not isinstance(data, pd.DataFrame):
-            place = f"{data}/{checked.pupils}" if checked.pupils else data
-            numeric = [*(outcome.name for outcome in checked.outcomes), checked.baseline]
-            measured = [*checked.covariates, checked.dosage]
-            asked = [name for some in checked.columns.values() for name in frames.listed(some)]
-            data = readers.table(
-                place, numeric=numeric, measured=measured, known=[*filter(None, asked)]
-            )
-        checked.require(checked.columns, data)
-        return cls._of(
-            checked, readers.select(data, checked.where), load(f"{checked.data}/disclosure.toml")
-        )
+        table = opening.roster(data, checked)
+        rules = load(f"{checked.data}/disclosure.toml")
+        return cls._of(checked.in_codes(table), readers.select(table, checked.where), rules)
 
     @classmethod
     def _of(cls, plan: TrialPlan, table: pd.DataFrame, rules: Rules) -> Trial:
@@ -478,17 +469,21 @@ def _check_groups(plan: TrialPlan, table: pd.DataFrame) -> None:
 
     Asked of the column of schools and, where nothing says how pupils were allocated, of every one.
     """
-    if plan.cluster:
-        return
     measured = {plan.treatment, plan.pupil, plan.baseline, plan.dosage}
     measured |= {name for name in plan.covariates if not frames.is_text(table[name])}
     measured |= {name for name in map(str, table) if plausible.is_age(name)}
     measured |= {outcome.name for outcome in plan.outcomes}
     asked = [plan.school] if plan.school else [] if plan.allocation else [*map(str, table)]
+    said = "is empty"
+    if plan.cluster:
+        said = f"is {plan.cluster!r}"
+        finer = table.groupby(plan.cluster, observed=True)
+        within = [n for n in asked if n != plan.cluster and finer[n].nunique().max() == 1]
+        asked = [n for n in within if table[n].nunique() < finer.ngroups]
     for name in asked:
         if name not in measured and one_arm_a_group(table, plan.treatment, name):
             raise EvidenceError(
-                f"plan: cluster is empty, but every group of pupils in column {name!r} has one "
+                f"plan: cluster {said}, but every group of pupils in column {name!r} has one "
                 f"arm, so that whole groups were allocated: set cluster to {name!r}"
             )
 

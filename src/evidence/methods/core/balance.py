@@ -174,7 +174,7 @@ def _weights(data: pd.DataFrame, weights: str | Sequence[float]) -> np.ndarray:
     wrong = ~(found >= 0)
     if wrong.any():
         raise EvidenceError(
-            f"{name}, {frames.row(wrong.argmax())}: missing or negative "
+            f"{name}, {frames.row(wrong.argmax(), data)}: missing or negative "
             f"({frames.counted(wrong.sum(), 'such row')}); a "
             "weight is 0 or more"
         )

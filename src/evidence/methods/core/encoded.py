@@ -23,6 +23,7 @@ class Encoded(pd.DataFrame):
 
     def __init__(self, data: pd.DataFrame) -> None:
         super().__init__(data)
+        self.attrs = data.attrs if isinstance(data, pd.DataFrame) else {}
         self._kept: dict[tuple, Any] = {}
 
     @property

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import plausible
-from evidence.data.labels import UNNAMED, headed, is_number, label, place, stored
+from evidence.data.labels import ROWS, UNNAMED, YES_NO, headed, is_number, label, place, stored
 from evidence.errors import EvidenceError
 from evidence.methods.core.encoded import Encoded as Encoded
 from evidence.methods.core.encoded import changed as changed
@@ -32,7 +32,7 @@ MOST_LEVELS = 50  # a text covariate with more values than this is a name or an 
 # As pandas' infer_dtype calls what a column holds; "empty" is one with nothing but gaps.
 _NUMERIC = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "complex", "empty")
 _DATES = dict.fromkeys(("datetime64", "datetime", "date", "time", "period"), "dates")
-_YES_NO = ("yes", "no", "y", "n", "true", "false", "")
+_SAID = YES_NO | {""}
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # fits 64 bits; a longer one is an id, and text
 _ODD = _DATES | {"timedelta64": "durations", "timedelta": "durations", "complex": "complex numbers"}
 
@@ -129,7 +129,7 @@ def measured(data: pd.DataFrame, column: str) -> np.ndarray:
         values = numbers(data, column)
         if fault := plausible.fault(column, values):
             which, reason = fault
-            raise EvidenceError(f"column {column!r}, {row(which.argmax())}: {reason}")
+            raise EvidenceError(f"column {column!r}, {row(which.argmax(), data)}: {reason}")
         return values
 
     return once(data, ("measured", column), checked)
@@ -151,11 +151,11 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if strange.any():  # a blank is an empty cell
         strange[strange] = [str(value).strip() != "" for value in plain[strange]]
     wrong = np.flatnonzero(strange | np.isinf(numeric))
-    if len(wrong) and values.dropna().astype("str").str.strip().str.lower().isin(_YES_NO).all():
+    if len(wrong) and {str(v).strip().casefold() for v in values.dropna().unique()} <= _SAID:
         raise EvidenceError(f"column {column!r} holds yes and no; use 1 and 0")
     if len(wrong):
         raise EvidenceError(
-            f"column {column!r}, {row(wrong[0])}: not a number "
+            f"column {column!r}, {row(wrong[0], values)}: not a number "
             f"({counted(len(wrong), 'such row')}); only finite numbers and empty cells are allowed"
         )
     return numeric
@@ -267,7 +267,7 @@ def covariates(
             names.append(column)
             continue
         codes, levels = factor(data, column)
-        _refuse_few_words(column, codes, levels)
+        _refuse_few_words(data, column, codes, levels)
         if len(levels) > MOST_LEVELS:
             raise EvidenceError(
                 f"column {column!r} has {len(levels)} different values; a text covariate may have "
@@ -282,14 +282,16 @@ def covariates(
     return values, names, ~np.isnan(values).any(axis=1)
 
 
-def _refuse_few_words(column: str, codes: np.ndarray, levels: Sequence[str]) -> None:
+def _refuse_few_words(
+    data: pd.DataFrame, column: str, codes: np.ndarray, levels: Sequence[str]
+) -> None:
     """Refuse numbers with a word or two among them, which would make a label of each number."""
     word = np.array([not is_number(level) for level in levels] + [False])[codes]
     n_words, n_numbers = int(word.sum()), int((codes >= 0).sum() - word.sum())
     different = len(levels) - sum(not is_number(level) for level in levels)
     if n_words and different >= _MEASURED and n_words * 10 <= n_numbers:
         raise EvidenceError(
-            f"column {column!r}, {row(word.argmax())}: a word among numbers "
+            f"column {column!r}, {row(word.argmax(), data)}: a word among numbers "
             f"({counted(n_words, 'such row')}); leave it blank, or write words in every row"
         )
 
@@ -342,8 +344,8 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
     if (none := missing(data, column)).any():
         raise EvidenceError(
             f"column {column!r}: {counted(none.sum(), 'row has', 'rows have')} no arm (the first "
-            f"is {row(none.argmax())}); everybody who was assigned needs one: complete them or "
-            "leave those rows out"
+            f"is {row(none.argmax(), data)}); everybody who was assigned needs one: complete them "
+            "or leave those rows out"
         )
     codes, names = factor(data, column)
     own, levels = np.array(names, dtype=object)[codes], names
@@ -362,6 +364,10 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
     base = _named(levels, reference, column, "reference", known) or (
         "0" if plain else _only([name for name in levels if name.lower() == "control"])
     )
+    if base is None and {name.casefold() for name in levels} <= YES_NO:
+        raise EvidenceError(
+            f"column {column!r} holds yes and no; use 1 and 0, or say with reference= which is no"
+        )
     if base is None:
         raise EvidenceError(
             f"column {column!r} has {len(levels)} arms and none is known to be the control: say "
@@ -436,9 +442,13 @@ def complete(
     return keep, tuple(notes)
 
 
-def row(place: int) -> str:
-    """Name a row as a spreadsheet does, in which the header is row 1 and `place` 0 is row 2."""
-    return f"row {place + 2}"
+def row(place: int, data: pd.DataFrame | pd.Series | None = None) -> str:
+    """Name a row as a spreadsheet does, in which the header is row 1 and `place` 0 is row 2.
+
+    The rows of a table that a reader made are those of its file, though some were left out.
+    """
+    read = data is not None and data.attrs.get(ROWS)
+    return f"row {(data.index[place] if read else place) + 2}"
 
 
 def whole(name: str, value: object, least: int) -> None:

@@ -118,7 +118,7 @@ def counts(
     ):
         if wrong.any():
             raise EvidenceError(
-                f"column {name!r}, {frames.row(wrong.argmax())}: {why} "
+                f"column {name!r}, {frames.row(wrong.argmax(), data)}: {why} "
                 f"({frames.counted(wrong.sum(), 'such row')}); is it a percentage, or are the two "
                 "columns exchanged?"
             )
@@ -191,7 +191,9 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
         values = pd.to_datetime(values, utc=True).dt.tz_localize(None)
     empty = frames.missing(data, column)
     if empty.any():
-        raise EvidenceError(f"column {column!r}, {frames.row(empty.argmax())}: no time is given")
+        raise EvidenceError(
+            f"column {column!r}, {frames.row(empty.argmax(), data)}: no time is given"
+        )
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return values.to_numpy("datetime64[ns]").astype(float), _dates(values), ()
     written = [label(value) for value in stored(values)]
@@ -217,7 +219,7 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
     known = [bool(found) for found in periods] if any(periods) else np.isfinite(numeric)
     if not all(known):
         raise EvidenceError(
-            f"column {column!r}, {frames.row(list(known).index(False))}: not a time; years "
+            f"column {column!r}, {frames.row(list(known).index(False), data)}: not a time; years "
             "(2018, 2017/18, 201718, 2018 (prov)), terms (Autumn 2018), quarters (2018 Q4), dates "
             "(2018-09-30) and numbers are"
         )
@@ -262,8 +264,8 @@ def unique(data: pd.DataFrame, column: str, what: str = "area") -> list[str]:
     ):
         if wrong.any():
             raise EvidenceError(
-                f"column {column!r}, {frames.row(wrong.argmax())}: {why}; one row each is needed: "
-                "select one indicator, period and group"
+                f"column {column!r}, {frames.row(wrong.argmax(), data)}: {why}; one row each is "
+                "needed: select one indicator, period and group"
             )
     return [names[code] for code in codes]
 

@@ -94,7 +94,7 @@ def _one_row_each(data: pd.DataFrame, pupil: str) -> None:
     if (missing := frames.missing(data, pupil)).any():
         rows = frames.counted(missing.sum(), "row has", "rows have")
         raise EvidenceError(
-            f"column {pupil!r}: {rows} no pupil (first: {frames.row(missing.argmax())})"
+            f"column {pupil!r}: {rows} no pupil (first: {frames.row(missing.argmax(), data)})"
         )
     repeated(data, pupil)
 
@@ -103,7 +103,7 @@ def _before(data: pd.DataFrame, baseline_date: str, allocation_date: str) -> Non
     late = _dates(data, baseline_date) > _dates(data, allocation_date)
     if late.any():
         raise EvidenceError(
-            f"column {baseline_date!r}, {frames.row(late.argmax())}: the baseline was "
+            f"column {baseline_date!r}, {frames.row(late.argmax(), data)}: the baseline was "
             f"measured after allocation, column {allocation_date!r} "
             f"({frames.counted(late.sum(), 'such row')}); "
             "leave that baseline out, or correct the dates"
@@ -120,7 +120,7 @@ def _dates(data: pd.DataFrame, column: str) -> pd.Series:
     wrong = np.flatnonzero(dates.isna() & text.notna())
     if len(wrong):
         raise EvidenceError(
-            f"column {column!r}, {frames.row(wrong[0])}: not a date "
+            f"column {column!r}, {frames.row(wrong[0], data)}: not a date "
             f"({frames.counted(len(wrong), 'such row')}); write "
             "2024-09-30 or 30/09/2024"
         )
@@ -148,7 +148,7 @@ def _allocated(
             raise EvidenceError(
                 f"column {cluster!r}: {mixed} of {clusters} {'has' if mixed == 1 else 'have'} "
                 f"pupils in more than one arm ({pupils} another arm than the first of the cluster, "
-                f"the first in {frames.row(crossing.idxmax())}), but whole clusters were "
+                f"the first in {frames.row(crossing.idxmax(), data)}), but whole clusters were "
                 "allocated: correct the arms, or set design='multisite'"
             )
         if design == "simple" and not mixed:
@@ -170,8 +170,8 @@ def _allocated(
     wrong = arms.index[(unit.groupby(block).nunique() != 2) | (arms != 2)]
     if design == "paired" and len(wrong):
         what = "pupil" if cluster is None else "cluster"
+        where = frames.row(int(block.eq(wrong[0]).idxmax()), data)
         raise EvidenceError(
             f"column {label!r}: {len(wrong)} of {len(arms)} pairs are not one {what} in each "
-            f"of two arms (the first in {frames.row(int(block.eq(wrong[0]).idxmax()))}): correct "
-            "the pairs, or set design='cluster'"
+            f"of two arms (the first in {where}): correct the pairs, or set design='cluster'"
         )

@@ -296,8 +296,9 @@ def repeated(data: pd.DataFrame, pupil: str) -> None:
     if again.any():
         row = int(again.argmax())
         before = int(np.flatnonzero(codes == codes[row])[0])
+        earlier = frames.row(before, data)
         raise EvidenceError(
-            f"column {pupil!r}, {frames.row(row)}: the pupil of {frames.row(before)} again "
+            f"column {pupil!r}, {frames.row(row, data)}: the pupil of {earlier} again "
             f"({frames.counted(again.sum(), 'such row')}); keep one row a pupil"
         )
 
