@@ -74,6 +74,7 @@ _ROOMS = {
         "Figures watched over time and beside others: what differs, and what is noise.",
         {
             "methods.monitoring.control_chart": "control_chart",
+            "methods.monitoring.ees": "from_ees to_ees",
             "methods.monitoring.forecast": "forecast",
             "methods.monitoring.funnel": "funnel",
             "methods.monitoring.gaps": "gap_index slope_index",

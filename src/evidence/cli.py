@@ -49,12 +49,17 @@ def sample(
 
 @app.command()
 def check(
+    pair: Annotated[
+        Path | None, Argument(help="NAME.csv of a pair for explore education statistics, instead.")
+    ] = None,
     register: Register = REGISTER,
     data: Data = DATA,
     notebooks: Notebooks = NOTEBOOKS,
     runs: Runs = RUNS,
 ) -> None:
-    """Check the register, its files and parameters; start nothing."""
+    """Check the register, its files and parameters, or a pair of files; start nothing."""
+    if pair is not None:
+        return _check_pair(pair)
     from evidence.run import plan_jobs as jobs
 
     parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
@@ -293,6 +298,16 @@ def dashboard(
     from evidence.board.server import serve
 
     serve(published, port, password_file=password_file, hosts=host or ())
+
+
+def _check_pair(path: Path) -> None:
+    """Name what a pair for explore education statistics does not keep."""
+    from evidence.data.ees_rules import check
+
+    faults, warnings = check(path)
+    typer.echo("\n".join(f"warning: {text}" for text in warnings), err=True, nl=bool(warnings))
+    _refuse(faults)
+    typer.echo(f"{path}: keeps every rule" + f", {len(warnings)} warnings" * bool(warnings))
 
 
 def _refuse(faults: list[str]) -> None:
