@@ -87,6 +87,7 @@ _ROOMS = {
             "methods.monitoring.threshold": "threshold",
             "methods.monitoring.timeliness": "timeliness",
             "methods.monitoring.transitions": "agreement transitions",
+            "release.store.council_workbooks": "from_workbook to_workbook",
         },
     ),
     "matching": (

@@ -20,7 +20,8 @@ time_period,time_identifier,geographic_level,country_code,country_name,region_co
 new_la_code,old_la_code,la_name,phase,phase_group,pupils,share
 201718,Academic year,National,E92000001,England,,,,,,Total,Total,900,12.5
 201819,Academic year,National,E92000001,England,,,,,,Total,Total,910,z
-201819,Academic year,Regional,E92000001,England,E12000003,Yorkshire and The Humber,,,,Total,Total,9,x
+201819,Academic year,Regional,E92000001,England,E12000003,Yorkshire and The Humber,,,,\
+Total,Total,9,x
 201819,Academic year,Local authority,E92000001,England,E12000003,Yorkshire and The Humber,\
 E08000035,383,Leeds,Total,Total,5,c
 201819,Academic year,Local authority,E92000001,England,E12000003,Yorkshire and The Humber,\
@@ -240,7 +241,14 @@ FAULTS = {
         "a.csv, row 2, column region_code: must be empty in rows of this level",
     ),
     "a row twice": (
-        {"data": [(6, "phase", "Total"), (6, "phase_group", "Total"), (4, "phase", "Primary"), (4, "phase_group", "X")]},
+        {
+            "data": [
+                (6, "phase", "Total"),
+                (6, "phase_group", "Total"),
+                (4, "phase", "Primary"),
+                (4, "phase_group", "X"),
+            ]
+        },
         "a.csv, row 6, column time_period: the same time, place and filters as an earlier row",
     ),
     "figure empty": (

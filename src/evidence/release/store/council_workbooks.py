@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from python_calamine import CalamineError, CalamineWorkbook
 
 from evidence.data import schema
-from evidence.data.file_formats import tables
 from evidence.errors import EvidenceError
 from evidence.release.store import exports
 
@@ -39,11 +40,15 @@ _HEADS = {
     "run_id": "Run",
 }
 _ALWAYS = ("area", "period", "value")
-_SAYS = {
-    **{f"[{symbol}]": meaning for symbol, meaning in schema.SYMBOLS.items()},
-    "[no]": "nothing is said here",
+_NOTES = {
+    "figure": "Figures are given with the 95% range in which the true one is likely to be, where "
+    "it is known. Small counts are rounded or hidden by the rules of whoever owns the data.",
+    **schema.SYMBOLS,
+    "no": "nothing is said here",
 }
 _NUMBERS = {name for name, (kind, _) in schema.INDICATORS.items() if kind == "number"}
+_FLAGS = re.compile(r"\s*(\[note \d+\])+$")
+_JOINER = "\u2060"
 _SIDES = ("Cover", "Contents", "Notes")
 
 
@@ -86,14 +91,8 @@ def to_workbook(
         f"Table {number}": (str(name), _table(own))
         for number, (name, own) in enumerate(rows.groupby("indicator", sort=False), start=1)
     }
-    used = {cell for _, table in sheets.values() for cell in table.to_numpy().ravel()}
-    notes = pd.DataFrame(
-        [(sign, text) for sign, text in _SAYS.items() if sign in used]
-        or [("none", "every cell holds a figure")],
-        columns=["Shorthand", "What it means"],
-    )
     cover = {"title": title, "about": about, "contact": contact}
-    path.write_bytes(write({key: exports.plain(x) for key, x in cover.items()}, sheets, notes))
+    path.write_bytes(write({key: exports.plain(x) for key, x in cover.items()}, sheets))
     return path
 
 
@@ -114,18 +113,29 @@ def from_workbook(path: str | Path) -> pd.DataFrame:
     EvidenceError
         A sheet is none of these tables.
     """
+    try:
+        book = CalamineWorkbook.from_path(str(path))
+    except (OSError, CalamineError):
+        raise EvidenceError(f"{path}: is no workbook that can be read") from None
     read_back = []
-    for sheet in tables(path):
-        if sheet.title in _SIDES:
+    for title in book.sheet_names:
+        if title in _SIDES:
             continue
-        rows = [cells for _, cells in sheet.rows]
-        head = next((place for place, cells in enumerate(rows) if cells[0] == _HEADS["area"]), None)
+        rows = [[_read(cell) for cell in row] for row in book.get_sheet_by_name(title).to_python()]
+        head = next(
+            (place for place, cells in enumerate(rows) if cells[:1] == [_HEADS["area"]]), None
+        )
         if head is None:
-            raise EvidenceError(f"{path}, sheet {sheet.title!r}: has no row of headers with Area")
+            raise EvidenceError(f"{path}, sheet {title!r}: has no row of headers with Area")
         read_back.append(_rows(rows[0][0], rows[head], rows[head + 1 :]))
     if not read_back:
         raise EvidenceError(f"{path}: has no sheet with a table")
     return schema.validate_indicators(pd.concat(read_back, ignore_index=True))
+
+
+def _read(cell: Any) -> Any:
+    """Return a cell as it was before notes were hung on it."""
+    return _FLAGS.sub("", cell).replace(_JOINER, "") if isinstance(cell, str) else cell
 
 
 def _table(own: pd.DataFrame) -> pd.DataFrame:
@@ -155,13 +165,13 @@ def _table(own: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _rows(name: str, heads: list[str], rows: list[list[str]]) -> pd.DataFrame:
+def _rows(name: str, heads: list[str], rows: list[list[Any]]) -> pd.DataFrame:
     """Return the rows of the contract that a table's cells stand for."""
     known = {head: key for key, head in _HEADS.items()}
     figure = _HEADS["value"]
     unit = next((h[len(figure) + 2 : -1] for h in heads if h.startswith(f"{figure} (")), "")
     keys = [known.get(figure if head.startswith(f"{figure} (") else head, "") for head in heads]
-    cells = pd.DataFrame([row[: len(keys)] for row in rows], columns=keys, dtype="str")
+    cells = pd.DataFrame([row[: len(keys)] for row in rows], columns=keys, dtype="object")
     table = pd.DataFrame({"indicator": name, "unit": unit}, index=cells.index)
     for key, (kind, _) in schema.INDICATORS.items():
         if key in ("indicator", "unit"):
@@ -170,51 +180,153 @@ def _rows(name: str, heads: list[str], rows: list[list[str]]) -> pd.DataFrame:
         if kind == "number":
             table[key] = pd.to_numeric(column, errors="coerce").astype("float64")
         else:
-            table[key] = column.where(column != "[no]", "")
-    signs = cells["value"].str.extract(r"^\[(\w+)\]$")[0].fillna("")
+            table[key] = column.where(column != "[no]", "").astype("str")
+    signs = cells["value"].astype("str").str.extract(r"^\[(\w+)\]$")[0].fillna("")
     table["symbol"] = table["symbol"].str.strip("[]").where(signs == "", signs)
     return table
 
 
-# xlsx ---------------------------------------------------------------------------------------------
+def _flags(table: pd.DataFrame) -> list[str]:
+    """Return the notes that a table needs."""
+    cells = {cell for cell in table.to_numpy(object).ravel() if isinstance(cell, str)}
+    return [key for key in _NOTES if key == "figure" or f"[{key}]" in cells]
 
 
-def _xlsx(cover: Mapping[str, str], sheets: Mapping[str, Any], notes: pd.DataFrame) -> bytes:
-    import gptables
+def _figure_head(table: pd.DataFrame) -> str:
+    return next(head for head in table if head.startswith(_HEADS["value"]))
 
-    def table(name: str, title: str, cells: pd.DataFrame) -> gptables.GPTable:
-        return gptables.GPTable(
-            table=cells,
-            table_name=name,
-            title=_bare(title),
-            instructions="This sheet has one table; shorthand is explained on the sheet Notes.",
-            index_columns={1: 0},
-        )
+
+def _notes(sheets: Mapping[str, Any]) -> pd.DataFrame:
+    keys = dict.fromkeys(key for _, table in sheets.values() for key in _flags(table))
+    signs = ["any figure" if key == "figure" else f"[{key}]" for key in keys]
+    texts = [_NOTES[key] for key in keys]
+    return pd.DataFrame({"key": [*keys], "Shorthand": signs, "What it means": texts})
+
+
+_ABOUT = "Each sheet has one table. The sheet Notes says what shorthand and notes mean."
+
+
+def _xlsx(cover: Mapping[str, str], sheets: Mapping[str, Any]) -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # gptables leaves a file open
+        import gptables
 
     page = gptables.Cover(
         title=_bare(cover["title"]),
         intro=[_bare(cover["about"])] if cover["about"] else None,
-        about=["Each sheet has one table. The sheet Notes says what shorthand means."],
+        about=[_ABOUT],
         contact=[_bare(cover["contact"])] if cover["contact"] else None,
     )
-    with tempfile.TemporaryDirectory() as folder:
+    written = {
+        label: gptables.GPTable(
+            table=table.map(_bare),
+            table_name=label.replace(" ", "_"),
+            title=_bare(title),
+            instructions=_ABOUT,
+            table_notes={_figure_head(table): "".join(f"$${key}$$" for key in _flags(table))},
+        )
+        for label, (title, table) in sheets.items()
+    }
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.PandasDeprecationWarning)  # gptables 2.0's
         place = Path(folder) / "a.xlsx"
         gptables.write_workbook(
             str(place),
-            {
-                label: table(label.replace(" ", "_"), *content)
-                for label, content in sheets.items()
-            },
+            written,
             cover=page,
-            contentsheet_options={"table_name": "contents"},
-            notes_table=None,
+            notes_table=_notes(sheets),
             workbook_options={"strings_to_formulas": False, "strings_to_urls": False},
         )
         with zipfile.ZipFile(place) as file:
             parts = {name: file.read(name) for name in file.namelist()}
-    return exports.archive(parts)
+    return exports.archive(parts | {"docProps/core.xml": exports.core(cover["title"])})
 
 
-def _bare(text: str) -> str:
-    """Return text in which nothing is a reference or a link to the writer of workbooks."""
-    return re.sub(r"\$(?=\$)", "$ ", text).replace("](", "] (")
+def _bare(text: Any) -> Any:
+    """Return text in which gptables finds no reference or link: a joiner that nobody sees."""
+    if not isinstance(text, str):
+        return text
+    return re.sub(r"\$(?=\$)|\](?=\()", rf"\g<0>{_JOINER}", text)
+
+
+def _ods(cover: Mapping[str, str], sheets: Mapping[str, Any]) -> bytes:
+    from odf import dc, style
+    from odf.opendocument import OpenDocumentSpreadsheet
+
+    book = OpenDocumentSpreadsheet()
+    book.meta.addElement(dc.Title(text=cover["title"]))
+    book.meta.addElement(dc.Language(text="en-GB"))
+    styles = {}
+    for name, text in {
+        "title": {"fontweight": "bold", "fontsize": "16pt"},
+        "head": {"fontweight": "bold", "fontsize": "12pt"},
+        "text": {"fontsize": "12pt"},
+    }.items():
+        styles[name] = style.Style(name=name, family="table-cell")
+        styles[name].addElement(style.TextProperties(fontfamily="Arial", **text))
+        styles[name].addElement(style.TableCellProperties(wrapoption="wrap"))
+        book.automaticstyles.addElement(styles[name])
+    widths = {}
+    for name, width in {"wide": "16cm", "narrow": "4.5cm"}.items():
+        widths[name] = style.Style(name=name, family="table-column")
+        widths[name].addElement(style.TableColumnProperties(columnwidth=width))
+        book.automaticstyles.addElement(widths[name])
+    lines = [[cover["title"]], *([cover[key]] for key in ("about", "contact") if cover[key])]
+    _sheet(book, "Cover", [*lines, [_ABOUT]], None, styles, [widths["wide"]])
+    contents = pd.DataFrame(
+        {"Sheet": ["Notes", *sheets], "What it holds": ["Notes", *(t for t, _ in sheets.values())]}
+    )
+    narrow, wide = widths["narrow"], widths["wide"]
+    _sheet(book, "Contents", [["Contents"]], contents, styles, [narrow, wide])
+    notes = _notes(sheets).drop(columns="key")
+    order = {key: number for number, key in enumerate(_notes(sheets)["key"], start=1)}
+    notes.insert(0, "Note number", range(1, len(notes) + 1))
+    _sheet(book, "Notes", [["Notes"]], notes, styles, [narrow, narrow, wide])
+    for label, (title, table) in sheets.items():
+        head = _figure_head(table)
+        flags = "".join(f"[note {order[key]}]" for key in _flags(table))
+        flagged = table.rename(columns={head: f"{head} {flags}"})
+        columns = [wide if name == _HEADS["sentence"] else narrow for name in flagged]
+        _sheet(book, label, [[title], [_ABOUT]], flagged, styles, columns)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    with zipfile.ZipFile(buffer) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    return exports.archive(parts, first="mimetype")
+
+
+def _sheet(
+    book: Any,
+    name: str,
+    above: list[list[str]],
+    table: pd.DataFrame | None,
+    styles: Mapping[str, Any],
+    widths: list[Any],
+) -> None:
+    """Add a sheet: lines of text, the first its title, and a table whose headers are headers."""
+    from odf import table as parts
+    from odf import text
+
+    def row(cells: list[Any], kind: str) -> Any:
+        made = parts.TableRow()
+        for value in cells:
+            number = isinstance(value, float | int)
+            given = {"valuetype": "float", "value": repr(value)} if number else {}
+            cell = parts.TableCell(stylename=styles[kind], **(given or {"valuetype": "string"}))
+            shown = np.format_float_positional(value, trim="-") if number else value
+            cell.addElement(text.P(text=shown))
+            made.addElement(cell)
+        return made
+
+    sheet = parts.Table(name=name)
+    for width in widths:
+        sheet.addElement(parts.TableColumn(stylename=width))
+    for place, cells in enumerate(above):
+        sheet.addElement(row(cells, "text" if place else "title"))
+    if table is not None:
+        heads = parts.TableHeaderRows()
+        heads.addElement(row([*table.columns], "head"))
+        sheet.addElement(heads)
+        for cells in table.itertuples(index=False, name=None):
+            sheet.addElement(row([*cells], "text"))
+    book.spreadsheet.addElement(sheet)
