@@ -73,6 +73,7 @@ _ROOMS = {
     "monitoring": (
         "Figures watched over time and beside others: what differs, and what is noise.",
         {
+            "methods.monitoring.areas": "areas",
             "methods.monitoring.control_chart": "control_chart",
             "methods.monitoring.ees": "from_ees to_ees",
             "methods.monitoring.forecast": "forecast",
