@@ -191,6 +191,8 @@ def rank(row: Mapping[str, Any]) -> str:
     """Return the rank with its likely range on a line, and in words."""
     if not known(row["rank"]):
         return ""
+    if not known(row["n_ranked"]):
+        return f"{row['rank']:.0f}"
     width, most = 112, max(row["n_ranked"] - 1, 1)
     place, low, high = (
         6 + (row[key] - 1) / most * (width - 12) if known(row[key]) else None
