@@ -1,12 +1,13 @@
 """The dashboard of one area, from what a release holds."""
 
+import shutil
+
 import pandas as pd
 import pytest
 import watched_area
-from run_folders import make
 
 from evidence.board import area, widgets
-from evidence.release.store import publish, reader
+from evidence.release.store import reader
 from evidence.show import area_rows
 
 
@@ -18,9 +19,9 @@ def published(tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(published):
     folder = reader.folder(published)
-    return area.measures(
-        reader.indicators(folder), reader.release(folder), folder, watched_area.PLACE
-    )
+    indicators = reader.indicators(folder)
+    drawn = area.charts(reader.release(folder), folder, indicators)
+    return area.measures(indicators, drawn, watched_area.PLACE)
 
 
 def test_measures_say_what_their_released_charts_and_sentences_say(rows):
@@ -79,8 +80,9 @@ def test_another_area_has_what_is_released_of_it(published, monkeypatch):
     assert "One of three measures needs a decision" in page.children[2].value
 
 
-def test_a_release_that_watches_nothing_says_so(tmp_path):
-    publish.release(*make(tmp_path / "runs"), tmp_path / "published", reviewer="Bea")
+def test_a_release_that_watches_nothing_says_so(published, tmp_path):
+    folder = shutil.copytree(reader.folder(published).resolve(), tmp_path / "published/current")
+    reader.indicators(folder).iloc[:0].to_parquet(folder / "indicators.parquet")
     text = area.area(tmp_path / "published")._repr_mimebundle_()["text/html"]
     assert "<h1>Nothing is watched in this release</h1>" in text
     assert widgets.PAGES["area"] == "One area"

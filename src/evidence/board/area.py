@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,9 +19,8 @@ from evidence.show import area_rows, tables
 from evidence.show.questions import grouped
 from evidence.show.render import render
 from evidence.show.rows import missing, records
-from evidence.show.words import ASSURANCE, VARIATION
+from evidence.show.words import ASSURANCE, VARIATION, counted
 
-STYLE = (Path(area_rows.__file__).parent / "area.css").read_text(encoding="utf-8")
 LEAD = (
     "An icon says whether a figure has really changed, and whether it can be relied on to meet its "
     "target. Grey bands hold what chance alone would do."
@@ -49,37 +49,42 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
         return
     asked = parts.asked("area", "measure")
     names = sorted(dict.fromkeys(indicators["area"]))
-    own = {name: measures(indicators, record, folder, name) for name in names}
-    most = max(names, key=lambda name: sum(row["readings"] for row in own[name]))
+    drawn = charts(record, folder, indicators)
+    most = indicators["area"].value_counts().idxmax()
     begin = asked["area"] if asked["area"] in names else most
     which = parts.choice("Area", [(name, name) for name in names], begin)
     measure = parts.Choice(description="Measure")
     top, shown = parts.note(), parts.note()
 
+    @cache
+    def own(name: str) -> list[dict[str, Any]]:
+        return measures(indicators, drawn, name)
+
     def begin_area(chosen: str | None = None) -> None:
-        titles = [row["title"] for row in own[which.value]]
+        titles = [row["title"] for row in own(which.value)]
         options = [("Every measure", ""), *((title, title) for title in titles)]
         parts.reset(measure, options, chosen)
         show()
 
     def show() -> None:
-        rows = own[which.value]
+        rows = own(which.value)
         cards = _cards(record, rows)
         about = f"{which.value} · against {', '.join(dict.fromkeys(r['beside'] for r in rows))}"
         title = area_rows.finding(rows)
         top.value = parts.top(record, "area", title, lead=LEAD, about=about, cards=cards)
         chosen = [row for row in rows if row["title"] == measure.value]
-        shown.value = _answer(folder, record, indicators, rows, chosen)
+        choice = {"area": which.value, "measure": measure.value or ""}
+        shown.value = _answer(folder, record, indicators, rows, chosen, choice)
 
     begin_area(asked["measure"] or None)
     parts.watch([which], begin_area, shown)
     parts.watch([measure], show, shown)
-    yield parts.note(f"<style>{STYLE}</style>")
+    yield parts.note(f"<style>{area_rows.STYLE}</style>")
     yield from (top, parts.bar(which, measure), shown, parts.note(parts.foot(record)))
 
 
 def measures(
-    indicators: pd.DataFrame, record: Record, folder: Path, name: str
+    indicators: pd.DataFrame, drawn_of: Mapping[str, pd.DataFrame], name: str
 ) -> list[dict[str, Any]]:
     """Return the rows of an area, as `evidence.show.area_rows` shows them.
 
@@ -87,10 +92,8 @@ def measures(
     ----------
     indicators : DataFrame
         The released `indicators`, of everybody.
-    record : mapping
-        `release.json`.
-    folder : path
-        The release.
+    drawn_of : mapping
+        Their control charts, as :func:`charts`.
     name : str
         The area.
     """
@@ -102,7 +105,7 @@ def measures(
         if known.empty:
             continue
         last = known.iloc[-1].to_dict()
-        drawn = _chart(record, folder, last)
+        drawn = drawn_of.get(f"{title}, {name}", pd.DataFrame())
         said = last["sentence"]
         rows.append(
             {
@@ -121,7 +124,7 @@ def measures(
                 "readings": len(known),
                 **_rank(last, indicators),
                 "national": NAN if missing(last["comparator_value"]) else last["comparator_value"],
-                "beside": last["comparator"] or "England",
+                "beside": "England" if missing(last["comparator"]) else last["comparator"],
                 "series": _series(known, drawn),
                 "run_id": last["run_id"],
             }
@@ -141,20 +144,20 @@ def _said(words: Mapping[str, str], sentence: str) -> str:
     return next((key for key, text in words.items() if text and text == phrase), "")
 
 
-def _chart(record: Record, folder: Path, last: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the released control chart of an indicator, empty where there is none."""
-    run = record["runs"].get(last["run_id"])
+def charts(record: Record, folder: Path, indicators: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the released control charts of indicators, by indicator and area."""
+    runs = (record["runs"].get(key) for key in indicators["run_id"].unique())
+    places = {reader.place_of(run) for run in runs if run}
+    found = {}
     for entry in record["figures"]:
-        if run is None or reader.place_of(entry) != reader.place_of(run):
-            continue
-        try:
-            shown = reader.picture(entry, folder)
-        except (EvidenceError, OSError, ValueError, KeyError):
-            continue
-        about = f"{last['indicator']}, {last['area']}:"
-        if shown["kind"] == "control_chart" and shown["title"].startswith(about):
-            return shown["table"]
-    return pd.DataFrame()
+        if reader.place_of(entry) in places:
+            try:
+                shown = reader.picture(entry, folder)
+            except (EvidenceError, ValueError, KeyError, TypeError):
+                continue
+            if shown["kind"] == "control_chart":
+                found[shown["title"].rpartition(": ")[0]] = shown["table"]
+    return found
 
 
 def _series(known: pd.DataFrame, drawn: pd.DataFrame) -> list[dict[str, Any]]:
@@ -199,10 +202,10 @@ def _answer(
     indicators: pd.DataFrame,
     rows: list[dict[str, Any]],
     chosen: list[dict[str, Any]],
+    choice: Mapping[str, str],
 ) -> str:
     plain = _sheet(rows)
-    about = {"area": rows[0]["href"]} if not rows else {}
-    said = f"{len(rows)} measures" if len(rows) != 1 else "1 measure"
+    said = counted(len(rows), "measure")
     one = chosen[0] if chosen else None
     run = record["runs"].get(one["run_id"]) if one else None
     figures = (
@@ -212,7 +215,7 @@ def _answer(
     )
     return render(
         "board/area.html",
-        act=parts.actions(said, plain, "area", "area", about),
+        act=parts.actions(said, plain, "area", "area", choice),
         table=area_rows.table(rows),
         numbers=tables.frame(plain, caption="Every measure, in numbers"),
         one=one,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from evidence.show.render import render
@@ -50,6 +51,7 @@ FOOT = (
 )
 _COUNTS = ("None", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 SPARK = (190, 44)
+STYLE = Path(__file__).with_name("area.css").read_text(encoding="utf-8")
 
 
 def group(row: Mapping[str, Any]) -> str:

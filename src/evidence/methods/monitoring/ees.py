@@ -76,6 +76,8 @@ def to_ees(
     """
     frames.one_of("year", year, _YEARS[:3])
     path = Path(path)
+    if path.suffix != ".csv":
+        raise EvidenceError(f"{path}: a pair is NAME.csv and NAME.meta.csv; give NAME.csv")
     rows = schema.validate_indicators(indicators[[*schema.INDICATORS]])
     if rows.empty:
         raise EvidenceError("indicators: there are no rows to write")
@@ -181,6 +183,8 @@ def from_ees(path: str | Path) -> pd.DataFrame:
             {"indicator": row.label, "area": area, "group": group, "period": period, **number}
         )
         read_back.append(own.assign(unit=unit, symbol=symbol)[there])
+    if not read_back:
+        raise EvidenceError(f"{meta_path(Path(path))}: has no indicator")
     columns = [name for name in schema.INDICATORS if name in read_back[0]]
     return pd.concat(read_back, ignore_index=True)[columns]
 

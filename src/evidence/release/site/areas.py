@@ -17,7 +17,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.show import area_rows as rows
-from evidence.show.render import render
+from evidence.show.render import render, safe
 from evidence.show.rows import records
 from evidence.show.words import counted
 
@@ -82,8 +82,6 @@ def build(tables: Tables, out: str | Path) -> list[Path]:
         raise EvidenceError("no area has a figure at an indicator's last time")
     for folder in ("areas", "measures"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    css = (Path(rows.__file__).parent / "area.css").read_text(encoding="utf-8")
-    (out / "area.css").write_text(css, encoding="utf-8")
     for name, drawing in whole.funnels():
         (out / "measures" / name).write_text(drawing, encoding="utf-8")
     pages = []
@@ -149,7 +147,7 @@ class _Site:
 
     def _page(self, template: str, title: str, *, up: str = "../", **values: Any) -> str:
         head = {"title": title, "up": up, "about": self.tables.about, "foot": rows.FOOT}
-        return render(template, **head, **values)
+        return render(template, style=safe(rows.STYLE), **head, **values)
 
     def _index(self) -> str:
         lines = []
