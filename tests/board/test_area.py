@@ -37,6 +37,7 @@ def test_measures_say_what_their_released_charts_and_sentences_say(rows):
         assert (row["national"], row["beside"]) == (64.0, "England")
         assert row["n_ranked"] == 12
         assert 1 <= row["rank_lower"] <= row["rank"] <= row["rank_upper"] <= 12
+    assert [row["polarity"] for row in rows] == ["high", "high", "low"]
     assert rows[0]["rank"] == 12.0  # high is better, and it fell
     assert rows[2]["rank"] == 1.0  # low is better
 
@@ -49,7 +50,9 @@ def test_ranks_go_as_far_as_ranges_allow():
          "ci_upper": [10.0, 6.0, 6.0, 2.0]}
     )  # fmt: skip
     found = area._rank(last, others)
-    assert found == {"rank": 2.0, "rank_lower": 2.0, "rank_upper": 3.0, "n_ranked": 4.0}
+    assert found == {
+        "rank": 2.0, "rank_lower": 2.0, "rank_upper": 3.0, "n_ranked": 4.0, "polarity": "high",
+    }  # fmt: skip
     assert area._rank(last, others[:3])["n_ranked"] != 4.0
 
 

@@ -112,7 +112,6 @@ def measures(
                 "title": title,
                 "href": address({"area": name, "measure": title}),
                 "unit": last["unit"],
-                "polarity": "",
                 "time": last["period"],
                 "value": last["value"],
                 "lower": last["ci_lower"],
@@ -174,11 +173,15 @@ def _series(known: pd.DataFrame, drawn: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def _rank(last: Mapping[str, Any], indicators: pd.DataFrame) -> dict[str, float]:
-    """Return the rank, and from where to where the ranges of all released areas let it be."""
+def _rank(last: Mapping[str, Any], indicators: pd.DataFrame) -> dict[str, Any]:
+    """Return the rank, from where to where the ranges of all areas let it be, and what is better.
+
+    Which way is better is what the ranks of the released areas say.
+    """
     same = (indicators["indicator"] == last["indicator"]) & (indicators["period"] == last["period"])
     others = indicators[same & indicators["rank"].notna()].drop_duplicates("area")
-    found = {"rank": last["rank"], "rank_lower": NAN, "rank_upper": NAN, "n_ranked": NAN}
+    found: dict[str, Any] = {"rank_lower": NAN, "rank_upper": NAN, "n_ranked": NAN}
+    found |= {"rank": last["rank"], "polarity": ""}
     if missing(last["rank"]) or len(others) < 4 or others["rank"].max() > len(others):
         return found
     best = others.loc[others["rank"].idxmin(), "value"]
@@ -187,7 +190,8 @@ def _rank(last: Mapping[str, Any], indicators: pd.DataFrame) -> dict[str, float]
     better = (low > last["ci_upper"]) if sign > 0 else (high < last["ci_lower"])
     worse = (high < last["ci_lower"]) if sign > 0 else (low > last["ci_upper"])
     ends = {"rank_lower": 1.0 + better.sum(), "rank_upper": float(len(others) - worse.sum())}
-    return found | ends | {"n_ranked": float(len(others))}
+    ends["n_ranked"] = float(len(others))
+    return found | ends | {"polarity": "high" if sign > 0 else "low"}
 
 
 def _cards(record: Record, rows: list[dict[str, Any]]) -> list[Mapping[str, Any]]:

@@ -72,7 +72,7 @@ def areas(
     target: str | None = None,
     local: str | None = None,
     national: str = "England",
-    draws: int = 4_000,
+    draws: int = 1_000,
     seed: int = 1,
 ) -> Areas:
     """Judge every indicator of every area by its own past, its target and the other areas.

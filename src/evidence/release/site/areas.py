@@ -247,7 +247,7 @@ class _Site:
         places, _, axes = self.points.get(name, ({}, (), {}))
         if not places or (area and area not in places):
             return None
-        alt = self._funnel_alt(name)
+        alt = "" if area else self._funnel_alt(name)
         if area:
             signal = self.rows[area][name]["funnel"]
             where = {"high": "above the outer limits", "low": "below the outer limits"}.get(
