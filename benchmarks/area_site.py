@@ -1,7 +1,8 @@
 """150 authorities and 20 indicators as a static site: how long it takes, and how it grows.
 
 Promise: at most 60 seconds on two cores after start-up, and at most 10.5 times as many processor
-seconds for ten times as many authorities. Numbers are made up: shares of ten years with their denominators.
+seconds for ten times as many authorities. Numbers are made up: shares of twelve years with their
+denominators.
 Run: python benchmarks/area_site.py [AUTHORITIES]
 """
 
