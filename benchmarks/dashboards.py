@@ -228,7 +228,7 @@ def main() -> None:
     wanted = wanted.parse_args()
     published = wanted.published.resolve()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
-    ready = {"board.ipynb": 2, "programme.ipynb": 1, "hub.ipynb": 1}
+    ready = {"board.ipynb": 2, "programme.ipynb": 1, "area.ipynb": 1, "hub.ipynb": 1}
     with served(published, ready=ready) as ours, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("EVIDENCE_CHROMIUM") or shutil.which("chromium"),

@@ -74,7 +74,9 @@ _ROOMS = {
     "monitoring": (
         "Figures watched over time and beside others: what differs, and what is noise.",
         {
+            "methods.monitoring.areas": "areas",
             "methods.monitoring.control_chart": "control_chart",
+            "methods.monitoring.ees": "from_ees to_ees",
             "methods.monitoring.forecast": "forecast",
             "methods.monitoring.funnel": "funnel",
             "methods.monitoring.gaps": "gap_index slope_index",
@@ -87,6 +89,7 @@ _ROOMS = {
             "methods.monitoring.threshold": "threshold",
             "methods.monitoring.timeliness": "timeliness",
             "methods.monitoring.transitions": "agreement transitions",
+            "release.store.council_workbooks": "from_workbook to_workbook",
         },
     ),
     "synthesis": (

@@ -61,8 +61,9 @@ def check(
     from evidence.run.plan_jobs import Project
 
     if file:
+        pair = file.name.endswith(".meta.csv") or file.with_suffix(".meta.csv").is_file()
         try:
-            typer.echo("\n".join(file_kinds.described(file)))
+            _check_pair(file) if pair else typer.echo("\n".join(file_kinds.described(file)))
         except EvidenceError as error:
             _refuse([*error.faults])
         return
@@ -305,6 +306,40 @@ def new(
 
 
 @app.command()
+def areas(
+    file: Annotated[Path, Argument(help="Indicators of areas: area, indicator, time, value, …")],
+    out: Annotated[Path, Option(help="Folder of the site; empty or not there.")],
+    measures: Annotated[
+        Path | None, Option(help="What the indicators are: title, polarity, unit, target.")
+    ] = None,
+    only: Annotated[list[str] | None, Option(help="An indicator; may be repeated.")] = None,
+    neighbours: Annotated[Path | None, Option(help="DfE's list of statistical neighbours.")] = None,
+    vintage: Annotated[str, Option(help="When that list was made, such as May 2025.")] = "",
+) -> None:
+    """Make a site of areas: for each one page for its board and one with the detail."""
+    from evidence.data import area_files
+    from evidence.methods.monitoring.areas import areas as judge
+    from evidence.methods.monitoring.neighbours import of_all
+    from evidence.release.site.areas import Tables, build
+
+    data = area_files.read(file, measures, only or ())
+    options = {name: name for name in ("n", "target") if name in data}
+    found = judge(data, unit="unit", local="local", **options)
+    titles = dict(zip(data["indicator"], data["title"], strict=True))
+    tables = Tables(
+        table=found.table,
+        series=found.series,
+        funnels={name: one.table for name, one in found.funnels.items()},
+        titles=titles,
+        neighbours=of_all(neighbours, data, vintage) if neighbours else {},
+        vintage=vintage,
+        caveats=found.caveats,
+    )
+    typer.echo(f"{out}: {len(build(tables, out)):,} pages; open {out / 'index.html'}")
+    typer.echo(found.sentence())
+
+
+@app.command()
 def dashboard(
     published: Published = PUBLISHED,
     port: Annotated[int, Option(help="Port on this machine.")] = 8866,
@@ -319,6 +354,16 @@ def dashboard(
     from evidence.board.server import serve
 
     serve(published, port, password_file=password_file, hosts=host or ())
+
+
+def _check_pair(path: Path) -> None:
+    """Name what a pair for explore education statistics does not keep."""
+    from evidence.data.ees_rules import check
+
+    faults, warnings = check(path)
+    typer.echo("\n".join(f"warning: {text}" for text in warnings), err=True, nl=bool(warnings))
+    _refuse(faults)
+    typer.echo(f"{path}: keeps every rule" + f", {len(warnings)} warnings" * bool(warnings))
 
 
 def _refuse(faults: list[str]) -> None:

@@ -89,7 +89,7 @@ def test_planted_pupil_is_not_in_the_dashboard_or_its_log(hub, visit):
         seen.page.on(
             "websocket", lambda s: s.on("framereceived", lambda one: frames.append(str(one)))
         )
-        for name in ("board", "programme", "hub"):
+        for name in ("board", "programme", "area", "hub"):
             seen.page.goto(address + name)
             seen.page.wait_for_selector("body[data-ready]", timeout=60_000)
             assert seen.page.locator(ROWS).count() >= 1

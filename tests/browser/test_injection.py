@@ -58,7 +58,7 @@ def test_search_and_filters_run_nothing(harmed, chromium):
 def test_dashboards_run_nothing(harmed, visit):
     with served(harmed[0].parent) as address:
         seen = visit(1280)
-        for name in ("board", "programme", "hub"):
+        for name in ("board", "programme", "area", "hub"):
             seen.page.goto(address + name)
             seen.page.wait_for_selector("body[data-ready]", timeout=90_000)
             assert seen.page.evaluate(PROVOKE), name

@@ -88,7 +88,7 @@ def test_without_the_token_every_page_file_and_socket_refuses(closed_site, membe
     kernel = kernel_of(page)
     files = assets(page)
     assert len(files) >= 3
-    for path in ("", "board", "programme", "hub", *files, "download/effects.csv",
+    for path in ("", "board", "programme", "area", "hub", *files, "download/effects.csv",
                  "download/bundle.zip", f"alive/{kernel}", f"api/kernels/{kernel}"):  # fmt: skip
         for bad in ({}, {"Cookie": member[:-4] + "AAAA"}, {"Authorization": "token wrong"}):
             status, _, text = ask(closed_site, path, **bad)
@@ -258,7 +258,7 @@ def test_forged_choices_change_nothing_and_show_no_traceback(open_site, visit):
 
 
 def test_page_shows_no_source_and_no_path(open_site):
-    for name in ("board", "programme", "hub"):
+    for name in ("board", "programme", "area", "hub"):
         text = ask(open_site, name)[2]
         assert "import" not in text.replace("important", "")
         assert str(Path(sys.prefix)) not in text

@@ -5,6 +5,7 @@ import importlib
 from evidence.show.render import compile_all
 
 for module in (
+    "evidence.board.area",
     "evidence.board.hub",
     "evidence.board.programme",
     "evidence.board.board",

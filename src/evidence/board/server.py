@@ -14,7 +14,7 @@ from evidence.errors import EvidenceError
 from evidence.release.store import reader
 
 PLACES = 50
-READY = {"board.ipynb": 2, "programme.ipynb": 1, "hub.ipynb": 1}
+READY = {"board.ipynb": 2, "programme.ipynb": 1, "area.ipynb": 1, "hub.ipynb": 1}
 
 
 def command() -> list[str]:

@@ -26,7 +26,12 @@ from evidence.show.rows import records
 from evidence.show.why import band
 
 STYLE = tables.STYLE + Path(__file__).with_name("board.css").read_text(encoding="utf-8")
-PAGES = {"board": "Board", "programme": "One programme", "hub": "All hubs"}
+PAGES = {
+    "board": "Board",
+    "programme": "One programme",
+    "area": "One area",
+    "hub": "All hubs",
+}
 LINES = {
     "intervals": "Lines show the likely range.",
     "event_study": "Lines show the likely range; before the start none should differ from zero.",

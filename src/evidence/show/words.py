@@ -20,6 +20,20 @@ VERDICTS = {
     "no worthwhile difference": "no worthwhile difference",
     "too little data": "too little data",
 }
+# What a control chart says of its last point, and of a target beside its limits.
+VARIATION = {
+    "common cause": "varies as it always has",
+    "improvement": "shows a change for the better",
+    "concern": "shows a change for the worse",
+    "high": "shows a change upwards",
+    "low": "shows a change downwards",
+}
+ASSURANCE = {
+    "passes": "the target will consistently be met",
+    "fails": "the target will consistently be missed",
+    "hit and miss": "the target will be met or missed by chance",
+    "": "",
+}
 
 
 def verdict(word: str) -> str:

@@ -70,8 +70,8 @@ def interval(draws: np.ndarray, high_is_good: bool, level: float) -> tuple[np.nd
     order = np.argsort(-draws if high_is_good else draws, axis=1)
     ranks = np.empty_like(order)
     np.put_along_axis(ranks, order, np.arange(k)[None, :], 1)
-    share = np.zeros((k, k))
-    np.add.at(share, (ranks, np.arange(k)[None, :]), 1 / len(draws))
+    counts = np.bincount((ranks * k + np.arange(k)).ravel(), minlength=k * k)
+    share = counts.reshape(k, k) / len(draws)
     middle = share.cumsum(0) - share / 2
     tail = (1 - level) / 2
     low = (middle >= tail - 1e-12).argmax(0) + 1

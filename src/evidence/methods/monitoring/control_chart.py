@@ -22,19 +22,6 @@ FEW = 12  # points below which limits are unsure (Making Data Count)
 CHARTS = ("xmr", "p", "u", "run")
 WAYS = ("increase", "decrease", "neutral")
 _RUN_TREND = {"run": (6, 5)}  # shift and trend of a run chart (Perla, Provost and Murray 2011)
-VARIATION = {
-    "common cause": "varies as it always has",
-    "improvement": "shows a change for the better",
-    "concern": "shows a change for the worse",
-    "high": "shows a change upwards",
-    "low": "shows a change downwards",
-}
-ASSURANCE = {
-    "passes": "the target will consistently be met",
-    "fails": "the target will consistently be missed",
-    "hit and miss": "the target will be met or missed by chance",
-    "": "",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -86,9 +73,9 @@ class ControlChart(TableResult):
         last = self.table.iloc[-1]
         scale, unit = (100, "%") if self.chart[0] == "p" else (1, "")
         number, centre = (words.number(scale * x, 1) + unit for x in last[["value", "centre"]])
-        found = VARIATION[self.variation]
+        found = words.VARIATION[self.variation]
         rule = f" ({last['rule']})" if last["rule"] else ""
-        target = f"; {ASSURANCE[self.assurance]}" if self.assurance else ""
+        target = f"; {words.ASSURANCE[self.assurance]}" if self.assurance else ""
         middle = "median" if self.chart == "run" else "mean"
         at = f"{number} in {last['time']}, {middle} {centre}"
         return f"{self.value}: {at}; it {found}{rule}{target}."

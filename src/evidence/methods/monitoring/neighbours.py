@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -118,6 +119,50 @@ def neighbours(
         not_among=tuple(known[one] for one in theirs if one not in set(table["code"])),
         caveats=tuple(notes),
     )
+
+
+def of_all(path: str | Path, data: pd.DataFrame, vintage: str = "") -> dict[str, list[str]]:
+    """Return the neighbours of each area of a table, by the names that it has there.
+
+    Parameters
+    ----------
+    path : str or Path
+        DfE's workbook.
+    data : DataFrame
+        Columns `area` and, where names may be written otherwise, `code`.
+    vintage : str
+
+    Returns
+    -------
+    dict
+        Areas that are not on the list are left out.
+
+    Raises
+    ------
+    EvidenceError
+        The file is no list of neighbours.
+    """
+    official = pd.read_excel(path, header=None, engine="openpyxl")
+    cells, header = _sheet(official)
+    code, name = (
+        [label(text).casefold() for text in cells[header]].index(text.casefold())
+        for text in (_CODE, _NAME)
+    )
+    listed = {label(row[name]).casefold(): _code(row[code]) for row in cells[header + 1 :]}
+    whose = {str(area): listed.get(str(area).casefold(), "") for area in data["area"].unique()}
+    if "code" in data:
+        codes = pd.to_numeric(data["code"], errors="coerce").fillna(0).astype(int).astype("str")
+        whose |= {area: own for area, own in zip(data["area"], codes, strict=True) if own != "0"}
+    names = {own: area for area, own in whose.items() if own}
+    found = {}
+    for area, own in whose.items():
+        if own in listed.values():
+            try:
+                near = neighbours(official, area=own, vintage=vintage).table["code"]
+            except EvidenceError:  # newer than the list
+                continue
+            found[area] = [names[one] for one in near if one in names]
+    return found
 
 
 def _sheet(data: pd.DataFrame) -> tuple[list[list[object]], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -137,6 +138,7 @@ def counts(
     return (*(np.where(usable, x, np.nan) for x in (top, bottom)), (*notes, *more, *none))
 
 
+@lru_cache(4096)
 def period(text: str) -> tuple[int, str] | None:
     """Return the year in which a published period ends and its status, None if it is no period.
 

@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,8 @@ _FORMULA = re.compile(r"(^[\s\ufeff\u200b\u00a0]*|[;,\t\r\n|][\s\"']*)(?=[=+\-@ï
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can hold
 _CORE = (
     '<?xml version="1.0" encoding="UTF-8"?><cp:coreProperties xmlns:cp="http://schemas.openxml'
-    'formats.org/package/2006/metadata/core-properties"/>'
+    'formats.org/package/2006/metadata/core-properties" xmlns:dc="http://purl.org/dc/elements/1.1/">'
+    "{}</cp:coreProperties>"
 )
 
 
@@ -95,7 +97,12 @@ def workbook(sheets: Mapping[str, pd.DataFrame]) -> bytes:
     book.save(buffer)
     with zipfile.ZipFile(buffer) as file:
         parts = {name: file.read(name) for name in file.namelist()}
-    return archive(parts | {"docProps/core.xml": _CORE.encode()})
+    return archive(parts | {"docProps/core.xml": core()})
+
+
+def core(title: str = "") -> bytes:
+    """Return the properties of an xlsx file: its title, and neither a clock nor a person."""
+    return _CORE.format(f"<dc:title>{escape(title)}</dc:title>" if title else "").encode()
 
 
 def _text(sheet: Any, row: int, column: int, value: str) -> Any:
@@ -107,13 +114,16 @@ def _text(sheet: Any, row: int, column: int, value: str) -> Any:
     return cell
 
 
-def archive(parts: Mapping[str, bytes]) -> bytes:
-    """Return a zip file of `parts`: sorted, all of one time, the same bytes every time."""
+def archive(parts: Mapping[str, bytes], first: str = "") -> bytes:
+    """Return a zip file of `parts`: sorted, all of one time, the same bytes every time.
+
+    The part `first` stands before all others and is not compressed.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
-        for name in sorted(parts):
+        for name in sorted(parts, key=lambda name: (name != first, name)):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr, entry.create_system = 0o644 << 16, 3
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = zipfile.ZIP_STORED if name == first else zipfile.ZIP_DEFLATED
             file.writestr(entry, parts[name])
     return buffer.getvalue()

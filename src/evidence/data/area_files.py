@@ -1,0 +1,96 @@
+"""Tables of many indicators of many areas: our own columns, or those of DfE's interactive tool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evidence.data import areas, readers
+from evidence.errors import EvidenceError, nearest
+
+# Column of the Local Authority Interactive Tool, of its dictionary, and of contracts: ours.
+_OURS = {
+    "short desc": "indicator",
+    "measure_short": "indicator",
+    "la and regions": "area",
+    "years": "time",
+    "period": "time",
+    "values": "value",
+    "la number": "code",
+    "measure": "title",
+    "y_axis_name": "unit",
+}
+_NEEDED = ("area", "indicator", "time", "value")
+
+
+def read(
+    path: str | Path, measures: str | Path | None = None, only: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Read indicators of areas, one row an area, indicator and time.
+
+    Parameters
+    ----------
+    path : str or Path
+        Columns `area`, `indicator`, `time` (or `period`) and `value`; `n`, `polarity` ("high",
+        "low"), `unit` ("%"), `target`, `title`, `code` and `group` if there are any; or the long
+        file of the Local Authority Interactive Tool.
+    measures : str or Path, optional
+        A row an indicator, with the columns about it that `path` lacks; the tool's dictionary.
+    only : sequence of str, optional
+        The indicators wanted, by name or title.
+
+    Returns
+    -------
+    DataFrame
+        Those columns and `local`, empty for England, its regions and areas that are no more.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing, an indicator is unknown, or none has a polarity.
+    """
+    table = _named(readers.table(path))
+    for name in _NEEDED:
+        if name not in table:
+            raise EvidenceError(f"{path}: has no column {name!r}; needed: {', '.join(_NEEDED)}")
+    if measures is not None:
+        about = _named(readers.table(measures))
+        if "indicator" not in about:
+            raise EvidenceError(f"{measures}: has no column 'indicator'")
+        about = about.drop_duplicates("indicator").set_index("indicator")
+        for name in ("title", "polarity", "unit", "target"):
+            if name in about and name not in table:
+                table[name] = table["indicator"].map(about[name])
+    for name in ("title", "polarity", "unit"):
+        table[name] = table[name].astype("str") if name in table else ""
+        table[name] = table[name].where(~table[name].isin(["nan", "NA", "None"]), "").str.strip()
+    if "group" in table:
+        table = table[table["group"].isin(["", "all", "Total"]) | table["group"].isna()]
+    if only:
+        known = {*table["indicator"], *table["title"]}
+        for name in only:
+            if name not in known:
+                raise EvidenceError(f"{path}: has no indicator {name!r}; {nearest(name, known)}")
+        table = table[table["indicator"].isin(only) | table["title"].isin(only)]
+    if not table["polarity"].str.lower().isin(["high", "low"]).any():
+        raise EvidenceError(
+            f"{path}: no indicator says which way is better: give a column polarity (high, low), "
+            "or with measures a file that has one"
+        )
+    table["unit"] = np.where(table["unit"].str.startswith("%"), "%", table["unit"])
+    wide = areas.known()
+    wide = {name.casefold() for name in wide.loc[wide["level"] != "Local authority", "name"]}
+    wide |= {"london (inner)", "london (outer)"}
+    name = table["area"].astype("str").str.strip()
+    inside = ~name.str.casefold().isin(wide) & ~name.str.endswith("(Pre LG)")
+    return table.assign(area=name, local=name.where(inside)).reset_index(drop=True)
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    names = {name: _OURS.get(str(name).strip().casefold(), str(name)) for name in table.columns}
+    names = {old: new if new != old else str(old).strip().lower() for old, new in names.items()}
+    found = table.rename(columns=names)
+    return found.loc[:, ~found.columns.duplicated()]
