@@ -82,6 +82,8 @@ class Picture:
         Which of `evidence.show.questions.QUESTIONS` it answers; site and dashboards group by it.
     place : int
         Place among the pictures of a report; proposing sets it.
+    published : str
+        Where its figures are published already, such as "DfE, Key stage 2 performance tables".
 
     Raises
     ------
@@ -101,6 +103,7 @@ class Picture:
     axes: tuple[str, ...] = ()
     question: str = ""
     place: int = 0
+    published: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in _DRAW:
