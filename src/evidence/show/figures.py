@@ -330,6 +330,55 @@ def draw_curve(frame: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
+def draw_waiting(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the share of cases done by the time since their start, those still open counted.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `weeks`, `done`, `ci_lower`, `ci_upper` (per cent) and `limit`, the weeks allowed.
+    ax : Axes
+        Where to draw.
+    """
+    shown = frame[frame["done"].notna()].sort_values("weeks")
+    ends = (shown["ci_lower"], shown["ci_upper"])
+    ax.fill_between(shown["weeks"], *ends, step="post", color="#D0DAE2", linewidth=0)
+    ax.plot(shown["weeks"], shown["done"], color=COLOURS[""], linewidth=2.5, drawstyle="steps-post")
+    limit = frame["limit"].iloc[0]
+    ax.axvline(limit, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    ax.text(limit, 1.0, f" {limit:g} weeks", transform=ax.get_xaxis_transform(), va="top")
+    ax.set(xlabel="Weeks since the request", ylabel="Done (%)", ylim=(0, 100))
+    return ax
+
+
+def draw_funnel(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw schools by size with the limits that chance sets; the one asked about is named.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `school`, `n`, `value`, `centre`, two pairs of limits (`lower_95`, `upper_95`, `lower_99.8`,
+        `upper_99.8`) and `asked` (whether the school is the one asked about).
+    ax : Axes
+        Where to draw.
+    """
+    shown = frame[frame["value"].notna()].sort_values("n")
+    for name, dash in (("95", (0, (4, 3))), ("99.8", "solid")):
+        for side in ("lower", "upper"):
+            limit = shown[f"{side}_{name}"]
+            ax.plot(shown["n"], limit, color=RULE, linewidth=1.5, linestyle=dash)
+    ax.plot(shown["n"], shown["centre"], color=INK, linewidth=1)
+    ax.plot(shown["n"], shown["value"], "o", color=COLOURS["too little data"], markersize=4)
+    for row in shown[shown["asked"]].to_dict("records"):
+        at = (row["n"], row["value"])
+        ax.plot(*at, "D", color=COLOURS["worse than similar"], markersize=9)
+        right = row["n"] > shown["n"].median()
+        place = {"xytext": (-9 if right else 9, 0), "ha": "right" if right else "left"}
+        ax.annotate(row["school"], at, va="center", textcoords="offset points", **place)
+    ax.set(xlabel="Pupils (dashed: 95% limits, solid: 99.8%)", ylabel="")
+    return ax
+
+
 def draw_control_chart(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw a series with its centre and limits; signals have marks of their own shape.
 

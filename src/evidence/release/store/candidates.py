@@ -55,6 +55,7 @@ _ESTIMATES = (
 )  # fmt: skip
 _CASES = ("have", "lack")  # counts behind an indicator, which do not leave
 _COUNTED = ("pupils", "children", "cases", "plans", "count", "number")  # units that are counts
+_OF_SCHOOLS = ("% of schools", "schools")
 _RATE = re.compile(r"\bper (\d[\d,]*)|%|\bpct\b|\bper ?cent(?:age)?(?! ?-?points?)\b")
 _MODEL_TERMS = 10  # parameters reckoned for a model whose row does not say how many it has
 
@@ -208,7 +209,8 @@ def protect_indicators(
     those who do not are counts as any other, and what is shown is as unsure as a rounded count, or
     whole per cents of few pupils. A value that is itself a count of pupils is one. An area that a
     row is compared with is told by its own row where it has one. Figures that are published already
-    leave as they are where the register has `said` so; one report's are all published, or none.
+    leave as they are where the register has `said` so; one report's are all published, or none. So
+    do shares of schools, which are public, where a report has no others.
     """
     rules = rules or Rules()
     if sources := set(indicators["published"]) - {""} if "published" in indicators else set():
@@ -224,6 +226,9 @@ def protect_indicators(
             return published(table, sources.pop(), said=said)
         except EvidenceError as error:
             raise EvidenceError(f"indicators: {error}") from None
+    figures = ("value", "ci_lower", "ci_upper", "comparator_value", "rank")
+    if len(indicators) and indicators["unit"].str.strip().str.casefold().isin(_OF_SCHOOLS).all():
+        return protect(indicators, rules=rules, counts=(), schools=("n",), axes=figures)
     indicators = _with_cases(indicators, rules)
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
@@ -242,7 +247,7 @@ def protect_indicators(
         words=reworded,
         counts=("n", *_CASES),
         behind=_CASES,
-        statistics=("value", "ci_lower", "ci_upper", "comparator_value", "rank"),
+        statistics=figures,
     )
 
 
