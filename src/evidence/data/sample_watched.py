@@ -149,7 +149,7 @@ def _inspections(
 def _cases(rng: np.random.Generator) -> pd.DataFrame:
     """Return requests for plans over three years, of which some are open and some excepted."""
     days = pd.date_range("2016-09-01", _WRITTEN - pd.Timedelta(days=3))
-    number = rng.poisson(1.4 + 0.0006 * np.arange(len(days)))
+    number = rng.poisson(3.2 + 0.001 * np.arange(len(days)))
     asked = np.repeat(days, number)
     late = (asked.year * 12 + asked.month >= 2018 * 12 + 3) & (asked < pd.Timestamp("2019-01-01"))
     excepted = rng.random(len(asked)) < 0.08

@@ -142,6 +142,12 @@ class Watching(Questions):
             table[drawn] *= 100
             table = self.coarse(table.assign(count=have, others=table["n"] - have), drawn)
             counts = ("n", "count", "others")
+        statistics = [name for name in drawn if name not in counts]
+        if counts and not self.plan.published:  # points of few are not drawn
+            few = (table[[*counts]] < self.rules.figure_count).any(axis=1)
+            table[statistics] = table[statistics].mask(few)
+            table["signal"] = table["signal"].mask(few, "common cause")
+            table["rule"] = table["rule"].mask(few, "")
         table.insert(0, "place", range(len(table)))
         return Picture(
             **{"name": "over-time", "question": "over time"} | more,
@@ -150,7 +156,7 @@ class Watching(Questions):
             alt=alt,
             table=table,
             counts=counts,
-            statistics=tuple(name for name in drawn if name not in counts),
+            statistics=tuple(statistics),
             axes=("place", "part"),
             published=self.plan.published,
         )

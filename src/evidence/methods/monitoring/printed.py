@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -154,6 +155,7 @@ def _judge(rank: int, band: str, high: bool, n_areas: Sequence[int]) -> tuple[st
     return alone, float(ties), f"as the rule if {ties} areas share the value"
 
 
+@cache
 def _bands(n: int, high: bool) -> str:
     """Return the band of each rank of `n` different values."""
     bands = "".join(ranks.band(np.arange(n), high))

@@ -25,6 +25,17 @@ def links(indicators: pd.DataFrame) -> dict[str, str]:
     return {f"indicators/{_slug(name)}.html": name for name in names}
 
 
+def said(indicators: pd.DataFrame, run_id: str) -> list[tuple[str, str, list[str]]]:
+    """Return name, address and sentences of each indicator of a run, for a page one level down."""
+    own, whole = indicators[indicators["run_id"] == run_id], links(indicators)
+    sentences = own.groupby("indicator", sort=False)["sentence"]
+    addresses = {name: f"../{to}" for to, name in whole.items()}
+    return [
+        (name, addresses[name], [text for text in dict.fromkeys(some) if text])
+        for name, some in sentences
+    ]
+
+
 def pages(record: Mapping[str, Any], indicators: pd.DataFrame) -> list[tuple[str, str]]:
     """Return address and content of the page of each indicator.
 
