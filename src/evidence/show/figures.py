@@ -374,7 +374,8 @@ def draw_funnel(frame: pd.DataFrame, ax: Axes) -> Axes:
         ax.plot(*at, "D", color=COLOURS["worse than similar"], markersize=9)
         right = row["n"] > shown["n"].median()
         place = {"xytext": (-9 if right else 9, 0), "ha": "right" if right else "left"}
-        ax.annotate(row["school"], at, va="center", textcoords="offset points", **place)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
+        ax.annotate(row["school"], at, va="center", textcoords="offset points", bbox=box, **place)
     ax.set(xlabel="Pupils (dashed: 95% limits, solid: 99.8%)", ylabel="")
     return ax
 

@@ -37,7 +37,7 @@ class InspectionsPlan(CommonPlan):
     `stock` a row a judgement (`judgement`), selected by `stock_where`, with the number of schools
     at two dates (`before`, `after`); `national` a row a school of the country, with
     `national_judgement`. `establishments` says who the schools are, by `school` (their URN), and
-    `traits` of it who was inspected. `claim` is what a report says of the inspections.
+    `traits` of it who was inspected. `claim` is what a report calls them: a rise.
     """
 
     area: str
@@ -77,10 +77,12 @@ class Inspections(Watching):
     @classmethod
     def files(cls, data: str, plan: InspectionsPlan) -> dict[str, Any]:
         """Read what the plan names."""
-        read = {"inspected": readers.table(f"{data}/{plan.inspected}")}
+        named = [plan.previous, plan.latest]
+        read = {"inspected": readers.table(f"{data}/{plan.inspected}", known=named)}
         plan.require({"previous": plan.previous, "latest": plan.latest}, read["inspected"])
         if plan.stock:
-            stock = readers.table(f"{data}/{plan.stock}")
+            named = [plan.judgement, plan.before, plan.after]
+            stock = readers.table(f"{data}/{plan.stock}", known=[*named, *plan.stock_where])
             read["stock"] = readers.select(stock, plan.stock_where) if plan.stock_where else stock
         if plan.national:
             if not plan.national_judgement:
@@ -149,7 +151,7 @@ class Inspections(Watching):
         """Who moved, what that says of a claim, and what does not add up."""
         found = [self.flow.sentence()]
         if self.plan.claim:
-            shown = self.flow.p_value < 0.05
+            shown = self.flow.p_value < 0.05 and self.flow.up > self.flow.down
             said = "is borne out by" if shown else "is not supported by"
             found.append(f"“{self.plan.claim}” {said} these inspections.")
         return [*found, *([self.stock.sentence()] if self.stock else [])]

@@ -14,7 +14,7 @@ from evidence.data.schema import INDICATORS
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.monitoring import published
-from evidence.methods.monitoring.control_chart import ControlChart, control_chart
+from evidence.methods.monitoring.control_chart import FEW, ControlChart, control_chart
 from evidence.methods.monitoring.forecast import Forecast, backtest, forecast
 from evidence.methods.monitoring.neighbours import Neighbours, neighbours
 from evidence.methods.monitoring.proportions import Change, change
@@ -50,7 +50,8 @@ class Monitoring(Watching):
     @classmethod
     def files(cls, data: str, plan: MonitoringPlan) -> dict[str, Any]:
         """Read the figures, a row an area and time, and the list of neighbours."""
-        whole = readers.table(f"{data}/{plan.indicator}")
+        named = [plan.value, plan.count, plan.n, plan.time, *frames.listed(plan.area)]
+        whole = readers.table(f"{data}/{plan.indicator}", known=[*filter(None, named)])
         rows = readers.select(whole, plan.where) if plan.where else whole
         read = {"table": tidy(plan, rows)}
         if plan.neighbours:
@@ -236,6 +237,8 @@ class Monitoring(Watching):
             ends = words.number(last["ci_lower"], 1), words.number(last["ci_upper"], 1)
             size += f" ({100 * LEVEL:g}% interval {ends[0]} to {ends[1]})"
         found = self.chart.sentence().partition("; it ")[2]
+        if (points := len(self.chart.table)) < FEW:
+            found = f"{found.removesuffix('.')}; {points} points leave its limits unsure."
         return f"{self.plan.name}, {last['area']}: {size} in {last['time']}; it {found}"
 
     # what a reader sees -----------------------------------------------------------------------

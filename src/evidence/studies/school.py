@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,13 @@ from evidence.methods.monitoring.funnel import Funnel, funnel
 from evidence.methods.monitoring.proportions import Change, change
 from evidence.methods.monitoring.ranks import Ranking, rank_interval
 from evidence.methods.monitoring.story import Story, story
-from evidence.methods.monitoring.threshold import Threshold, threshold
-from evidence.methods.monitoring.transitions import agreement, transitions
+from evidence.methods.monitoring.threshold import RULES, Threshold, threshold
+from evidence.methods.monitoring.transitions import OVERALL, agreement, places_of, transitions
 from evidence.show import words
 from evidence.show.picture import Picture
 from evidence.stats import intervals
 from evidence.studies.plan import CommonPlan
+from evidence.studies.sections import say
 from evidence.studies.study import answered
 from evidence.studies.watching import LEVEL, Watching
 
@@ -187,15 +188,16 @@ class School(Watching):
             theirs = self.tables["establishments"].drop(columns=["school", "la", "estab"])
             rows = rows.merge(theirs, on="urn", how="left")
         places = {"easting": "easting", "northing": "northing", "max_km": plan.max_km}
-        return similar.similar_schools(
-            rows,
+        found = similar.similar_schools(
+            rows.rename(columns=plan.labels),
             school=labels.urn(plan.school),
             unit="urn",
-            traits=plan.traits,
-            same=plan.same,
+            traits=say(plan.traits, plan.labels),
+            same=say(plan.same, plan.labels),
             max_difference=plan.max_difference,
             **places if plan.max_km else {},
         )
+        return replace(found, school=self.called)
 
     @answered
     def rules_said(self) -> list[Threshold | str]:
@@ -208,6 +210,7 @@ class School(Watching):
         rows = panel[panel["urn"] == labels.urn(plan.school)]
         found: list[Threshold | str] = []
         for rule in _RULES:
+            title = RULES[rule].title
             asked = {"rule": rule, "unit": "urn", "time": "year", "n": "n_pupils"}
             dated = rows[rows["year"].between(2016, 2018)]
             try:
@@ -215,7 +218,7 @@ class School(Watching):
                     raise EvidenceError("it applied to results of 2016 to 2018 only")
                 found.append(threshold(dated, columns=columns, std_dev=spread, **asked))
             except EvidenceError as error:
-                found.append(f"{rule}: not decided: {error}.")
+                found.append(f"{title}: not decided: {error}.")
         return found
 
     def _spread(self, column: str) -> float:
@@ -348,9 +351,9 @@ class School(Watching):
     def _similar(self) -> list[Any]:
         if self.alike is None:
             return []
-        results = self.everybody.set_index("urn")[["school", "n_pupils", self.plan.measure]]
-        table = self.alike.table.rename(columns={"school": "urn"}).join(results, on="urn")
-        shown = table[["school", self.plan.measure, "n_pupils", "reason"]]
+        columns = ["urn", "school", self.plan.measure, "n_pupils"]
+        reasons = self.alike.table[["school", "reason"]].rename(columns={"school": "urn"})
+        shown = reasons.merge(self.everybody[columns], on="urn")[[*columns[1:], "reason"]]
         shown = shown.rename(columns={self.plan.measure: self.plan.name})
         return [self.alike.sentence(), shown, *self.alike.caveats]
 
@@ -361,7 +364,8 @@ class School(Watching):
         if "judgements" in self.tables:
             table = self.tables["judgements"]
             mine = table[table.iloc[:, 0].map(labels.label) == labels.urn(plan.school)]
-            said = labels.label(mine[plan.judgement].iloc[0]) if len(mine) else "none in the file"
+            places = places_of(mine, plan.judgement, OVERALL)
+            said = OVERALL[places[0]] if (places >= 0).any() else "none in the file"
             found.append(f"Latest inspection judgement: {said}.")
         if "categories" in self.tables:
             table = self.tables["categories"]

@@ -129,11 +129,21 @@ class Survey(Watching):
         }
 
     @property
+    def impossible(self) -> list[str]:
+        """Printed figures that no count gives."""
+        return [says for says, one in self.possible.items() if not one.possible]
+
+    @property
     def headlines(self) -> list[str]:
         """Each answer with its interval and bounds, impossible figures first."""
-        odd = [f"“{says}”: {one.sentence()}" for says, one in self.possible.items()
-               if not one.possible]  # fmt: skip
-        return [*odd, *(f"{asked}: {one.sentence()}" for asked, one in self.results.items())]
+        odd = [f"“{says}”: {self.possible[says].sentence()}" for says in self.impossible]
+        return [
+            *odd,
+            *(
+                f"{asked}{' (the nearest count)' * (asked in self.impossible)}: {one.sentence()}"
+                for asked, one in self.results.items()
+            ),
+        ]
 
     @answered
     def indicators(self) -> pd.DataFrame:
@@ -147,11 +157,15 @@ class Survey(Watching):
                     "indicator": asked,
                     "area": self.plan.area,
                     "period": self.plan.period or self.plan.cohort_title or self.plan.cohort,
-                    **percent(one.estimate, one.ci_lower, one.ci_upper),
+                    **(
+                        {"value": grim.percent}
+                        if odd
+                        else percent(one.estimate, one.ci_lower, one.ci_upper)
+                    ),
                     "unit": "% of answers",
                     "n": one.answered,
                     "symbol": "u" if odd else "",
-                    "sentence": f"{one.sentence()} {grim.sentence() if odd else ''}".strip(),
+                    "sentence": grim.sentence() if odd else one.sentence(),
                 }
             )
         return self.contract(rows)
@@ -192,20 +206,19 @@ class Survey(Watching):
 
     @property
     def _table(self) -> pd.DataFrame:
+        def span(low: float, high: float) -> str:
+            return f"{100 * low:.0f} to {100 * high:.0f}%" if low == low else "not known"
+
         return pd.DataFrame(
-            [
-                {
-                    "asked": asked,
-                    "yes": one.yes,
-                    "answered": one.answered,
-                    "share": one.estimate,
-                    "ci_lower": one.ci_lower,
-                    "ci_upper": one.ci_upper,
-                    "worst": one.worst,
-                    "best": one.best,
-                }
-                for asked, one in self.results.items()
-            ]
+            {
+                "asked": asked,
+                "yes": one.yes,
+                "answered": one.answered,
+                "of those who answered": f"{100 * one.estimate:.0f}%",
+                "likely range": span(one.ci_lower, one.ci_upper),
+                "of all asked": span(one.worst, one.best),
+            }
+            for asked, one in self.results.items()
         )
 
     def _holds(self) -> list[Any]:
@@ -214,9 +227,10 @@ class Survey(Watching):
 
     @answered
     def _picture(self) -> Picture | None:
+        called = [asked + " (nearest count)" * (asked in self.impossible) for asked in self.results]
         table = pd.DataFrame(
-            {"outcome": asked, "group": "all", "n_part": one.yes, "n_answers": one.answered}
-            for asked, one in self.results.items()
+            {"outcome": name, "group": "all", "n_part": one.yes, "n_answers": one.answered}
+            for name, one in zip(called, self.results.values(), strict=True)
         )
         return self.shares(
             table,

@@ -13,6 +13,7 @@ from pydantic import Field
 from evidence.data import readers
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.monitoring import published
 from evidence.methods.monitoring.control_chart import control_chart
 from evidence.methods.monitoring.timeliness import Timeliness as Waiting
 from evidence.methods.monitoring.timeliness import timeliness
@@ -216,7 +217,8 @@ class Timeliness(Monitoring):
 
 def _cases(path: str, plan: TimelinessPlan) -> pd.DataFrame:
     """Return a row a case: dates, weeks until it was done or until today, whether it is done."""
-    table = readers.table(path, [plan.requested, plan.issued])
+    named = [plan.requested, plan.issued]
+    table = readers.table(path, named, known=named)
     began = _dates(path, table, plan.requested)
     if began.isna().any():
         raise EvidenceError(
@@ -226,7 +228,7 @@ def _cases(path: str, plan: TimelinessPlan) -> pd.DataFrame:
     ended = _dates(path, table, plan.issued)
     today = max(began.max(), ended.max())
     if plan.as_of:
-        today = pd.to_datetime(plan.as_of, format=_FORMS[0], errors="coerce")
+        (today,) = published.dates_of(pd.Series([plan.as_of]), _FORMS[0])
         if pd.isna(today):
             raise EvidenceError(f"as_of is {plan.as_of!r}; a date such as 2019-08-31 is needed")
     for name, dates in ((plan.requested, began), (plan.issued, ended)):
@@ -256,7 +258,7 @@ def _cases(path: str, plan: TimelinessPlan) -> pd.DataFrame:
 def _dates(path: str, table: pd.DataFrame, column: str) -> pd.Series:
     blank = pd.Series(frames.missing(table, column))
     text = table[column].astype("str").str.strip()
-    parsed = [pd.to_datetime(text.mask(blank), format=form, errors="coerce") for form in _FORMS]
+    parsed = [published.dates_of(text.mask(blank), form) for form in _FORMS]
     best = max(parsed, key=lambda dates: dates.notna().sum())
     wrong = best.isna() & ~blank
     if wrong.any():

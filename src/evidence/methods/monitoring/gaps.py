@@ -205,6 +205,8 @@ def share_gap(
     table["std_error"] = 100 * (high - low) / (2 * ndtri(0.5 + level / 2))
     table = table.assign(ci_lower=100 * low, ci_upper=100 * high)
     table = table.assign(n=n_poor + n_rest, n_disadvantaged=n_poor)
+    if (np.r_[poor, rest] % 1 == 0).all():
+        notes = (*notes, "percentages are printed whole: each gap may be out by one point")
     if lost := len(data) - len(table):
         notes = (*notes, f"{frames.counted(lost, 'time')} without both figures left out")
     trend = _trend(order[at], table, level)

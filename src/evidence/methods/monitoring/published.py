@@ -210,7 +210,7 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
     if not np.isnan(parts).any():
         return parts, written, ()
     for form in _DATES:
-        dates = pd.to_datetime(pd.Series(written), format=form, errors="coerce")
+        dates = dates_of(pd.Series(written), form)
         if dates.notna().all():
             return dates.to_numpy("datetime64[ns]").astype(float), _dates(dates), ()
     numeric = pd.to_numeric(pd.Series(written), errors="coerce").to_numpy(float)
@@ -222,6 +222,11 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
             "(2018-09-30) and numbers are"
         )
     return numeric, written, ()
+
+
+def dates_of(texts: pd.Series, form: str) -> pd.Series:
+    """Return texts of one form as dates, missing where they are none: "today" is no date."""
+    return pd.to_datetime(texts.where(texts.str.contains(r"\d")), format=form, errors="coerce")
 
 
 def _dates(values: pd.Series) -> list[str]:
