@@ -97,7 +97,7 @@ def test_leeds_2017_every_printed_band_compared_with_the_rule(shared):
     assert row["KS1 maths expected", "Sheffield"]["ties"] == 21  # rank 93, band D
     assert row["KS1 reading expected", "Newcastle"]["finding"] == "as the rule"
     assert result.sentence().endswith(
-        "ranks that contradict the values: GCSE average attainment: Newcastle 48.6 rank 111, "
-        "Leeds 48.4 rank 111; A level average points best three: Leeds 31.6 rank 113, Newcastle "
-        "31.2 rank 112."
+        "ranks that contradict the values: A level average points best three: Leeds 31.6 rank 113, "
+        "Newcastle 31.2 rank 112; GCSE average attainment: Newcastle 48.6 rank 111, Leeds 48.4 "
+        "rank 111."
     )

@@ -50,10 +50,10 @@ class PrintedBands(TableResult):
             f"them, {ties:,} are if enough areas share the value, {len(odd):,} are against it"
         )
         if len(odd):
-            text += f" ({'; '.join(odd['indicator'] + ', ' + odd['area'])})"
+            text += f" ({'; '.join(sorted(odd['indicator'] + ', ' + odd['area']))})"
         order = self.table.loc[self.table["order"] != ""]
         if len(order):
-            which = "; ".join(dict.fromkeys(order["indicator"] + ": " + order["order"]))
+            which = "; ".join(sorted(order["indicator"] + ": " + order["order"]))
             text += f"; ranks that contradict the values: {which}"
         return f"{text}."
 
@@ -117,7 +117,8 @@ def printed_bands(
     ]
     table[["by_rank", "ties", "finding"]] = pd.DataFrame(judged, index=table.index)
     table["order"] = ""
-    for _, group in table.assign(way=way).dropna(subset=["value", "rank"]).groupby("indicator"):
+    known = table.assign(way=way).dropna(subset=["value", "rank"]).sort_values(["rank", "area"])
+    for _, group in known.groupby("indicator"):
         if (said := _contradiction(group)) and group["way"].iloc[0]:
             table.loc[group.index[0], "order"] = said
     return PrintedBands(table=table, n_areas=tuple(n_areas), caveats=(*notes, *more))

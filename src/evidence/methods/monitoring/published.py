@@ -209,12 +209,15 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
     parts = np.array([_part(text) for text in written])
     if not np.isnan(parts).any():
         return parts, written, ()
+    dated = np.zeros(len(written), bool)  # which cells are dates of the form that fits most
     for form in _DATES:
-        dates = dates_of(pd.Series(written), form)
+        dates = frames.dates_of(pd.Series(written), form)
+        dated = max(dated, dates.notna().to_numpy(), key=np.sum)
         if dates.notna().all():
             return dates.to_numpy("datetime64[ns]").astype(float), _dates(dates), ()
     numeric = pd.to_numeric(pd.Series(written), errors="coerce").to_numpy(float)
     known = [bool(found) for found in periods] if any(periods) else np.isfinite(numeric)
+    known = dated if dated.any() and not any(periods) else known
     if not all(known):
         raise EvidenceError(
             f"column {column!r}, {frames.row(list(known).index(False))}: not a time; years "
@@ -222,11 +225,6 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
             "(2018-09-30) and numbers are"
         )
     return numeric, written, ()
-
-
-def dates_of(texts: pd.Series, form: str) -> pd.Series:
-    """Return texts of one form as dates, missing where they are none: "today" is no date."""
-    return pd.to_datetime(texts.where(texts.str.contains(r"\d")), format=form, errors="coerce")
 
 
 def _dates(values: pd.Series) -> list[str]:
