@@ -42,7 +42,8 @@ def cases(tmp_path):
 
 
 def timeliness(folder, **changes):
-    plan = of("timeliness", cases="cases.csv", as_of="2018-10-08", held_back=1, target=None)
+    plan = of("timeliness", cases="cases.csv", as_of="2018-10-08", held_back=1, target=None,
+              every="month")  # fmt: skip
     return ev.Timeliness.read(str(folder), plan | changes)
 
 
@@ -62,6 +63,14 @@ def test_cases_are_counted_by_the_month_in_which_they_end_and_open_ones_wait(cas
     assert backlog.loc["2018-01"].tolist() == [4, 0]
     assert backlog.loc["2018-06"].tolist() == [2, 2]
     assert backlog.loc["2018-09"].tolist() == [2, 1]
+    quarters = timeliness(cases, every="quarter")
+    assert quarters.own[["time", "n"]].to_numpy().tolist() == [
+        ["2018 Q1", 1],
+        ["2018 Q2", 1],
+        ["2018 Q3", 1],
+    ]
+    assert quarters.backlog["time"].tolist() == ["2018 Q1", "2018 Q2", "2018 Q3"]
+    assert quarters.indicators["group"].unique().tolist() == ["all"]  # who is excepted is few
 
 
 def test_a_date_as_people_write_it_is_read_and_a_mixture_refused(cases):

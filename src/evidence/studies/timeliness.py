@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from evidence.studies.plan import MonitoringPlan
 from evidence.studies.study import answered
 
 _FORMS = ("%Y-%m-%d", "%d/%m/%Y")
+_PERIODS = {"month": "M", "quarter": "Q"}
 _STEP = 4  # weeks between the points of the curve that may leave
 _WITHOUT = "without exceptions"
 
@@ -33,7 +34,8 @@ class TimelinessPlan(MonitoringPlan):
     Either a table of counts, as :class:`evidence.studies.plan.MonitoringPlan` has it, with
     `count_without` and `n_without` for those to whom no exception applied; or `cases`: a file of a
     row a case, with the dates `requested` and `issued` (blank while open) and, as 1 and 0,
-    `excepted`; `as_of` is the day on which it was written, by default its last date.
+    `excepted`; `as_of` is the day on which it was written, by default its last date, and `every`
+    how cases are counted: by "month" or "quarter".
     """
 
     indicator: str = ""
@@ -47,6 +49,7 @@ class TimelinessPlan(MonitoringPlan):
     issued: str = "issued"
     excepted: str = ""
     as_of: str = ""
+    every: Literal["month", "quarter"] = "quarter"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,7 +71,7 @@ class Timeliness(Monitoring):
 
     @classmethod
     def files(cls, data: str, plan: TimelinessPlan) -> dict[str, Any]:
-        """Read counts, or cases and count them by the month in which they were done."""
+        """Read counts, or cases and count them by when they were done."""
         if not plan.cases:
             read = super().files(data, plan)
             if plan.count_without:
@@ -76,9 +79,9 @@ class Timeliness(Monitoring):
                 read["without"] = super().files(data, other)["table"]
             return read
         cases = _cases(f"{data}/{plan.cases}", plan)
-        read = {"cases": cases, "table": _by_month(cases, plan)}
+        read = {"cases": cases, "table": _counted(cases, plan)}
         if plan.excepted:
-            read["without"] = _by_month(cases[cases["excepted"] == 0], plan)
+            read["without"] = _counted(cases[cases["excepted"] == 0], plan)
         return read
 
     @answered
@@ -105,18 +108,20 @@ class Timeliness(Monitoring):
 
     @answered
     def backlog(self) -> pd.DataFrame | None:
-        """Cases open at the end of each month for longer than allowed; None without cases."""
+        """Cases open at the end of each month or quarter, and for longer than allowed."""
         if "cases" not in self.tables:
             return None
         cases, late = self.tables["cases"], pd.Timedelta(weeks=self.plan.weeks)
-        ends = pd.period_range(cases["requested"].min(), cases["as_of"].iloc[0], freq="M")
-        ends = ends[ends.end_time.normalize() <= cases["as_of"].iloc[0]]
+        freq = _PERIODS[self.plan.every]
+        ends = pd.period_range(cases["requested"].min(), cases["as_of"].iloc[0], freq=freq)
         rows = []
-        for month in ends:
-            day = month.end_time.normalize()
+        for day in ends.end_time.normalize():
+            if day > cases["as_of"].iloc[0]:
+                break
             waits = (cases["requested"] <= day) & ~(cases["issued"] <= day)
             overdue = waits & (day - cases["requested"] > late)
-            rows.append((str(month), int(waits.sum()), int(overdue.sum())))
+            (time,) = _written(pd.Series([day]), self.plan.every)
+            rows.append((time, int(waits.sum()), int(overdue.sum())))
         return pd.DataFrame(rows, columns=["time", "open", "overdue"])
 
     @property
@@ -142,9 +147,12 @@ class Timeliness(Monitoring):
 
     @answered
     def indicators(self) -> pd.DataFrame:
-        """The share done in time at each time, with and without exceptions."""
+        """The share done in time at each time; of counts, which are many, without exceptions too.
+
+        Of cases the two differ by few, who would be given away.
+        """
         tables = [super().indicators]
-        if self.without:
+        if self.without and not self.waiting:
             more = self.without.indicators
             tables.append(
                 more.assign(indicator=self.plan.name, group=_WITHOUT, rank=np.nan, band="")
@@ -163,7 +171,7 @@ class Timeliness(Monitoring):
 
     def _over_time(self) -> list[Any]:
         parts = super()._over_time()
-        if self.without:
+        if self.without and not self.waiting:
             parts.append(self._other_picture)
         if self.waiting:
             parts += [
@@ -181,7 +189,7 @@ class Timeliness(Monitoring):
     @answered
     def _backlog_picture(self) -> Picture:
         chart = control_chart(self.backlog, value="overdue", time="time", improvement="decrease")
-        title = f"Open for more than {self.plan.weeks:g} weeks at the end of each month"
+        title = f"Open for more than {self.plan.weeks:g} weeks at the end of each {self.plan.every}"
         alt = f"A control chart of cases overdue. {self._backlog_said}"
         return self.charted(chart, title, alt, counted=True, name="backlog")
 
@@ -268,14 +276,21 @@ def _dates(path: str, table: pd.DataFrame, column: str) -> pd.Series:
     return best
 
 
-def _by_month(cases: pd.DataFrame, plan: TimelinessPlan) -> pd.DataFrame:
-    """Return how many were done in each month, and how many of them in time, as figures."""
+def _written(dates: pd.Series, every: str) -> pd.Series:
+    """Return the month (2018-04) or quarter (2018 Q2) of dates."""
+    if every == "month":
+        return dates.dt.strftime("%Y-%m")
+    return dates.dt.year.astype(str) + " Q" + dates.dt.quarter.astype(str)
+
+
+def _counted(cases: pd.DataFrame, plan: TimelinessPlan) -> pd.DataFrame:
+    """Return how many were done in each period, and how many of them in time, as figures."""
     done = cases[cases["done"] == 1]
     if done.empty:
         raise EvidenceError(f"{plan.cases}: no case is done, so no share can be told")
-    month = done["issued"].dt.strftime("%Y-%m").rename("time")
+    when = _written(done["issued"], plan.every).rename("time")
     within = (done["weeks"] <= plan.weeks).astype(int)
-    table = within.groupby(month).agg(["sum", "size"]).set_axis(["count", "n"], axis=1)
+    table = within.groupby(when).agg(["sum", "size"]).set_axis(["count", "n"], axis=1)
     table = table.reset_index().assign(area=plan.place)
     named = {"indicator": plan.cases, "count": "count", "n": "n", "area": "area", "time": "time"}
     return tidy(plan.changed(**named, value="", local=""), table)
