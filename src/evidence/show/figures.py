@@ -36,6 +36,7 @@ _SIGNALS = {  # shape as well as colour
     "high": ("^", "#3D3D3D"),
     "low": ("v", "#3D3D3D"),
 }
+_ACROSS = 48  # letters that stand side by side below a drawing
 _APART = 0.07  # share of the axis that two marks need between them
 
 
@@ -352,7 +353,7 @@ def draw_waiting(frame: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def draw_funnel(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw schools by size with the limits that chance sets; the one asked about is named.
+    """Draw schools by size with the limits that chance sets; the one asked about is marked.
 
     Parameters
     ----------
@@ -375,8 +376,8 @@ def draw_funnel(frame: pd.DataFrame, ax: Axes) -> Axes:
         right = row["n"] > shown["n"].median()
         place = {"xytext": (-9 if right else 9, 0), "ha": "right" if right else "left"}
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
-        ax.annotate(row["school"], at, va="center", textcoords="offset points", bbox=box, **place)
-    ax.set(xlabel="Pupils (dashed: 95% limits, solid: 99.8%)", ylabel="")
+        ax.annotate("this school", at, va="center", textcoords="offset points", bbox=box, **place)
+    ax.set(xlabel="Pupils\nDashed: 95% limits, solid: 99.8%", ylabel="")
     return ax
 
 
@@ -405,8 +406,9 @@ def draw_control_chart(frame: pd.DataFrame, ax: Axes) -> Axes:
     if "target" in shown:
         dashed = (0, (4, 3))
         ax.plot(shown["place"], shown["target"], color=INK, linestyle=dashed, label="target")
-    ax.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-    step = -(-len(shown) // 10)
+    ax.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+    most = max(2, _ACROSS // (2 + shown["time"].astype(str).str.len().max()))
+    step = -(-len(shown) // most)
     ax.set_xticks(shown["place"][::step], shown["time"][::step])
     return ax
 

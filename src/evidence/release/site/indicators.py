@@ -28,7 +28,8 @@ def links(indicators: pd.DataFrame) -> dict[str, str]:
 def said(indicators: pd.DataFrame, run_id: str) -> list[tuple[str, str, list[str]]]:
     """Return name, address and sentences of each indicator of a run, for a page one level down."""
     own, whole = indicators[indicators["run_id"] == run_id], links(indicators)
-    sentences = own.groupby("indicator", sort=False)["sentence"]
+    shown = own["sentence"].where(own["symbol"].isin(["", "u"]), "")  # not that one is hidden
+    sentences = shown.groupby(own["indicator"], sort=False)
     addresses = {name: f"../{to}" for to, name in whole.items()}
     return [
         (name, addresses[name], [text for text in dict.fromkeys(some) if text])
