@@ -145,7 +145,7 @@ def harmful(root, payloads=PAYLOADS):
                 {"run_id": "x", "indicator": harm, "area": harm, "group": harm, "period": harm,
                  "value": 1.5, "ci_lower": 1.0, "ci_upper": 2.0, "unit": harm, "n": 250.0,
                  "comparator": harm, "comparator_value": 1.4, "rank": 3.0, "band": harm,
-                 "symbol": "", "sentence": harm}
+                 "symbol": "", "sentence": harm, "published": ""}
             ]
         )[list(INDICATORS)]  # fmt: skip
         cells = notebook_cells(drawn)

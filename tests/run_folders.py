@@ -157,6 +157,7 @@ def watched():
             "period": "2018/19", "value": value, "ci_lower": value - 0.5, "ci_upper": value + 0.5,
             "unit": "%", "n": float(n), "comparator": "England", "comparator_value": 4.7,
             "rank": float(rank), "band": band, "symbol": symbol, "sentence": sentence,
+            "published": "",
         }
         for area, value, n, rank, band, symbol, sentence in rows
     ]  # fmt: skip

@@ -157,3 +157,70 @@ def test_real_figures_are_read_as_they_are(shared, tmp_path):
     assert study.neighbours.not_among == ("Cumbria",)
     assert study.change is None
     assert "May 2025" in study.report()._repr_html_()
+
+
+def lait(folder, cells, place="Area 1", **changes):
+    """Write a file in the layout of the long file, with the cells of one area's years."""
+    rows = [(year, f"Area {n}", "North", 50 + n) for year in ("2017", "2018") for n in range(6)]
+    rows = [row for row in rows if row[1] != "Area 1"] + [
+        (year, "Area 1 ", "North", cell) for year, cell in cells
+    ]
+    pd.DataFrame(rows, columns=["Years", "la", "Region", "Values"]).to_csv(
+        folder / "long.csv", index=False
+    )
+    plan = {"indicator": "long.csv", "name": "Absence", "value": "Values", "area": "la",
+            "time": "Years", "place": place, "polarity": "low"}  # fmt: skip
+    return ev.Monitoring.read(str(folder), plan | changes)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "written"),
+    [("z", "z"), ("x", "x"), ("c", "c"), ("low", "low"), ("u", "u"), ("k", "low"), (":", "x"),
+     ("~", "low"), (".", "x"), ("", "x"), (" ", "x"), ("c ", "c"), ("C", "c")],
+)  # fmt: skip
+def test_a_symbol_is_never_a_zero(tmp_path, symbol, written):
+    study = lait(tmp_path, [("2016", "49"), ("2017", "50"), ("2018", symbol)])
+    row = study.indicators.set_index("period").loc["2018"]
+    assert np.isnan(row["value"])
+    assert row["symbol"] == written
+    assert "in 2017; " in study.headline
+    unknown = ev.propose("", **study.findings())  # of how many, nobody says: not as one's own
+    assert "count pupils in groups first" in unknown.refused[0]
+    open_data = ev.propose("", **study.with_(published="DfE, LAIT").findings())
+    assert open_data.refused == ()
+    assert open_data.indicators.table["symbol"].tolist() == ["", "", written]
+
+
+@pytest.mark.parametrize("year", ["2025 (prov)", "2024-25 (OT)", "2024/25", "202425", "2025 "])
+def test_a_period_as_it_is_published_is_a_time(tmp_path, year):
+    study = lait(tmp_path, [("2017", "50 "), ("2018", " 51"), (year, "1,052")], against="Area 2")
+    assert study.latest["value"] == 1052
+    assert study.own["order"].tolist() == [2017, 2018, 2025]
+
+
+@pytest.mark.parametrize(
+    ("cells", "changes", "message"),
+    [
+        ([("2018", "fifty")], {}, "column 'Values', row 12: not a number"),
+        ([("2018", "Infinity")], {}, "column 'Values', row 12: "),
+        ([("spring", "50")], {}, "column 'Years', row 12: not a time"),
+        ([("2018 (guess)", "50")], {}, "column 'Years', row 12: not a time"),
+        ([("2018", "50"), ("2018", "51")], {}, "long.csv: Area 1 has two rows in 2018; select"),
+        ([("2018", "x")], {}, "Absence: Area 1 has no figure at any time"),
+        ([("2018", "50")], {"place": "E06000059"}, "area 'E06000059' is not in column 'area'"),
+        ([("2018", "50")], {"value": "", "count": "Values", "n": "n"}, "plan: n: the table has no"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_in_one_line(tmp_path, cells, changes, message):
+    with pytest.raises(EvidenceError) as error:
+        lait(tmp_path, cells, **changes).headline  # noqa: B018
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_denominator_below_its_numerator_is_refused(folder):
+    table = pd.read_csv(folder / "plans.csv", dtype=str)
+    table.loc[3, "plans"] = "5"
+    table.to_csv(folder / "plans.csv", index=False)
+    with pytest.raises(EvidenceError, match=r"^column 'within', row \d+: the count is above its"):
+        ev.Monitoring.read(str(folder), PLAN)

@@ -38,6 +38,9 @@ ESTABLISHMENT = {  # our column: column of Get Information About Schools
     "pct_fsm": "PercentageFSM",
     "federation": "Federations (name)",
     "urban_rural": "UrbanRural (name)",
+    "admissions": "AdmissionsPolicy (name)",
+    "easting": "Easting",
+    "northing": "Northing",
 }
 
 
@@ -157,8 +160,8 @@ def establishments(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns of `ESTABLISHMENT`: `pupils` and `pct_fsm` (percent) as numbers, the others as text;
-        empty where the extract lacks one.
+        Columns of `ESTABLISHMENT`: `pupils`, `pct_fsm` (percent), `easting` and `northing` as
+        numbers, the others as text; empty where the extract lacks one.
 
     Raises
     ------
@@ -166,14 +169,14 @@ def establishments(path: str | Path) -> pd.DataFrame:
         As `table`; also when a URN repeats or is blank.
     """
     theirs = {name.lower(): ours for ours, name in ESTABLISHMENT.items()}
-    numeric = ("numberofpupils", "percentagefsm")
+    numeric = ("numberofpupils", "percentagefsm", "easting", "northing")
     cells = sheet(path, ("urn", "establishmentname"), str.lower, spills=True)
     frame = _table(cells, numeric, ("urn",)).assign(urn=schools.urns(cells, "urn"))
     if "percentagefsm" in frame:
         shares = cells.column("percentagefsm")
         percentages(cells, "percentagefsm", shares, cells.numbers(shares))
     frame = frame.rename(columns=theirs).reindex(columns=list(ESTABLISHMENT))
-    text = frame.columns.difference(["pupils", "pct_fsm"])
+    text = frame.columns.difference(["pupils", "pct_fsm", "easting", "northing"])
     return frame.assign(**{name: frame[name].astype("str").fillna("") for name in text})
 
 

@@ -120,6 +120,9 @@ class Programme:
         Whether the data are simulated; shown wherever the results are.
     public : bool
         Whether the pupils' data themselves are published for everybody, as Project STAR's are.
+    published : str
+        Where its figures are published already, such as "DfE, SEN2, Open Government Licence": they
+        leave as they are. "" for figures of one's own, which disclosure control protects.
     automatic : bool
         Whether results may be released without a reviewer: simulated or public data only.
     subgroups : list of str
@@ -146,6 +149,7 @@ class Programme:
     cohorts: tuple[Cohort, ...]
     simulated: bool = False
     public: bool = False
+    published: str = ""
     automatic: bool = False
     ask_next: str = ""
     claim: str = ""
@@ -174,6 +178,9 @@ class Programme:
             )
         if not 0 <= self.cost < math.inf:
             yield "cost", f"cost is {self.cost}; pounds, 0 or more, are needed"
+        if self.published and len(self.published.strip()) < 3:
+            reason = "names where the figures are published, such as 'DfE, SEN2'"
+            yield "published", f"published is {self.published!r}; it {reason}"
         if not self.title.strip():
             yield "title", "title is empty; people read it"
 

@@ -68,6 +68,14 @@ class Rules:
         """The smallest rounded count: a count of 7 under threshold 7 must not be shown as 5."""
         return -(-self.threshold // self.base) * self.base
 
+    def places(self, n: float, per: float = 100.0) -> int:
+        """Return the decimals of a rate of `n` pupils that leave it as unsure as a rounded count.
+
+        Of few pupils it is whole, whatever the rounding of counts; `per` is 100 for a percentage.
+        """
+        step = min(self.base / 2 * per / n, per / 100)
+        return math.floor(1e-9 - math.log10(step))
+
 
 _LIMITS = {  # kind, least, most
     "threshold": (int, 5, math.inf), "base": (int, 5, math.inf), "digits": (int, 2, 6),

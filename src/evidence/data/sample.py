@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evidence.data import sample_county, sample_tables, sample_trials
+from evidence.data import sample_county, sample_tables, sample_trials, sample_watched
 from evidence.data.sample_county import Phase
 from evidence.data.sample_tables import COUNTY, LA
 
@@ -53,7 +53,7 @@ ks4_pupils.csv      pupils at the end of key stage 4
 participation.csv   which school was in which programme, from when to when
 trial_NAME.csv      pupils of a trial: arm, test before, test after, sessions attended
 truth.json          what the programmes truly changed, for those they reached
-"""
+""" + "".join(f"{name:<24}{about}\n" for name, about in sample_watched.FILES.items())
 
 
 def make(folder: str | Path, seed: int = 2026) -> list[Path]:
@@ -78,7 +78,7 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
     year before were low, and many join several.
     """
     # a stream for each part, so that one part may change without the others
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
+    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)]
     primary = sample_county.primary(streams[0])
     secondary = sample_county.secondary(streams[1])
     schools = _name(streams[2], (primary, secondary))
@@ -90,9 +90,9 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
         for phase, name, start, at in [*spells, (1, "mobilise", 2017, network)]
     ).assign(end=2019)
     pupils = _identify(primary, schools[0], years=7)
-    texts = {
+    texts: dict[str, str | bytes] = {
         "README.txt": README.format(seed=seed),
-        "establishments.csv": _csv(_gias(schools)),
+        "establishments.csv": _csv(_gias(streams[4], schools)),
         "participation.csv": _csv(joined.sort_values(["programme", "start", "urn"])),
         "pupils.csv": _csv(pupils[_PUPIL.split()]),
     }
@@ -100,6 +100,8 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
     for year in sample_county.YEARS:
         texts[f"ks2_{year}.csv"] = sample_tables.ks2(schools[0], pupils, year)
     texts["ks4_pupils.csv"] = _csv(_identify(secondary, schools[1], years=12)[_KS4.split()])
+    every = pd.concat(schools, ignore_index=True)
+    texts |= sample_watched.make(streams[4], every, joined["urn"])
     truth = {**primary.truth, **secondary.truth}
     members = joined[joined["programme"] == "mobilise"]
     for number, trial in enumerate(sample_trials.TRIALS):
@@ -126,7 +128,7 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
     for name, text in files.items():
         path = Path(folder) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode("utf-8"))
+        path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
     return [Path(folder) / name for name in files]
 
 
@@ -181,7 +183,7 @@ def _name(rng: np.random.Generator, phases: Sequence[Phase]) -> list[pd.DataFram
     return named
 
 
-def _gias(schools: list[pd.DataFrame]) -> pd.DataFrame:
+def _gias(rng: np.random.Generator, schools: list[pd.DataFrame]) -> pd.DataFrame:
     """Return the schools in the columns of Get Information About Schools."""
     both = pd.concat(schools)
     primary = both["phase"] == "Primary"
@@ -203,6 +205,13 @@ def _gias(schools: list[pd.DataFrame]) -> pd.DataFrame:
             "UrbanRural (name)": np.where(
                 both["size"] < 20, "Rural village", "Urban city and town"
             ),
+            "AdmissionsPolicy (name)": np.where(
+                primary,
+                "Not applicable",
+                np.where(rng.random(len(both)) < 0.1, "Selective", "Non-selective"),
+            ),
+            "Easting": rng.integers(500_000, 560_000, len(both)),
+            "Northing": rng.integers(330_000, 400_000, len(both)),
         }
     )
 

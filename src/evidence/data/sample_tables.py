@@ -83,6 +83,10 @@ def ks2(schools: pd.DataFrame, pupils: pd.DataFrame, year: int) -> str:
         nation = {"RECTYPE": kind, "TELIG": str(count)}
         for name in ("PTRWM_EXP", "PTREAD_EXP", "PTMAT_EXP", "PTWRITTA_EXP"):
             nation[name] = f"{int(figures[name][:-1]) + more}%"
+        for end, ahead, pupils in (("FSM6CLA1A", 2, 0.3), ("NotFSM6CLA1A", 1, 0.7)):
+            own = figures[f"PTRWM_EXP_{end}"]
+            nation[f"PTRWM_EXP_{end}"] = f"{int(own[:-1]) + more + ahead}%"
+            nation[f"T{end}"] = f"{count * pupils:.0f}"
         lines.append([*(blank | nation).values()])
     return "\ufeff" + "".join(",".join(line) + "\r\n" for line in lines)
 

@@ -62,7 +62,7 @@ INDICATORS = _contract("""
     text?    comparator
     number?  comparator_value rank
     text?    band
-    text     symbol sentence
+    text     symbol sentence published
 """)
 
 
@@ -111,6 +111,7 @@ def validate_indicators(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` in the order and types of the `indicators` contract.
 
     A row holds either a value or a symbol, never both: a suppressed figure is never a number.
+    `published` is the source of a figure that is published already; without that column none is.
 
     Raises
     ------
@@ -118,6 +119,7 @@ def validate_indicators(frame: pd.DataFrame) -> pd.DataFrame:
         A column is missing, unknown or of the wrong kind, a symbol is not one of `SYMBOLS`, or a
         row has both a value and a symbol.
     """
+    frame = frame if "published" in frame else frame.assign(published="")
     checked = _validate(frame, INDICATORS, "indicators")
     for row, (symbol, value) in enumerate(zip(checked["symbol"], checked["value"], strict=True)):
         if symbol and symbol not in SYMBOLS:

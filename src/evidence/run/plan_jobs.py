@@ -314,6 +314,7 @@ def _parameters(
         "reported_claim": programme.claim,
         "design": programme.design,
         "simulated": programme.simulated,
+        "published": programme.published,
         "outcomes": [asdict(outcome) for outcome in programme.outcomes],
         "subgroups": programme.subgroups,
     }

@@ -36,6 +36,7 @@ _SIGNALS = {  # shape as well as colour
     "high": ("^", "#3D3D3D"),
     "low": ("v", "#3D3D3D"),
 }
+_ACROSS = 48  # letters that stand side by side below a drawing
 _APART = 0.07  # share of the axis that two marks need between them
 
 
@@ -330,6 +331,56 @@ def draw_curve(frame: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
+def draw_waiting(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the share of cases done by the time since their start, those still open counted.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `weeks`, `done`, `ci_lower`, `ci_upper` (per cent) and `limit`, the weeks allowed.
+    ax : Axes
+        Where to draw.
+    """
+    shown = frame[frame["done"].notna()].sort_values("weeks")
+    ends = (shown["ci_lower"], shown["ci_upper"])
+    ax.fill_between(shown["weeks"], *ends, step="post", color="#D0DAE2", linewidth=0)
+    ax.plot(shown["weeks"], shown["done"], color=COLOURS[""], linewidth=2.5, drawstyle="steps-post")
+    limit = frame["limit"].iloc[0]
+    ax.axvline(limit, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    ax.text(limit, 1.0, f" {limit:g} weeks", transform=ax.get_xaxis_transform(), va="top")
+    ax.set(xlabel="Weeks since the request", ylabel="Done (%)", ylim=(0, 100))
+    return ax
+
+
+def draw_funnel(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw schools by size with the limits that chance sets; the one asked about is marked.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `school`, `n`, `value`, `centre`, two pairs of limits (`lower_95`, `upper_95`, `lower_99.8`,
+        `upper_99.8`) and `asked` (whether the school is the one asked about).
+    ax : Axes
+        Where to draw.
+    """
+    shown = frame[frame["value"].notna()].sort_values("n")
+    for name, dash in (("95", (0, (4, 3))), ("99.8", "solid")):
+        for side in ("lower", "upper"):
+            limit = shown[f"{side}_{name}"]
+            ax.plot(shown["n"], limit, color=RULE, linewidth=1.5, linestyle=dash)
+    ax.plot(shown["n"], shown["centre"], color=INK, linewidth=1)
+    ax.plot(shown["n"], shown["value"], "o", color=COLOURS["too little data"], markersize=4)
+    for row in shown[shown["asked"]].to_dict("records"):
+        at = (row["n"], row["value"])
+        ax.plot(*at, "D", color=COLOURS["worse than similar"], markersize=9)
+        right = row["n"] > shown["n"].median()
+        place = {"xytext": (-9 if right else 9, 0), "ha": "right" if right else "left"}
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
+        ax.annotate("this school", at, va="center", textcoords="offset points", bbox=box, **place)
+    ax.set(xlabel="Pupils\nDashed: 95% limits, solid: 99.8%", ylabel="")
+    return ax
+
+
 def draw_control_chart(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw a series with its centre and limits; signals have marks of their own shape.
 
@@ -355,8 +406,9 @@ def draw_control_chart(frame: pd.DataFrame, ax: Axes) -> Axes:
     if "target" in shown:
         dashed = (0, (4, 3))
         ax.plot(shown["place"], shown["target"], color=INK, linestyle=dashed, label="target")
-    ax.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-    step = -(-len(shown) // 10)
+    ax.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+    most = max(2, _ACROSS // (2 + shown["time"].astype(str).str.len().max()))
+    step = -(-len(shown) // most)
     ax.set_xticks(shown["place"][::step], shown["time"][::step])
     return ax
 

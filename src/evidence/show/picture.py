@@ -49,6 +49,8 @@ _DRAW: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {
     "flow": figures.draw_flow,
     "curve": figures.draw_curve,
     "control_chart": figures.draw_control_chart,
+    "waiting": figures.draw_waiting,
+    "funnel": figures.draw_funnel,
     "overlap": figures.draw_overlap,
     **seaborn_figures.DRAW,
 }
@@ -62,7 +64,8 @@ class Picture:
     ----------
     name : str
         File stem, such as ``effect``: lower-case letters, digits and hyphens.
-    kind : {"intervals", "event_study", "balance", "flow", "curve", "control_chart", "overlap"}
+    kind : {"intervals", "event_study", "balance", "flow", "curve", "control_chart", "waiting", \
+            "funnel", "overlap"}
         How to draw it; further kinds draw the data (`evidence.show.seaborn_figures.DRAW`).
     title : str
         What it shows, said as a finding.
@@ -82,6 +85,8 @@ class Picture:
         Which of `evidence.show.questions.QUESTIONS` it answers; site and dashboards group by it.
     place : int
         Place among the pictures of a report; proposing sets it.
+    published : str
+        Where its figures are published already, such as "DfE, Key stage 2 performance tables".
 
     Raises
     ------
@@ -101,6 +106,7 @@ class Picture:
     axes: tuple[str, ...] = ()
     question: str = ""
     place: int = 0
+    published: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in _DRAW:
@@ -153,6 +159,8 @@ class Picture:
             "event_study": 3.2,
             "curve": 3.2,
             "control_chart": 3.2,
+            "waiting": 3.2,
+            "funnel": 3.6,
         }[self.kind]
 
     def svg(self) -> str:

@@ -71,15 +71,16 @@ def draw_shares(frame: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     frame : DataFrame
-        `outcome` (whose share it is), `group`, `n_part` and `n_pupils`; each outcome with all
-        groups.
+        `outcome` (whose share it is), `group`, `n_part` and `n_pupils` (or `n_schools`,
+        `n_answers`); each outcome with all groups.
     ax : Axes
         Where to draw.
     """
     import seaborn as sns
 
     groups = _names(frame["group"])
-    frame = frame.assign(share=100 * frame["n_part"] / frame["n_pupils"])
+    whole = next(name for name in ("n_pupils", "n_schools", "n_answers") if name in frame)
+    frame = frame.assign(share=100 * frame["n_part"] / frame[whole])
     hidden, longest = frame["share"].isna(), frame["share"].fillna(0).max() or 1.0
     filled = frame.fillna({"share": 0.04 * longest})
     look = {"saturation": 1, "errorbar": None} | _hues(groups)
@@ -90,7 +91,7 @@ def draw_shares(frame: pd.DataFrame, ax: Axes) -> Axes:
             bar.set(facecolor="none", edgecolor=_palette(groups)[group], hatch=_HATCH)
         said = ["hidden" if s != s else "under 1%" if 0 < s < 1 else f"{s:.0f}%" for s in shares]
         ax.bar_label(bars, said, padding=5)
-    ax.set(xlabel="Share of pupils (%)", ylabel="", xlim=(0, 1.2 * longest))
+    ax.set(xlabel=f"Share of {whole[2:]} (%)", ylabel="", xlim=(0, 1.2 * longest))
     _legend(ax, groups, hidden)
     return ax
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evidence.data import readers
-from evidence.data.rules import Rules, load
 from evidence.data.schema import INDICATORS
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.monitoring import published
-from evidence.methods.monitoring.control_chart import ControlChart, control_chart
-from evidence.methods.monitoring.forecast import Forecast, forecast
+from evidence.methods.monitoring.control_chart import FEW, ControlChart, control_chart
+from evidence.methods.monitoring.forecast import Forecast, backtest, forecast
 from evidence.methods.monitoring.neighbours import Neighbours, neighbours
 from evidence.methods.monitoring.proportions import Change, change
 from evidence.methods.monitoring.ranks import Ranking, rank_and_band, rank_interval
@@ -24,61 +23,46 @@ from evidence.show import words
 from evidence.show.picture import Picture
 from evidence.stats import intervals
 from evidence.studies.plan import MonitoringPlan
-from evidence.studies.sections import Section
-from evidence.studies.study import Questions, answered
+from evidence.studies.study import answered
+from evidence.studies.watching import LEVEL, Watching
 
 _BETTER = {"high": "increase", "low": "decrease", "neutral": "neutral"}
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Monitoring(Questions):
+class Monitoring(Watching):
     """An indicator of an area: what it does over time, beside others, and what comes next.
 
     Parameters
     ----------
     plan : MonitoringPlan
         The parameters of the notebook.
-    table : DataFrame
-        A row an area and time: `area`, `time`, `value`, `ci_lower`, `ci_upper`, `n`, `symbol`,
-        `order` in time, and whether it is `local`: ranked; shares in per cent.
-    official : DataFrame or None
-        The sheet of statistical neighbours.
+    tables : mapping
+        `table`: a row an area and time: `area`, `time`, `value`, `ci_lower`, `ci_upper`, `n`,
+        `symbol`, `order` in time, and whether it is `local`: ranked; shares in per cent. And
+        `official`: the sheet of statistical neighbours, where there is one.
     rules : Rules
         What the data owner lets leave.
     """
 
-    plan: MonitoringPlan
-    table: pd.DataFrame
-    official: pd.DataFrame | None = None
-    rules: Rules = field(default_factory=Rules)
+    kind = MonitoringPlan
 
     @classmethod
-    def read(cls, data: str, plan: Mapping[str, Any]) -> Monitoring:
-        """Check a plan and read the files that it names.
+    def files(cls, data: str, plan: MonitoringPlan) -> dict[str, Any]:
+        """Read the figures, a row an area and time, and the list of neighbours."""
+        named = [plan.value, plan.count, plan.n, plan.time, *frames.listed(plan.area)]
+        whole = readers.table(f"{data}/{plan.indicator}", known=[*filter(None, named)])
+        rows = readers.select(whole, plan.where) if plan.where else whole
+        read = {"table": tidy(plan, rows)}
+        if plan.neighbours:
+            path = f"{data}/{plan.neighbours}"
+            read["official"] = pd.read_excel(path, header=None, engine="openpyxl")
+        return read
 
-        Parameters
-        ----------
-        data : str
-            The folder of the files.
-        plan : mapping
-            The parameters; in a notebook ``globals()``.
-
-        Raises
-        ------
-        EvidenceError
-            Faults of the plan, all at once; a file that cannot be read or lacks columns; the area
-            is not in it.
-        """
-        checked = MonitoringPlan.checked(plan)
-        whole = readers.table(f"{data}/{checked.indicator}")
-        rows = readers.select(whole, checked.where) if checked.where else whole
-        official = None
-        if checked.neighbours:
-            official = pd.read_excel(f"{data}/{checked.neighbours}", header=None, engine="openpyxl")
-        rules = load(f"{checked.data}/disclosure.toml")
-        table = _tidy(checked, rows)
-        return cls(plan=checked, table=table, official=official, rules=rules)
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row an area and time, as it was read."""
+        return self.tables["table"]
 
     def with_(self, **changes: Any) -> Monitoring:
         """Return the study with some parameters changed, such as ``place="Leeds"``.
@@ -132,10 +116,10 @@ class Monitoring(Questions):
         """The control chart of the area."""
         plan, rows = self.plan, self.own
         options: dict[str, Any] = {"value": "value"}
-        if plan.count:
+        if "count" in rows:
             options = {"value": "count", "n": "n", "chart": "p"}
         target = plan.target
-        if plan.count and target is not None:
+        if "count" in rows and target is not None:
             target = target / 100
         return control_chart(
             rows,
@@ -153,7 +137,7 @@ class Monitoring(Questions):
         if self.plan.polarity == "neutral" or self.others["value"].count() < 4:
             return None
         call = {"area": "area", "value": "value", "polarity": self.plan.polarity}
-        if self.plan.count and self.others["n"].notna().any():
+        if "count" in self.table and self.others["n"].notna().any():
             found = rank_interval(self.others, n="n", **call)
         else:
             found = rank_and_band(self.others, **call)
@@ -163,7 +147,7 @@ class Monitoring(Questions):
     def change(self) -> Change | None:
         """From the first figure to the latest; None without counts, or with one figure."""
         known = self.own.dropna(subset=["value"])
-        if not self.plan.count or len(known) < 2:
+        if "count" not in known or len(known) < 2:
             return None
         first, last = known.iloc[0], known.iloc[-1]
         return change(first["count"], first["n"], last["count"], last["n"])
@@ -171,26 +155,35 @@ class Monitoring(Questions):
     @answered
     def neighbours(self) -> Neighbours | None:
         """The official neighbours; None without their list."""
-        if self.official is None:
+        if "official" not in self.tables:
             return None
         plan = self.plan
         return neighbours(
-            self.official, area=plan.place, vintage=plan.vintage, claimed=plan.claimed
+            self.tables["official"], area=plan.place, vintage=plan.vintage, claimed=plan.claimed
         )
 
     @answered
     def forecast(self) -> Forecast:
         """What comes next for the area, from how far all areas have moved before."""
-        limits = (0.0, 100.0) if self.plan.unit == "%" else None
-        found = forecast(self.peers, value="value", time="time", unit="area", limits=limits)
+        found = forecast(self.peers, **self._series)
         mine = published.area(found.table.rename(columns={"unit": "area"}), "area", self.plan.place)
         return replace(found, table=found.table[mine].reset_index(drop=True), value=self.plan.name)
+
+    @property
+    def _series(self) -> dict[str, Any]:
+        limits = (0.0, 100.0) if self.plan.unit.startswith("%") else None
+        return {"value": "value", "time": "time", "unit": "area", "limits": limits}
+
+    @answered
+    def scored(self) -> pd.DataFrame:
+        """Forecasts of the last times from what was known before, beside what came."""
+        return backtest(self.peers, held_back=self.plan.held_back, **self._series)
 
     @answered
     def beside(self) -> pd.DataFrame:
         """The area, the comparator and the official neighbours at the time of the latest figure."""
         now = self.table[self.table["order"] == self.latest["order"]].set_index("area")
-        names = [self.latest["area"], self.plan.against]
+        names = [self.latest["area"], self.plan.against, *filter(None, [self.plan.region])]
         names += list(self.neighbours.table["name"]) if self.neighbours else []
         known = {name.casefold(): name for name in now.index}
         there = [known[name.casefold()] for name in names if name.casefold() in known]
@@ -229,6 +222,7 @@ class Monitoring(Questions):
                 "band": None if rank is None else np.where(last, rank["band"], ""),
                 "symbol": rows["symbol"],
                 "sentence": np.where(last, self.headline, ""),
+                "published": plan.published,
             }
         )
         return table[list(INDICATORS)].reset_index(drop=True)
@@ -236,32 +230,42 @@ class Monitoring(Questions):
     @answered
     def headline(self) -> str:
         """The latest figure with its interval, and what the series does, in one sentence."""
-        last, sign = self.latest, "%" if self.plan.unit == "%" else f" {self.plan.unit}".rstrip()
+        last, unit = self.latest, self.plan.unit
+        sign = "%" if unit.startswith("%") else f" {unit}".rstrip()
         size = f"{words.number(last['value'], 1)}{sign}"
         if last["ci_lower"] == last["ci_lower"]:
             ends = words.number(last["ci_lower"], 1), words.number(last["ci_upper"], 1)
             size += f" ({100 * LEVEL:g}% interval {ends[0]} to {ends[1]})"
         found = self.chart.sentence().partition("; it ")[2]
+        if (points := len(self.chart.table)) < FEW:
+            found = f"{found.removesuffix('.')}; {points} points leave its limits unsure."
         return f"{self.plan.name}, {last['area']}: {size} in {last['time']}; it {found}"
 
     # what a reader sees -----------------------------------------------------------------------
 
-    def answer(self) -> Section:
-        """Return what was found, the finding first."""
-        about = " · ".join(filter(None, (self.plan.title, self.plan.cohort_title)))
-        parts: list[Any] = ["The data are simulated."] if self.plan.simulated else []
-        parts.append(self.headline)
-        parts += [self.ranking.sentence(self.latest["area"])] if self.ranking else []
-        return Section(title=self.plan.name, about=about, parts=tuple(parts))
+    @property
+    def name(self) -> str:
+        """The indicator."""
+        return self.plan.name
+
+    @property
+    def headlines(self) -> list[str]:
+        """The latest figure, and where it stands among all."""
+        return [
+            self.headline,
+            *([self.ranking.sentence(self.latest["area"])] if self.ranking else []),
+        ]
 
     @property
     def questions(self) -> dict[str, Callable[[], list[Any]]]:
         """What answers each question, in the order of the report."""
         return {
-            "the data": lambda: [self.own.drop(columns=["order", "local"])],
+            "the data": lambda: [
+                self.own.drop(columns=["order", "local"]).dropna(axis=1, how="all")
+            ],
             "over time": self._over_time,
             "beside others": self._beside_others,
-            "what next": lambda: [self.forecast.sentence()],
+            "what next": self._what_next,
             "method": self._method,
         }
 
@@ -278,9 +282,31 @@ class Monitoring(Questions):
         return [
             ranking.sentence(self.latest["area"]) if ranking else None,
             official.sentence() if official else None,
-            self.beside,
+            self.beside if len(self.beside) > 1 else None,
             *(official.caveats if official else ()),
         ]
+
+    def _what_next(self) -> list[Any]:
+        try:
+            found = self.forecast.sentence()
+        except EvidenceError as error:
+            return [f"No forecast can be made: {error}."]
+        scored = self.scored
+        if scored.empty:
+            return [
+                found,
+                "No forecast could be scored: too little was known before the last time.",
+            ]
+        held = f"{int(scored['held'].sum()):,} of {len(scored):,}"
+        own = scored[scored["unit"].str.casefold() == str(self.latest["area"]).casefold()]
+        mine = [
+            f"for {row['unit']} in {row['time']}, {words.number(row['forecast'], 1)} was forecast "
+            f"({words.number(row['lower'], 1)} to {words.number(row['upper'], 1)}) and "
+            f"{words.number(row['actual'], 1)} came"
+            for _, row in own.tail(1).iterrows()
+        ]
+        held = f"Made without the last figures, {held} forecasts held (80 of 100 should)"
+        return [found, f"{'; '.join([held, *mine])}."]
 
     def _method(self) -> list[Any]:
         alarms = self.chart.false_alarms(draws=5_000).set_index("asked")["share"]
@@ -297,36 +323,14 @@ class Monitoring(Questions):
     @answered
     def picture(self) -> Picture:
         """The control chart as a picture."""
-        chart, plan = self.chart, self.plan
-        table = chart.to_frame()
-        scale = 100 if plan.count else 1
-        table = table.dropna(axis=1, how="all")
-        drawn = [x for x in ("value", "centre", "lower", "upper", "target") if x in table]
-        table[drawn] *= scale
-        table.insert(0, "place", range(len(table)))
-        counts = ("n",) if "n" in table else ()
-        return Picture(
-            name="over-time",
-            kind="control_chart",
-            question="over time",
-            title=f"{plan.name}, {self.latest['area']}: {chart.variation}",
-            alt=f"The figure at each time with its mean and limits. {self.headline}",
-            table=table,
-            counts=counts,
-            statistics=tuple(drawn),
-            axes=("place", "part"),
+        return self.charted(
+            self.chart,
+            f"{self.plan.name}, {self.latest['area']}: {self.chart.variation}",
+            f"The figure at each time with its mean and limits. {self.headline}",
         )
 
-    def findings(self) -> dict[str, Any]:
-        """Return what may be proposed for release: the arguments of `ev.propose`."""
-        return {
-            "indicators": self.indicators,
-            "pictures": self.counted_pictures,
-            "rules": self.rules,
-        }
 
-
-def _tidy(plan: MonitoringPlan, rows: pd.DataFrame) -> pd.DataFrame:
+def tidy(plan: MonitoringPlan, rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row an area and time, read once: numbers, intervals, symbols."""
     if bool(plan.value) == bool(plan.count) or bool(plan.count) != bool(plan.n):
         raise EvidenceError("plan: give value, or count and n: one of the two")

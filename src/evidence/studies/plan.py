@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -37,11 +37,13 @@ _KINDS = {
 }
 
 
-class _Checked(BaseModel):
+class Checked(BaseModel):
+    """Parameters that are checked by name and type."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Outcome(_Checked):
+class Outcome(Checked):
     """An outcome as the register has it: column, words, unit and smallest worthwhile effect."""
 
     name: str = Field(min_length=1)
@@ -63,7 +65,7 @@ class Outcome(_Checked):
         return self.model_dump() | {"title": self.words}
 
 
-class CommonPlan(_Checked):
+class CommonPlan(Checked):
     """What every study is told: which programme, where to write."""
 
     programme: str = "exploring"
@@ -71,6 +73,7 @@ class CommonPlan(_Checked):
     title: str = ""
     cohort_title: str = ""
     simulated: bool = False
+    published: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     data: str = ""
     out: str = ""
@@ -105,7 +108,7 @@ class CommonPlan(_Checked):
         try:
             plan = cls.model_validate({k: v for k, v in values.items() if v is not None})
         except ValidationError as error:
-            faults += [_in_words(fault, names) for fault in error.errors()]
+            faults += [_in_words(fault, cls) for fault in error.errors()]
         else:
             faults += plan.contradictions()
         if faults:
@@ -275,7 +278,8 @@ class MonitoringPlan(CommonPlan):
     `value`, or `count` of `n`. `area` is the column of names, or several of which the first that is
     filled counts (la_name, region_name, country_name); areas are ranked that fill `local`, by
     default the first of these. `place` is the area asked about, `against` the row that it is set
-    beside, such as England; `neighbours` is DfE's workbook, `vintage` when that list was made.
+    beside, such as England, `region` another; `neighbours` is DfE's workbook, `vintage` when that
+    list was made; `held_back` says how many of the last times are forecast to score forecasts.
     """
 
     indicator: str
@@ -290,6 +294,7 @@ class MonitoringPlan(CommonPlan):
     time: str
     place: str
     against: str = "England"
+    region: str = ""
     neighbours: str = ""
     vintage: str = ""
     claimed: list[str] = Field(default_factory=list)
@@ -297,14 +302,16 @@ class MonitoringPlan(CommonPlan):
     target: float | None = None
     rebase: list[str] = Field(default_factory=list)
     fix_after: int = Field(default=0, ge=0)
+    held_back: int = Field(default=1, ge=1)
 
 
-def _in_words(fault: Any, names: list[str]) -> str:
+def _in_words(fault: Any, plan: type[CommonPlan]) -> str:
     """Say one of pydantic's faults as the reader of a notebook or register knows it."""
     parts = [f"entry {part + 1}" if isinstance(part, int) else str(part) for part in fault["loc"]]
     where, kind = ", ".join(part for part in parts if part != "[key]"), fault["type"]
     if kind == "extra_forbidden":
-        allowed = names if len(fault["loc"]) == 1 else list(Outcome.model_fields)
+        inside = get_args(plan.model_fields[parts[0]].annotation) if parts[1:] else ()
+        allowed = list((inside[0] if inside else plan).model_fields)
         return f"{where} is no parameter; {nearest(parts[-1], allowed)}"
     if kind == "missing":
         return f"{where} is missing; it is needed"

@@ -103,7 +103,9 @@ class Questions(ABC):
             getattr(part, "picture", part) for name in self.questions for part in self.parts(name)
         )
         return [
-            each for each in parts if isinstance(each, Picture) and (each.counts or each.schools)
+            each
+            for each in parts
+            if isinstance(each, Picture) and (each.counts or each.schools or each.published)
         ]
 
     def report(self) -> Report:

@@ -39,6 +39,8 @@ def schools():
             "p8": rng.integers(-4, 5, 24) / 4,
             "east": rng.integers(0, 90_000, 24),
             "north": rng.integers(0, 90_000, 24),
+            "grade": [*"ABCD"] * 6,
+            "way": np.where(np.arange(24) % 3, "high", "low"),
         }
     )
 
@@ -72,6 +74,16 @@ def of(table, call, **given):
     return lambda disguise: call(disguise(table()), **given)
 
 
+def stock():
+    names = ("outstanding", "good", "requires improvement", "inadequate")
+    return pd.DataFrame({"kind": names, "x": [4, 9, 3, 1], "n": [5, 8, 3, 1], "lamp": [0, 1, 0, 1]})
+
+
+FLOW = M.transitions(
+    pd.DataFrame({"then": ["good", "good", "ri"], "now": ["outstanding", "good", "good"]}),
+    before="then",
+    after="now",
+)
 SPELLS = pd.DataFrame({"urn": [990, 991, 991, 995], "programme": ["a", "a", "b", "b"]})
 CALLS = {
     "control_chart": of(series, M.control_chart, value="x", n="n", time="year", target=0.5),
@@ -100,6 +112,22 @@ CALLS = {
     "participation": lambda disguise: M.participation(
         disguise(schools()), SPELLS, traits=["kind", "pct"]
     ),
+    "share_gap": of(
+        series, M.share_gap, disadvantaged="se", n_disadvantaged="n", others="pct", n_others="x",
+        time="year",
+    ),
+    "printed_bands": of(
+        schools, M.printed_bands, indicator="kind", area="urn", value="pct", rank="first",
+        band="grade", polarity="way",
+    ),
+    "stock_and_flow": of(
+        stock, M.stock_and_flow, judgement="kind", before="x", after="n", flow=FLOW
+    ),
+    "story": of(
+        series, M.story, time="year", value="pct", n="n", national="se", start=2010,
+        predicted={"2012": 50},
+    ),
+    "backtest": of(panel, M.backtest, value="pct", time="year", unit="urn", held_back=2),
     "neighbours": of(sheet, M.neighbours, area=205),
 }  # fmt: skip
 NUMBERS_ONLY = {"change", "proportion", "rate", "survey", "grim"}

@@ -101,6 +101,12 @@ def test_a_time_that_is_none_is_refused_with_its_row(text):
         published.times(pd.DataFrame({"t": ["2018", text]}), "t")
 
 
+@pytest.mark.parametrize("text", ["today", "now", "TODAY"])
+def test_a_word_is_no_date_among_dates(text):
+    with pytest.raises(EvidenceError, match=r"^column 't', row 3: not a time"):
+        published.times(pd.DataFrame({"t": ["2018-09-30", text]}), "t")
+
+
 def test_an_unknown_area_is_told_the_nearest():
     data = pd.DataFrame({"la": ["Leeds", "Lincolnshire", "Lewisham", "Dorset"], "v": [1, 2, 3, 4]})
     ranking = ev.monitoring.rank_and_band(data, area="la", value="v", polarity="high")

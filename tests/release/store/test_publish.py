@@ -279,7 +279,7 @@ def test_release_indicators_hidden_value_keeps_a_symbol(tmp_path):
         {"run_id": "", "indicator": "Absence", "area": "North", "group": "all", "period": "2018",
          "value": 5.1, "ci_lower": 4.0, "ci_upper": 6.2, "unit": "%", "n": count,
          "comparator": "England", "comparator_value": 4.8, "rank": 3.0, "band": "low", "symbol": "",
-         "sentence": f"{count} pupils were counted."}
+         "sentence": f"{count} pupils were counted.", "published": ""}
         for count in (263, 4)
     ]  # fmt: skip
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
@@ -437,6 +437,7 @@ def indicators(*rows, unit="%", **others):
         "band": "",
         "symbol": "",
         "sentence": "",
+        "published": "",
     }
     return pd.DataFrame(
         [blank | {"area": a, "n": float(n), "value": v} | others for a, n, v in rows]

@@ -80,6 +80,48 @@ class Forecast(TableResult):
         )
 
 
+def backtest(
+    data: pd.DataFrame,
+    *,
+    value: str,
+    time: str,
+    unit: str | None = None,
+    held_back: int = 1,
+    level: float = 0.8,
+    limits: tuple[float, float] | None = None,
+) -> pd.DataFrame:
+    """Forecast each of the last times from what was known before it, and score the forecasts.
+
+    Parameters
+    ----------
+    data, value, time, unit, level, limits
+        As in :func:`forecast`.
+    held_back : int
+        How many of the last times.
+
+    Returns
+    -------
+    DataFrame
+        As :meth:`Forecast.score` gives it, with `time`: what was forecast. Times before which too
+        little was known are left out.
+    """
+    frames.whole("held_back", held_back, 1)
+    frames.require(data, (value, time, unit))
+    order, written, _ = published.times(data, time)
+    scored = []
+    for when in np.unique(order)[-held_back:]:
+        try:
+            before = forecast(
+                data[order < when], value=value, time=time, unit=unit, level=level, limits=limits
+            )
+        except EvidenceError:
+            continue  # too little was known
+        came = before.score(data[order == when], value=value, unit=unit)
+        scored.append(came.assign(time=written[int((order == when).argmax())]))
+    columns = ["unit", "forecast", "lower", "upper", "actual", "error", "held", "time"]
+    return pd.concat(scored, ignore_index=True) if scored else pd.DataFrame(columns=columns)
+
+
 def forecast(
     data: pd.DataFrame,
     *,

@@ -14,7 +14,7 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.show import words
-from evidence.stats import covariance, inequality
+from evidence.stats import covariance, inequality, intervals
 
 DRAWS, SEED = 100_000, 1
 
@@ -127,8 +127,7 @@ def gap_index(
                 f"fewer than two {which} pupils have a score{dated}; two of each group are needed"
             )
         rows.append((when, *inequality.gap_index(value[here], poor[here]), n, n_poor))
-    names = ["time", "estimate", "std_error", "n", "n_disadvantaged"]
-    table = pd.DataFrame(rows, columns=names)
+    table = pd.DataFrame(rows, columns=["time", "estimate", "std_error", "n", "n_disadvantaged"])
     half = ndtri(0.5 + level / 2) * table["std_error"]
     table.insert(3, "ci_lower", (table["estimate"] - half).clip(lower=-10))
     table.insert(4, "ci_upper", (table["estimate"] + half).clip(upper=10))
@@ -140,6 +139,78 @@ def gap_index(
         **_trend(np.unique(order), table, level),
         caveats=tuple(notes),
     )
+
+
+def share_gap(
+    data: pd.DataFrame,
+    *,
+    disadvantaged: str,
+    n_disadvantaged: str,
+    others: str,
+    n_others: str,
+    time: str,
+    level: float = 0.95,
+) -> Gap:
+    """Return the gap between two published percentages, in percentage points, and its trend.
+
+    Parameters
+    ----------
+    data : DataFrame
+        One row a time.
+    disadvantaged, others : str
+        Columns of the percentages (0 to 100) of disadvantaged pupils and of all others.
+    n_disadvantaged, n_others : str
+        Columns of how many pupils each is of.
+    time : str
+        Column of years.
+    level : float
+
+    Returns
+    -------
+    Gap
+        Positive where others are ahead. Times without both percentages are left out, and said.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing or no number, a percentage is not from 0 to 100, a time stands twice, or
+        no time has both.
+
+    Notes
+    -----
+    Newcombe's interval; counts are the nearest to the printed percentages.
+    """
+    covariance.check_level(level)
+    pairs = ((disadvantaged, n_disadvantaged), (others, n_others))
+    frames.require(data, (*pairs[0], *pairs[1], time))
+    order, written, notes = published.times(data, time)
+    if len(np.unique(order)) < len(order):
+        raise EvidenceError(f"column {time!r}: a time stands twice; one row a time is needed")
+    read, known = [], np.ones(len(data), bool)
+    for name, size in pairs:
+        (share, more), (n, still) = published.numbers(data, name), published.numbers(data, size)
+        if ((share < 0) | (share > 100)).any():
+            at = frames.row(((share < 0) | (share > 100)).argmax())
+            raise EvidenceError(f"column {name!r}, {at}: a percentage is from 0 to 100")
+        known &= ~np.isnan(share) & (n > 0)
+        notes = (*notes, *more, *still)
+        read.append((share, n))
+    if not known.any():
+        raise EvidenceError(f"no time has both {disadvantaged!r} and {others!r}")
+    at = np.flatnonzero(known)[np.argsort(order[known])]
+    (poor, n_poor), (rest, n_rest) = ((share[at], n[at]) for share, n in read)
+    counts = np.round(rest * n_rest / 100), np.round(poor * n_poor / 100)
+    low, high = intervals.newcombe(counts[0], n_rest, counts[1], n_poor, level)
+    table = pd.DataFrame({"time": [written[row] for row in at], "estimate": rest - poor})
+    table["std_error"] = 100 * (high - low) / (2 * ndtri(0.5 + level / 2))
+    table = table.assign(ci_lower=100 * low, ci_upper=100 * high)
+    table = table.assign(n=n_poor + n_rest, n_disadvantaged=n_poor)
+    if (np.r_[poor, rest] % 1 == 0).all():
+        notes = (*notes, "percentages are printed whole: each gap may be out by one point")
+    if lost := len(data) - len(table):
+        notes = (*notes, f"{frames.counted(lost, 'time')} without both figures left out")
+    trend = _trend(order[at], table, level)
+    return Gap(table=table, measure="gap, percentage points", level=level, **trend, caveats=notes)
 
 
 def _trend(times: np.ndarray, table: pd.DataFrame, level: float) -> dict[str, float]:

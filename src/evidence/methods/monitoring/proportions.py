@@ -111,17 +111,9 @@ def proportion(
     frames.one_of("method", method, tuple(_METHODS))
     covariance.check_level(level)
     count, n, caveats = _share("count", count, "n", n, percent)
-    low, high = _METHODS[method](count, n, level)
-    return Proportion(
-        count=count,
-        n=n,
-        estimate=count / n,
-        ci_lower=float(low),
-        ci_upper=float(high),
-        level=level,
-        method="Wilson" if method == "wilson" else "exact",
-        caveats=caveats,
-    )
+    limits = _METHODS[method](count, n, level)
+    name = "Wilson" if method == "wilson" else "exact"
+    return _proportion(count, n, [x * n for x in limits], level, name, caveats=caveats)
 
 
 def rate(
@@ -164,18 +156,34 @@ def rate(
             ("per", per, 1e-12),
         )
     )
-    low, high = _RATES[method](count, level)
+    limits = _RATES[method](count, level)
     if method == "fingertips":
         method = "exact" if count < 10 else "byar"
+    name = {"byar": "Byar", "exact": "exact Poisson"}[method]
+    return _proportion(count, population, limits, level, name, per=per)
+
+
+def _proportion(
+    count: float,
+    n: float,
+    limits: Sequence[float],
+    level: float,
+    method: str,
+    per: float = 1.0,
+    caveats: tuple[str, ...] = (),
+) -> Proportion:
+    """Return a count and its limits as a share, or a rate per `per`."""
+    share, low, high = (float(x) / n * per for x in (count, *limits))
     return Proportion(
         count=count,
-        n=population,
-        estimate=count / population * per,
-        ci_lower=float(low) / population * per,
-        ci_upper=float(high) / population * per,
+        n=n,
+        estimate=share,
+        ci_lower=low,
+        ci_upper=high,
         level=level,
-        method={"byar": "Byar", "exact": "exact Poisson"}[method],
+        method=method,
         per=per,
+        caveats=caveats,
     )
 
 

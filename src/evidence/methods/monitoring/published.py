@@ -213,12 +213,15 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
     parts = np.array([_part(text) for text in written])
     if not np.isnan(parts).any():
         return parts, written, ()
+    dated = np.zeros(len(written), bool)  # which cells are dates of the form that fits most
     for form in _DATES:
-        dates = pd.to_datetime(pd.Series(written), format=form, errors="coerce")
+        dates = frames.dates_of(pd.Series(written), form)
+        dated = max(dated, dates.notna().to_numpy(), key=np.sum)
         if dates.notna().all():
             return dates.to_numpy("datetime64[ns]").astype(float), _dates(dates), ()
     numeric = pd.to_numeric(pd.Series(written), errors="coerce").to_numpy(float)
     known = [bool(found) for found in periods] if any(periods) else np.isfinite(numeric)
+    known = dated if dated.any() and not any(periods) else known
     if not all(known):
         raise EvidenceError(
             f"column {column!r}, {frames.row(list(known).index(False), data)}: not a time; years "

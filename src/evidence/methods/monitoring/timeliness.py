@@ -57,7 +57,7 @@ class Timeliness(TableResult):
                 share = f"{100 * here['done']:.0f}% are"
                 if not math.isnan(here["ci_lower"]):
                     share += f" ({100 * here['ci_lower']:.0f} to {100 * here['ci_upper']:.0f}%)"
-            median = "not yet reached" if math.isnan(group["median"]) else f"{group['median']:g}"
+            median = "not yet reached" if math.isnan(group["median"]) else f"{group['median']:.4g}"
             texts.append(
                 f"{name}{share} done within {here['time']:g}; median {median} "
                 f"({group['n']:,} cases, {group['open']:,} still open)"

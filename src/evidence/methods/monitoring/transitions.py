@@ -80,6 +80,9 @@ class Transitions(TableResult):
         wide = self.table.pivot_table(index="before", columns="after", values="n", aggfunc="sum")
         return wide.loc[order, order]
 
+    def _page_table(self) -> pd.DataFrame:
+        return self.matrix().rename_axis(columns=None).reset_index(names="before ↓ after →")
+
     def sentence(self) -> str:
         """Say how many moved each way, and whether chance would do as much."""
         found = "do not show a direction"
@@ -250,27 +253,36 @@ def _pair(
     if order is None:
         order = _scale((before, after), read, directed)
     order = tuple(str(name).strip() for name in order)
-    place = {name.casefold(): at for at, name in enumerate(order)}
-    if len(place) < max(len(order), 2):
+    if len({name.casefold() for name in order}) < max(len(order), 2):
         raise EvidenceError("order: two or more different judgements are needed, best first")
-    ofsted = order == OVERALL
-    codes = []
-    for name, (column, found) in zip((before, after), read, strict=True):
-        texts = [_plain(text) if ofsted else text.casefold() for text in found]
-        place = {text: -1 for text in texts if text in SYMBOLS} | place  # no judgement is given
-        for at, text in enumerate(texts):
-            if text not in place:
-                raise EvidenceError(
-                    f"column {name!r}, {frames.row((column == at).argmax())}: {found[at]!r} is no "
-                    f"judgement of this scale; {nearest(text, order)}"
-                )
-        codes.append(np.array([*(place[text] for text in texts), -1])[column])
+    codes = [places_of(data, name, order) for name in (before, after)]
     both = (codes[0] >= 0) & (codes[1] >= 0)
     if not both.any():
         raise EvidenceError(f"no row has a judgement both in {before!r} and in {after!r}")
     lost = int((~both).sum())
     notes = (f"{frames.counted(lost, 'row')} without both judgements left out",) if lost else ()
     return codes[0][both], codes[1][both], order, notes
+
+
+def places_of(data: pd.DataFrame, column: str, order: Sequence[str]) -> np.ndarray:
+    """Return each cell's place in an order of judgements, -1 where none is given.
+
+    Raises
+    ------
+    EvidenceError
+        A cell is none of `order`; the row is named.
+    """
+    place = {name.casefold(): at for at, name in enumerate(order)}
+    codes, found = frames.factor(data, column)
+    texts = [_plain(text) if tuple(order) == OVERALL else text.casefold() for text in found]
+    place = {text: -1 for text in texts if text in SYMBOLS} | place  # no judgement is given
+    for at, text in enumerate(texts):
+        if text not in place:
+            raise EvidenceError(
+                f"column {column!r}, {frames.row((codes == at).argmax())}: {found[at]!r} is no "
+                f"judgement of this scale; {nearest(text, order)}"
+            )
+    return np.array([*(place[text] for text in texts), -1])[codes]
 
 
 def _plain(text: str) -> str:

@@ -115,8 +115,7 @@ def _dates(data: pd.DataFrame, column: str) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(values):
         return values.dt.tz_localize(None).reset_index(drop=True)
     text = values.astype("str").where(values.notna()).str.strip().reset_index(drop=True)
-    dates = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
-    dates = dates.fillna(pd.to_datetime(text, format="%d/%m/%Y", errors="coerce"))
+    dates = frames.dates_of(text, "%Y-%m-%d").fillna(frames.dates_of(text, "%d/%m/%Y"))
     wrong = np.flatnonzero(dates.isna() & text.notna())
     if len(wrong):
         raise EvidenceError(

@@ -20,7 +20,7 @@ TOTALS = frozenset({"all", "all pupils", "total", "overall", "both"})  # labels 
 WORDS = frozenset(
     {
         "run_id", "sentence", "caveats", "verdict", "method", "band", "unit", "comparator",
-        "symbol", "estimand", "level", "worthwhile", "title",
+        "symbol", "estimand", "level", "worthwhile", "title", "published",
     }
 )  # fmt: skip
 SAID = frozenset({"verdict", "band"})  # words that say a statistic: hidden with it

@@ -28,7 +28,7 @@ from evidence.release.control.column_roles import (
 from evidence.release.control.rounding import half_up, round_words, significant
 from evidence.show.picture import Picture
 
-__all__ = ["Safe", "protect", "protect_picture"]
+__all__ = ["Safe", "protect", "protect_picture", "published"]
 
 _MAKER = object()
 
@@ -36,8 +36,8 @@ _MAKER = object()
 class Safe:
     """A protected table, and the picture drawn from it if it has one.
 
-    Only `protect` and `protect_picture` make one. It cannot be pickled or copied: it knows the
-    true counts, which `suppression.complete` needs.
+    Only `protect`, `protect_picture` and `published` make one. It cannot be pickled or copied: it
+    knows the true counts, which `suppression.complete` needs.
 
     Attributes
     ----------
@@ -168,17 +168,56 @@ def protect(
     return _protect(table, Roles.of({"counts": counts, **roles}), rules, words)
 
 
+def published(
+    table: pd.DataFrame, source: str, *, said: str, picture: Picture | None = None
+) -> Safe:
+    """Let figures through as they are, that are published already.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The figures; no row is one pupil's.
+    source : str
+        Where they are published, as the table or picture says.
+    said : str
+        Where they are published, as the register says: a person's word, not a notebook's.
+    picture : Picture, optional
+        The picture that is drawn from the table.
+
+    Raises
+    ------
+    EvidenceError
+        The register does not say that they are published, or names another source; or a cell looks
+        like a pupil number.
+    """
+    if not source.strip() or source != said:
+        raise EvidenceError(
+            f"says that its figures are published already ({source or 'nowhere'}); they leave as "
+            f"they are only where the register says published = {source or 'the source'!r} too"
+        )
+    table = table.reset_index(drop=True).copy()
+    table.attrs = {}
+    for name in filter(lambda name: is_text(table[name]), table.columns):
+        refuse_upn(table[name].astype("str"), f"column {name!r}")
+    nothing = pd.DataFrame(index=table.index)
+    cells = Cells(nothing, nothing, nothing, Roles(), Rules())
+    made = Safe(_MAKER, table, (), picture, cells)
+    made._again = lambda **_: made  # there is nothing to hide
+    return made
+
+
 def protect_picture(
     picture: Picture,
     *,
     rules: Rules | None = None,
+    said: str = "",
     also: Mapping[str, np.ndarray] | None = None,
     gone: frozenset[float] = frozenset(),
 ) -> Safe:
     """Protect the table behind a picture and the numbers in its words.
 
-    The picture that leaves is drawn again from the protected table. `also` and `gone` are those
-    of `Safe.hiding`.
+    The picture that leaves is drawn again from the protected table; one of published figures as it
+    is, where the register has `said` so. `also` and `gone` are those of `Safe.hiding`.
 
     Raises
     ------
@@ -190,6 +229,9 @@ def protect_picture(
     named = ("counts", "statistics", "schools", "axes")
     roles = Roles.of({name: getattr(picture, name) for name in named})
     try:
+        if picture.published:
+            refuse_upn((picture.title, picture.alt), "title or alt")
+            return published(picture.table, picture.published, said=said, picture=picture)
         if not (roles.counts or roles.schools):
             raise EvidenceError("no counts stand behind it; name the columns of pupils or schools")
         safe = _protect(picture.table, roles, rules, None, also, gone)

@@ -31,7 +31,7 @@ from evidence.release.store.exports import archive
 from evidence.release.store.provenance import CRATE
 
 FORMAT = 1
-SCHEMAS = {"effects": 1, "indicators": 1}
+SCHEMAS = {"effects": 1, "indicators": 2}
 INDEX = "bundle.json"
 LARGEST, MOST = 200_000_000, 20_000  # bytes unpacked, and files
 _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,3}[A-Za-z0-9][A-Za-z0-9._-]{0,119}")

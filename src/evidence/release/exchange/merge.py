@@ -150,7 +150,7 @@ def _card(path: Path, card: Any) -> dict[str, Any]:
     if not _has_name(card):
         raise EvidenceError(f"{path}: a programme has no plain name")
     where = f"programme {card['name']}"
-    texts = ("title", "phase", "lead", "about", "ask_next", "claim")
+    texts = ("title", "phase", "lead", "about", "ask_next", "claim", "published")
     kept = {key: _text(card.get(key) or "", path, f"{where}, {key}") for key in texts}
     if card.get("design") not in DESIGNS:
         raise EvidenceError(f"{path}: {where}: its design is not one of {', '.join(DESIGNS)}")
@@ -201,6 +201,14 @@ def _tables(
     rules, runs = meta["rules"], meta["runs"]
     for name, frame, count in (("effects", effects, "n_pupils"), ("indicators", indicators, "n")):
         shown = frame[count]
+        if name == "indicators":
+            known = _published(frame, meta)
+            if (odd := (frame["published"] != "") & ~known).any():
+                raise EvidenceError(
+                    f"{path}: {name}, row {odd.idxmax() + 1}: says that it is published already, "
+                    "and its programme does not; do not use it, and tell the sender"
+                )
+            shown = shown.mask(known)
         bad = (shown < rules["threshold"]) & (shown != 0) | (shown % rules["base"] != 0)
         if (bad & shown.notna()).any():
             raise EvidenceError(
@@ -229,6 +237,14 @@ def _tables(
     return effects.astype({"sentence": "str"}), indicators
 
 
+def _published(indicators: pd.DataFrame, meta: Mapping[str, Any]) -> pd.Series:
+    """Return which rows are of figures that their programme says are published."""
+    said = {card["name"]: card["published"] for card in meta["programmes"]}
+    sources = {key: said.get(run["programme"], "") for key, run in meta["runs"].items()}
+    source = indicators["run_id"].map(sources).fillna("")
+    return (source != "") & (indicators["published"] == source)
+
+
 def _frame(
     path: Path, kind: str, parts: Mapping[str, bytes], contract: Mapping, counts: tuple[str, ...]
 ) -> pd.DataFrame:
@@ -237,6 +253,8 @@ def _frame(
     content = bundle.parsed(parts.get(f"{kind}.json", b""), where)
     columns, rows = content.get("columns"), content.get("rows")
     extra = [f"{name}_symbol" for name in counts]
+    if isinstance(columns, list) and kind == "indicators" and "published" not in columns:
+        contract = {name: spec for name, spec in contract.items() if name != "published"}
     if not isinstance(rows, list) or len(rows) > _MOST:
         raise EvidenceError(f"{where}: no rows, or more than {_MOST:,}")
     if not isinstance(columns, list) or sorted(map(str, columns)) != sorted([*contract, *extra]):
@@ -256,7 +274,7 @@ def _frame(
     if not frame[extra].fillna("").isin(["", "k", *SYMBOLS]).all(axis=None):
         raise EvidenceError(f"{where}: a symbol is not one of {', '.join(SYMBOLS)}")
     check = validate_effects if kind == "effects" else validate_indicators
-    return check(frame[list(contract)]).join(frame[extra])
+    return check(frame[list(contract)]).join(frame[extra])  # without "published" none is
 
 
 def _fits(value: Any, kind: str) -> bool:

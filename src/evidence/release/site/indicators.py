@@ -15,6 +15,7 @@ from evidence.show.html_table import layout
 from evidence.show.rows import missing, records
 from evidence.show.words import number
 
+_COUNTED = ("schools", "plans", "cases", "answers")  # what is counted is pupils, or one of these
 _UNITS = {"%": ", %", "percent": ", %", "pp": ", percentage points"}
 
 
@@ -22,6 +23,18 @@ def links(indicators: pd.DataFrame) -> dict[str, str]:
     """Return address to name of each indicator's page, in order of appearance."""
     names = dict.fromkeys(indicators["indicator"])
     return {f"indicators/{_slug(name)}.html": name for name in names}
+
+
+def said(indicators: pd.DataFrame, run_id: str) -> list[tuple[str, str, list[str]]]:
+    """Return name, address and sentences of each indicator of a run, for a page one level down."""
+    own, whole = indicators[indicators["run_id"] == run_id], links(indicators)
+    shown = own["sentence"].where(own["symbol"].isin(["", "u"]), "")  # not that one is hidden
+    sentences = shown.groupby(own["indicator"], sort=False)
+    addresses = {name: f"../{to}" for to, name in whole.items()}
+    return [
+        (name, addresses[name], [text for text in dict.fromkeys(some) if text])
+        for name, some in sentences
+    ]
 
 
 def pages(record: Mapping[str, Any], indicators: pd.DataFrame) -> list[tuple[str, str]]:
@@ -42,6 +55,7 @@ def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
     runs = [run for key in dict.fromkeys(rows["run_id"]) if (run := record["runs"].get(key))]
     whose = {run["programme"] for run in runs}
     values = {
+        "sources": [text for text in dict.fromkeys(rows["published"]) if text],
         "said": [text for text in dict.fromkeys(rows["sentence"]) if text],
         "table": _table(records(rows)),
         "symbols": [(key, word) for key, word in SYMBOLS.items() if key in set(rows["symbol"])],
@@ -54,11 +68,12 @@ def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the figures, with those columns that say something."""
+    many = next((word for word in _COUNTED if word in rows[0]["unit"]), "pupils").capitalize()
 
     def filled(key: str) -> bool:
         return any(_there(row[key]) for row in rows)
 
-    unit = rows[0]["unit"]
+    unit = rows[0]["unit"]  # "% of schools"
     groups = {row["group"] for row in rows}
     others = {row["comparator"] for row in rows if _there(row["comparator_value"])}
     same = len(others) == 1 and all(others)
@@ -68,7 +83,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
         (True, "When", False, [row["period"] for row in rows]),
         (True, f"Value{_UNITS.get(unit, f', {unit}' * bool(unit))}", True, map(_value, rows)),
         (filled("ci_lower"), "95% range", True, map(_range, rows)),
-        (True, "Pupils", True, [row.get("n_symbol") or _count(row["n"]) for row in rows]),
+        (filled("n"), many, True, [row.get("n_symbol") or _count(row["n"]) for row in rows]),
         (
             filled("comparator_value"),
             f"Set beside: {next(iter(others))}" if same else "Set beside",

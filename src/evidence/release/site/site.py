@@ -51,7 +51,7 @@ def build(folder: str | Path) -> list[Path]:
     watched = reader.indicators(folder)
     rows = tables.summary(effects, record["programmes"])
     pages = [
-        ("index.html", _index(record, rows, indicators.links(watched))),
+        ("index.html", _index(record, rows, watched)),
         ("sure.html", _sure(record)),
         ("glossary.html", page("glossary", record, "What the words mean", trail=HOME)),
         *indicators.pages(record, watched),
@@ -64,11 +64,12 @@ def build(folder: str | Path) -> list[Path]:
         name = programme["name"]
         own = by_programme.get(name, effects[:0])
         ran = [c for c in programme["cohorts"] if (name, c["name"]) in runs]
+        said = {c["name"]: indicators.said(watched, runs[name, c["name"]]["run_id"]) for c in ran}
         if ran:
-            pages.append((address(name), _programme(record, programme, own)))
+            pages.append((address(name), _programme(record, programme, own, said)))
         for cohort in ran:
-            run = runs[name, cohort["name"]]
-            pages += _cohort(folder, record, programme | {"cohorts": [cohort]}, own, run)
+            run, some = runs[name, cohort["name"]], said[cohort["name"]]
+            pages += _cohort(folder, record, programme | {"cohorts": [cohort]}, own, run, some)
     if again := _twice(name for name, _ in pages):
         raise EvidenceError(f"two pages would be {again}: rename a programme, cohort or indicator")
     for name, text in pages:
@@ -91,11 +92,13 @@ def address(programme: str, cohort: str = "") -> str:
     return f"{programme}/{cohort or 'index'}.html"
 
 
-def _index(record: Mapping[str, Any], rows: pd.DataFrame, watched: Mapping[str, str]) -> str:
-    values: dict[str, Any] = {"lead": LEAD, "watched": watched, "board": "", "shown": ()}
+def _index(record: Mapping[str, Any], rows: pd.DataFrame, watched: pd.DataFrame) -> str:
+    whose = {record["runs"][key]["programme"] for key in set(watched["run_id"])}
+    values: dict[str, Any] = {"lead": LEAD, "watched": indicators.links(watched), "board": ""}
+    values["shown"] = whose
     if len(rows):
         values |= {
-            "shown": set(rows["programme"]),
+            "shown": whose | set(rows["programme"]),
             "board": tables.board(rows, link=lambda r: address(r["programme"], r["cohort"])),
             "filters": [
                 (*words, dict.fromkeys(sorted(rows[c]) if c == "year" else rows[c]))
@@ -117,7 +120,12 @@ def _findings(rows: pd.DataFrame) -> str:
     return json.dumps(found, ensure_ascii=False)
 
 
-def _programme(record: Mapping[str, Any], card: Mapping[str, Any], own: pd.DataFrame) -> str:
+def _programme(
+    record: Mapping[str, Any],
+    card: Mapping[str, Any],
+    own: pd.DataFrame,
+    said: Mapping[str, list[tuple[str, str, list[str]]]],
+) -> str:
     rows = tables.summary(own, [card])
     title, board = card["title"], ""
     if len(rows):
@@ -125,7 +133,11 @@ def _programme(record: Mapping[str, Any], card: Mapping[str, Any], own: pd.DataF
         board = tables.board(named, link=lambda row: f"{row['cohort']}.html")
         title += f": {verdict(rows.iloc[0]['verdict'])}" if len(rows) == 1 else ""
     cost = "not stated" if card["cost"] is None else f"£{card['cost']:,.0f} a pupil a year"
-    values = {"card": card, "cost": cost, "board": board, "many": len(rows) > 1}
+    if card["design"] == "monitoring":
+        cost = ""
+    cohorts = [(c["title"], f"{c['name']}.html", said[c["name"]]) for c in card["cohorts"]
+               if said.get(c["name"])]  # fmt: skip
+    values = {"card": card, "cost": cost, "board": board, "many": len(rows) > 1, "said": cohorts}
     return page("programme", record, title, cards=[card], trail=UP, **values)
 
 
@@ -135,6 +147,7 @@ def _cohort(
     card: Mapping[str, Any],
     own: pd.DataFrame,
     run: Mapping[str, Any],
+    said: list[tuple[str, str, list[str]]],
 ) -> list[tuple[str, str]]:
     """Return the page of a cohort and, where its notebook was released, that of its report."""
     (cohort,) = card["cohorts"]
@@ -155,6 +168,7 @@ def _cohort(
     more = {
         "why": why(main, sure="../sure.html#strength", source="#source") if main else "",
         "figures": figures,
+        "said": said,
         "notebook": source.is_file(),
         "late": reader.place_of(run) in record.get("late", ()),
         "finished": run["finished"][:10],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ from functools import cache, partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from evidence.data.rules import Rules
@@ -24,7 +24,7 @@ from evidence.data.schema import (
 )
 from evidence.errors import EvidenceError
 from evidence.release.control.column_roles import refuse_upn
-from evidence.release.control.disclosure import Safe, protect, protect_picture
+from evidence.release.control.disclosure import Safe, protect, protect_picture, published
 from evidence.release.control.rounding import half_up, round_words
 from evidence.release.store import reader
 from evidence.release.store.exports import plain, plain_table
@@ -40,13 +40,13 @@ _KEPT = (
 )  # fmt: skip
 _SHOWN = (
     "name", "title", "phase", "lead", "about", "cost", "design", "simulated", "public",
-    "automatic", "ask_next", "claim",
+    "automatic", "ask_next", "claim", "published",
 )  # fmt: skip
 OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
 # What the register or the runner hands to a notebook by itself.
 GIVEN = {
     "programme", "cohort", "title", "cohort_title", "design", "simulated", "outcomes",
-    "subgroups", "data", "out", "run_id",
+    "subgroups", "data", "out", "run_id", "published",
 }  # fmt: skip
 _RESERVED = ("indicators", "hubs")  # folders of the site
 _ESTIMATES = (
@@ -55,6 +55,7 @@ _ESTIMATES = (
 )  # fmt: skip
 _CASES = ("have", "lack")  # counts behind an indicator, which do not leave
 _COUNTED = ("pupils", "children", "cases", "plans", "count", "number")  # units that are counts
+_OF_SCHOOLS = ("% of schools", "schools")
 _RATE = re.compile(r"\bper (\d[\d,]*)|%|\bpct\b|\bper ?cent(?:age)?(?! ?-?points?)\b")
 _MODEL_TERMS = 10  # parameters reckoned for a model whose row does not say how many it has
 
@@ -85,7 +86,9 @@ class Candidate:
     refused: tuple[str, ...] = ()
 
 
-def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) -> Candidate:
+def read(
+    folder: Path, titles: Mapping[str, str], rules: Rules | None = None, *, said: str = ""
+) -> Candidate:
     """Read and protect what a run folder holds.
 
     Parameters
@@ -97,6 +100,8 @@ def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) ->
         Outcome to what people call it, for the sentences.
     rules : Rules, optional
         What may leave.
+    said : str
+        Where the register says that the programme's figures are published already; "" for nowhere.
 
     Raises
     ------
@@ -121,14 +126,14 @@ def read(folder: Path, titles: Mapping[str, str], rules: Rules | None = None) ->
     indicators, safe = pd.read_parquet(folder / "indicators.parquet"), no_indicators(rules)
     if len(indicators):
         indicators = plain_table(validate_indicators(indicators)).assign(run_id=record["run_id"])
-        safe = protect_indicators(indicators, rules)
+        safe = protect_indicators(indicators, rules, said=said)
     pictures, titled, refused, source = {}, {}, [], None
     for path in sorted(folder.glob("figures/*.json")):
         try:
             content = reader.parsed(path)
             picture = Picture.from_json(json.dumps(plain(content)))
             titled[picture.name] = content["title"]
-            pictures[picture.name] = protect_picture(picture, rules=rules)
+            pictures[picture.name] = protect_picture(picture, rules=rules, said=said)
         except EvidenceError as error:
             refused.append(str(error))
     pictures = dict(sorted(pictures.items(), key=lambda item: item[1].picture.place))
@@ -195,15 +200,35 @@ def _without_effects(caveats: str) -> str:
     return "; ".join(note for note in caveats.split("; ") if not _EFFECT.search(note))
 
 
-def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> Safe:
+def protect_indicators(
+    indicators: pd.DataFrame, rules: Rules | None = None, *, said: str = ""
+) -> Safe:
     """Protect a table of indicators; what is hidden says so in its symbol and its sentence.
 
     A percentage, or a rate per 1,000, is its numerator in disguise: the pupils who have it and
     those who do not are counts as any other, and what is shown is as unsure as a rounded count, or
     whole per cents of few pupils. A value that is itself a count of pupils is one. An area that a
-    row is compared with is told by its own row where it has one.
+    row is compared with is told by its own row where it has one. Figures that are published already
+    leave as they are where the register has `said` so; one report's are all published, or none. So
+    do shares of schools, which are public, where a report has no others.
     """
     rules = rules or Rules()
+    if sources := set(indicators["published"]) - {""} if "published" in indicators else set():
+        if len(sources) > 1 or (indicators["published"] == "").any():
+            raise EvidenceError(
+                "indicators, column published: figures of one report have one source, or none; "
+                "make a report of each"
+            )
+        symbol = indicators["n"].isna().map({True: "x", False: ""}).astype("str")
+        table = indicators.copy()
+        table.insert(table.columns.get_loc("n") + 1, "n_symbol", symbol)
+        try:
+            return published(table, sources.pop(), said=said)
+        except EvidenceError as error:
+            raise EvidenceError(f"indicators: {error}") from None
+    figures = ("value", "ci_lower", "ci_upper", "comparator_value", "rank")
+    if len(indicators) and indicators["unit"].str.strip().str.casefold().isin(_OF_SCHOOLS).all():
+        return protect(indicators, rules=rules, counts=(), schools=("n",), axes=figures)
     indicators = _with_cases(indicators, rules)
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
@@ -222,7 +247,7 @@ def protect_indicators(indicators: pd.DataFrame, rules: Rules | None = None) -> 
         words=reworded,
         counts=("n", *_CASES),
         behind=_CASES,
-        statistics=("value", "ci_lower", "ci_upper", "comparator_value", "rank"),
+        statistics=figures,
     )
 
 
@@ -233,8 +258,10 @@ def _with_cases(indicators: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     share = (indicators["value"] / per).where(lambda share: share.between(0, 1))
     have = (share * n).round().mask(counted, indicators["value"].round())
     out = indicators.assign(have=have.fillna(n), lack=(n - have).mask(counted).fillna(n))
-    step = (rules.base / 2 * per / n).clip(upper=per / 100)  # as unsure as a count, or a per cent
-    places = np.floor(1e-9 - np.log10(step.where(step > 0)))
+    places = [
+        rules.places(many, scale) if many > 0 and scale > 0 else math.nan
+        for many, scale in zip(n, per, strict=True)
+    ]
     for name in ("value", "ci_lower", "ci_upper", "comparator_value"):
         pairs = zip(out[name], places, strict=True)
         rounded = [x if d != d else round(x, int(d)) for x, d in pairs]

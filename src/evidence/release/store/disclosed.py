@@ -31,11 +31,15 @@ def made(folder: Path) -> dict[str, Any]:
     tables = []
     for entry in record["figures"]:
         picture = reader.parsed(folder / f"{entry['path']}.json")
+        if picture.get("published"):
+            continue  # nobody learns anything from it
         tables.append(_table(f"figures/{entry['path']}", picture["table"], picture["types"]))
     contracts = {"effects": reader.effects(folder), "indicators": reader.indicators(folder)}
     for key, place in places.items():
         for kind, whole in contracts.items():
             own = whole[whole["run_id"] == key]
+            if "published" in own:
+                own = own[own["published"] == ""]
             content = own.to_json(orient="split", index=False, double_precision=15)
             types = {name: str(dtype) for name, dtype in own.dtypes.items()}
             tables.append(_table(f"{kind}/{place}", json.loads(content), types))

@@ -31,8 +31,8 @@ class Proposal:
 
     Parameters
     ----------
-    effects : Safe or None
-        The protected effects; nothing where there are none or they were refused.
+    effects, indicators : Safe or None
+        The protected tables; nothing where there are none or they were refused.
     pictures : tuple of Safe
         The protected pictures.
     refused : tuple of str
@@ -42,6 +42,7 @@ class Proposal:
     """
 
     effects: Safe | None
+    indicators: Safe | None
     pictures: tuple[Safe, ...]
     refused: tuple[str, ...]
     titles: Mapping[str, str]
@@ -56,6 +57,11 @@ class Proposal:
             shown = ["outcome", "subgroup", "verdict", "n_pupils", "n_schools", "sentence"]
             parts.append(html_table.table(table[shown]))
             notes += [f"Hidden: {line}" for line in self.effects.suppressed]
+        if self.indicators and len(self.indicators.table):
+            table = self.indicators.table
+            shown = ["indicator", "area", "group", "period", "value", "n", "symbol", "published"]
+            parts.append(html_table.table(table[shown]))
+            notes += [f"Hidden: {line}" for line in self.indicators.suppressed]
         for safe in self.pictures:
             parts.append(f"<p>Picture {safe.picture.name}: {html.escape(safe.picture.title)}</p>")
             notes += [f"Hidden in picture {safe.picture.name}: {line}" for line in safe.suppressed]
@@ -73,6 +79,7 @@ def propose(
     titles: Mapping[str, str] | None = None,
     rules: Rules | str | Path | None = None,
     checks: Sequence[str] = (),
+    published: str = "",
 ) -> Proposal:
     """Hand a notebook's results over as candidates; called in its last cell.
 
@@ -91,9 +98,10 @@ def propose(
     rules : Rules or path, optional
         The data owner's rules or their file, such as ``data/disclosure.toml``, for the preview;
         the defaults where there is no such file. The release reads them itself.
-
     checks : sequence of str
         What was checked and how it came out, for the record of the run (`run.json`).
+    published : str
+        Where the figures are published already, for the preview; the release asks the register.
 
     Returns
     -------
@@ -123,20 +131,21 @@ def propose(
         for picture in placed:
             path = folder / f"figures/{picture.name}.json"
             path.write_text(picture.to_json(), encoding="utf-8")
-    refused, safe_effects, safe_pictures = [], None, []
+    refused, safe_effects, safe_indicators, safe_pictures = [], None, None, []
     try:
         if len(effects):
             safe_effects = candidates.protect_effects(effects, titles, rules)
-        candidates.protect_indicators(indicators, rules)
+        safe_indicators = candidates.protect_indicators(indicators, rules, said=published)
     except EvidenceError as error:
         refused.append(str(error))
     for picture in placed:
         try:
-            safe_pictures.append(protect_picture(picture, rules=rules))
+            safe_pictures.append(protect_picture(picture, rules=rules, said=published))
         except EvidenceError as error:
             refused.append(str(error))
     return Proposal(
         effects=safe_effects,
+        indicators=safe_indicators,
         pictures=tuple(safe_pictures),
         refused=tuple(refused),
         titles=titles or {},

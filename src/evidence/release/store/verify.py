@@ -66,7 +66,9 @@ def _against_run(
         if own.get(name) != run.get(name)
     ]
     try:
-        again = candidates.read(source, {}, Rules(**record["rules"]))
+        said = next(c for c in record["programmes"] if c["name"] == run["programme"])
+        said = said.get("published") or ""
+        again = candidates.read(source, {}, Rules(**record["rules"]), said=said)
     except EvidenceError as error:
         return [*faults, f"run {key}: {error}"]
     pairs = {

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from evidence.methods.monitoring.rules.rule import Rule, Values
+from evidence.methods.monitoring.rules.rule import KS2_PROGRESS, Rule, Values, below
+
+_LEAST = {"reading": -2.5, "maths": -2.5, "writing": -3.5}
 
 
 def _coasting(values: Values, half: Values) -> np.ndarray:
-    low = (values["reading"] < -2.5) | (values["maths"] < -2.5) | (values["writing"] < -3.5)
+    low = np.any([*below(values, _LEAST).values()], axis=0)
     return ((values["expected"] < 85) & low).astype(int)
 
 
@@ -15,7 +17,7 @@ RULE = Rule(
     first=2016,
     last=2018,
     shares=("expected",),
-    scores=("reading", "maths", "writing"),
+    scores=KS2_PROGRESS,
     results=("not coasting", "coasting"),
     decide=_coasting,
     years=3,

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 Values = Mapping[str, np.ndarray]
+KS2_PROGRESS = ("reading", "maths", "writing")
+
+
+def below(values: Values, least: Mapping[str, float]) -> dict[str, np.ndarray]:
+    """Return for each score whether it is below what is the least."""
+    return {name: values[name] < score for name, score in least.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

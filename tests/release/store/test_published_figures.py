@@ -1,0 +1,126 @@
+"""Figures that are published already leave as they are, where the register says so, too."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from run_folders import PROGRAMMES, programmes, watched, write_run
+
+from evidence.errors import EvidenceError
+from evidence.release.exchange import bundle, merge
+from evidence.release.store import candidates, publish, reader, verify
+from evidence.show.picture import Picture
+
+SOURCE = "DfE, SEN2, Open Government Licence v3"
+
+
+def figures(source=SOURCE):
+    """Return four areas, one of nine plans, one without a figure; a source as their report says."""
+    return watched().assign(published=source)
+
+
+def drawn(source=SOURCE):
+    table = pd.DataFrame(
+        {
+            "place": [0, 1],
+            "time": ["2023", "2024"],
+            "part": [1, 1],
+            "value": [3 / 7, 0.5],
+            "centre": [0.47, 0.47],
+            "n": [7, 8],
+            "signal": "common cause",
+        }
+    )
+    return Picture(
+        name="over-time", kind="control_chart", title="Plans within 20 weeks", alt="3 of 7 plans.",
+        table=table, counts=("n",), statistics=("value", "centre"), axes=("place", "part"),
+        published=source,
+    )  # fmt: skip
+
+
+def made(root, register=SOURCE, source=SOURCE, **more):
+    folder = root / "runs/lamp/2018/00000000000000aa"
+    run = write_run(folder, [], [drawn(source)], figures(source), **more)
+    cohorts = {name: [] for name in PROGRAMMES} | {"lamp": [{"name": "2018", "title": "2018"}]}
+    card = programmes(cohorts)[0]
+    return run, card | {"published": register}
+
+
+def test_published_figures_leave_as_they_are_and_say_where_they_are_from(tmp_path):
+    run, card = made(tmp_path)
+    report = publish.release([run], [card], tmp_path / "published")
+    assert report.refused == ()
+    table = reader.indicators(tmp_path / "published")
+    assert table["value"].tolist()[:3] == [5.1, 4.2, 6.0]
+    assert table["n"].tolist() == [2630, 1980, 9, 400]
+    assert set(table["published"]) == {SOURCE}
+    (entry,) = reader.release(tmp_path / "published")["figures"]
+    assert reader.picture(entry, tmp_path / "published")["table"]["n"].tolist() == [7, 8]
+    page = (tmp_path / "published/current/indicators/absence.html").read_text()
+    assert f"shown as published: {SOURCE}" in page
+    assert verify.verify(tmp_path / "published", tmp_path / "runs") == []
+    learnt = json.loads((tmp_path / "published/current/disclosed.json").read_text())
+    assert learnt["tables"] == []  # nobody learns anything from them
+
+
+@pytest.mark.parametrize("register", ["", "another source", None])
+def test_published_figures_that_the_register_does_not_know_are_refused(tmp_path, register):
+    run, card = made(tmp_path, register=register)
+    with pytest.raises(EvidenceError, match="they leave as they are only where the register says"):
+        publish.release([run], [card], tmp_path / "published")
+    assert not (tmp_path / "published/current").exists()
+
+
+def test_a_picture_that_the_register_does_not_know_is_left_out(tmp_path):
+    run, card = made(tmp_path, register="", source="")
+    (run / "figures/over-time.json").write_text(drawn().to_json())
+    report = publish.release([run], [card], tmp_path / "published")
+    assert len(report.refused) == 1
+    assert "picture over-time: says that its figures are published already" in report.refused[0]
+    assert reader.indicators(tmp_path / "published")["n"].tolist()[:2] == [2630, 1980]
+    assert np.isnan(reader.indicators(tmp_path / "published")["n"].iloc[2])
+
+
+def test_a_register_that_says_published_frees_no_other_figures(tmp_path):
+    run, card = made(tmp_path, register=SOURCE, source="")
+    publish.release([run], [card], tmp_path / "published")
+    assert reader.indicators(tmp_path / "published")["symbol"].tolist() == ["", "", "c", "z"]
+
+
+def test_figures_of_a_report_have_one_source_or_none():
+    mixed = figures().assign(published=[SOURCE, "", SOURCE, SOURCE])
+    with pytest.raises(EvidenceError, match="have one source, or none"):
+        candidates.protect_indicators(mixed, said=SOURCE)
+
+
+def test_a_pupil_number_does_not_leave_as_published():
+    with pytest.raises(EvidenceError, match="pupil number"):
+        candidates.protect_indicators(figures().assign(sentence="of A123456789012"), said=SOURCE)
+    with pytest.raises(EvidenceError, match="pupil number"):
+        candidates.protect_picture(replace(drawn(), alt="of A123456789012"), said=SOURCE)
+
+
+def test_a_bundle_carries_published_figures_and_their_source(tmp_path):
+    run, card = made(tmp_path)
+    publish.release([run], [card], tmp_path / "theirs")
+    path = bundle.make(tmp_path / "theirs", tmp_path / "theirs.zip")
+    own, other = made(tmp_path / "own", source="")
+    publish.release([own], [other], tmp_path / "ours")
+    merge.merge(path, "county", tmp_path / "ours")
+    both = reader.indicators(tmp_path / "ours", hubs=True)
+    assert both.loc[both["hub"] == "county", "n"].tolist() == [2630, 1980, 9, 400]
+
+
+def test_a_bundle_of_published_figures_that_its_programme_does_not_know_is_refused(tmp_path):
+    run, card = made(tmp_path)
+    publish.release([run], [card], tmp_path / "theirs")
+    record = tmp_path / "theirs/current/release.json"
+    text = record.read_text().replace(f'"published": "{SOURCE}"', '"published": ""')
+    parts = {"indicators": reader.indicators(tmp_path / "theirs")}
+    meta = merge.checked_index(record, {"release": json.loads(text), **json.loads(text)})
+    content = {name: bundle._rows(table) for name, table in parts.items()}
+    content["effects"] = bundle._rows(reader.effects(tmp_path / "theirs"))
+    with pytest.raises(EvidenceError, match="its programme does not"):
+        merge._tables(record, {f"{k}.json": v for k, v in content.items()}, meta)
