@@ -1,10 +1,12 @@
-"""School years: 2019 is 2018/19, however a cell or the columns of a table say it."""
+"""School years and dates: 2019 is 2018/19, however a cell or the columns of a table say it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from datetime import datetime
+
+import pandas as pd
 
 _YEAR = re.compile(r"(\d{4})(?:\.0+)?", re.ASCII)
 _SPAN = re.compile(r"(?:AY|SY)?\s*(\d{4})\s*(?:[/\-\u2013\u2212_]|to)?\s*((?:\d\d)?\d\d)",
@@ -63,3 +65,8 @@ def of_table(names: Sequence[str]) -> int | None:
     if newest <= 2015 and any(len(years) > 3 for years in runs):
         return newest
     return _NEXT.get(newest, newest + 1)
+
+
+def dates_of(texts: pd.Series, form: str) -> pd.Series:
+    """Return texts of one form as dates, missing where they are none: "today" is no date."""
+    return pd.to_datetime(texts.where(texts.str.contains(r"\d")), format=form, errors="coerce")

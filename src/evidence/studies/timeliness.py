@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from evidence.data import readers
+from evidence.data import readers, school_years
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.monitoring.control_chart import control_chart
@@ -235,7 +235,7 @@ def _cases(path: str, plan: TimelinessPlan) -> pd.DataFrame:
     ended = _dates(path, table, plan.issued)
     today = max(began.max(), ended.max())
     if plan.as_of:
-        (today,) = frames.dates_of(pd.Series([plan.as_of]), _FORMS[0])
+        (today,) = school_years.dates_of(pd.Series([plan.as_of]), _FORMS[0])
         if pd.isna(today):
             raise EvidenceError(f"as_of is {plan.as_of!r}; a date such as 2019-08-31 is needed")
     for name, dates in ((plan.requested, began), (plan.issued, ended)):
@@ -265,7 +265,7 @@ def _cases(path: str, plan: TimelinessPlan) -> pd.DataFrame:
 def _dates(path: str, table: pd.DataFrame, column: str) -> pd.Series:
     blank = pd.Series(frames.missing(table, column))
     text = table[column].astype("str").str.strip()
-    parsed = [frames.dates_of(text.mask(blank), form) for form in _FORMS]
+    parsed = [school_years.dates_of(text.mask(blank), form) for form in _FORMS]
     best = max(parsed, key=lambda dates: dates.notna().sum())
     wrong = best.isna() & ~blank
     if wrong.any():

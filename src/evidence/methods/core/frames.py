@@ -442,11 +442,6 @@ def complete(
     return keep, tuple(notes)
 
 
-def dates_of(texts: pd.Series, form: str) -> pd.Series:
-    """Return texts of one form as dates, missing where they are none: "today" is no date."""
-    return pd.to_datetime(texts.where(texts.str.contains(r"\d")), format=form, errors="coerce")
-
-
 def row(place: int, data: pd.DataFrame | pd.Series | None = None) -> str:
     """Name a row as a spreadsheet does, in which the header is row 1 and `place` 0 is row 2.
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from evidence.data import school_years
 from evidence.data.labels import label, stored
 from evidence.data.sheet import NUMBER, value
 from evidence.errors import EvidenceError, nearest
@@ -215,7 +216,7 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
         return parts, written, ()
     dated = np.zeros(len(written), bool)  # which cells are dates of the form that fits most
     for form in _DATES:
-        dates = frames.dates_of(pd.Series(written), form)
+        dates = school_years.dates_of(pd.Series(written), form)
         dated = max(dated, dates.notna().to_numpy(), key=np.sum)
         if dates.notna().all():
             return dates.to_numpy("datetime64[ns]").astype(float), _dates(dates), ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from evidence.data import school_years
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.trials.trial_data import TrialData, of_trial, repeated
@@ -115,7 +116,7 @@ def _dates(data: pd.DataFrame, column: str) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(values):
         return values.dt.tz_localize(None).reset_index(drop=True)
     text = values.astype("str").where(values.notna()).str.strip().reset_index(drop=True)
-    dates = frames.dates_of(text, "%Y-%m-%d").fillna(frames.dates_of(text, "%d/%m/%Y"))
+    dates = school_years.dates_of(text, "%Y-%m-%d").fillna(school_years.dates_of(text, "%d/%m/%Y"))
     wrong = np.flatnonzero(dates.isna() & text.notna())
     if len(wrong):
         raise EvidenceError(
