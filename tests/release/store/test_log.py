@@ -93,9 +93,11 @@ def test_release_look_writes_nothing_and_says_all(tmp_path):
         "What differs from the release before:\n"
         "  changed  lamp/2018, PTMAT_EXP: better than similar, 1.500 pp (0.300 to 2.700), n = 1265 "
         "→ better than similar, 1.200 pp (0.300 to 2.700), n = 900\n"
+        "  text     lamp/2018, run_id: a2\n"
         "What is hidden, and why:\n"
         "  nothing\n"
-        "would be release 2: 1 estimates, 0 figures"
+        "would be release 2: 1 estimates, 0 figures\n"
+        f"open {tmp_path / 'runs/release.preview/review.html'}"
     )
     assert log.head(published) == before
     assert sorted(path.name for path in published.glob("0*")) == ["0001"]
