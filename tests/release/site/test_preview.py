@@ -39,6 +39,17 @@ def test_marked_same_page_is_the_same():
     assert preview.marked(page, page) == page
 
 
+def test_marked_row_that_goes_is_a_row_of_its_own():
+    row = "<tr><td><a href='x'>{0}</a></td><td>{1}</td></tr>"
+    old = f"<table>{row.format('a', 1)}{row.format('b', 2)}{row.format('c', 3)}</table>"
+    new = f"<table>{row.format('a', 1)}{row.format('c', 4)}</table>"
+    assert preview.marked(new, old) == (
+        f"<table>{row.format('a', 1)}"
+        '<tr><td colspan="99"><del>b</del> <del>2</del> </td></tr>'
+        f"{row.format('c', '<del>3</del> <ins>4</ins>')}</table>"
+    )
+
+
 def test_marked_large_table_is_quick():
     def page(step):
         rows = (

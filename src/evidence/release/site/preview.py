@@ -70,9 +70,22 @@ def marked(new: str, old: str) -> str:
         for number in added:
             drawn = pieces[number].startswith("<svg")
             pieces[number] = _DRAWN + pieces[number] if drawn else f"<ins>{pieces[number]}</ins>"
-        words = [f"<del>{text}</del> " for text in gone if not text.startswith("<svg")]
-        pieces[place] = "".join([*words, pieces[place]])
+        words = "".join(f"<del>{text}</del> " for text in gone if not text.startswith("<svg"))
+        row = _row_of(pieces, place)
+        if words and row and not added:  # whole rows: one of its own, not in another's first cell
+            words, place = f'<tr><td colspan="99">{words}</td></tr>', row
+        pieces[place] = words + pieces[place]
     return "".join(pieces)
+
+
+def _row_of(pieces: Sequence[str], place: int) -> int:
+    """Return the place of the tag that begins the row of a table whose first text is at `place`."""
+    for number in range(place - 1, 0, -1):
+        if pieces[number].startswith("<tr"):
+            return number
+        if pieces[number].strip() and not pieces[number].startswith(("<t", "<a", "<s", "<b")):
+            break
+    return 0
 
 
 def _blocks(pieces: Sequence[str]) -> list[_Block]:
