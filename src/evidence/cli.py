@@ -205,10 +205,14 @@ def verify(
 ) -> None:
     """Find tampering, missing files, and numbers that do not come from their run."""
     from evidence.release.store import log
-    from evidence.release.store.verify import verify as find_faults
+    from evidence.release.store.verify import examine
 
-    _refuse(find_faults(published, runs if runs.is_dir() else None, head))
-    typer.echo(f"{published}: {len(log.lines(published))} lines in the log, all as they should be")
+    faults, doubts = examine(published, runs if runs.is_dir() else None, head)
+    for line in doubts:
+        typer.echo(line, err=True)
+    _refuse(faults)
+    state = f"{len(doubts)} could not be judged" if doubts else "all as they should be"
+    typer.echo(f"{published}: {len(log.lines(published))} lines in the log, {state}")
     typer.echo(f"head {log.head(published)}")
 
 

@@ -15,25 +15,25 @@ from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.suppression import complete
-from evidence.release.site import preview, site
+from evidence.release.site import preview
 from evidence.release.store import (
     candidates,
     disclosed,
     figures,
+    finish,
     log,
-    provenance,
     reader,
     releases,
     review,
     texts,
 )
-from evidence.release.store.exports import csv, plain, workbook
+from evidence.release.store.exports import plain
 from evidence.release.store.proposal import propose
 from evidence.release.store.review import ReleaseReport
 
 __all__ = ["ReleaseReport", "keep", "propose", "publish", "release", "released", "rollback"]
 
-STAMP = ("number", "date", "time", "reviewer")  # what sets two equal releases apart
+STAMP = ("number", "date", "time", "reviewer", "made_with")  # what sets two equal releases apart
 PREVIEW = "release.preview"  # among the runs, where no programme can have that name
 
 
@@ -229,7 +229,14 @@ def _preview(
     """Build what would be released in a folder of its own; return its record."""
     if folder.exists():
         releases.remove(folder)
-    return _finish(folder, _fill(folder, before, results, record, sources), number, "")
+    whole = _stamp(number, "") | _fill(folder, before, results, record, sources)
+    finish.write(folder, whole)
+    return whole
+
+
+def _stamp(number: int, reviewer: str) -> dict[str, Any]:
+    now = log.now()
+    return dict(zip(STAMP, (number, now[:10], now, reviewer, finish.version()), strict=True))
 
 
 def keep(
@@ -246,26 +253,10 @@ def keep(
         if same and log.manifest(draft).items() <= log.listed(before[0]).items():
             releases.remove(draft)
             return before[0], False
-    _finish(draft, record, releases.next_number(root), reviewer)
+    finish.write(draft, _stamp(releases.next_number(root), reviewer) | dict(record))
     text = json.dumps(log.manifest(draft), indent=0)
     (draft / log.MANIFEST).write_text(text, encoding="utf-8")
     return releases.place(root, draft, action=action, reviewer=reviewer, author=author), True
-
-
-def _finish(draft: Path, record: Mapping[str, Any], number: int, reviewer: str) -> dict[str, Any]:
-    """Write what is made of the tables, figures and sources of a draft; return its whole record."""
-    tables = {kind: pd.read_parquet(draft / f"{kind}.parquet") for kind in reader.KINDS}
-    for kind, table in tables.items():
-        (draft / f"{kind}.csv").write_text(csv(table), encoding="utf-8")
-    (draft / "results.xlsx").write_bytes(workbook(tables))
-    now = log.now()
-    whole = dict(zip(STAMP, (number, now[:10], now, reviewer), strict=True)) | dict(record)
-    text = json.dumps(whole, indent=1, ensure_ascii=False)
-    (draft / "release.json").write_text(text, encoding="utf-8")
-    disclosed.write(draft)
-    site.build(draft)
-    (draft / provenance.CRATE).write_text(provenance.crate(draft, whole), encoding="utf-8")
-    return whole
 
 
 def released(published: str | Path) -> dict[str, str]:
