@@ -258,11 +258,12 @@ def merge(
     bundle: Annotated[Path, Argument(help="Another hub's bundle.")],
     hub: Annotated[str, Option("--as", help="What to call that hub.")],
     published: Published = PUBLISHED,
+    reviewer: Annotated[str, Option(help="Who checked them here; none of their authors.")] = "",
 ) -> None:
     """Check another hub's bundle and show its results beside one's own."""
     from evidence.release.exchange.merge import merge as take_in
 
-    number, new, sha256 = take_in(bundle, hub, published)
+    number, new, sha256 = take_in(bundle, hub, published, reviewer=reviewer)
     typer.echo(f"{'' if new else 'nothing new: still '}release {number}, with {hub}")
     typer.echo(f"SHA-256 {sha256}: compare it with what {hub} says")
 

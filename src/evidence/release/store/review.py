@@ -160,7 +160,7 @@ def choose(
     for folder in runs:
         programme, cohort, key = folder.parts[-3:]
         author = _author(folder)
-        signs = reviewer if _differ(reviewer, author) else ""
+        signs = reviewer if differ(reviewer, author) else ""
         signed = {"author": author, "reviewer": signs, "released": now}
         held = not signs and (programme not in automatic or key in withdrawn)
         if key in released and key not in withdrawn:
@@ -207,7 +207,7 @@ def _author(folder: Path) -> str:
         return log.person()
 
 
-def _differ(reviewer: str, author: str) -> bool:
+def differ(reviewer: str, author: str) -> bool:
     """Return whether two names can only be those of two people.
 
     One name is another's where each of its parts is a part of the other, or its initial, whatever
