@@ -95,7 +95,10 @@ def _stub(
     card: Mapping[str, Any], notebook: str, declared: Mapping[str, Any], run: Mapping[str, Any]
 ) -> str:
     """Return a register of one programme: the sender's settings, one's own files still empty."""
-    before, inputs = run.get("parameters", {}), set(run.get("inputs", {}))
+    before, inputs = (
+        value if isinstance(value := run.get(name), dict) else {}
+        for name in ("parameters", "inputs")
+    )
 
     def file(name: str) -> bool:
         value = before.get(name)

@@ -218,6 +218,8 @@ def parsed(content: bytes, where: str) -> dict[str, Any]:
         raise EvidenceError(f"{where}: holds more than any release does; not read")
     try:
         value = json.loads(content.decode("utf-8"), parse_constant=_no_constant)
+        if b"\\ud" in content.lower():  # perhaps half a character, which no file can hold
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
