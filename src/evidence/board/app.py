@@ -1,14 +1,16 @@
 """The dashboards' server: Voila by itself, with its doors shut, over the current release.
 
-Run as ``python -m evidence.board.app``; `evidence.board.server` says with what.
+Started by `evidence.board.start`; `evidence.board.server` says with what.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -26,6 +28,8 @@ from voila.utils import get_page_config
 
 from evidence.board import handlers, sandbox
 from evidence.board.kernel_pool import KernelPool
+from evidence.board.start import PASSED_ON
+from evidence.data.secrets import spellings
 from evidence.release.store import reader
 
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
@@ -37,7 +41,6 @@ POLICY = (
 )
 MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
 _MOST = 1_000_000  # bytes of a request or of a message from a page
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")  # what kernels may know of the environment
 
 
 class Dashboards(Voila):
@@ -154,9 +157,23 @@ class Dashboards(Voila):
             return out if out.is_file() else make(published, out)
 
         return {
-            **{name: lambda name=name: reader.folder(published) / name for name in FILES},
+            **{n: lambda n=n: reader.inside(reader.folder(published), n) for n in FILES},
             "bundle.zip": bundle,
         }
+
+
+class Line(logging.LogRecord):
+    """A line of the log without the password, however it is written, or any guess of it."""
+
+    def __init__(self, token: str, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        words = [re.escape(word) for word in spellings(token)]
+        hidden = re.compile("|".join([*words, r"(?<=token=)[^&\s'\"]+"]))
+        with contextlib.suppress(Exception):  # a message whose parts do not fit is shown so
+            self.msg, self.args = hidden.sub("[password]", self.getMessage()), ()
+        if self.exc_info:
+            text = logging.Formatter().formatException(self.exc_info)
+            self.exc_text = hidden.sub("[password]", text)
 
 
 def digest() -> str:
@@ -176,14 +193,15 @@ def stamp(published: str | Path) -> str:
 
 def main() -> None:
     """Serve until stopped."""
-    settings = json.loads(os.environ.pop("EVIDENCE_SERVE"))
-    token = os.environ.pop("EVIDENCE_TOKEN", "")
+    settings, token = sys.stdin.read().split("\0")
+    settings = json.loads(settings)
+    logging.setLogRecordFactory(partial(Line, token))
     dashboards, published = Path(settings["dashboards"]), Path(settings["published"])
     scratch = Path(tempfile.mkdtemp(prefix="evidence-"))
     empty = scratch / "empty"
     for folder in (empty, scratch / "home"):
         folder.mkdir()
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment |= {
         "EVIDENCE_PUBLISHED": str(published),
         "EVIDENCE_DASHBOARD": "1",

@@ -136,8 +136,8 @@ class Channels(Plain, VoilaKernelWebsocketHandler):
         Binary ones are those of the protocol with places at their head: in the older one a count
         of four bytes costs gigabytes. Whatever else is wrong shows when a message is taken apart.
         """
-        known = self.selected_subprotocol == _PROTOCOL
         try:
+            known = self.selected_subprotocol == _PROTOCOL  # fails where it is shut already
             if isinstance(message, str) or (known and _whole(message)):
                 return super().on_message(message)
         except Exception:

@@ -1,6 +1,10 @@
-"""What a dashboard uses, imported once before the fork server forks; no modelling library."""
+"""What a dashboard uses, imported once before the fork server forks; no modelling library.
+
+Its kernels log nothing: anybody may send them anything, and what a page shows says what is wrong.
+"""
 
 import importlib
+import logging
 
 from evidence.show.render import compile_all
 
@@ -13,3 +17,4 @@ for module in (
 ):
     importlib.import_module(module)
 compile_all()
+logging.disable(logging.CRITICAL)

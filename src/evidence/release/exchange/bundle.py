@@ -95,7 +95,7 @@ def listing(content: bytes) -> dict[str, Any]:
 
 
 def _checked(folder: Path, name: str, listed: Mapping[str, str]) -> bytes:
-    content = (folder / name).read_bytes() if (folder / name).is_file() else b""
+    content = reader.inside(folder, name).read_bytes() if (folder / name).is_file() else b""
     if hashlib.sha256(content).hexdigest() != listed.get(name):
         raise EvidenceError(f"{folder / name}: missing or changed; evidence verify says more")
     return content
