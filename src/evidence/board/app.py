@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.services.kernels.handlers import _kernel_id_regex
+from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 from traitlets.config import Config
 from voila.app import Voila
@@ -40,7 +41,31 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
+_CONNECTIONS = 400  # at once, without the sockets of open pages
 _MOST = 1_000_000  # bytes of a request or of a message from a page
+
+
+class Listener(HTTPServer):
+    """A server with a limit of connections that wait or ask: beyond it the oldest is shut."""
+
+    def initialize(self, *args: Any, **options: Any) -> None:
+        """Begin with no connection."""
+        super().initialize(*args, **options)
+        self.waiting: dict[Any, None] = {}
+
+    def start_request(self, server_conn: Any, request_conn: Any) -> Any:
+        """Count a connection that is about to ask; sockets of pages are none of these."""
+        self.waiting[server_conn] = None
+        if len(self.waiting) > _CONNECTIONS:
+            oldest = next(iter(self.waiting))
+            del self.waiting[oldest]
+            oldest.stream.close()
+        return super().start_request(server_conn, request_conn)
+
+    def on_close(self, server_conn: Any) -> None:
+        """Count it no more."""
+        self.waiting.pop(server_conn, None)
+        super().on_close(server_conn)
 
 
 class Dashboards(Voila):
@@ -71,15 +96,19 @@ class Dashboards(Voila):
 
     def listen(self) -> None:
         """Listen, taking a proxy's word for HTTPS: the cookie then travels over nothing else."""
-        self.app.listen = partial(
-            self.app.listen,
-            xheaders=True,
-            max_body_size=_MOST,
-            max_buffer_size=2 * _MOST,
-            max_header_size=16_384,
-            body_timeout=10,
-            idle_connection_timeout=60,
-        )
+
+        def listen(port: int, address: str) -> None:
+            Listener(
+                self.app,
+                xheaders=True,
+                max_body_size=_MOST,
+                max_buffer_size=2 * _MOST,
+                max_header_size=16_384,
+                body_timeout=10,
+                idle_connection_timeout=20,
+            ).listen(port, address)
+
+        self.app.listen = listen
         super().listen()
 
     def init_handlers(self) -> list:

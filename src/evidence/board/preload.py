@@ -1,10 +1,6 @@
-"""What a dashboard uses, imported once before the fork server forks; no modelling library.
-
-Its kernels log nothing: anybody may send them anything, and what a page shows says what is wrong.
-"""
+"""What a dashboard uses, imported once before the fork server forks; no modelling library."""
 
 import importlib
-import logging
 
 from evidence.show.render import compile_all
 
@@ -17,4 +13,3 @@ for module in (
 ):
     importlib.import_module(module)
 compile_all()
-logging.disable(logging.CRITICAL)
