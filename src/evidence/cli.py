@@ -232,10 +232,14 @@ def verify(
 ) -> None:
     """Find tampering, missing files, and numbers that do not come from their run."""
     from evidence.release.store import log
-    from evidence.release.store.verify import verify as find_faults
+    from evidence.release.store.verify import examine
 
-    _refuse(find_faults(published, runs if runs.is_dir() else None, head))
-    typer.echo(f"{published}: {len(log.lines(published))} lines in the log, all as they should be")
+    faults, doubts = examine(published, runs if runs.is_dir() else None, head)
+    for line in doubts:
+        typer.echo(line, err=True)
+    _refuse(faults)
+    state = f"{len(doubts)} could not be judged" if doubts else "all as they should be"
+    typer.echo(f"{published}: {len(log.lines(published))} lines in the log, {state}")
     typer.echo(f"head {log.head(published)}")
 
 
@@ -281,11 +285,12 @@ def merge(
     bundle: Annotated[Path, Argument(help="Another hub's bundle.")],
     hub: Annotated[str, Option("--as", help="What to call that hub.")],
     published: Published = PUBLISHED,
+    reviewer: Annotated[str, Option(help="Who checked them here; none of their authors.")] = "",
 ) -> None:
     """Check another hub's bundle and show its results beside one's own."""
     from evidence.release.exchange.merge import merge as take_in
 
-    number, new, sha256 = take_in(bundle, hub, published)
+    number, new, sha256 = take_in(bundle, hub, published, reviewer=reviewer)
     typer.echo(f"{'' if new else 'nothing new: still '}release {number}, with {hub}")
     typer.echo(f"SHA-256 {sha256}: compare it with what {hub} says")
 

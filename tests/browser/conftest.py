@@ -33,7 +33,12 @@ def published(tmp_path_factory):
     runs, cards = make(root / "runs")
     watched().to_parquet(runs[0] / "indicators.parquet")
     publish.release(runs, cards, root / "published", reviewer="Bea Reviewer")
-    merge.merge(bundle.make(root / "published", root / "b.zip"), "Rathfern", root / "published")
+    merge.merge(
+        bundle.make(root / "published", root / "b.zip"),
+        "Rathfern",
+        root / "published",
+        reviewer="Cy",
+    )
     return root / "published"
 
 

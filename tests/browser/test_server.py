@@ -266,8 +266,9 @@ def test_page_shows_no_source_and_no_path(open_site):
 
 
 @pytest.mark.skipif(not sandbox.version(), reason="this kernel has no Landlock")
-def test_dashboard_processes_cannot_open_data_or_runs(place, tmp_path):
+def test_dashboard_processes_cannot_open_data_or_runs(place, tmp_path, monkeypatch):
     """A notebook that tries is the dashboard: whatever a dashboard could be made to do."""
+    monkeypatch.setenv("PLANTED", "1")
     trial = tmp_path / "dashboards"
     shutil.copytree(DASHBOARDS, trial)
     code = f"""
@@ -292,6 +293,16 @@ attempt("write", lambda: (root / "published/x").write_text("x"))
 attempt("connect", lambda: socket.create_connection(("127.0.0.1", 9), 1))
 attempt("release", lambda: (root / "published/current/release.json").read_text()[:1])
 found["cwd"] = os.listdir(".")
+def started_with():
+    text = b""
+    for number in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            text += open(f"/proc/{{number}}/environ", "rb").read()
+        except OSError:
+            pass
+    words = (b"PLANTED", b"EVIDENCE_TOKEN", b"EVIDENCE_SERVE", {TOKEN.encode()!r})
+    return [word for word in words if word in text]
+attempt("started with", started_with)
 found["env"] = sorted(k for k in os.environ if "TOKEN" in k or "SERVE" in k)
 import ipywidgets
 ipywidgets.HTML("<h1>" + json.dumps(found).replace('"', "'") + "</h1>")
@@ -316,6 +327,7 @@ ipywidgets.HTML("<h1>" + json.dumps(found).replace('"', "'") + "</h1>")
     assert "'shell': 'CalledProcessError'" in state
     assert "'cwd': []" in state or "'cwd': ['link']" in state
     assert "'env': []" in state
+    assert "'started with': '[]'" in state
     assert "'release': \"'{'\"" in state or "'release': '" in state
     assert SECRET not in state
 
@@ -563,3 +575,43 @@ def test_requests_too_large_are_refused(open_site):
         assert ask(open_site, "login", "POST", bytes(20_000_000))[0] in (400, 403, 413)
     assert memory(open_site.pid) - before < 30
     assert ask(open_site)[0] == 200
+
+
+def test_link_in_the_releases_is_not_served(published, tmp_path):
+    place = tmp_path / "published"
+    shutil.copytree(published, place, symlinks=True)
+    (place / "secret").write_text(SECRET)
+    folder = (place / "current").resolve()
+    folder.chmod(0o755)
+    for name in ("effects.csv", "results.xlsx"):
+        (folder / name).unlink()
+        (folder / name).symlink_to("/etc/passwd" if name == "effects.csv" else place / "secret")
+    with served(place, ready={}) as address:
+        for name in ("effects.csv", "results.xlsx", "bundle.zip"):
+            status, _, text = ask(address, f"download/{name}")
+            assert status == 500
+            assert "This page could not be shown" in text
+            assert "root:" not in text
+            assert SECRET not in text
+
+
+def test_fault_leaves_neither_password_nor_traceback_in_the_log(published, tmp_path):
+    place, log = tmp_path / "published", tmp_path / "log"
+    shutil.copytree(published, place, symlinks=True)
+    with log.open("w") as file, served(place, TOKEN, log=file, ready={}) as address:
+        broken(place, "record is not JSON")
+        for path in (
+            "download/bundle.zip",
+            "alive/x",
+            "login",
+            "",
+            "%ff",
+            "api/kernels/x/channels",
+        ):
+            for word in (TOKEN, "near-miss-of-a-password"):
+                ask(address, f"{path}?token={word}")
+                ask(address, path, Authorization=f"token {word}")
+    said = log.read_text()
+    assert "/download/bundle.zip" in said  # whoever runs the server learns where it was
+    for word in (TOKEN, "near-miss", "Traceback"):
+        assert word not in said

@@ -628,6 +628,39 @@ def test_secret_reaches_the_kernel_and_no_file(project, monkeypatch, name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("watched", [True, False])
+def test_secret_written_past_python_is_masked_too(project, monkeypatch, capfd, watched):
+    """To descriptors, by other programs, in two halves, and when the kernel ends."""
+    path = project.notebooks / "impact.ipynb"
+    source = 'cohort = ""\ndata = ""\nout = ""\nrun_id = ""\nkey = ""\n'
+    cells = [
+        "import atexit, os, sys, time, evidence as ev\nvalue = ev.secret(key)",
+        "os.write(2, value.encode())\nos.write(1, value.encode())\ntime.sleep(0.3)",
+        "os.system('echo $EVIDENCE_CANARY >&2; echo $EVIDENCE_CANARY')\ntime.sleep(0.3)",
+        "print(value[:6], end='', flush=True)\ntime.sleep(0.3)\nprint(value[6:])",
+        "sys.__stderr__.write(value + '\\n')\nsys.__stderr__.flush()\ntime.sleep(0.3)",
+        "import faulthandler; copy = getattr(sys.stderr, '_original_stdstream_copy', 2)\n"
+        "os.write(copy, value.encode())\natexit.register(os.write, copy, value.encode())",
+        PROPOSE,
+    ]
+    path.write_text(json.dumps(notebook(source, more=cells)))
+    monkeypatch.setenv("EVIDENCE_CANARY", "s3cret-c@nary")
+    if watched:  # as it is outside of tests: what goes to a descriptor comes into the notebook
+        monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    fork_client.close()
+    jobs = jobs_of(project, "one", more='parameters = { key = "env:EVIDENCE_CANARY" }\n')
+    (end,) = run(jobs, project, Silent())
+    fork_client.close()
+    assert end.error == ""
+    assert "s3cret-c@nary" not in "".join(capfd.readouterr())
+    saved = jobs[0].folder(project.runs) / "notebook.ipynb"
+    shown = nbformat.read(saved, as_version=4)
+    text = "".join(o.get("text", "") for cell in shown.cells for o in cell.get("outputs", ()))
+    assert "s3cret-c@nary" not in text
+    assert text.count("[EVIDENCE_CANARY]") == (6 if watched else 1)
+
+
+@pytest.mark.slow
 def test_interrupt_finishes_tidily(project, tmp_path):
     jobs_of(project, "one", "sleeps", "two")
     places = [f"--{k}={getattr(project, k)}" for k in ("register", "data", "notebooks", "runs")]

@@ -1,14 +1,16 @@
 """The dashboards' server: Voila by itself, with its doors shut, over the current release.
 
-Run as ``python -m evidence.board.app``; `evidence.board.server` says with what.
+Started by `evidence.board.start`; `evidence.board.server` says with what.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.services.kernels.handlers import _kernel_id_regex
+from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 from traitlets.config import Config
 from voila.app import Voila
@@ -26,6 +29,8 @@ from voila.utils import get_page_config
 
 from evidence.board import handlers, sandbox
 from evidence.board.kernel_pool import KernelPool
+from evidence.board.start import PASSED_ON
+from evidence.data.secrets import spellings
 from evidence.release.store import reader
 
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
@@ -36,8 +41,31 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
+_CONNECTIONS = 400  # at once, without the sockets of open pages
 _MOST = 1_000_000  # bytes of a request or of a message from a page
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")  # what kernels may know of the environment
+
+
+class Listener(HTTPServer):
+    """A server with a limit of connections that wait or ask: beyond it the oldest is shut."""
+
+    def initialize(self, *args: Any, **options: Any) -> None:
+        """Begin with no connection."""
+        super().initialize(*args, **options)
+        self.waiting: dict[Any, None] = {}
+
+    def start_request(self, server_conn: Any, request_conn: Any) -> Any:
+        """Count a connection that is about to ask; sockets of pages are none of these."""
+        self.waiting[server_conn] = None
+        if len(self.waiting) > _CONNECTIONS:
+            oldest = next(iter(self.waiting))
+            del self.waiting[oldest]
+            oldest.stream.close()
+        return super().start_request(server_conn, request_conn)
+
+    def on_close(self, server_conn: Any) -> None:
+        """Count it no more."""
+        self.waiting.pop(server_conn, None)
+        super().on_close(server_conn)
 
 
 class Dashboards(Voila):
@@ -68,15 +96,19 @@ class Dashboards(Voila):
 
     def listen(self) -> None:
         """Listen, taking a proxy's word for HTTPS: the cookie then travels over nothing else."""
-        self.app.listen = partial(
-            self.app.listen,
-            xheaders=True,
-            max_body_size=_MOST,
-            max_buffer_size=2 * _MOST,
-            max_header_size=16_384,
-            body_timeout=10,
-            idle_connection_timeout=60,
-        )
+
+        def listen(port: int, address: str) -> None:
+            Listener(
+                self.app,
+                xheaders=True,
+                max_body_size=_MOST,
+                max_buffer_size=2 * _MOST,
+                max_header_size=16_384,
+                body_timeout=10,
+                idle_connection_timeout=20,
+            ).listen(port, address)
+
+        self.app.listen = listen
         super().listen()
 
     def init_handlers(self) -> list:
@@ -154,9 +186,23 @@ class Dashboards(Voila):
             return out if out.is_file() else make(published, out)
 
         return {
-            **{name: lambda name=name: reader.folder(published) / name for name in FILES},
+            **{n: lambda n=n: reader.inside(reader.folder(published), n) for n in FILES},
             "bundle.zip": bundle,
         }
+
+
+class Line(logging.LogRecord):
+    """A line of the log without the password, however it is written, or any guess of it."""
+
+    def __init__(self, token: str, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        words = [re.escape(word) for word in spellings(token)]
+        hidden = re.compile("|".join([*words, r"(?<=token=)[^&\s'\"]+"]))
+        with contextlib.suppress(Exception):  # a message whose parts do not fit is shown so
+            self.msg, self.args = hidden.sub("[password]", self.getMessage()), ()
+        if self.exc_info:
+            text = logging.Formatter().formatException(self.exc_info)
+            self.exc_text = hidden.sub("[password]", text)
 
 
 def digest() -> str:
@@ -176,14 +222,15 @@ def stamp(published: str | Path) -> str:
 
 def main() -> None:
     """Serve until stopped."""
-    settings = json.loads(os.environ.pop("EVIDENCE_SERVE"))
-    token = os.environ.pop("EVIDENCE_TOKEN", "")
+    settings, token = sys.stdin.read().split("\0")
+    settings = json.loads(settings)
+    logging.setLogRecordFactory(partial(Line, token))
     dashboards, published = Path(settings["dashboards"]), Path(settings["published"])
     scratch = Path(tempfile.mkdtemp(prefix="evidence-"))
     empty = scratch / "empty"
     for folder in (empty, scratch / "home"):
         folder.mkdir()
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment |= {
         "EVIDENCE_PUBLISHED": str(published),
         "EVIDENCE_DASHBOARD": "1",

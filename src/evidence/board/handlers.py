@@ -35,7 +35,15 @@ _HEARD = (
 
 
 class Plain(JupyterHandler):
-    """Says whatever goes wrong in a plain sentence."""
+    """Says whatever goes wrong in a plain sentence, and to the log in a line.
+
+    An address may hold the password and a traceback anything: neither is written anywhere.
+    """
+
+    def log_exception(self, kind: Any, fault: Any, trace: Any) -> None:
+        """Name the page and the kind of fault; a refusal is none."""
+        if kind and not isinstance(fault, tornado.web.HTTPError):
+            self.log.error("%s %.80r: %s", self.request.method, self.request.path, kind.__name__)
 
     def write_error(self, status_code: int, **_: Any) -> None:
         """Write a page that names no path, no value and no cause."""
@@ -110,24 +118,32 @@ class Closed(Pooled):
         self.finish()
 
 
-class Kernel(KernelHandler):
+class Kernel(Plain, KernelHandler):
     """What the page may ask of its kernel: whether it is there. It may not end or restart any."""
 
     SUPPORTED_METHODS = ("GET",)
 
 
-class Channels(VoilaKernelWebsocketHandler):
+class Channels(Plain, VoilaKernelWebsocketHandler):
     """The socket between a page and its kernel, for the messages of widgets and no other.
 
     What a fault prints is for whoever runs the server: a traceback names paths and values.
     """
 
     def on_message(self, message: bytes | str) -> Any:
-        """Take a message whose parts lie within it; the lengths it gives are only claims."""
-        if isinstance(message, bytes) and not _whole(message):
-            self.close(1003, "not a message")
-            return None
-        return super().on_message(message)
+        """Take a message whose parts lie within it; the lengths it gives are only claims.
+
+        Binary ones are those of the protocol with places at their head: in the older one a count
+        of four bytes costs gigabytes. Whatever else is wrong shows when a message is taken apart.
+        """
+        try:
+            known = self.selected_subprotocol == _PROTOCOL  # fails where it is shut already
+            if isinstance(message, str) or (known and _whole(message)):
+                return super().on_message(message)
+        except Exception:
+            self.log.debug("a message that could not be taken apart")
+        self.close(1003, "not a message")
+        return None
 
     def write_message(self, message: bytes | str | dict, binary: bool = False) -> Any:
         """Pass on a message from the kernel if it is one that widgets need."""
@@ -221,7 +237,7 @@ class Doorkeeper(PasswordIdentityProvider):
         return user
 
 
-class Login(LoginFormHandler):
+class Login(Plain, LoginFormHandler):
     """Asks for the password that opens the evidence base."""
 
     def _render(self, message: Mapping[str, str] | None = None) -> None:

@@ -19,7 +19,7 @@ READY = {"board.ipynb": 2, "programme.ipynb": 1, "area.ipynb": 1, "hub.ipynb": 1
 
 def command() -> list[str]:
     """Return the command that serves the dashboards; `environment` says which and where."""
-    return [sys.executable, "-P", "-m", "evidence.board.app"]
+    return [sys.executable, "-P", "-m", "evidence.board.start"]
 
 
 def environment(
@@ -61,7 +61,6 @@ def environment(
     }
     return {
         **os.environ,
-        "PYTHONWARNINGS": "ignore",  # Voila's own, about its settings; nothing to be done
         "EVIDENCE_SERVE": json.dumps(said),
         "EVIDENCE_TOKEN": token,
     }

@@ -161,7 +161,9 @@ def _leave(server: int, asker: socket.socket, request: dict[str, Any]) -> None:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
+    # What a kernel writes past its own streams nobody masks: it goes into the notebook or nowhere.
+    for file in (0, 1, 2) if request["target"] == "kernel" else (0,):
+        os.dup2(nothing, file)
     os.closerange(3, asker.fileno())
     os.closerange(asker.fileno() + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     if "env" in request:

@@ -13,6 +13,7 @@ import math
 import os
 import queue
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -55,7 +56,8 @@ class ForkProvisioner(LocalProvisioner):
             except EvidenceError as error:
                 fault = f": {error}"
         fork_client.say_once(f"kernels are not forked{fault}")
-        return await super().launch_kernel(cmd, **kwargs)
+        nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return await super().launch_kernel(cmd, **kwargs | nowhere)
 
     def _fork(self, request: dict[str, Any]) -> fork_client.Child:
         kernel = fork_client.Child(fork_client.place(self.preload), "kernel", request)

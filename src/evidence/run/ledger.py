@@ -56,6 +56,7 @@ class Draft:
         final.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{final.name}-{os.getpid()}-{socket.gethostname()}-"
         self.folder = Path(tempfile.mkdtemp(prefix=prefix, dir=final.parent))
+        self._lock = _lock(self.folder)  # as long as this process lives the draft is not stale
         self.began = time.time()
         self._inode = self.folder.stat().st_ino
         # Not in the draft: that is the notebook's, which may have a file of any name.
@@ -116,8 +117,10 @@ class Draft:
                 raise EvidenceError(f"its file {path.name} is a link; write the file itself")
         (self.folder / "run.json").unlink(missing_ok=True)
         (self.folder / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        for path in (*self._files(), self.folder):
+        for path in self._files():
+            path.chmod(0o600)
             _fsync(path)
+        _fsync(self.folder)
         self._progress.unlink(missing_ok=True)
         old = self.folder.with_name(f"{self.folder.name}.old")
         if replace:
@@ -133,6 +136,7 @@ class Draft:
             self.discard()
             return False
         _fsync(self.final.parent)
+        self._unlock()
         _remove(old)
         return True
 
@@ -142,7 +146,10 @@ class Draft:
         shutil.rmtree(place, ignore_errors=True)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
+            for path in self._files():
+                path.chmod(0o600)
             self.folder.rename(place)
+            self._unlock()
         except OSError:
             self.discard()
         notebook = place / "notebook.ipynb"
@@ -152,6 +159,12 @@ class Draft:
         """Remove it."""
         self._progress.unlink(missing_ok=True)
         _remove(self.folder)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def _opened(path: Path) -> list[bytes]:
@@ -270,17 +283,44 @@ def _drafts(folder: Path, pattern: str) -> Iterator[tuple[Path, re.Match[str], b
 
 
 def _stale(path: Path, draft: re.Match[str]) -> bool:
-    """Whether whoever made a draft is gone; a process that began later only has its number."""
+    """Whether whoever made a draft is gone.
+
+    He holds a lock on it for as long as he lives, whatever clocks say. Where nobody does: a process
+    that began later than the draft only has its maker's number.
+    """
+    if path.suffix == ".json":  # of progress: the draft itself is in its cohort's folder
+        path = next(path.parent.parent.glob(f"*/*/{path.stem}"), path)
     try:
         made = path.stat().st_mtime
+        if path.is_dir():
+            place = _lock(path)
+            if place is None:
+                return False
+            os.close(place)
         if draft["host"] != socket.gethostname():  # nothing can be known of a process elsewhere
-            return time.time() - made > _DAY
+            began = (path.parents[2] / ".runner").stat().st_mtime  # by the clock of the disk
+            return began - made > _DAY
         process = psutil.Process(int(draft["pid"]))
         return process.create_time() > made + 2 or process.status() == psutil.STATUS_ZOMBIE
     except psutil.AccessDenied:
         return False
     except (OSError, psutil.NoSuchProcess):
         return True
+
+
+def _lock(folder: Path) -> int | None:
+    """Open a folder and lock it; nothing where another process holds its lock."""
+    if os.name == "nt":  # there folders cannot be opened, nor be removed while they are
+        return os.open(os.devnull, os.O_RDONLY)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(place)
+        return None
+    except OSError:  # not every file system has locks
+        pass
+    return place
 
 
 def _remove(path: Path) -> None:

@@ -226,8 +226,15 @@ def _redact(notebook: Any, secrets: list[str]) -> None:
             return pattern.sub(lambda found: f"[{written[found[0]]}]", value)
         return value
 
-    for cell in notebook.cells if written else ():
-        for output in cell.get("outputs", ()):
+    for cell in [cell for cell in notebook.cells if "outputs" in cell] if written else ():
+        whole: list[Any] = []  # one output a stream: a secret may come in two parts
+        for output in cell["outputs"]:
+            if whole and output.get("name") and whole[-1].get("name") == output["name"]:
+                whole[-1]["text"] += output["text"]
+            else:
+                whole.append(output)
+        cell["outputs"] = whole
+        for output in whole:
             for key in output.keys() & {"text", "data", "ename", "evalue", "traceback"}:
                 output[key] = clean(output[key])
 

@@ -8,7 +8,15 @@ import pytest
 from run_folders import BETTER, effect, make, write_run
 
 from evidence.errors import EvidenceError
-from evidence.release.store import disclosed, log, provenance, publish, reader, review, verify
+from evidence.release.store import (
+    finish,
+    log,
+    provenance,
+    publish,
+    reader,
+    review,
+    verify,
+)
 from evidence.run import runner
 
 
@@ -93,9 +101,11 @@ def test_release_look_writes_nothing_and_says_all(tmp_path):
         "What differs from the release before:\n"
         "  changed  lamp/2018, PTMAT_EXP: better than similar, 1.500 pp (0.300 to 2.700), n = 1265 "
         "→ better than similar, 1.200 pp (0.300 to 2.700), n = 900\n"
+        "  text     lamp/2018, run_id: a2\n"
         "What is hidden, and why:\n"
         "  nothing\n"
-        "would be release 2: 1 estimates, 0 figures"
+        "would be release 2: 1 estimates, 0 figures\n"
+        f"open {tmp_path / 'runs/release.preview/review.html'}"
     )
     assert log.head(published) == before
     assert sorted(path.name for path in published.glob("0*")) == ["0001"]
@@ -237,11 +247,11 @@ def test_verify_every_single_file_changed_is_found(copy):
     assert verify.verify(copy / "published") == []
 
 
-def _again(folder, root, **changes):
-    """Write digest, manifest and log anew, as somebody would who knows how they are made."""
+def _again(folder, root, rebuilt=True, **changes):
+    """Write all that is made of the tables, manifest and log anew, as somebody would who can."""
     record = json.loads((folder / "release.json").read_text(encoding="utf-8")) | changes
-    (folder / "release.json").write_text(json.dumps(record), encoding="utf-8")
-    disclosed.write(folder)
+    if rebuilt:
+        finish.write(folder, record)
     (folder / log.MANIFEST).write_text(json.dumps(log.manifest(folder)), encoding="utf-8")
     (root / log.NAME).unlink()
     for name in ("0001", "0002"):
@@ -432,6 +442,15 @@ def test_log_of_any_bytes_is_told_in_lines(tmp_path, rng):
     path = tmp_path / log.NAME
     whole = path.read_bytes()
     odd = [b"null", b"[]", b"0", b'"x"', b"1e999", b"{}", b"\xff", b"[" * 100_000, b"\n"]
+    for byte in range(0, len(whole), 1 if "EVIDENCE_FUZZ" in os.environ else 7):
+        path.write_bytes(whole[:byte] + bytes([whole[byte] ^ 1 + byte % 255]) + whole[byte + 1 :])
+        assert log.faults(tmp_path) != []
+    for space in (b"\t", b"\r", b"  ", b"\x0b", b"\xe2\x80\xa8", b""):
+        for old in (b" ", b"\n"):
+            path.write_bytes(whole.replace(old, space, 1))
+            assert log.faults(tmp_path) != []
+    path.write_bytes(whole[:-1])
+    assert log.faults(tmp_path) != []
     for _ in range(int(os.environ.get("EVIDENCE_FUZZ", 300))):
         start, end = sorted(rng.integers(0, len(whole), 2))
         end = min(end, start + int(rng.integers(1, 40)))

@@ -21,7 +21,6 @@ from evidence.release.store import (
     publish,
     reader,
     releases,
-    review,
     verify,
 )
 from evidence.release.store.candidates import protect_indicators
@@ -240,22 +239,6 @@ def test_card_with_a_pupil_number_is_refused_without_it(field):
     assert str(error.value) == (
         "programme lamp: holds what looks like a pupil number (UPN); remove it"
     )
-
-
-def test_texts_that_no_rule_can_judge_are_shown_once():
-    run = {
-        "programme": "lamp", "notebook": "impact.ipynb", "notebook_sha256": "ab" * 32,
-        "parameters": {"where": {"class": "6B"}, "labels": {}, "years": [2018], "out": "x"},
-    }  # fmt: skip
-    card = {"name": "lamp", "title": "LAMP", "about": "Maths."}
-    record = {"programmes": [card], "runs": {"a": run, "b": run}}
-    assert review.texts({}, record) == [
-        "text     lamp, title: LAMP",
-        "text     lamp, about: Maths.",
-        'text     lamp, where: {"class": "6B"}',
-        "text     lamp, the text and code of impact.ipynb (abababababab)",
-    ]
-    assert review.texts(record, record) == []
 
 
 def test_propose_effect_on_too_few_pupils_for_its_model_shows_no_figure():

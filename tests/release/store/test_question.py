@@ -50,7 +50,7 @@ def test_question_is_in_a_bundle_and_stays_through_a_merge(published, tmp_path):
     assert {entry["name"]: entry["question"] for entry in index["figures"]} == QUESTIONS
     assert json.loads(parts["figures/lamp/2018/flow.json"])["question"] == "who took part"
     publish.release([run_of(tmp_path, "b1")], [CARD], tmp_path / "own")
-    assert merge.merge(sent, "Rathfern", tmp_path / "own")[1]
+    assert merge.merge(sent, "Rathfern", tmp_path / "own", reviewer="Cy")[1]
     figures = reader.release(tmp_path / "own")["figures"]
     assert {entry["name"]: entry["question"] for entry in figures} == QUESTIONS
 

@@ -95,7 +95,8 @@ def _stub(
     card: Mapping[str, Any], notebook: str, declared: Mapping[str, Any], run: Mapping[str, Any]
 ) -> str:
     """Return a register of one programme: the sender's settings, one's own files still empty."""
-    before, inputs = run.get("parameters", {}), set(run.get("inputs", {}))
+    said = (run.get("parameters"), run.get("inputs"))
+    before, inputs = (value if isinstance(value, dict) else {} for value in said)
 
     def file(name: str) -> bool:
         value = before.get(name)

@@ -11,7 +11,6 @@ when what it names changes, and keep reading the ones before.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 import re
@@ -34,7 +33,10 @@ FORMAT = 1
 SCHEMAS = {"effects": 1, "indicators": 2}
 INDEX = "bundle.json"
 LARGEST, MOST = 200_000_000, 20_000  # bytes unpacked, and files
+_KEPT, _READ = (".json", ".ipynb"), 40_000_000  # what is read of it, and how many bytes in all
+_LONGEST, _VALUES, _NESTED = 20_000_000, 2_000_000, 200_000  # of JSON: bytes, commas, brackets
 _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,3}[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+_PIECE = 1_000_000
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError,
     OverflowError, RuntimeError, ValueError,
@@ -76,7 +78,7 @@ def make(published: str | Path, out: str | Path | None = None) -> Path:
         "schemas": SCHEMAS,
         "release": {name: record[name] for name in _SAID} | {"content": log.content(folder)},
         **{name: record[name] for name in ("rules", "programmes", "runs", "figures")},
-        "files": {name: _listing(content) for name, content in sorted(parts.items())},
+        "files": {name: listing(content) for name, content in sorted(parts.items())},
     }
     parts[INDEX] = json.dumps(index, indent=1, ensure_ascii=False).encode()
     path = Path(out or f"evidence-{record['number']:04d}.zip")
@@ -87,12 +89,13 @@ def make(published: str | Path, out: str | Path | None = None) -> Path:
     return path
 
 
-def _listing(content: bytes) -> dict[str, Any]:
+def listing(content: bytes) -> dict[str, Any]:
+    """Return what a bundle's list says of a file."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def _checked(folder: Path, name: str, listed: Mapping[str, str]) -> bytes:
-    content = (folder / name).read_bytes() if (folder / name).is_file() else b""
+    content = reader.inside(folder, name).read_bytes() if (folder / name).is_file() else b""
     if hashlib.sha256(content).hexdigest() != listed.get(name):
         raise EvidenceError(f"{folder / name}: missing or changed; evidence verify says more")
     return content
@@ -114,7 +117,8 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, bytes], str]:
     index : dict
         `bundle.json`; its own values are not checked yet, but for the versions.
     parts : dict
-        Name to content of every listed file.
+        Name of every listed file to its content where it is JSON, else to nothing: only the hash of
+        the others is looked at.
     sha256 : str
         Hash of the bundle, for the two hubs to compare.
 
@@ -128,12 +132,13 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, bytes], str]:
     try:
         if path.stat().st_size > LARGEST:
             raise EvidenceError(f"{path}: larger than {LARGEST // 1_000_000} MB; not read")
-        raw = path.read_bytes()
+        with path.open("rb") as raw:
+            sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be read ({error.strerror})") from None
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as file:
-            parts = _unpack(path, file)
+        with zipfile.ZipFile(path) as file:
+            parts, listings = _unpack(path, file)
     except EvidenceError:
         raise
     except _DAMAGED:
@@ -143,19 +148,23 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, bytes], str]:
     files = index.get("files")
     if not isinstance(files, dict) or files.keys() != parts.keys():
         raise EvidenceError(f"{path}: holds other files than it lists; ask for it again")
-    for name, content in parts.items():
-        if files[name] != _listing(content):
+    for name in parts:
+        if files[name] != listings[name]:
             raise EvidenceError(f"{path}, {name}: not what the bundle lists; ask for it again")
-    return index, parts, hashlib.sha256(raw).hexdigest()
+    return index, parts, sha256
 
 
-def _unpack(path: Path, file: zipfile.ZipFile) -> dict[str, bytes]:
+def _unpack(
+    path: Path, file: zipfile.ZipFile
+) -> tuple[dict[str, bytes], dict[str, dict[str, Any]]]:
+    """Return what is read of a bundle, and of everything in it the hash and the size."""
     entries = file.infolist()
     if len(entries) > MOST:
         raise EvidenceError(f"{path}: holds more than {MOST:,} files; not read")
     parts: dict[str, bytes] = {}
+    listings: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
-    left = LARGEST
+    left, room = LARGEST, _READ
     for entry in entries:
         name = entry.filename
         kind = stat.S_IFMT(entry.external_attr >> 16)
@@ -165,13 +174,21 @@ def _unpack(path: Path, file: zipfile.ZipFile) -> dict[str, bytes]:
         if name.casefold() in seen:
             raise EvidenceError(f"{path}: holds {name} twice; not read")
         seen.add(name.casefold())
-        with file.open(entry) as part:
-            content = part.read(left + 1)  # what the entry says of its size is not believed
-        left -= len(content)
-        if left < 0:
-            raise EvidenceError(f"{path}: unpacks to over {LARGEST // 1_000_000} MB; not read")
-        parts[name] = content
-    return parts
+        digest, size, kept = hashlib.sha256(), 0, []
+        with file.open(entry) as part:  # what the entry says of its size is not believed
+            while piece := part.read(_PIECE):
+                digest.update(piece)
+                size += len(piece)
+                if name.endswith(_KEPT):
+                    kept.append(piece)
+                    room -= len(piece)
+                if size > left or room < 0:
+                    most = LARGEST if size > left else _READ
+                    raise EvidenceError(f"{path}: unpacks to over {most // 1_000_000} MB; not read")
+        left -= size
+        listings[name] = {"sha256": digest.hexdigest(), "bytes": size}
+        parts[name] = b"".join(kept)
+    return parts, listings
 
 
 def _versions(path: Path, index: Mapping[str, Any]) -> None:
@@ -194,10 +211,15 @@ def parsed(content: bytes, where: str) -> dict[str, Any]:
     Raises
     ------
     EvidenceError
-        It is not JSON, or not an object.
+        It is not JSON, not an object, or would take much memory to read.
     """
+    nested = content.count(b"[") + content.count(b"{")
+    if len(content) > _LONGEST or nested > _NESTED or content.count(b",") > _VALUES:
+        raise EvidenceError(f"{where}: holds more than any release does; not read")
     try:
         value = json.loads(content.decode("utf-8"), parse_constant=_no_constant)
+        if b"\\ud" in content.lower():  # perhaps half a character, which no file can hold
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

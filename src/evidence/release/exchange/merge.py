@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from collections.abc import Mapping
 from datetime import date
@@ -26,13 +27,16 @@ from evidence.release.exchange import bundle
 from evidence.release.store import log, publish, releases
 from evidence.release.store.candidates import NAME, provenance
 from evidence.release.store.exports import plain, plain_table
+from evidence.release.store.review import differ
 from evidence.show.words import effect_sentence
 
 _LONGEST, _MOST = 4_000, 50_000  # characters of a text, rows of a table
 _DTYPES = {"text": "str", "number": "float64", "flag": "bool"}
 
 
-def merge(path: str | Path, hub: str, published: str | Path) -> tuple[int, bool, str]:
+def merge(
+    path: str | Path, hub: str, published: str | Path, *, reviewer: str = ""
+) -> tuple[int, bool, str]:
     """Add another hub's released results under its name, as a new release.
 
     Its effects and indicators are taken in, checked against the contracts and its own rules;
@@ -46,6 +50,9 @@ def merge(path: str | Path, hub: str, published: str | Path) -> tuple[int, bool,
         What to call the other hub: letters, digits, - and _.
     published : path
         Folder of one's own releases.
+    reviewer : str
+        Who here checked that the other hub's results may stand beside one's own; none of their
+        authors.
 
     Returns
     -------
@@ -59,14 +66,18 @@ def merge(path: str | Path, hub: str, published: str | Path) -> tuple[int, bool,
     Raises
     ------
     EvidenceError
-        There is no release of one's own yet, or something in the bundle is not as it has to be.
+        There is no release of one's own yet, nobody to vouch for the merge, or something in the
+        bundle is not as it has to be.
     """
     if not NAME.fullmatch(hub):
         raise EvidenceError(f"hub {hub!r}: use letters, digits, - and _ only")
     root, path = Path(published), Path(path)
-    index, parts, sha256 = bundle.read(path)
-    meta = {"bundle": sha256, **checked_index(path, index)}
-    effects, indicators = _tables(path, parts, meta)
+    meta, effects, indicators, authors = checked(path)
+    reviewer, sha256 = plain(reviewer), meta["bundle"]
+    if not re.search(r"\w", reviewer):
+        raise EvidenceError("another hub's results need a reviewer of this one: --reviewer NAME")
+    if not all(differ(reviewer, author) for author in authors):
+        raise EvidenceError(f"{reviewer} is an author of these results; somebody else checks them")
     if releases.current(root) is None:
         raise EvidenceError(f"no release in {root} to merge into: make one with evidence release")
     with releases.alone(root):
@@ -88,9 +99,26 @@ def merge(path: str | Path, hub: str, published: str | Path) -> tuple[int, bool,
             return before["number"], False, sha256
         for name in ("release.json", "effects.csv", "indicators.csv", "results.xlsx"):
             (draft / name).unlink()
-        facts = {"reviewer": before["reviewer"], "author": f"{hub}, bundle {sha256[:16]}"}
+        facts = {"reviewer": reviewer, "author": f"{hub}, bundle {sha256[:16]}"}
         folder, new = publish.keep(root, draft, record, action="merged", **facts)
     return int(folder.name), new, sha256
+
+
+def checked(path: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return what a bundle says of its release, its effects and indicators, and their authors.
+
+    Raises
+    ------
+    EvidenceError
+        Something in the bundle is not as it has to be.
+    """
+    index, parts, sha256 = bundle.read(path)
+    meta = {"bundle": sha256, **checked_index(path, index)}
+    effects, indicators = _tables(path, parts, meta)
+    authors = [
+        run["author"] for run in index["runs"].values() if isinstance(run.get("author"), str)
+    ]
+    return meta, effects, indicators, [author for author in authors if author.strip()]
 
 
 def checked_index(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,10 +131,11 @@ def checked_index(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
     """
     said, rules, runs = (index.get(name) for name in ("release", "rules", "runs"))
     known = isinstance(said, dict) and isinstance(rules, dict)
-    if not (known and type(said.get("number")) is int and _is_date(said.get("date"))):
+    whole = known and type(said.get("number")) is int and _is_number(said["number"], 0, 1e9)
+    if not (whole and _is_date(said.get("date"))):
         raise EvidenceError(f"{path}: does not say which release it is of; ask for it again")
     limits = {name: rules.get(name) for name in ("threshold", "base")}
-    if any(type(limit) is not int or limit < 5 for limit in limits.values()):
+    if any(type(limit) is not int or not 5 <= limit < 1e6 for limit in limits.values()):
         raise EvidenceError(
             f"{path}: its counts are not protected as here (threshold or base below 5)"
         )

@@ -55,15 +55,15 @@ def lines(root: Path) -> list[dict[str, Any]]:
     """
     path = root / NAME
     entries = []
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
+    text = path.read_bytes().decode("utf-8", "replace") if path.is_file() else ""
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
         try:
             entry = json.loads(line)
             well = entry.keys() == _KEYS and entry["action"] in ACTIONS
             well = well and type(entry["number"]) is int
             well = well and all(type(entry[key]) is str for key in _KEYS - {"number"})
             well = well and bool(_RELEASE.fullmatch(entry["release"]))
-            json.dumps(entry, ensure_ascii=False).encode()  # half a character has no hash
+            well = well and _line(entry) == line.encode()  # not a byte is written otherwise
         except (ValueError, AttributeError, TypeError, RecursionError):
             well = False
         if not well:
@@ -129,7 +129,7 @@ def append(root: Path, **facts: str) -> None:
     number = len(whole(root)) + 1
     entry = {"number": number, "time": now(), **facts, "previous": head(root)}
     entry["hash"] = _hash(entry)
-    line = (json.dumps(entry, ensure_ascii=False) + "\n").encode()
+    line = _line(entry)
     with (root / NAME).open("ab", buffering=0) as file:
         before = file.tell()
         try:
@@ -140,6 +140,10 @@ def append(root: Path, **facts: str) -> None:
             file.truncate(before)  # half a line would break the chain
             raise
     sync(root)
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return (json.dumps(entry, ensure_ascii=False) + "\n").encode()
 
 
 def sync(folder: Path) -> None:

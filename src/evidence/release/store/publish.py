@@ -15,24 +15,26 @@ from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.suppression import complete
-from evidence.release.site import site
+from evidence.release.site import preview
 from evidence.release.store import (
     candidates,
     disclosed,
     figures,
+    finish,
     log,
-    provenance,
     reader,
     releases,
     review,
+    texts,
 )
-from evidence.release.store.exports import csv, plain, workbook
+from evidence.release.store.exports import plain
 from evidence.release.store.proposal import propose
 from evidence.release.store.review import ReleaseReport
 
 __all__ = ["ReleaseReport", "keep", "propose", "publish", "release", "released", "rollback"]
 
-STAMP = ("number", "date", "time", "reviewer")  # what sets two equal releases apart
+STAMP = ("number", "date", "time", "reviewer", "made_with")  # what sets two equal releases apart
+PREVIEW = "release.preview"  # among the runs, where no programme can have that name
 
 
 def release(
@@ -61,7 +63,8 @@ def release(
     rules : Rules, optional
         What may leave; the defaults where not given.
     look : bool
-        Write nothing: say what would be released.
+        Release nothing: build the release in the private zone, beside the runs, as it would be once
+        somebody has signed it, with what differs from the current one marked.
     late : iterable of str
         ``"programme/cohort"`` of runs that are not the newest asked for, which failed or was not
         run: their pages say so.
@@ -74,7 +77,7 @@ def release(
     rules, root = rules or Rules(), Path(published)
     cards = [candidates.card(programme, rules) for programme in programmes]
     history = {folder.name: disclosed.read(folder) for folder in releases.numbered(root)}
-    choice = review.choose([Path(run) for run in runs], cards, root, plain(reviewer), history)
+    choice = review.choose([*map(Path, runs)], cards, root, plain(reviewer), history, look)
     before = releases.current(root)
     late = sorted(set(late))
     same = _unchanged(choice, cards, rules, before, late)
@@ -102,19 +105,23 @@ def release(
     }
     effects = pd.concat([results[f"effects/{place}"].table for place in read])
     last = reader.effects(before[0]) if before else None
-    folder, new = root, False
-    if not look:
+    sources = {place: one.source for place, one in read.items() if one.source}
+    if look:
+        folder, new = choice.runs[0].parents[2] / PREVIEW, False
+        number = same.number if same else releases.next_number(root)
+        record = _preview(folder, number, before, results, record, sources)
+    else:
         signed = choice.signed.keys() - (before[1]["runs"].keys() if before else set())
         folder, new = publish(
             results,
             root,
             record=record,
-            sources={place: one.source for place, one in read.items() if one.source},
+            sources=sources,
             reviewer=plain(reviewer),
             author=", ".join(sorted({choice.signed[key]["author"] for key in signed} - {""})),
         )
-    number = int(folder.name) if not look else same.number if same else releases.next_number(root)
-    return ReleaseReport(
+        number = int(folder.name)
+    report = ReleaseReport(
         number=number,
         folder=folder,
         new=new,
@@ -125,11 +132,14 @@ def release(
         disclosed_before=disclosed_before,  # for the reviewer only: it leads to the number
         changes=(
             *review.differences(last, effects),
-            *review.texts(before[1] if before else {}, record),
+            *(texts.new(folder, before and before[0]) if look else ()),
         ),
         held=tuple(choice.held),
         looked=look,
     )
+    if look:
+        preview.mark(folder, before and before[0], record, report.parts())
+    return report
 
 
 def publish(
@@ -181,20 +191,52 @@ def publish(
     with releases.alone(root):
         before = releases.current(root)
         draft = root / ".new-release"
-        draft.mkdir()
-        drawn = figures.write(results, draft, before)
-        whole = {**record, "figures": drawn, "drawing": figures.version()}
-        for place, source in (sources or {}).items():
-            path = draft / f"{place}.ipynb"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(source, indent=1) + "\n", encoding="utf-8")
-        for kind in reader.KINDS:
-            parts = [safe.table for name, safe in results.items() if name.startswith(f"{kind}/")]
-            stacked = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-            stacked.to_parquet(draft / f"{kind}.parquet")
-        if before and (before[0] / "hubs").is_dir():
-            shutil.copytree(before[0] / "hubs", draft / "hubs")
+        whole = _fill(draft, before, results, record, sources or {})
         return keep(root, draft, whole, action="released", reviewer=reviewer, author=author)
+
+
+def _fill(
+    draft: Path,
+    before: tuple[Path, dict[str, Any]] | None,
+    results: Mapping[str, Safe],
+    record: Mapping[str, Any],
+    sources: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Make a draft with tables, figures and sources; return its record, the figures listed."""
+    draft.mkdir(mode=0o700)
+    drawn = figures.write(results, draft, before)
+    for place, source in sources.items():
+        path = draft / f"{place}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(source, indent=1) + "\n", encoding="utf-8")
+    for kind in reader.KINDS:
+        parts = [safe.table for name, safe in results.items() if name.startswith(f"{kind}/")]
+        stacked = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+        stacked.to_parquet(draft / f"{kind}.parquet")
+    if before and (before[0] / "hubs").is_dir():
+        shutil.copytree(before[0] / "hubs", draft / "hubs")
+    return {**record, "figures": drawn, "drawing": figures.version()}
+
+
+def _preview(
+    folder: Path,
+    number: int,
+    before: tuple[Path, dict[str, Any]] | None,
+    results: Mapping[str, Safe],
+    record: Mapping[str, Any],
+    sources: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Build what would be released in a folder of its own; return its record."""
+    if folder.exists():
+        releases.remove(folder)
+    whole = _stamp(number, "") | _fill(folder, before, results, record, sources)
+    finish.write(folder, whole)
+    return whole
+
+
+def _stamp(number: int, reviewer: str) -> dict[str, Any]:
+    now = log.now()
+    return dict(zip(STAMP, (number, now[:10], now, reviewer, finish.version()), strict=True))
 
 
 def keep(
@@ -211,18 +253,7 @@ def keep(
         if same and log.manifest(draft).items() <= log.listed(before[0]).items():
             releases.remove(draft)
             return before[0], False
-    tables = {kind: pd.read_parquet(draft / f"{kind}.parquet") for kind in reader.KINDS}
-    for kind, table in tables.items():
-        (draft / f"{kind}.csv").write_text(csv(table), encoding="utf-8")
-    (draft / "results.xlsx").write_bytes(workbook(tables))
-    now, number = log.now(), releases.next_number(root)
-    stamp = dict(zip(STAMP, (number, now[:10], now, reviewer), strict=True))
-    whole = stamp | dict(record)
-    text = json.dumps(whole, indent=1, ensure_ascii=False)
-    (draft / "release.json").write_text(text, encoding="utf-8")
-    disclosed.write(draft)
-    site.build(draft)
-    (draft / provenance.CRATE).write_text(provenance.crate(draft, whole), encoding="utf-8")
+    finish.write(draft, _stamp(releases.next_number(root), reviewer) | dict(record))
     text = json.dumps(log.manifest(draft), indent=0)
     (draft / log.MANIFEST).write_text(text, encoding="utf-8")
     return releases.place(root, draft, action=action, reviewer=reviewer, author=author), True

@@ -30,8 +30,23 @@ def folder(published: str | Path | None = None) -> Path:
     root = Path(published or os.environ.get("EVIDENCE_PUBLISHED") or "published")
     for place in (root, root / "current"):
         if (place / "release.json").is_file():
+            if place != root and place.resolve().parent != root.resolve():
+                raise EvidenceError(f"{place}: leads out of {root}; no release does")
             return place
     raise EvidenceError(f"no release in {root}: make one with evidence release")
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path of a file of a release: never that of something a link leads to.
+
+    Raises
+    ------
+    EvidenceError
+        The file is a link, lies below one, or its name leads out of the release.
+    """
+    if (folder / name).resolve() != folder.resolve() / name:
+        raise EvidenceError(f"{folder.name}/{name}: is a link; no release holds any")
+    return folder / name
 
 
 def parsed(path: Path) -> Any:
@@ -41,7 +56,7 @@ def parsed(path: Path) -> Any:
 
 def release(published: str | Path | None = None) -> dict[str, Any]:
     """Return what the release says of itself: number, date, rules, programmes, runs, figures."""
-    return parsed(folder(published) / "release.json")
+    return parsed(inside(folder(published), "release.json"))
 
 
 def programmes(published: str | Path | None = None) -> list[dict[str, Any]]:
@@ -72,11 +87,11 @@ def indicators(published: str | Path | None = None, *, hubs: bool = False) -> pd
 
 def _table(kind: str, published: str | Path | None, hubs: bool) -> pd.DataFrame:
     place = folder(published)
-    own = pd.read_parquet(place / f"{kind}.parquet")
+    own = pd.read_parquet(inside(place, f"{kind}.parquet"))
     if not hubs:
         return own
     others = [
-        pd.read_parquet(place / f"hubs/{name}/{kind}.parquet").assign(hub=name)
+        pd.read_parquet(inside(place, f"hubs/{name}/{kind}.parquet")).assign(hub=name)
         for name in release(place).get("hubs", {})
     ]
     return pd.concat([own.assign(hub=""), *others], ignore_index=True)
@@ -93,7 +108,7 @@ def hub_effects(hub: str, published: str | Path | None = None) -> pd.DataFrame:
     known = release(published).get("hubs", {})
     if hub not in known:
         raise EvidenceError(f"no hub {hub!r} in this release; {nearest(hub, known)}")
-    return pd.read_parquet(folder(published) / f"hubs/{hub}/effects.parquet")
+    return pd.read_parquet(inside(folder(published), f"hubs/{hub}/effects.parquet"))
 
 
 def figure(programme: str, cohort: str, name: str, published: str | Path | None = None) -> str:
@@ -107,7 +122,7 @@ def figure(programme: str, cohort: str, name: str, published: str | Path | None 
     wanted = {"programme": programme, "cohort": cohort, "name": name}
     for entry in release(published)["figures"]:  # the list decides, never a path made of words
         if wanted.items() <= entry.items():
-            return (folder(published) / f"{entry['path']}.svg").read_text(encoding="utf-8")
+            return inside(folder(published), f"{entry['path']}.svg").read_text(encoding="utf-8")
     raise EvidenceError(f"no figure {name!r} of {programme}/{cohort} in this release")
 
 
@@ -136,8 +151,8 @@ def picture(entry: Mapping[str, Any], published: str | Path | None = None) -> di
         raise EvidenceError("no such figure in this release")
     place = folder(published)
     try:
-        content = parsed(place / f"{entry['path']}.json")
-        drawn = (place / f"{entry['path']}.svg").read_text(encoding="utf-8")
+        content = parsed(inside(place, f"{entry['path']}.json"))
+        drawn = inside(place, f"{entry['path']}.svg").read_text(encoding="utf-8")
     except (OSError, ValueError) as fault:
         raise EvidenceError(f"the figure {entry['name']!r} cannot be read") from fault
     kept = {key: content[key] for key in ("kind", "title", "alt", "axes")}

@@ -6,7 +6,7 @@ reviewer who is not their author; until then what was released before stays.
 
 from __future__ import annotations
 
-import json
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,6 @@ from typing import Any
 import pandas as pd
 
 from evidence.release.store import log, reader, releases
-from evidence.release.store.candidates import GIVEN
 from evidence.show.words import number
 
 _DISCLOSED_BEFORE = (
@@ -41,7 +40,7 @@ class ReleaseReport:
     number : int
         The release that is now current; of one only looked at, the number it would have.
     folder : Path
-        Its folder.
+        Its folder; of one only looked at, that of the preview.
     new : bool
         False where nothing had changed since the last one, or it was only looked at.
     estimates, figures : int
@@ -82,16 +81,25 @@ class ReleaseReport:
         lines += [f"disclosed before: {line}" for line in self.disclosed_before]
         lines += [_DISCLOSED_BEFORE] if self.disclosed_before else []
         lines += self.held
-        if not self.looked:
-            lines.append(f"open {self.folder.parent / 'current' / 'index.html'}")
+        shown = "review.html" if self.looked else "../current/index.html"
+        lines.append(f"open {os.path.normpath(self.folder / shown)}")
         return "\n".join(lines)
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Return what a reviewer looks at before signing: heading to lines."""
+        return {
+            "What differs from the release before": self.changes,
+            "What is hidden, and why": self.suppressed,
+            "What is refused": self.refused,
+            "What was disclosed before": self.disclosed_before,
+            "What waits for a reviewer": self.held,
+        }
 
     def review(self) -> str:
         """Return all that a reviewer looks at before signing."""
-        lines = ["What differs from the release before:"]
-        lines += [f"  {line}" for line in self.changes] or ["  nothing"]
-        lines += ["What is hidden, and why:"]
-        lines += [f"  {line}" for line in self.suppressed] or ["  nothing"]
+        lines = []
+        for heading, some in [*self.parts().items()][:2]:
+            lines += [f"{heading}:", *(f"  {line}" for line in some or ("nothing",))]
         return "\n".join([*lines, self.summary()])
 
 
@@ -120,6 +128,7 @@ def choose(
     root: Path,
     reviewer: str,
     history: Mapping[str, Mapping[str, Any]],
+    look: bool = False,
 ) -> Choice:
     """Say which runs may leave.
 
@@ -135,6 +144,8 @@ def choose(
         Who checked the results; "" for nobody.
     history : mapping
         Name of each release to what it disclosed.
+    look : bool
+        Whether to choose what is held back all the same, as if somebody had signed it.
     """
     current = releases.current(root)
     released = current[1]["runs"] if current else {}
@@ -149,20 +160,23 @@ def choose(
     for folder in runs:
         programme, cohort, key = folder.parts[-3:]
         author = _author(folder)
-        signs = reviewer if _differ(reviewer, author) else ""
+        signs = reviewer if differ(reviewer, author) else ""
         signed = {"author": author, "reviewer": signs, "released": now}
         held = not signs and (programme not in automatic or key in withdrawn)
         if key in released and key not in withdrawn:
             held, signed = False, _signed(released[key], now)
         if held:
             line = f"{programme}/{cohort}: held back: {_reason(author, reviewer, key in withdrawn)}"
-            key = places.get(f"{programme}/{cohort}", "")
-            folder = folder.with_name(key or "none")
-            stays = key in released and folder.is_dir()
+            earlier = places.get(f"{programme}/{cohort}", "")
+            stays = earlier in released and folder.with_name(earlier).is_dir()
             choice.held.append(line + ("; the result released before stays" if stays else ""))
-            if not stays:
+            if look:
+                signed["reviewer"] = "nobody yet"
+            elif stays:
+                folder, key = folder.with_name(earlier), earlier
+                signed = _signed(released[key])
+            else:
                 continue
-            signed = _signed(released[key])
         choice.runs.append(folder)
         choice.signed[key] = signed
     return choice
@@ -193,7 +207,7 @@ def _author(folder: Path) -> str:
         return log.person()
 
 
-def _differ(reviewer: str, author: str) -> bool:
+def differ(reviewer: str, author: str) -> bool:
     """Return whether two names can only be those of two people.
 
     One name is another's where each of its parts is a part of the other, or its initial, whatever
@@ -244,38 +258,6 @@ def differences(before: pd.DataFrame | None, after: pd.DataFrame) -> list[str]:
             lines.append(f"changed  {_place(row)}: {was} → {now}")
     gone = (row for key, row in old.items() if key not in new)
     return lines + [f"gone     {_place(row)}: {_result(row)}" for row in gone]
-
-
-def texts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return the words of a release that no rule can judge: somebody has to read them.
-
-    Parameters
-    ----------
-    before, after : mapping
-        Records of the last release (empty if there is none) and of the next.
-    """
-    known = _texts(before)
-    return [line for line in _texts(after) if line not in known]
-
-
-def _texts(record: Mapping[str, Any]) -> list[str]:
-    lines = [
-        f"text     {card['name']}, {name}: {card[name]}"
-        for card in record.get("programmes", ())
-        for name in ("title", "phase", "lead", "about", "ask_next", "claim")
-        if card.get(name)
-    ]
-    for run in record.get("runs", {}).values():
-        lines += [
-            f"text     {run['programme']}, {name}: {json.dumps(value, ensure_ascii=False)}"
-            for name, value in run.get("parameters", {}).items()
-            if name not in GIVEN and isinstance(value, str | Mapping) and value
-        ]
-        lines.append(
-            f"text     {run['programme']}, the text and code of {run['notebook']} "
-            f"({run.get('notebook_sha256', '')[:12]})"
-        )
-    return list(dict.fromkeys(lines))
 
 
 def _place(row: Mapping[str, Any]) -> str:

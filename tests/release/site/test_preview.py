@@ -1,0 +1,106 @@
+"""Differences of a preview against the current release, marked on its pages."""
+
+import re
+import time
+
+import pytest
+from run_folders import BETTER, effect, pictures, write_run
+
+from evidence.release.site import preview
+from evidence.release.store import publish
+from release.store.test_log import card_of, run_of
+
+
+def test_marked_shows_what_is_new_and_what_goes():
+    old = "<h1>LAMP</h1><p>Of 120 pupils &amp; 4 schools</p><p>gone</p><ul><li>same</li></ul>"
+    new = "<h1>LAMP</h1><p>Of 125 pupils &amp; 4 schools</p><ul><li>same</li><li>x</li></ul>"
+    assert preview.marked(new, old) == (
+        "<h1>LAMP</h1><p><del>Of 120 pupils &amp; 4 schools</del> <del>gone</del> "
+        "<ins>Of 125 pupils &amp; 4 schools</ins></p><ul><li>same</li><li><ins>x</ins></li></ul>"
+    )
+
+
+def test_marked_touches_neither_head_nor_choices_nor_drawings():
+    page = (
+        "<title>{0}</title><style>{0}</style><select><option>{0}</option></select>"
+        "<script>{0}</script>"
+    )
+    assert preview.marked(page.format("new"), page.format("old")) == page.format("new")
+    figure = "<figure><svg><text>{0}</text></svg></figure><td><svg>{0}</svg></td>"
+    drawn = preview.marked(figure.format(5), figure.format(4))
+    assert drawn == (
+        "<figure><p><ins>This picture is new or drawn anew.</ins></p><svg><text>5</text></svg>"
+        "</figure><td><svg>5</svg></td>"
+    )
+
+
+def test_marked_same_page_is_the_same():
+    page = "<p>a &lt; b</p><svg><text>4</text></svg> c"
+    assert preview.marked(page, page) == page
+
+
+def test_marked_row_that_goes_is_a_row_of_its_own():
+    row = "<tr><td><a href='x'>{0}</a></td><td>{1}</td></tr>"
+    old = f"<table>{row.format('a', 1)}{row.format('b', 2)}{row.format('c', 3)}</table>"
+    new = f"<table>{row.format('a', 1)}{row.format('c', 4)}</table>"
+    assert preview.marked(new, old) == (
+        f"<table>{row.format('a', 1)}"
+        '<tr><td colspan="99"><del>b</del> <del>2</del> </td></tr>'
+        f"{row.format('c', '<del>3</del> <ins>4</ins>')}</table>"
+    )
+
+
+def test_marked_large_table_is_quick():
+    def page(step):
+        rows = (
+            f"<tr><td>area {i}</td><td>{i % 7}</td><td>{i * step}</td></tr>" for i in range(4000)
+        )
+        return f"<table>{''.join(rows)}</table>"
+
+    began = time.process_time()
+    text = preview.marked(page(3), page(2))
+    assert time.process_time() - began < 5
+    assert text.count("<ins>") == 3999
+
+
+@pytest.fixture
+def looked(tmp_path):
+    published = tmp_path / "published"
+    row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
+    first = write_run(tmp_path / "runs/lamp/2018/a1", [row], pictures(row))
+    other = run_of(tmp_path, "c1", "small")
+    cards = [card_of(outcomes=[]), card_of("small")]
+    publish.release([first, other], cards, published, reviewer="Bea Reviewer")
+    row = row | {"estimate": 1.25, "n_pupils": 900}
+    second = write_run(tmp_path / "runs/lamp/2018/a2", [row], pictures(row))
+    third = run_of(tmp_path, "b1", "leap")
+    cards = [card_of(about="<b>Why</b>"), card_of("leap")]
+    return publish.release([second, third], cards, published, look=True)
+
+
+@pytest.mark.slow
+def test_preview_marks_every_page_and_lists_them(looked):
+    folder = looked.folder
+    listed = (folder / "review.html").read_text(encoding="utf-8")
+    page = (folder / "lamp/2018.html").read_text(encoding="utf-8")
+    assert re.search(r"<del>[^<]*1,?265[^<]*</del>", page)
+    assert re.search(r"<ins>[^<]*900[^<]*</ins>", page)
+    assert "This picture is new or drawn anew." in page
+    for path in folder.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert 'class="preview"' in text, path
+        assert path.name == "review.html" or "review.html" in text, path
+    assert 'href="lamp/2018.html"' in listed
+    assert 'href="leap/2018.html"' in listed
+    assert "small/2018.html" in listed  # gone, so no link leads there
+    assert 'href="small/2018.html"' not in listed
+    assert "&lt;b&gt;Why&lt;/b&gt;" in listed
+    assert "<b>Why" not in listed
+    assert "held back" in listed
+
+
+@pytest.mark.slow
+def test_preview_leads_nowhere_that_is_not_there(looked):
+    for path in looked.folder.rglob("*.html"):
+        for to in re.findall(r'href="([^"#:]+)["#]', path.read_text(encoding="utf-8")):
+            assert (path.parent / to).is_file(), (path, to)
