@@ -16,6 +16,8 @@ from scipy import sparse
 from evidence.errors import EvidenceError
 
 _ROUNDING = 1e-12  # of the largest value
+_FEW = 16  # columns
+_APART = 1e-3  # columns that leave this share of themselves need no QR to be orthonormal
 _RANK = 1e-7  # as R's lm: a column this near to the span of the earlier ones is dropped
 
 
@@ -82,9 +84,8 @@ class Design:
         Residuals that are only what rounding left are 0.
         """
         centred = outcome - self.absorbed * outcome.mean()
-        centred = (
-            centred - (np.bincount(self.strata, self.weights * centred) / self.totals)[self.strata]
-        )
+        means = np.bincount(self.strata, self.weights * centred) / self.totals
+        centred -= means[self.strata] if len(means) > 1 else means
         scores = self.basis.T @ (self.weights * centred)
         residuals = centred - self.basis @ scores
         residuals[np.abs(residuals) <= _ROUNDING * np.abs(centred).max(initial=0)] = 0.0
@@ -162,19 +163,20 @@ def design(
         row is left to judge the error by.
     """
     n, q = interest.shape
-    codes = np.zeros(n, int) if strata is None else np.unique(strata, return_inverse=True)[1]
+    codes = np.zeros(n, int) if strata is None else compact([strata])
     w = np.ones(n) if weights is None else weights / weights.mean()
     weighted = bool(np.ptp(w) > 1e-12)
     columns = np.column_stack([others, interest]).astype(float)
-    root = np.sqrt(w)[:, None]
-    columns = columns - absorb * np.average(columns, axis=0, weights=w)
+    level = np.abs(columns).max(axis=0, initial=0) * np.sqrt(n)
     # Judged against a column's own spread: adding a constant to it must change nothing.
+    columns -= absorb * np.average(columns, axis=0, weights=w)
+    root = np.sqrt(w)[:, None] if weighted else np.ones(1)
     spread = np.linalg.norm(root * columns, axis=0)
-    level = np.abs(np.column_stack([others, interest])).max(axis=0, initial=0) * np.sqrt(n)
+    whole = np.bincount(codes, w)[:, None]
     for _ in range(2 * absorb):  # twice: the second pass removes what rounding left of the means
-        means = sums(codes, w[:, None] * columns) / np.bincount(codes, w)[:, None]
-        columns = columns - means[codes]
-    _, triangle = np.linalg.qr(root * columns)
+        means = sums(codes, w[:, None] * columns if weighted else columns) / whole
+        columns -= means[codes] if len(means) > 1 else means
+    orthonormal, triangle = _orthonormal(root * columns)
     kept = independent(triangle, np.where(spread > 1e-12 * level, spread, np.inf))
     focus = range(others.shape[1], columns.shape[1])
     if not set(focus) <= set(kept):
@@ -182,9 +184,10 @@ def design(
             f"{name}: does not vary once covariates and strata are held fixed, so it has no effect "
             "to estimate; leave out the covariate or strata that decide it"
         )
-    orthonormal, triangle = np.linalg.qr(root * columns[:, kept])
+    if len(kept) < columns.shape[1]:
+        orthonormal, triangle = np.linalg.qr(root * columns[:, kept])
     regression = Design(
-        basis=orthonormal / root,
+        basis=orthonormal / root if weighted else orthonormal,
         coefficients=np.linalg.inv(triangle)[-q:],
         strata=codes,
         weights=w,
@@ -199,6 +202,20 @@ def design(
             "or fewer covariates and strata"
         )
     return regression
+
+
+def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return Q and R of columns; by Cholesky's of Q'Q, twice, where they are well apart."""
+    size = np.linalg.norm(columns, axis=0)
+    if columns.size and size.all():
+        scaled = columns / size
+        gram = scaled.T @ scaled
+        if np.linalg.eigvalsh(gram)[0] > _APART**2:
+            first = np.linalg.cholesky(gram).T
+            q = scaled @ np.linalg.inv(first)
+            second = np.linalg.cholesky(q.T @ q).T
+            return q @ np.linalg.inv(second), second @ first * size
+    return np.linalg.qr(columns)
 
 
 def two_way(
@@ -234,7 +251,12 @@ def two_way(
 
 def sums(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Sum the rows of `values`, shape (n, k), within each code 0, 1, …."""
-    n = len(codes)
+    n, k = values.shape
+    if k <= _FEW:  # a column at a time costs less
+        out = np.empty((int(codes.max()) + 1, k))
+        for j, column in enumerate(values.T):
+            out[:, j] = np.bincount(codes, column)
+        return out
     return sparse.csr_array((np.ones(n), (codes, np.arange(n)))) @ values
 
 
