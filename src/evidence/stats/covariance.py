@@ -253,7 +253,9 @@ class Sandwich:
         else:
             scores = sums(self.rows, self.adjusted * residuals[:, None])
             covariance = self.factor * scores.T @ scores
-            largest = np.abs(residuals).max() * np.linalg.norm(self.adjusted, axis=0)
+            largest = np.abs(residuals).max() * np.sqrt(
+                np.einsum("ij,ij->j", self.adjusted, self.adjusted)
+            )
             none = np.abs(scores).max(axis=0) <= _ZERO * largest
         if borrowed.any():
             found = alike and alike.error(self.alone, self.rows, residuals)
@@ -360,7 +362,7 @@ def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> tuple[np.ndarray
         own_signs, dense_signs = -np.ones(1), -np.ones(design.basis.shape[1])
     columns = (own, dense, own_signs, dense_signs)
     out, alone = np.empty_like(right), np.zeros_like(right)
-    rounding = np.sqrt(_ALONE) * np.linalg.norm(right, axis=0)
+    rounding = np.sqrt(_ALONE * np.einsum("ij,ij->j", right, right))
     tall = np.zeros(int(rows.max()) + 1, bool)
     if cov_type == "CR3" or not design.weighted:
         tall = cluster_sums.adjust(design, rows, own[:, 0], dense, power, rounding, (out, alone))
@@ -368,7 +370,7 @@ def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> tuple[np.ndarray
         _adjust_by_rows(
             design.strata, rows, columns, right, weights, power, rounding, (out, alone), ~tall
         )
-    return out * scale[:, None], alone * scale[:, None]
+    return (out, alone) if len(scale) == 1 else (out * scale[:, None], alone * scale[:, None])
 
 
 def _adjust_by_rows(

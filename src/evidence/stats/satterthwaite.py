@@ -58,12 +58,14 @@ class Links:
             for j in range(i + 1):
                 products[:, i, j] = np.bincount(rows, adjusted[:, i] * adjusted[:, j])
                 products[:, j, i] = products[:, i, j]
-        if strata == 1:  # a column as full as any
-            dense, dense_signs = np.column_stack([own, dense]), np.append(own_signs, dense_signs)
+        full = list(dense.T)
+        if strata == 1:  # its columns are as full as any
+            full, dense_signs = [*own.T, *full], np.append(own_signs, dense_signs)
             own, own_signs = own[:, :0], own_signs[:0]
-        linked = np.empty((m, dense.shape[1], q))
+        linked = np.empty((m, len(full), q))
         for j, s in enumerate(adjusted.T):
-            linked[..., j] = sums(rows, dense * s[:, None])
+            for i, column in enumerate(full):
+                linked[:, i, j] = np.bincount(rows, column * s)
         where, pair = pairs(rows, design.strata) if own.shape[1] else (_NOWHERE, None)
         cells = np.empty((own.shape[1], len(where[0]), q))
         for a, column in enumerate(own.T):
@@ -86,6 +88,9 @@ _NOWHERE = (np.empty(0, int), np.empty(0, int))
 
 def pairs(rows: np.ndarray, strata: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """Return clusters and strata that occur together, and which such pair each row is in."""
+    if not strata.any():
+        m = int(rows.max()) + 1
+        return (np.arange(m), np.zeros(m, int)), rows
     pair = compact([rows, strata])
     first = np.empty(int(pair.max()) + 1, int)
     first[pair] = np.arange(len(pair))

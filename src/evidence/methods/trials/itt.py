@@ -103,7 +103,9 @@ def answer(
         method=method,
         unit="score",
         n_obs=n_obs,
-        n_clusters=n_obs if trial.cluster is None else len(np.unique(trial.cluster[compared])),
+        n_clusters=n_obs
+        if trial.cluster is None
+        else int(np.bincount(trial.cluster[compared]).astype(bool).sum()),
         n_treated=int(trial.treated.sum()),
         n_control=int(trial.control.sum()),
         caveats=tuple(caveats),
