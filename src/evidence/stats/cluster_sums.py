@@ -120,14 +120,14 @@ def gains(gram: np.ndarray, right: np.ndarray, power: float) -> tuple[np.ndarray
     ----------
     gram : ndarray of shape (m, r, r)
         S, with eigenvalues from 0 to 1.
-    right : ndarray of shape (r, q)
+    right : ndarray of shape (r, q) or (m, r, q)
         c.
     power : float
         −1/2 for CR2, −1 for CR3, 0 for the others. A null direction is taken to the power as by
         the Moore–Penrose inverse.
     """
     m, r, _ = gram.shape
-    whole = np.broadcast_to(right, (m, *right.shape)).copy()
+    whole = np.broadcast_to(right, (m, r, right.shape[-1])).copy()
     null = np.zeros_like(whole)
     leverage = np.trace(gram, axis1=1, axis2=2)
     small = leverage <= _SMALL
@@ -142,7 +142,7 @@ def gains(gram: np.ndarray, right: np.ndarray, power: float) -> tuple[np.ndarray
     if not small.all():
         values, vectors = np.linalg.eigh(np.eye(r) - gram[~small])
         positive = (values > NULL)[..., None]
-        along = vectors.swapaxes(-1, -2) @ right
+        along = vectors.swapaxes(-1, -2) @ whole[~small]
         powers = np.where(positive, values[..., None], 1.0) ** power
         null[~small] = vectors @ np.where(positive, 0.0, along)
         if power:

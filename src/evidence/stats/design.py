@@ -195,7 +195,7 @@ def design(
         orthonormal, triangle = np.linalg.qr(columns[:, kept])
     else:
         orthonormal = columns
-        for part in _parts(n):
+        for part in parts(n):
             columns[part] = columns[part] @ transform
     if weighted:
         orthonormal /= root[:, None]
@@ -231,7 +231,7 @@ def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
             first = np.linalg.cholesky(scaled).T * size
             transform = np.linalg.inv(first)
             again = np.zeros_like(gram)
-            for part in _parts(len(columns)):
+            for part in parts(len(columns)):
                 near = columns[part] @ transform
                 again += near.T @ near
             second = np.linalg.cholesky(again).T
@@ -239,7 +239,7 @@ def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
     return None, np.linalg.qr(columns, mode="r")
 
 
-def _parts(n: int) -> list[slice]:
+def parts(n: int) -> list[slice]:
     """Return parts of n rows that fit a processor's cache."""
     return [slice(first, first + _PART) for first in range(0, n, _PART)]
 
