@@ -9,6 +9,7 @@ binomial series are exact.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from evidence.stats.design import Design, compact, sums
 from evidence.stats.satterthwaite import pairs
 
 NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides a direction alone
-_SMALL = 0.05  # a leverage whose series is exact after a dozen terms
+SMALL = 0.05  # a leverage whose series is exact after a dozen terms
 # Rows a cluster and columns to which sums of products cost less than sorting (as measured)
 _TALL, _NARROW = 8, 8
 _HELD = 4_000_000  # numbers of matrices held at once
@@ -130,15 +131,10 @@ def gains(gram: np.ndarray, right: np.ndarray, power: float) -> tuple[np.ndarray
     whole = np.broadcast_to(right, (m, r, right.shape[-1])).copy()
     null = np.zeros_like(whole)
     leverage = np.trace(gram, axis1=1, axis2=2)
-    small = leverage <= _SMALL
+    small = leverage <= SMALL
     if power and small.any():
         few = gram[small]
-        term, total, j = whole[small], whole[small], 0
-        largest = bound = leverage[small].max()
-        while bound > np.finfo(float).eps / 8:
-            term = few @ term * ((j - power) / (j + 1))
-            total, j, bound = total + term, j + 1, bound * largest
-        whole[small] = total
+        whole[small] = series(lambda term: few @ term, whole[small], power, leverage[small].max())
     if not small.all():
         values, vectors = np.linalg.eigh(np.eye(r) - gram[~small])
         positive = (values > NULL)[..., None]
@@ -148,3 +144,14 @@ def gains(gram: np.ndarray, right: np.ndarray, power: float) -> tuple[np.ndarray
         if power:
             whole[~small] = vectors @ (powers * np.where(positive, along, 0.0))
     return whole, null
+
+
+def series(
+    times: Callable[[np.ndarray], np.ndarray], right: np.ndarray, power: float, largest: float
+) -> np.ndarray:
+    """Return (I − S)^power c by the binomial series; `times` multiplies by S, of norm `largest`."""
+    term, total, j, bound = right, right, 0, largest
+    while bound > np.finfo(float).eps / 8:
+        term = times(term) * ((j - power) / (j + 1))
+        total, j, bound = total + term, j + 1, bound * largest
+    return total

@@ -86,21 +86,32 @@ class Compressed:
         left = self.total[outcome + 1, outcome + 1] - slope @ y
         if left <= _EXACT * self.n_obs:
             raise EvidenceError(EXACT.format(label or "the outcome"))
-        here = self.moments[:, places]
-        gram = here[:, :, places]
-        scores = (here[:, :, outcome + 1] - gram @ slope) @ turn
-        gram = turn.T @ gram @ turn
-        focus = turn[-len(interest) :].T
-        gain, null = cluster_sums.gains(gram, focus, -0.5)
-        if (np.linalg.norm(null, axis=1) > 1e-6 * np.linalg.norm(focus, axis=0)).any():
-            raise EvidenceError(ALONE.format("cluster"))
-        linked = gram @ gain
-        products = gain.swapaxes(1, 2) @ linked
-        m, r, q = gain.shape
+        m, size, q = len(self.moments), len(self.total), len(interest)
+        lifted, own = np.zeros((size, len(places))), np.zeros(size)
+        lifted[places], own[places], own[outcome + 1] = turn, -slope, 1.0
+        # The series runs in the columns as they are: v = T (I − S)^−½ c, with TT'Z'Z for S.
+        inverse, first = lifted @ lifted.T, lifted @ turn[-q:].T
+        leverage = self.moments.reshape(m, -1) @ inverse.ravel()
+        large, gained = leverage > cluster_sums.SMALL, np.broadcast_to(first, (m, size, q)).copy()
+        gained = cluster_sums.series(
+            lambda term: np.tensordot(self.moments @ term, inverse, (1, 0)).swapaxes(1, 2),
+            gained,
+            -0.5,
+            leverage[~large].max(initial=0.0),
+        )
+        if large.any():
+            gram = lifted.T @ self.moments[large] @ lifted
+            gain, null = cluster_sums.gains(gram, turn[-q:].T, -0.5)
+            if (np.linalg.norm(null, axis=1) > 1e-6 * np.linalg.norm(turn[-q:], axis=1)).any():
+                raise EvidenceError(ALONE.format("cluster"))
+            gained[large] = lifted @ gain
+        summed = np.einsum("mpq,mp->mq", gained, self.moments @ own)
+        products = self.moments @ gained
+        linked, products = lifted.T @ products, gained.swapaxes(1, 2) @ products
+        r = len(places)
         none = np.empty((0, 0, q))
         ties = Links(products, linked, -np.ones(r), none, (_NOWHERE, _NOWHERE), np.empty(0))
         df, joint_df = satterthwaite.freedom(ties, joint=q > 1)
-        summed = np.einsum("mrq,mr->mq", gain, scores)
         ratio = self.scale[outcome] / self.scale[list(interest)]
         covariance = summed.T @ summed * ratio[:, None] * ratio
         borrowed = np.zeros(q, bool)
