@@ -18,8 +18,9 @@ import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
 
 from evidence.errors import EvidenceError
-from evidence.stats import satterthwaite
-from evidence.stats.design import Design, sums
+from evidence.stats import cluster_sums, satterthwaite
+from evidence.stats.design import Design, compact, sums
+from evidence.stats.satterthwaite import Links
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3", "HC2", "classical")
 ALONE = (
@@ -27,7 +28,7 @@ ALONE = (
     "needed, or leave out the covariates or strata that single it out"
 )
 EXACT = "{} is explained exactly by what is in the model: no error can be estimated"
-_NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides a direction alone
+_NULL = cluster_sums.NULL
 _ALONE = 1e-12  # share of a coefficient's squared direction; below it is rounding
 _ZERO = 1e-10  # scores below this share of what the largest residual would give are rounding
 _CHUNK = 4_000_000  # numbers held at once while the clusters are adjusted
@@ -217,7 +218,7 @@ class Sandwich:
             m = n if cluster is None else int(cluster.max()) + 1
             none = np.zeros_like(directions)
             return cls(design, None, directions, none, 1.0, df, m, float(free))
-        rows = np.arange(n) if cov_type == "HC2" else np.unique(cluster, return_inverse=True)[1]
+        rows = np.arange(n) if cov_type == "HC2" else compact([cluster])
         m = int(rows.max()) + 1
         adjusted, alone = _adjust(design, rows, "CR3" if cov_type == "CR3" else "CR2")
         if cov_type not in ("CR2", "HC2", "CR3"):
@@ -228,7 +229,7 @@ class Sandwich:
             "CR1": m / (m - 1),
             "CR1S": m / (m - 1) * (n - 1) / (n - design.rank),
         }.get(cov_type, 1.0)
-        df, eta = satterthwaite.freedom(design, rows, adjusted, joint)
+        df, eta = satterthwaite.freedom(Links.of(design, rows, adjusted), joint)
         return cls(design, rows, adjusted, alone, factor, df, m, eta)
 
     def inference(
@@ -252,7 +253,9 @@ class Sandwich:
         else:
             scores = sums(self.rows, self.adjusted * residuals[:, None])
             covariance = self.factor * scores.T @ scores
-            largest = np.abs(residuals).max() * np.linalg.norm(self.adjusted, axis=0)
+            largest = np.abs(residuals).max() * np.sqrt(
+                np.einsum("ij,ij->j", self.adjusted, self.adjusted)
+            )
             none = np.abs(scores).max(axis=0) <= _ZERO * largest
         if borrowed.any():
             found = alike and alike.error(self.alone, self.rows, residuals)
@@ -291,7 +294,7 @@ def with_lent(
 
 def decided(design: Design, cluster: np.ndarray) -> np.ndarray:
     """Say for each coefficient whether one cluster alone decides part of it, shape (q,)."""
-    return _adjust(design, np.unique(cluster, return_inverse=True)[1], "CR2")[1].any(axis=0)
+    return _adjust(design, compact([cluster]), "CR2")[1].any(axis=0)
 
 
 def check_type(cov_type: str) -> None:
@@ -343,29 +346,60 @@ def joint_test(estimate: np.ndarray, inference: Inference) -> tuple[float, float
 
 
 def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return A_i W_i X_i M c and what clusters decide alone, (n, q) both, like sizes at once.
+    """Return A_i W_i X_i M c and what clusters decide alone, (n, q) both.
+
+    Where B_i = I − F F' and W_i X_i M c = F c, clusters with more rows than F has columns are
+    adjusted by their sums of products (:mod:`evidence.stats.cluster_sums`), the others by rows.
+    """
+    own, dense, own_signs, dense_signs = design.residual_maker()
+    power, scale, right, weights = -0.5, np.ones(1), design.directions, design.weights
+    if cov_type == "CR3":  # (I − WQQ')⁻¹ = W^½ (I − W^½QQ'W^½)⁻¹ W^−½
+        power, weights = -1.0, np.ones(design.n_obs)
+        if design.weighted:
+            scale = np.sqrt(design.weights)
+        own = (scale / np.sqrt(design.totals)[design.strata])[:, None]
+        dense, right = scale[:, None] * design.basis, right / scale[:, None]
+        own_signs, dense_signs = -np.ones(1), -np.ones(design.basis.shape[1])
+    columns = (own, dense, own_signs, dense_signs)
+    out, alone = np.empty_like(right), np.zeros_like(right)
+    rounding = np.sqrt(_ALONE * np.einsum("ij,ij->j", right, right))
+    tall = np.zeros(int(rows.max()) + 1, bool)
+    if cov_type == "CR3" or not design.weighted:
+        tall = cluster_sums.adjust(design, rows, own[:, 0], dense, power, rounding, (out, alone))
+    if not tall.all():
+        _adjust_by_rows(
+            design.strata, rows, columns, right, weights, power, rounding, (out, alone), ~tall
+        )
+    return (out, alone) if len(scale) == 1 else (out * scale[:, None], alone * scale[:, None])
+
+
+def _adjust_by_rows(
+    strata: np.ndarray,
+    rows: np.ndarray,
+    columns: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    right: np.ndarray,
+    weights: np.ndarray,
+    power: float,
+    rounding: np.ndarray,
+    into: tuple[np.ndarray, np.ndarray],
+    chosen: np.ndarray,
+) -> None:
+    """Adjust the chosen clusters, like sizes at once.
 
     Clusters are padded with empty rows to the next power of two: an empty row has R = 0, so that
     its block of B is the identity and nothing changes.
     """
-    own, dense, own_signs, dense_signs = design.residual_maker()
-    power, scale, right, weights = -0.5, np.ones(design.n_obs), design.directions, design.weights
-    if cov_type == "CR3":  # (I − WQQ')⁻¹ = W^½ (I − W^½QQ'W^½)⁻¹ W^−½
-        power, scale, weights = -1.0, np.sqrt(design.weights), np.ones(design.n_obs)
-        own = (scale / np.sqrt(design.totals)[design.strata])[:, None]
-        dense, right = scale[:, None] * design.basis, right / scale[:, None]
-        own_signs, dense_signs = -np.ones(1), -np.ones(design.basis.shape[1])
-    order = np.lexsort((design.strata, rows))
+    own, dense, own_signs, dense_signs = columns
+    out, alone = into
+    order = np.lexsort((strata, rows))
     pairs = np.ones(len(order), bool)  # where a new stratum begins within a cluster
-    pairs[1:] = np.diff(rows[order]).astype(bool) | np.diff(design.strata[order]).astype(bool)
+    pairs[1:] = np.diff(rows[order]).astype(bool) | np.diff(strata[order]).astype(bool)
     size = np.bincount(rows)
     start = np.cumsum(size) - size
     place = np.cumsum(pairs) - 1
     place -= place[start][rows[order]]  # 0, 1, … : which of its cluster's strata a row is in
-    padded = 2 ** np.ceil(np.log2(size)).astype(int)
-    out, alone = np.empty_like(right), np.zeros_like(right)
-    rounding = np.sqrt(_ALONE) * np.linalg.norm(right, axis=0)
-    for length in np.unique(padded):
+    padded = np.where(chosen, 2 ** np.ceil(np.log2(size)).astype(int), 0)
+    for length in np.unique(padded[chosen]):
         members = np.flatnonzero(padded == length)
         width = int(place[start[members] + size[members] - 1].max()) + 1
         step = max(1, _CHUNK // (length * (dense.shape[1] + width * own.shape[1])))
@@ -387,7 +421,6 @@ def _adjust(design: Design, rows: np.ndarray, cov_type: str) -> tuple[np.ndarray
             for i in np.flatnonzero(along.any(axis=1)):
                 part = root[i] * (null[i] @ np.linalg.pinv(null[i]) @ to_adjust[i]) * along[i]
                 alone[row[i][inside[i]]] = part[inside[i]]
-    return out * scale[:, None], alone * scale[:, None]
 
 
 def _tilted(design: Design, rows: np.ndarray, tilt: np.ndarray) -> np.ndarray:

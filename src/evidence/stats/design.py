@@ -16,6 +16,9 @@ from scipy import sparse
 from evidence.errors import EvidenceError
 
 _ROUNDING = 1e-12  # of the largest value
+_FEW = 16  # columns
+_APART = 1e-3  # least eigenvalue of a correlation matrix that Cholesky's factor may be taken of
+_PART = 16_384  # rows
 _RANK = 1e-7  # as R's lm: a column this near to the span of the earlier ones is dropped
 
 
@@ -70,7 +73,8 @@ class Design:
     @cached_property
     def directions(self) -> np.ndarray:
         """WX(X'WX)⁻¹c for each coefficient c, shape (n, q)."""
-        return self.weights[:, None] * (self.basis @ self.coefficients.T)
+        directions = self.basis @ self.coefficients.T
+        return self.weights[:, None] * directions if self.weighted else directions
 
     def only(self, which: np.ndarray) -> Design:
         """Return the same regression with fewer coefficients of interest (a mask or places)."""
@@ -82,10 +86,10 @@ class Design:
         Residuals that are only what rounding left are 0.
         """
         centred = outcome - self.absorbed * outcome.mean()
-        centred = (
-            centred - (np.bincount(self.strata, self.weights * centred) / self.totals)[self.strata]
-        )
-        scores = self.basis.T @ (self.weights * centred)
+        weighted = self.weights * centred if self.weighted else centred
+        means = np.bincount(self.strata, weighted) / self.totals
+        centred -= means[self.strata] if len(means) > 1 else means
+        scores = self.basis.T @ (self.weights * centred if self.weighted else centred)
         residuals = centred - self.basis @ scores
         residuals[np.abs(residuals) <= _ROUNDING * np.abs(centred).max(initial=0)] = 0.0
         return self.coefficients @ scores, residuals
@@ -162,19 +166,24 @@ def design(
         row is left to judge the error by.
     """
     n, q = interest.shape
-    codes = np.zeros(n, int) if strata is None else np.unique(strata, return_inverse=True)[1]
+    codes = np.zeros(n, int) if strata is None else compact([strata])
     w = np.ones(n) if weights is None else weights / weights.mean()
     weighted = bool(np.ptp(w) > 1e-12)
-    columns = np.column_stack([others, interest]).astype(float)
-    root = np.sqrt(w)[:, None]
-    columns = columns - absorb * np.average(columns, axis=0, weights=w)
-    # Judged against a column's own spread: adding a constant to it must change nothing.
-    spread = np.linalg.norm(root * columns, axis=0)
-    level = np.abs(np.column_stack([others, interest])).max(axis=0, initial=0) * np.sqrt(n)
-    for _ in range(2 * absorb):  # twice: the second pass removes what rounding left of the means
-        means = sums(codes, w[:, None] * columns) / np.bincount(codes, w)[:, None]
-        columns = columns - means[codes]
-    _, triangle = np.linalg.qr(root * columns)
+    columns = np.empty((n, others.shape[1] + q), order="F")  # each is gone through by itself
+    columns[:, : others.shape[1]], columns[:, others.shape[1] :] = others, interest
+    level, spread = np.zeros((2, columns.shape[1]))
+    root, whole = np.sqrt(w), np.bincount(codes, w)
+    for j, column in enumerate(columns.T):
+        # Judged against a column's own spread: adding a constant to it must change nothing.
+        level[j] = max(column.max(), -column.min()) * np.sqrt(n)
+        column -= absorb * (w @ column) / n
+        spread[j] = np.sqrt(w @ column**2)
+        for _ in range(2 * absorb):  # twice: the second removes what rounding left of the means
+            means = np.bincount(codes, w * column if weighted else column) / whole
+            column -= means[codes] if len(means) > 1 else means
+        if weighted:
+            column *= root
+    transform, triangle = _orthonormal(columns)
     kept = independent(triangle, np.where(spread > 1e-12 * level, spread, np.inf))
     focus = range(others.shape[1], columns.shape[1])
     if not set(focus) <= set(kept):
@@ -182,9 +191,16 @@ def design(
             f"{name}: does not vary once covariates and strata are held fixed, so it has no effect "
             "to estimate; leave out the covariate or strata that decide it"
         )
-    orthonormal, triangle = np.linalg.qr(root * columns[:, kept])
+    if transform is None or len(kept) < columns.shape[1]:
+        orthonormal, triangle = np.linalg.qr(columns[:, kept])
+    else:
+        orthonormal = columns
+        for part in parts(n):
+            columns[part] = columns[part] @ transform
+    if weighted:
+        orthonormal /= root[:, None]
     regression = Design(
-        basis=orthonormal / root,
+        basis=orthonormal,
         coefficients=np.linalg.inv(triangle)[-q:],
         strata=codes,
         weights=w,
@@ -199,6 +215,33 @@ def design(
             "or fewer covariates and strata"
         )
     return regression
+
+
+def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return T and R with Q = ZT orthonormal and Z = QR.
+
+    By Cholesky's of Z'Z and then of Q'Q where columns are well apart; elsewhere T is None, and R is
+    that of Householder's.
+    """
+    gram = columns.T @ columns
+    size = np.sqrt(np.diag(gram))
+    if columns.size and size.all() and np.isfinite(size).all():
+        scaled = gram / size[:, None] / size
+        if np.linalg.eigvalsh(scaled)[0] > _APART:
+            first = np.linalg.cholesky(scaled).T * size
+            transform = np.linalg.inv(first)
+            again = np.zeros_like(gram)
+            for part in parts(len(columns)):
+                near = columns[part] @ transform
+                again += near.T @ near
+            second = np.linalg.cholesky(again).T
+            return transform @ np.linalg.inv(second), second @ first
+    return None, np.linalg.qr(columns, mode="r")
+
+
+def parts(n: int) -> list[slice]:
+    """Return parts of n rows that fit a processor's cache."""
+    return [slice(first, first + _PART) for first in range(0, n, _PART)]
 
 
 def two_way(
@@ -234,7 +277,12 @@ def two_way(
 
 def sums(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Sum the rows of `values`, shape (n, k), within each code 0, 1, …."""
-    n = len(codes)
+    n, k = values.shape
+    if k <= _FEW:  # a column at a time costs less
+        out = np.empty((int(codes.max()) + 1, k))
+        for j, column in enumerate(values.T):
+            out[:, j] = np.bincount(codes, column)
+        return out
     return sparse.csr_array((np.ones(n), (codes, np.arange(n)))) @ values
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evidence.errors import EvidenceError
-from evidence.stats.design import compact, independent
+from evidence.stats.cluster_sums import gains
+from evidence.stats.design import compact, independent, parts
 
 _ALONE = 0.5  # below this leverage a group cannot decide a column alone
 
@@ -115,15 +116,16 @@ def regression(
     root = np.where(fit, np.sqrt(weights), 0.0)
     centre = np.average(outcome[fit], weights=weights[fit])
     score = root * np.where(fit, outcome - centre, 0.0)
-    kept, triangle, ties = _triangle(root[fit, None] * columns[fit])
-    basis = np.linalg.solve(triangle.T, columns[:, kept].T).T
-    weighted = root[:, None] * basis
-    whole, eye = weighted.T @ score, np.eye(len(kept))
+    kept, triangle, ties = _triangle(columns, root, np.flatnonzero(fit))
+    turn, some = np.linalg.inv(triangle), slice(None) if len(kept) == k else kept
     expected, used, bases = np.empty(len(fit)), np.zeros(len(fit), int), {(): 0}
 
     def note(rows: np.ndarray, kept: list[int], ties: np.ndarray) -> None:
         """Note of each row which columns it needed and the others could not give."""
         gone = np.delete(np.arange(k), kept)
+        if not len(gone):
+            used[rows] = 0
+            return
         broken = np.abs(columns[np.ix_(rows, gone)] - columns[np.ix_(rows, kept)] @ ties)
         patterns, which = np.unique(broken > 1e-7 * size[gone], axis=0, return_inverse=True)
         names = [tuple(gone[pattern].tolist()) for pattern in patterns]
@@ -132,27 +134,41 @@ def regression(
     size = np.abs(columns).max(axis=0)
     note(np.arange(len(fit)), kept, ties)
     order = np.argsort(group, kind="stable")
-    for code, rows in enumerate(np.split(order, np.cumsum(np.bincount(group))[:-1])):
-        own_weighted = weighted[rows]
-        gram = own_weighted.T @ own_weighted
-        if np.trace(gram) > _ALONE and np.linalg.eigvalsh(gram)[-1] > 1 - 1e-9:
-            others = fit & (group != code)
-            part, corner, ties = _triangle(root[others, None] * columns[others])
+    order = order[fit[order]]
+    grams, totals = np.empty((n_groups, len(kept), len(kept))), np.empty((n_groups, len(kept)))
+    for code, rows in enumerate(np.split(order, np.cumsum(own)[:-1])):
+        basis = root[rows, None] * columns[rows][:, some] @ turn
+        np.matmul(basis.T, basis, out=grams[code])
+        np.matmul(basis.T, score[rows], out=totals[code])
+    rest = (totals.sum(axis=0) - totals)[..., None]
+    coefficients = turn @ gains(grams, rest, -1.0)[0]
+    for part in parts(len(fit)):
+        own_coefficients = coefficients[group[part], :, 0]
+        expected[part] = np.einsum("ij,ij->i", columns[part][:, some], own_coefficients)
+    for code in np.flatnonzero(np.trace(grams, axis1=1, axis2=2) > _ALONE):
+        if np.linalg.eigvalsh(grams[code])[-1] > 1 - 1e-9:
+            rows, others = group == code, np.flatnonzero(fit & (group != code))
+            part, corner, ties = _triangle(columns, root, others)
             design = np.linalg.solve(corner.T, columns[:, part].T).T
-            expected[rows] = design[rows] @ (design.T @ (root * np.where(others, score, 0.0)))
-            note(rows, part, ties)
-        else:
-            rest = whole - own_weighted.T @ score[rows]
-            expected[rows] = basis[rows] @ np.linalg.solve(eye - gram, rest)
+            here = root[others] * score[others]
+            expected[rows] = design[rows] @ (design[others].T @ here)
+            note(np.flatnonzero(rows), part, ties)
     return Expectation(centre + expected, fit.sum() - own[group], used, list(bases))
 
 
-def _triangle(columns: np.ndarray) -> tuple[list[int], np.ndarray, np.ndarray]:
+def _triangle(
+    columns: np.ndarray, root: np.ndarray, rows: np.ndarray
+) -> tuple[list[int], np.ndarray, np.ndarray]:
     """Return the columns that earlier ones do not explain, R of their QR, and what ties the others.
 
-    The ties are the coefficients, shape (kept, others), by which the kept give the others.
+    Of some rows, each times its root of a weight, taken up part by part. The ties are the
+    coefficients, shape (kept, others), by which the kept give the others.
     """
-    triangle = np.linalg.qr(columns, mode="r")
-    kept = independent(triangle, np.linalg.norm(columns, axis=0))
+    triangle, spread = np.empty((0, columns.shape[1])), np.zeros(columns.shape[1])
+    for part in parts(len(rows)):
+        block = root[rows[part], None] * columns[rows[part]]
+        spread += np.einsum("ij,ij->j", block, block)
+        triangle = np.linalg.qr(np.concatenate([triangle, block]), mode="r")
+    kept = independent(triangle, np.sqrt(spread))
     rotated, corner = np.linalg.qr(triangle[:, kept])
     return kept, corner, np.linalg.solve(corner, rotated.T @ np.delete(triangle, kept, axis=1))

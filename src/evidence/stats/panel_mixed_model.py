@@ -106,6 +106,11 @@ def fit(
     steps = np.arange(len(when))
     chance = np.ones(len(unit)) if weights is None else weights.mean() / weights
     floor = np.where(there, chance[places], 1.0)
+    # Units measured at the same times, with the same chance, have one covariance.
+    _, first, which = np.unique(
+        np.column_stack([there, floor]), axis=0, return_index=True, return_inverse=True
+    )
+    alike, floor, both = np.bincount(which), floor[first], both[first]
 
     def shares(at: np.ndarray) -> list[np.ndarray]:
         """Return the covariances between times of what lasts and of what passes, shape (t, t)."""
@@ -121,7 +126,7 @@ def fit(
 
     def weighted(inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return V⁻¹[X y] and the Cholesky root of [X y]'V⁻¹[X y]; its last entry is r."""
-        whitened = (inverse @ spread).reshape(-1, k + 1)
+        whitened = (inverse[which] @ spread).reshape(-1, k + 1)
         return whitened, np.linalg.cholesky(spread.reshape(-1, k + 1).T @ whitened)
 
     def deviance(at: np.ndarray) -> tuple[float, list[float]]:
@@ -132,11 +137,11 @@ def fit(
         sizes, factors = np.log(np.diag(half)), np.append(np.ones(k), n - k)
         scores = (columns @ np.linalg.inv(half).T).reshape(spread.shape)
         spent = np.tensordot(factors * scores, scores, ((0, 2), (0, 2)))
-        slope = (inverse * both).sum(0) - spent
+        slope = np.tensordot(alike, inverse * both, 1) - spent
         changes = shares(at)
         if len(at) > 2:
             changes.append(np.exp(at[1]) * apart * at[2] ** np.maximum(apart - 1, 0.0))
-        value = 2 * factors @ sizes + np.linalg.slogdet(covariance)[1].sum()
+        value = 2 * factors @ sizes + alike @ np.linalg.slogdet(covariance)[1]
         return value, [np.vdot(change, slope) for change in changes]
 
     # Without weights chance cannot be told from what passes at once: it is the scale itself.
@@ -154,7 +159,7 @@ def fit(
         passing=float(scale * np.exp(best[1])) if len(best) > 1 else 0.0,
         chance=float(scale),
         fade=float(best[2] ** (1 / step)) if len(best) > 2 else 0.0,
-        roots=(vectors / np.sqrt(values)[:, None, :]) @ vectors.swapaxes(1, 2),
+        roots=((vectors / np.sqrt(values)[:, None, :]) @ vectors.swapaxes(1, 2))[which],
         places=places,
     )
 

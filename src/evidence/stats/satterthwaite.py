@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
-from evidence.stats.design import Design, sums
+from evidence.stats.design import Design, compact, sums
 
 _NULL = 1e-10  # coefficients that this share of the largest explains cannot be tested jointly
 # Clusters: to 250, and 10 more for each dense column (as measured on one core), a dense matrix of
@@ -21,17 +22,91 @@ _FEW, _MORE = 250, 10  # them costs less than sparse ones of columns; it is used
 HELD = 20_000_000  # of all coefficients hold no more numbers than this
 
 
-def freedom(
-    design: Design, rows: np.ndarray, adjusted: np.ndarray, joint: bool
-) -> tuple[np.ndarray, float]:
+@dataclass(frozen=True, eq=False)
+class Links:
+    """What ties the clusters together: with F_i = R_i's_i, P_ij = [i = j] s_i's_i + F_i C F_j'.
+
+    Parameters
+    ----------
+    products : ndarray of shape (m, q, q)
+        s_i's_i of each cluster, for each pair of coefficients.
+    dense : ndarray of shape (m, r, q)
+        F in the columns in which most clusters have rows.
+    signs : ndarray of shape (r,)
+        Their places in the diagonal of C.
+    cells : ndarray of shape (a, p, q)
+        F in the columns of strata, for each cluster and stratum that occur together.
+    where : tuple of ndarray of int, shape (p,)
+        The clusters and strata of these.
+    cell_signs : ndarray of shape (a,)
+    """
+
+    products: np.ndarray
+    dense: np.ndarray
+    signs: np.ndarray
+    cells: np.ndarray
+    where: tuple[np.ndarray, np.ndarray]
+    cell_signs: np.ndarray
+
+    @classmethod
+    def of(cls, design: Design, rows: np.ndarray, adjusted: np.ndarray) -> Links:
+        """Return those of the rows of a regression, s being A_i W_i X_i M c, shape (n, q)."""
+        own, dense, own_signs, dense_signs = design.residual_maker()
+        m, q, strata = int(rows.max()) + 1, adjusted.shape[1], len(design.totals)
+        products = np.empty((m, q, q))
+        for i in range(q):
+            for j in range(i + 1):
+                products[:, i, j] = np.bincount(rows, adjusted[:, i] * adjusted[:, j])
+                products[:, j, i] = products[:, i, j]
+        full = list(dense.T)
+        if strata == 1:  # its columns are as full as any
+            full, dense_signs = [*own.T, *full], np.append(own_signs, dense_signs)
+            own, own_signs = own[:, :0], own_signs[:0]
+        linked = np.empty((m, len(full), q))
+        for j, s in enumerate(adjusted.T):
+            for i, column in enumerate(full):
+                linked[:, i, j] = np.bincount(rows, column * s)
+        where, pair = pairs(rows, design.strata) if own.shape[1] else (_NOWHERE, None)
+        cells = np.empty((own.shape[1], len(where[0]), q))
+        for a, column in enumerate(own.T):
+            cells[a] = sums(pair, adjusted * column[:, None])
+        return cls(products, linked, dense_signs, cells, where, own_signs)
+
+    def times(self, turn: np.ndarray) -> Links:
+        """Return those of other coefficients, s times `turn`, shape (q, q)."""
+        products = turn.T @ self.products @ turn
+        return replace(self, products=products, dense=self.dense @ turn, cells=self.cells @ turn)
+
+    def sparse(self, j: int) -> list[sparse.csr_array]:
+        """Return F of a coefficient in the columns of strata, clusters by strata."""
+        size = (len(self.products), int(self.where[1].max(initial=0)) + 1)
+        return [sparse.csr_array((cells[:, j], self.where), size) for cells in self.cells]
+
+
+_NOWHERE = (np.empty(0, int), np.empty(0, int))
+
+
+def pairs(rows: np.ndarray, strata: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return clusters and strata that occur together, and which such pair each row is in."""
+    if not strata.any():
+        m = int(rows.max()) + 1
+        return (np.arange(m), np.zeros(m, int)), rows
+    pair = compact([rows, strata])
+    first = np.empty(int(pair.max()) + 1, int)
+    first[pair] = np.arange(len(pair))
+    return (rows[first], strata[first]), pair
+
+
+def freedom(links: Links, joint: bool) -> tuple[np.ndarray, float]:
     """Return the Satterthwaite df of each coefficient and the joint η.
 
-    Both are design of tr(P_ij) and of tr(P_ii P_jj) + tr(P_ij P_ij) for coefficients i and j.
+    Both are made of tr(P_ij) and of tr(P_ii P_jj) + tr(P_ij P_ij) for coefficients i and j.
     """
-    m, q = rows.max() + 1, adjusted.shape[1]
-    dense = design.basis.shape[1] * (1 + design.weighted)
-    make = traces_by_pairs if m <= _FEW + _MORE * dense and m**2 * q <= HELD else traces_by_sums
-    mean, variance = make(design, rows, adjusted)
+    m, q = links.products.shape[:2]
+    make = traces_by_pairs
+    if m > _FEW + _MORE * links.dense.shape[1] or m**2 * q > HELD:
+        make = traces_by_sums
+    mean, variance = make(links)
     with np.errstate(divide="ignore", invalid="ignore"):  # where clusters decide all alone
         df = np.array([2 * mean(j, j) ** 2 / np.float64(variance(j, j)) for j in range(q)])
     if q == 1 or not joint:
@@ -40,40 +115,23 @@ def freedom(
     values, vectors = np.linalg.eigh(lower)
     if values[0] <= _NULL * values[-1]:
         return df, np.nan
-    _, variance = make(design, rows, adjusted @ (vectors / np.sqrt(values)) @ vectors.T)
+    _, variance = make(links.times((vectors / np.sqrt(values)) @ vectors.T))
     total = sum((1 + (i > j)) * variance(i, j) for i in range(q) for j in range(i + 1))
     return df, q * (q + 1) / total
 
 
-def _columns(design: Design) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return R and C; the columns of a single stratum, full as any, are with the dense ones."""
-    own, dense, own_signs, dense_signs = design.residual_maker()
-    if len(design.totals) > 1:
-        return own, dense, own_signs, dense_signs
-    signs = np.concatenate([own_signs, dense_signs])
-    return own[:, :0], np.column_stack([own, dense]), own_signs[:0], signs
-
-
 def traces_by_pairs(
-    design: Design, rows: np.ndarray, adjusted: np.ndarray
+    links: Links,
 ) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
     """Return both, by P itself, clusters by clusters."""
-    own, dense, own_signs, dense_signs = _columns(design)
-    parts = [
-        (
-            s,
-            [sparse.csr_array((column * s, (rows, design.strata))) for column in own.T],
-            sums(rows, dense * s[:, None]),
-        )
-        for s in adjusted.T
-    ]
+    q = links.products.shape[1]
+    cells = [links.sparse(j) for j in range(q)]
 
     def between(i: int, j: int) -> np.ndarray:
-        (s, cells, few), (t, others, more) = parts[i], parts[j]
-        product = (few * dense_signs) @ more.T
-        for sign, one, other in zip(own_signs, cells, others, strict=True):
+        product = (links.dense[..., i] * links.signs) @ links.dense[..., j].T
+        for sign, one, other in zip(links.cell_signs, cells[i], cells[j], strict=True):
             product += sign * (one @ other.T)
-        product[np.diag_indices_from(product)] += np.bincount(rows, s * t)
+        product[np.diag_indices_from(product)] += links.products[:, i, j]
         return product
 
     @functools.cache
@@ -81,13 +139,7 @@ def traces_by_pairs(
         return between(i, i)
 
     def mean(i: int, j: int) -> float:
-        (s, cells, few), (t, others, more) = parts[i], parts[j]
-        # Cells are at the same places for all coefficients, so that their data alone will do.
-        shared = sum(
-            sign * (one.data @ other.data)
-            for sign, one, other in zip(own_signs, cells, others, strict=True)
-        )
-        return s @ t + shared + np.vdot(few * dense_signs, more)
+        return _diagonal(links, i, j).sum()
 
     def variance(i: int, j: int) -> float:
         p = within(i) if i == j else between(i, j)
@@ -97,33 +149,46 @@ def traces_by_pairs(
 
 
 def traces_by_sums(
-    design: Design, rows: np.ndarray, adjusted: np.ndarray
+    links: Links,
 ) -> tuple[Callable[[int, int], float], Callable[[int, int], float]]:
     """Return both without a matrix of clusters by clusters.
 
-    With F_i = R_i's_i, P_ij = [i = j] s_i's_i + F_i C F_j', so that traces of products of P need
-    only F'F, which is as sparse as clusters and strata are nested.
+    Traces of products of P need only F'F, which is as sparse as clusters and strata are nested.
     """
-    own, dense, own_signs, dense_signs = _columns(design)
-    signs = np.concatenate([np.repeat(own_signs, len(design.totals)), dense_signs])
+    q = links.products.shape[1]
+    size = int(links.where[1].max(initial=-1)) + 1
+    signs = np.concatenate([np.repeat(links.cell_signs, size), links.signs])
 
-    def linked(s: np.ndarray) -> sparse.csr_array:
-        cells = [sparse.csr_array((column * s, (rows, design.strata))) for column in own.T]
-        return sparse.hstack([*cells, sparse.csr_array(sums(rows, dense * s[:, None]))], "csr")
+    def linked(j: int) -> np.ndarray | sparse.csr_array:
+        if not links.cells.size:
+            return np.ascontiguousarray(links.dense[..., j])
+        dense = sparse.csr_array(links.dense[..., j])
+        return sparse.hstack([*links.sparse(j), dense], "csr")
 
-    parts = [(s, linked(s)) for s in adjusted.T]
-
-    def diagonal(i: int, j: int) -> tuple[np.ndarray, np.ndarray]:
-        (s, f), (t, g) = parts[i], parts[j]
-        return np.bincount(rows, s * t), f.multiply(g) @ signs
+    parts = [linked(j) for j in range(q)]
 
     def variance(i: int, j: int) -> float:
-        (ss, fs), (tt, ft), (st, fst) = diagonal(i, i), diagonal(j, j), diagonal(i, j)
-        products = parts[i][1].T @ parts[j][1]
-        squares = products.multiply(products) + products.multiply(products.T)
-        return ss @ tt + ss @ ft + tt @ fs + st @ st + 2 * st @ fst + signs @ squares @ signs
+        ss, tt, st = (links.products[:, a, b] for a, b in ((i, i), (j, j), (i, j)))
+        ff, gg, fg = (
+            _diagonal(links, a, b) - links.products[:, a, b] for a, b in ((i, i), (j, j), (i, j))
+        )
+        products = parts[i].T @ parts[j]
+        if isinstance(products, np.ndarray):
+            squares = products * products + products * products.T
+        else:
+            squares = products.multiply(products) + products.multiply(products.T)
+        return ss @ tt + ss @ gg + tt @ ff + st @ st + 2 * st @ fg + signs @ squares @ signs
 
     def mean(i: int, j: int) -> float:
-        return np.sum(diagonal(i, j))
+        return _diagonal(links, i, j).sum()
 
     return mean, variance
+
+
+def _diagonal(links: Links, i: int, j: int) -> np.ndarray:
+    """Return P_ii of two coefficients for each cluster."""
+    total = links.products[:, i, j] + (links.dense[..., i] * links.dense[..., j]) @ links.signs
+    for sign, cells in zip(links.cell_signs, links.cells, strict=True):
+        products = cells[:, i] * cells[:, j]
+        total = total + sign * np.bincount(links.where[0], products, len(total))
+    return total

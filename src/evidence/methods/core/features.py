@@ -136,7 +136,7 @@ def _dummies(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     codes, names = _labels(data, name)
     most = np.bincount(codes[fit], minlength=len(names)).argmax()
     others = [code for code in np.unique(codes) if code != most]
-    return (codes[:, None] == others).astype(float), [f"{name}: {names[code]}" for code in others]
+    return codes[:, None] == others, [f"{name}: {names[code]}" for code in others]
 
 
 def _cell_labels(data: pd.DataFrame, name: str, fit: np.ndarray) -> np.ndarray:

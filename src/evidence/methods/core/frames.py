@@ -348,7 +348,7 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
             "or leave those rows out"
         )
     codes, names = factor(data, column)
-    own, levels = np.array(names, dtype=object)[codes], names
+    levels = names
     if not 2 <= len(levels) <= 10:
         raise EvidenceError(
             f"column {column!r} has {len(levels)} different values; a treatment has 2 to 10 arms"
@@ -384,9 +384,9 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
     yes_no = plain and set(levels) == {"0", "1"} and base == "0"
     contrast = f"{column} against no {column}" if yes_no else f"{chosen} against {base}"
     return Arms(
-        treated=own == chosen,
-        control=own == base,
-        others=(own[:, None] == np.array(further, dtype=object)).astype(float),
+        treated=codes == names.index(chosen),
+        control=codes == names.index(base),
+        others=(codes[:, None] == [names.index(name) for name in further]).astype(float),
         contrast=contrast,
         arm=chosen,
         reference=base,

@@ -90,8 +90,7 @@ def answer(
                 f"the two arms, and {verb} nothing to the comparison"
             )
     compared = trial.treated | trial.control
-    values, which = np.unique(trial.outcome[compared], return_inverse=True)
-    cells = np.bincount(which + len(values) * trial.treated[compared], minlength=2 * len(values))
+    fewest = _fewest(trial.outcome[compared], trial.treated[compared])
     n_obs = int(compared.sum())
     if estimate[2] < 4:
         caveats.append("fewer than 4 degrees of freedom: read the interval with great caution")
@@ -104,9 +103,18 @@ def answer(
         method=method,
         unit="score",
         n_obs=n_obs,
-        n_clusters=n_obs if trial.cluster is None else len(np.unique(trial.cluster[compared])),
+        n_clusters=n_obs
+        if trial.cluster is None
+        else int(np.bincount(trial.cluster[compared]).astype(bool).sum()),
         n_treated=int(trial.treated.sum()),
         n_control=int(trial.control.sum()),
         caveats=tuple(caveats),
-        fewest=float(cells.min()) if len(values) == 2 else float("nan"),
+        fewest=fewest,
     )
+
+
+def _fewest(outcome: np.ndarray, treated: np.ndarray) -> float:
+    """Return the fewest pupils of an arm with one of two results; NaN where there are more."""
+    values = np.array([outcome.min(), outcome.max()])
+    cells = [(outcome[arm] == value).sum() for value in values for arm in (treated, ~treated)]
+    return float(min(cells)) if sum(cells) == len(outcome) else float("nan")

@@ -337,6 +337,7 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
             raise EvidenceError(f"column {weights!r}: weights must not be negative")
         have[weights] = weight > 0
     keep, caveats = frames.complete(have, arms.treated | arms.control, "pupils")
+    rows = np.flatnonzero(keep)
     for mask, which in ((arms.treated, "treated arm"), (arms.control, "reference arm")):
         if (mask & keep).sum() < 2:
             raise EvidenceError(
@@ -345,6 +346,7 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
             )
     if np.ptp(score[keep]) == 0:
         raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
+    keep = slice(None) if len(rows) == len(data) else keep
     trial = TrialData(
         outcome=score[keep],
         treated=arms.treated[keep],
@@ -364,7 +366,7 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
             "weights": weights,
         },
         plan=plan,
-        rows=np.flatnonzero(keep),
+        rows=rows,
         data=data,
     )
     _check_clusters(trial)
