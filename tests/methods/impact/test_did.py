@@ -179,3 +179,17 @@ def test_effect_size_of_percentage_points_is_the_cox_index_to_first_order(panel)
     assert impact.effect_size(found) is None
     with pytest.raises(EvidenceError, match=r"^percent is 100.0; it must lie between 0 and 100$"):
         impact.effect_size(found, percent=100.0)
+
+
+def test_did_on_a_badly_connected_panel_with_singletons_equals_panel_ols(rng):
+    """Each unit has two neighbouring times, so that times hang together as a chain does."""
+    first = rng.integers(0, 19, 400)
+    panel = pd.DataFrame({"unit": np.repeat(np.arange(400), 2), "time": np.repeat(first, 2)})
+    panel["time"] += np.tile([0, 1], 400)
+    panel["treated"] = (panel["time"] >= panel["unit"] % 25).astype(int)
+    panel["outcome"] = 1000 + rng.normal(size=800) + panel["time"] + 0.3 * panel["treated"]
+    panel = panel.drop(index=panel.index[1:200:10])  # twenty units with one time
+    found = impact.did(panel, outcome="outcome", treatment="treated", unit="unit", time="time")
+    data = panel.set_index(["unit", "time"])
+    model = PanelOLS(data["outcome"], data[["treated"]], entity_effects=True, time_effects=True)
+    np.testing.assert_allclose(found.estimate, model.fit().params["treated"], rtol=1e-8)
