@@ -73,6 +73,16 @@ def test_the_page_names_the_finding_and_shows_one_measure_when_it_is_asked_for(
     assert text.count("Area 11") >= 1
 
 
+def test_official_neighbours_that_a_report_names_are_set_beside(published, rows):
+    indicators = reader.indicators(published)
+    own = (indicators["area"] == watched_area.PLACE) & (indicators["period"] == "2019")
+    near = indicators[own].assign(comparator="Sheffield", comparator_value=70.0)
+    found = area._beside(pd.concat([indicators, near]), rows[0])
+    assert found["Area"].tolist()[:3] == [watched_area.PLACE, "England", "Sheffield"]
+    assert found["Latest"].tolist()[1:3] == ["64.0%", "70.0%"]
+    assert len(found) == 14
+
+
 def test_another_area_has_what_is_released_of_it(published, monkeypatch):
     monkeypatch.setenv("QUERY_STRING", "area=Area+07")
     page = area.area(published)

@@ -222,6 +222,11 @@ FAULTS = {
         "a.csv, row 2, column country_code: code and name are no pair of the official list "
         "(capitals count)",
     ),
+    "country of a region empty": (
+        {"data": [(4, "country_code", "")]},
+        "a.csv, row 4, column country_code: code and name are no pair of the official list "
+        "(capitals count)",
+    ),
     "region's pair": (
         {"data": [(4, "region_name", "Yorkshire and the Humber")]},
         "a.csv, row 4, column region_code: code and name are no pair of the official list "

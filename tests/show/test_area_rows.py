@@ -67,7 +67,7 @@ def test_the_title_says_the_finding(bad, good, title):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({}, "No different from England by more than chance."),
+        ({}, "Level with England, within chance."),
         ({"national": 50.0}, "11.1 points better than England."),
         ({"national": 50.0, "polarity": "low"}, "11.1 points worse than England."),
         ({"national": 50.0, "polarity": ""}, "11.1 points above England."),
@@ -76,8 +76,8 @@ def test_the_title_says_the_finding(bad, good, title):
         ({"readings": 1, "variation": "too few"}, "Only 1 reading: too few to tell change."),
         (
             {"rule": "trend", "variation": "concern", "beside_variation": "concern"},
-            "Seven readings in a row go the same way. England changed the same way. No different "
-            "from England by more than chance.",
+            "Seven readings in a row go one way. England changed too. Level with England, within "
+            "chance.",
         ),
     ],
 )

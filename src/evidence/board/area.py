@@ -109,6 +109,7 @@ def measures(
         said = last["sentence"]
         rows.append(
             {
+                "area": name,
                 "title": title,
                 "href": address({"area": name, "measure": title}),
                 "unit": last["unit"],
@@ -244,15 +245,22 @@ def _sentence(indicators: pd.DataFrame, one: Mapping[str, Any]) -> str:
 
 
 def _beside(indicators: pd.DataFrame, one: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the latest figure of every area that is released, and what it is set beside."""
+    """Return the latest figure of every area that is released, and of all it is set beside.
+
+    Official neighbours are what a report names as comparators, a row each, or releases as areas.
+    """
     same = indicators["indicator"] == one["title"]
-    now = indicators[same & (indicators["period"] == one["time"])].drop_duplicates("area")
+    rows = indicators[same & (indicators["period"] == one["time"])]
+    now = rows.drop_duplicates("area")
     lines = [
         (row["area"], row["value"], row["ci_lower"], row["ci_upper"], row["rank"], row["symbol"])
         for row in records(now)
     ]
-    if not missing(one["national"]) and one["beside"] not in set(now["area"]):
-        lines.insert(0, (one["beside"], one["national"], NAN, NAN, NAN, ""))
+    own = rows[(rows["area"] == one["area"]) & rows["comparator_value"].notna()]
+    others = dict(zip(own["comparator"], own["comparator_value"], strict=True))
+    there = {line[0] for line in lines}
+    lines += [(name, x, NAN, NAN, NAN, "") for name, x in others.items() if name not in there]
+    lines.sort(key=lambda line: (line[0] != one["area"], line[0] not in others))
     return pd.DataFrame(
         {
             "Area": [line[0] for line in lines],

@@ -330,7 +330,9 @@ def _codes(pair: Pair) -> Iterator[Breach]:
         allowed |= {("z", text, old) for text in _OUTSIDE}
         second = data["old_la_code"] if which == "Local authority" else pd.Series("", data.index)
         triples = pd.Series([*zip(data[code], data[name], second, strict=True)], data.index)
-        wrong = ~triples.isin(allowed) & ~data[code].isin(["", "x"])
+        wrong = ~triples.isin(allowed) & ~data[code].isin(
+            ["x"] if which == "National" else ["", "x"]
+        )
         if which == "Regional":
             wrong |= (level == which) & ~triples.isin(allowed)
         columns = "code and name" if which != "Local authority" else "new code, old code and name"

@@ -40,10 +40,10 @@ GROUPS = {
     "On course": "the rest",
 }
 RULES = {
-    "outside the limits": "The latest reading is outside what chance alone does.",
-    "trend": "Seven readings in a row go the same way.",
-    "2 of 3 close to a limit": "Two of three readings in a row are near a limit.",
-    "one side of the centre": "Seven readings in a row are on one side of the mean.",
+    "outside the limits": "The latest reading is outside the band.",
+    "trend": "Seven readings in a row go one way.",
+    "2 of 3 close to a limit": "Two of three readings are near the edge.",
+    "one side of the centre": "Seven readings are on one side of the mean.",
 }
 FOOT = (
     "Change: a reading outside the grey band, seven in a row going one way or on one side of the "
@@ -115,14 +115,14 @@ def know(row: Mapping[str, Any]) -> str:
         return f"Only {readings} reading{'s' * (readings != '1')}: too few to tell change."
     text = RULES.get(row["rule"], "")
     if text and row["variation"] == row.get("beside_variation"):
-        text += f" {row.get('beside', 'England')} changed the same way."
+        text += f" {row.get('beside', 'England')} changed too."
     gap, beside = row["value"] - row["national"], row.get("beside", "England")
     if known(gap):
         size = figure(abs(gap), "", max(digits(row), 1)) + " points" * (row["unit"] == "%")
         clear = not row["lower"] <= row["national"] <= row["upper"]
         way = ("above" if gap > 0 else "below") if not row["polarity"] else ""
         way = way or ("better than" if (gap > 0) == (row["polarity"] == "high") else "worse than")
-        level = f"No different from {beside} by more than chance."
+        level = f"Level with {beside}, within chance."
         text += f" {size} {way} {beside}." if clear else f" {level}"
     return text.strip() or "Varies as it always has."
 
