@@ -49,16 +49,25 @@ def sample(
 
 @app.command()
 def check(
+    file: Annotated[Path | None, Argument(help="One file of any kind; default: all.")] = None,
     register: Register = REGISTER,
     data: Data = DATA,
     notebooks: Notebooks = NOTEBOOKS,
     runs: Runs = RUNS,
 ) -> None:
-    """Check the register, its files and parameters; start nothing."""
-    from evidence.run import plan_jobs as jobs
+    """Check the register, its parameters and its data, as far as every report; write nothing."""
+    from evidence.data import file_kinds
+    from evidence.run import rehearsal
+    from evidence.run.plan_jobs import Project
 
+    if file:
+        try:
+            typer.echo("\n".join(file_kinds.described(file)))
+        except EvidenceError as error:
+            _refuse([*error.faults])
+        return
     parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
-    _refuse(jobs.check(jobs.Project(**parts)))
+    _refuse(rehearsal.check(Project(**parts), typer.echo))
     _, planned = _plan(**parts)
     typer.echo(f"{register}: {len(planned)} reports, all can run")
 

@@ -133,25 +133,41 @@ def plan(project: Project) -> list[Job]:
     return jobs
 
 
-def check(project: Project) -> list[str]:
-    """Return every fault of the register and its jobs, a line each; empty when all is well."""
-    return _plan(project)[1]
+Deeper = Callable[["Job"], list[tuple[tuple[str, ...], str]]]
 
 
-def _plan(project: Project) -> tuple[list[Job], list[str]]:
+def check(project: Project, deeper: Deeper = lambda job: []) -> list[str]:
+    """Return every fault of the register and its jobs, a line each; empty when all is well.
+
+    Parameters
+    ----------
+    project : Project
+        Where its parts lie.
+    deeper : callable
+        Gives further faults of a job: which key, and the reason.
+    """
+    return _plan(project, deeper)[1]
+
+
+def _plan(project: Project, deeper: Deeper = lambda job: []) -> tuple[list[Job], list[str]]:
     register = Register(project.register)
     hashes = cache(sha256)
     surroundings = [_package_sha256(), sha256(project.lock) if project.lock.exists() else ""]
     jobs, faults = [], list(register.faults)
     for programme in register.programmes:
         for position, cohort in enumerate(programme.cohorts):
-            found: list[tuple[str, str]] = []  # of which key, and what
+            found: list[tuple[str | tuple[str, ...], str]] = []  # of which key, and what
             try:
-                jobs.append(_job(project, programme, cohort, hashes, surroundings, found))
+                job = _job(project, programme, cohort, hashes, surroundings, found)
+                jobs.append(job)
+                found += deeper(job) if job else []
             except EvidenceError as fault:
                 found.append(("notebook", str(fault)))
             for name, reason in found:
-                where = ("programme", programme.name, *_where(programme, cohort, position, name))
+                at = (name,) if isinstance(name, str) else name
+                if len(at) == 1:
+                    at = _where(programme, cohort, position, *at)
+                where = ("programme", programme.name, *at)
                 faults.append(register.fault(where, f"{programme.name}/{cohort.name}: {reason}"))
     return list(filter(None, jobs)), [
         message for _, message in sorted(faults, key=lambda fault: fault[0])

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from evidence.data import readers, schools
+from evidence.data import schools
 from evidence.data.rules import load
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
@@ -29,11 +29,10 @@ from evidence.methods.impact.staggered import staggered, two_way_bias
 from evidence.methods.impact.unmeasured_confounding import e_value
 from evidence.methods.impact.wild_bootstrap import wild_bootstrap
 from evidence.methods.matching.balance_weights import balance_weights
-from evidence.methods.value_added.pupils import school_results
 from evidence.show import words
 from evidence.show.data_pictures import DataPictures
 from evidence.stats.multiplicity import adjust
-from evidence.studies import pictures
+from evidence.studies import opening, pictures
 from evidence.studies.effects_row import row
 from evidence.studies.plan import ImpactPlan, Outcome
 from evidence.studies.recomputation import Recomputation, recompute_panel
@@ -92,21 +91,7 @@ class Impact(Study[ImpactPlan]):
             nobody took part in the programme from that start.
         """
         checked = ImpactPlan.checked(plan)
-        began = {"programme": checked.programme, "start": checked.start}
-        spells = readers.participation(f"{data}/{checked.participation}", **began)
-        if checked.tables:
-            asked = [*checked.wanted, *checked.context]
-            stack = readers.ks4_panel if checked.ks4 else readers.ks2_panel
-            panel = stack([f"{data}/{file}" for file in checked.tables], asked, years=checked.years)
-            return cls._of(checked, schools.same_schools(spells, panel), panel)
-        people = readers.pupils(f"{data}/{checked.pupils}")
-        spells = schools.same_schools(spells, people)
-        groups = _school_results(checked, spells, readers.select(people, checked.group))
-        others = None
-        if checked.gap:
-            ((column, value),) = checked.group.items()
-            others = _school_results(checked, spells, people[people[column] != value])
-        return cls._of(checked, spells, groups, others)
+        return cls._of(checked, *opening.school_years(data, checked))
 
     @classmethod
     def _of(
@@ -281,7 +266,7 @@ class Impact(Study[ImpactPlan]):
         how = f"schools were {chosen}" if chosen else "how schools were chosen is not known"
         unit = self.main.unit
         further = [self.rebound.sentence(unit), *self.checks.caveats()]
-        further += [note.partition(";")[0] for note in self.named if "; not there" in note]
+        further.append(self.named[0].rstrip(".").partition(";")[0])
         rows = [
             self._row(
                 outcome,
@@ -484,17 +469,3 @@ class Impact(Study[ImpactPlan]):
         terms = ["λ by year", f"τ · {self.treatment}", *held, "lasting, passing and chance error"]
         model = f"{self.main.words} = {' + '.join(terms)}; {self.estimates[self.main.name].method}."
         return [words.relabel(model, self.labels), *(each.sentence() for each in self.recomputed)]
-
-
-def _school_results(plan: ImpactPlan, spells: pd.DataFrame, pupils: pd.DataFrame) -> pd.DataFrame:
-    """Return schools' results and what similar pupils elsewhere achieve, from a pupil file."""
-    mine = spells.query("programme == @plan.programme")["urn"]
-    return school_results(
-        pupils,
-        fit_on=~pupils["urn"].isin(mine),
-        outcomes=plan.wanted,
-        cluster="urn",
-        time="year",
-        context=plan.context,
-        baseline=[plan.baseline] if plan.baseline else [],
-    )

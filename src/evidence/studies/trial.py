@@ -33,7 +33,7 @@ from evidence.methods.trials.subgroups import Subgroups, subgroups
 from evidence.methods.trials.trial_data import one_row_a_pupil
 from evidence.methods.trials.wild_bootstrap import wild_bootstrap
 from evidence.show.data_pictures import DataPictures
-from evidence.studies import pictures, sections
+from evidence.studies import opening, pictures, sections
 from evidence.studies.effects_row import row
 from evidence.studies.plan import Outcome, TrialPlan
 from evidence.studies.posterior import Posterior, posterior
@@ -94,19 +94,9 @@ class Trial(Study[TrialPlan]):
             cannot be read; or a roster that is not what the plan says of it.
         """
         checked = TrialPlan.checked(plan)
-        if not isinstance(data, pd.DataFrame):
-            place = f"{data}/{checked.pupils}" if checked.pupils else data
-            numeric = [*(outcome.name for outcome in checked.outcomes), checked.baseline]
-            measured = [*checked.covariates, checked.dosage]
-            asked = [name for some in checked.columns.values() for name in frames.listed(some)]
-            data = readers.table(
-                place, numeric=numeric, measured=measured, known=[*filter(None, asked)]
-            )
-        checked.require(checked.columns, data)
-        checked = checked.in_codes(data)
-        return cls._of(
-            checked, readers.select(data, checked.where), load(f"{checked.data}/disclosure.toml")
-        )
+        table = opening.roster(data, checked)
+        rules = load(f"{checked.data}/disclosure.toml")
+        return cls._of(checked.in_codes(table), readers.select(table, checked.where), rules)
 
     @classmethod
     def _of(cls, plan: TrialPlan, table: pd.DataFrame, rules: Rules) -> Trial:

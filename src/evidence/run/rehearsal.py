@@ -1,0 +1,140 @@
+"""A report before it is run: its data are opened and its questions answered, with few draws.
+
+What can be rehearsed can be run: `evidence check` finds what a run would stumble over, and more,
+since it goes on after a fault.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import evidence
+from evidence.data import file_kinds
+from evidence.errors import EvidenceError, Faults
+from evidence.release.store.proposal import propose
+from evidence.run import ledger
+from evidence.run.plan_jobs import Job, Project, leaves
+from evidence.run.plan_jobs import check as check_register
+
+_STUDY = re.compile(r"\bev\.([A-Z][a-z]+)\.read\(\s*data\s*,\s*globals\(\)\s*\)")
+_FEWER = {"Trial": {"draws": 99, "imputations": 2}}
+_WORD = re.compile(r"'([^']+)'")
+
+
+def check(project: Project, say: Callable[[str], None] = lambda line: None) -> list[str]:
+    """Return every fault of a register, its files and its reports, a line each.
+
+    Parameters
+    ----------
+    project : Project
+        Where its parts lie.
+    say : callable
+        Gets a line for each report that can run: what its data are.
+    """
+
+    def deeper(job: Job) -> list[tuple[tuple[str, ...], str]]:
+        try:
+            done = ledger.done(job.folder(project.runs))
+        except EvidenceError:
+            done = False
+        try:
+            say(f"{job.label}: {' '.join(rehearse(job, project, whole=not done))}")
+        except EvidenceError as error:
+            return [(place(fault, job, project), fault) for fault in error.faults]
+        return []
+
+    return check_register(project, deeper)
+
+
+def rehearse(job: Job, project: Project, *, whole: bool = True) -> list[str]:
+    """Open the data of a report and go through it as its notebook does.
+
+    Parameters
+    ----------
+    job : Job
+        The report.
+    project : Project
+        Where its data lie.
+    whole : bool
+        Whether to answer its questions too, and not only to read.
+
+    Returns
+    -------
+    list of str
+        What was found, a sentence each.
+
+    Raises
+    ------
+    EvidenceError
+        All that is wrong.
+    """
+    faults = Faults()
+    kind = _STUDY.search(job.notebook.read_text(encoding="utf-8"))
+    if not kind:  # a notebook of another make: its files can be opened at least
+        for file in job.inputs:
+            with faults.note():
+                file_kinds.described(project.data / file)
+        faults.settle()
+        return []
+    plan = job.parameters | {"data": str(project.data), "run_id": job.run_id}
+    for name, few in _FEWER.get(kind[1], {}).items():
+        plan[name] = min(plan.get(name, few), few)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _in_one_line():
+            study = getattr(evidence, kind[1]).read(str(project.data), plan)
+        for question in study.questions if whole else ():
+            with faults.note(), _in_one_line():
+                study.parts(question)
+        if whole:
+            with faults.note(), _in_one_line():
+                propose("", **study.findings())
+    faults.settle()
+    return _read(study)
+
+
+def _read(study: evidence.Trial | evidence.Impact | evidence.Monitoring) -> list[str]:
+    """Say what the data of a study are."""
+    table = study.table
+    if isinstance(study, evidence.Impact):
+        years = ", ".join(map(str, sorted(table["year"].unique())))
+        return [f"{table['urn'].nunique():,} schools in {years}.", *study.named]
+    if isinstance(study, evidence.Monitoring):
+        return [f"{table['area'].nunique():,} areas at {table['order'].nunique():,} times."]
+    arms = table[study.arms["treatment"]].value_counts().sort_index()
+    said = ", ".join(f"{arm} {n:,}" for arm, n in arms.items())
+    column = study.primary["cluster"]
+    groups = f" in {table[column].nunique():,} clusters of {column}" if column else ""
+    return [f"{len(table):,} pupils{groups}: {said}."]
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except EvidenceError:
+        raise
+    except Exception as error:
+        raise EvidenceError(f"the report fails ({type(error).__name__})") from None
+
+
+def place(fault: str, job: Job, project: Project) -> tuple[str, ...]:
+    """Return the key that a fault is mended at: a file, a parameter, or the name of an outcome."""
+    for name, value in job.parameters.items():
+        for file in leaves(value):
+            if file in job.inputs and str(project.data / file) in fault:
+                return (name,)
+    word = fault.removeprefix("plan: ").replace("=", " ").replace(":", " ").split()[0]
+    quoted = _WORD.findall(fault)
+    for position, outcome in enumerate(job.parameters.get("outcomes", ())):
+        if word in ("outcomes", "column", "columns", "data") and outcome["name"] in quoted:
+            return ("outcomes", str(position), "name")
+    if word in job.parameters:
+        return (word,)
+    for name, value in job.parameters.items():
+        if name not in ("outcomes", "labels") and {*quoted} & {*map(str, leaves(value))}:
+            return (name,)
+    return ("notebook",)

@@ -1,0 +1,78 @@
+"""The files that a plan names, opened and read: all their faults at once."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from evidence.data import readers, schools
+from evidence.errors import Faults
+from evidence.methods.core import frames
+from evidence.methods.value_added.pupils import school_results
+from evidence.studies.plan import ImpactPlan, TrialPlan
+
+
+def roster(data: str | pd.DataFrame, plan: TrialPlan) -> pd.DataFrame:
+    """Read the pupils' table of a trial.
+
+    Raises
+    ------
+    EvidenceError
+        It cannot be read, holds what cannot be right, or lacks columns.
+    """
+    if not isinstance(data, pd.DataFrame):
+        place = f"{data}/{plan.pupils}" if plan.pupils else data
+        asked = [name for some in plan.columns.values() for name in frames.listed(some)]
+        data = readers.table(
+            place,
+            numeric=[*(outcome.name for outcome in plan.outcomes), plan.baseline],
+            measured=[*plan.covariates, plan.dosage],
+            known=[*filter(None, asked)],
+        )
+    plan.require(plan.columns, data)
+    return data
+
+
+def school_years(
+    data: str, plan: ImpactPlan
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]:
+    """Read who took part, schools' results by year, and those of other pupils where asked for.
+
+    Raises
+    ------
+    EvidenceError
+        A file cannot be read, holds what cannot be right, or lacks columns.
+    """
+    faults = Faults()
+    with faults.note():
+        began = {"programme": plan.programme, "start": plan.start}
+        spells = readers.participation(f"{data}/{plan.participation}", **began)
+    with faults.note():
+        if plan.tables:
+            asked, files = [*plan.wanted, *plan.context], plan.tables
+            stack = readers.ks4_panel if plan.ks4 else readers.ks2_panel
+            panel = stack([f"{data}/{file}" for file in files], asked, years=plan.years)
+        else:
+            panel = readers.pupils(f"{data}/{plan.pupils}")
+    faults.settle()
+    spells = schools.same_schools(spells, panel)
+    if plan.tables:
+        return spells, panel, None
+    results, others = _results(plan, spells, readers.select(panel, plan.group)), None
+    if plan.gap:
+        ((column, value),) = plan.group.items()
+        others = _results(plan, spells, panel[panel[column] != value])
+    return spells, results, others
+
+
+def _results(plan: ImpactPlan, spells: pd.DataFrame, pupils: pd.DataFrame) -> pd.DataFrame:
+    """Return schools' results and what similar pupils elsewhere achieve, from a pupil file."""
+    mine = spells.query("programme == @plan.programme")["urn"]
+    return school_results(
+        pupils,
+        fit_on=~pupils["urn"].isin(mine),
+        outcomes=plan.wanted,
+        cluster="urn",
+        time="year",
+        context=plan.context,
+        baseline=[plan.baseline] if plan.baseline else [],
+    )
