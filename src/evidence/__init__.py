@@ -11,6 +11,7 @@ from evidence.errors import EvidenceError
 
 # Name in ``ev`` to the module, or the module and the name in it, that it stands for.
 _NAMES = {
+    "file_kinds": "data.file_kinds",
     "readers": "data.readers",
     "register": "data.register",
     "disclosure": "release.control.disclosure",

@@ -35,11 +35,15 @@ _KS4_LEVELS = {
     "7": "national_state",
 }
 _NEEDED = ("RECTYPE", "LEA", "ESTAB", "URN", "SCHNAME")
-_CODE = re.compile(r"[A-Za-z/]{1,8}|[:~.*\-]")
+_CODE = re.compile(r"[A-Za-z/]{1,8}|[:~.*\-]|\.\.|\[[a-z]{1,4}\]")
 # of explore education statistics; symbols of older releases among them
 _SYMBOLS = frozenset(("z", "x", "c", "k", "u", "low", ":", "~", ".", "..", "*", "-"))
+_SYMBOLS |= {"NA", "N/A", "SUPP", "NP", "NE", "NEW", "LOWCOV", "DNS", "[z]", "[x]", "[c]", "[low]"}
 _WHEN, _WHERE = ("time_period", "year"), ("geographic_level", "level")
-_IDENTIFIER = re.compile(r".*_(code|name|id|urn|ukprn|laestab)|time_.*|year|level|.*urn")
+_IDENTIFIER = re.compile(
+    r".*[_ ](code|name|id|uid|urn|ukprn|laestab)|time_.*|years?|level|.*urn|la|lea|estab|laestab"
+    r"|la number|telnum|rectype|.*date"
+)
 
 
 def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.DataFrame:
@@ -234,6 +238,75 @@ def _panel(
     return panel.sort_values(["urn", "year"], kind="stable", ignore_index=True)
 
 
+def tidy(
+    path: str | Path,
+    needs: Sequence[str],
+    measures: Sequence[str] = (),
+    *,
+    time: str = "",
+    urn: str = "",
+    spills: bool = False,
+) -> pd.DataFrame:
+    """Read an official table of any kind: a row for each of its rows, codes beside numbers.
+
+    Parameters
+    ----------
+    path : str or Path
+    needs : sequence of str
+        Columns by which it is known, in lower case; all must be there.
+    measures : sequence of str
+        Columns of figures; without any, each that holds figures and codes alone and whose name is
+        not that of a code, name or time.
+    time : str
+        Column from which `year` is taken, the one in which a school year ends, where it says one.
+    urn : str
+        Column of URNs, called `urn` in the result; "" in rows that are of no school.
+    spills : bool
+        Whether further cells of a row belong to its last column.
+
+    Returns
+    -------
+    DataFrame
+        Column names in lower case; names and groups as text, "" where there is none; each measure
+        as number and `<measure>_symbol`.
+
+    Raises
+    ------
+    EvidenceError
+        The file cannot be read, a column is missing or there twice, or a measure holds what is
+        neither a number nor a code.
+    """
+    asked = [name.strip().lower() for name in measures]
+    cells = sheet(path, needs, str.lower, known=asked, spills=spills)
+    faults = Faults()
+    for name in dict.fromkeys((*filter(None, cells.names), *asked)):
+        with faults.note():
+            cells.need(name, needs)
+    faults.settle()
+    columns: dict[str, object] = {}
+    if time:
+        known = {cell: school_years.ends(cell) for cell in dict.fromkeys(cells.column(time))}
+        columns["year"] = pd.Series([known[cell] for cell in cells.column(time)], dtype="Int64")
+    if urn:
+        columns["urn"] = [labels.urn(cell) or "" for cell in cells.column(urn)]
+    return _with_symbols(cells, asked, columns)
+
+
+def _with_symbols(cells: Sheet, asked: Sequence[str], columns: dict[str, object]) -> pd.DataFrame:
+    """Return `columns` and, of all others, figures with their codes beside them, or text."""
+    faults = Faults()
+    for name in filter(None, cells.names):
+        column = cells.column(name)
+        if name in asked or (not asked and _is_measure(cells, name, column)):
+            with faults.note():
+                symbols = _measure(cells, name, [False] * len(column))
+                columns[name], columns[f"{name}_symbol"] = symbols
+        elif name not in columns:
+            columns[name] = pd.Series(column, dtype="str")
+    faults.settle()
+    return pd.DataFrame(columns)
+
+
 def statistics(path: str | Path, measures: Sequence[str] = ()) -> pd.DataFrame:
     """Read official statistics in the tidy layout of explore education statistics.
 
@@ -273,17 +346,10 @@ def statistics(path: str | Path, measures: Sequence[str] = ()) -> pd.DataFrame:
     for name in asked:
         with faults.note():
             cells.need(name, (*_WHEN, *_WHERE))
-    columns: dict[str, object] = {"year": [ends[time] for time in times]}
-    for name in filter(None, cells.names):
-        column = cells.column(name)
-        if name in asked or (not asked and _is_measure(cells, name, column)):
-            with faults.note():
-                symbols = _measure(cells, name, [False] * len(column))
-                columns[name], columns[f"{name}_symbol"] = symbols
-        elif name != "year":
-            columns[name] = pd.Series(column, dtype="str")
+    with faults.note():
+        found = _with_symbols(cells, asked, {"year": [ends[time] for time in times]})
     faults.settle()
-    return pd.DataFrame(columns)
+    return found
 
 
 def _is_measure(cells: Sheet, name: str, column: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evidence.data import labels, plausible, schools
+from evidence.data import labels, plausible, pseudonyms, schools
 from evidence.data.official_tables import ks2 as ks2
 from evidence.data.official_tables import ks2_panel as ks2_panel
 from evidence.data.official_tables import ks4 as ks4
@@ -89,6 +89,8 @@ def pupils(
     path: str | Path,
     required: Sequence[str] = ("upn", "urn", "year"),
     numeric: Sequence[str] = (),
+    *,
+    names: bool = False,
 ) -> pd.DataFrame:
     """Read a pupil file: one row a pupil (a year).
 
@@ -100,16 +102,19 @@ def pupils(
         Columns that must be there, in lower case.
     numeric : sequence of str
         Columns that must hold numbers or blanks, beside the usual ones (`SCORES`).
+    names : bool
+        Whether pupils' names are asked for.
 
     Returns
     -------
     DataFrame
-        Column names in lower case; `upn` and `urn` as text.
+        Column names in lower case; `upn` and `urn` as text, pseudonyms in place of pupils' ids.
 
     Raises
     ------
     EvidenceError
-        As `table`; also when a UPN (where required) is blank or repeats (in a year).
+        As `table`; also when a UPN (where required) is blank or repeats (in a year), or a column
+        holds pupils' names.
     """
     unique = [name for name in ("upn", "year") if name in required and "upn" in required]
     numeric = (*SCORES, *numeric)
@@ -117,8 +122,8 @@ def pupils(
     frame = _table(cells, numeric, unique, [*filter(plausible.is_age, cells.names)])
     if "urn" in frame:
         urns = schools.urns(cells, "urn", blanks=True)
-        frame["urn"] = pd.Series([urn or None for urn in urns], dtype="str")
-    return frame
+        frame["urn"] = pd.array([urn or None for urn in urns], dtype="str")
+    return pseudonyms.protected(frame, path, names=names)
 
 
 def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:

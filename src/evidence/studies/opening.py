@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from evidence.data import readers, schools
+from evidence.data import pseudonyms, readers, schools
 from evidence.errors import Faults
 from evidence.methods.core import frames
 from evidence.methods.value_added.pupils import school_results
@@ -28,6 +28,7 @@ def roster(data: str | pd.DataFrame, plan: TrialPlan) -> pd.DataFrame:
             measured=[*plan.covariates, plan.dosage],
             known=[*filter(None, asked)],
         )
+        data = pseudonyms.protected(data, place, ids=[*filter(None, [plan.pupil])])
     plan.require(plan.columns, data)
     return data
 
