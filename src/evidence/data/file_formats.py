@@ -17,7 +17,7 @@ from zipfile import ZipFile
 
 import pandas as pd
 
-from evidence.data import typed_files, workbooks
+from evidence.data import typed_files, workbooks, xml_records
 from evidence.errors import EvidenceError
 
 MOST_BYTES = 2_000_000_000  # of one file unpacked
@@ -69,7 +69,8 @@ def tables(path: str | Path) -> list[Table]:
     path : str or Path
         csv (comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252), the same gzipped or alone in
         a zip archive; xlsx, xls or ods, of which ``book.xlsx#Data`` is the sheet "Data" alone;
-        parquet; sav (SPSS) or dta (Stata), with codes, and their labels beside them.
+        parquet; sav (SPSS) or dta (Stata), with codes, and their labels beside them; XML, of which
+        each kind of record is a table.
 
     Raises
     ------
@@ -117,6 +118,8 @@ def _tables(path: str | Path, raw: bytes) -> list[Table]:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError:  # what Excel on Windows writes as plain "CSV"
             text = raw.decode("cp1252", errors="replace")
+    if xml_records.START.match(text):
+        return [Table(rows, name) for name, rows in xml_records.records(path, raw, text)]
     if "\0" in text or raw.startswith(b"%PDF"):
         raise EvidenceError(f"{path}: not a text file; save it as CSV (UTF-8)")
     stated = _SEPARATOR.match(text)

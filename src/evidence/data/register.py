@@ -18,6 +18,7 @@ from evidence.data.file_sets import FileSets
 from evidence.data.schema import EFFECT_UNITS
 from evidence.errors import EvidenceError, nearest
 
+_MOST = {"sd": 3, "pp": 100}  # no programme changes more
 DESIGNS = ("randomised", "matched", "staggered", "survey", "monitoring")
 
 
@@ -57,6 +58,10 @@ class Outcome:
         if not 0 < self.smallest_worthwhile < math.inf:
             reason = f"smallest_worthwhile is {self.smallest_worthwhile}; it must be above 0"
             yield "smallest_worthwhile", reason
+        most = _MOST.get(self.unit, math.inf)
+        if most < self.smallest_worthwhile < math.inf:
+            reason = f"smallest_worthwhile is {self.smallest_worthwhile}; {self.unit} go to {most}"
+            yield "smallest_worthwhile", f"{reason}: is it in another unit?"
         if not 0 <= self.sd < math.inf:
             yield "sd", f"sd is {self.sd}; a number above 0 is needed, or 0 where it is not known"
         if self.unit not in EFFECT_UNITS:

@@ -133,10 +133,10 @@ def plan(project: Project) -> list[Job]:
     return jobs
 
 
-Deeper = Callable[["Job"], list[tuple[tuple[str, ...], str]]]
+Deeper = Callable[["Job", str], list[tuple[tuple[str, ...], str]]]
 
 
-def check(project: Project, deeper: Deeper = lambda job: []) -> list[str]:
+def check(project: Project, deeper: Deeper = lambda job, design: []) -> list[str]:
     """Return every fault of the register and its jobs, a line each; empty when all is well.
 
     Parameters
@@ -144,12 +144,13 @@ def check(project: Project, deeper: Deeper = lambda job: []) -> list[str]:
     project : Project
         Where its parts lie.
     deeper : callable
-        Gives further faults of a job: which key, and the reason.
+        Gets a job and its programme's design, and gives its further faults: which key, and the
+        reason.
     """
     return _plan(project, deeper)[1]
 
 
-def _plan(project: Project, deeper: Deeper = lambda job: []) -> tuple[list[Job], list[str]]:
+def _plan(project: Project, deeper: Deeper = lambda job, design: []) -> tuple[list[Job], list[str]]:
     register = Register(project.register)
     hashes = cache(sha256)
     surroundings = [_package_sha256(), sha256(project.lock) if project.lock.exists() else ""]
@@ -160,7 +161,7 @@ def _plan(project: Project, deeper: Deeper = lambda job: []) -> tuple[list[Job],
             try:
                 job = _job(project, programme, cohort, hashes, surroundings, found)
                 jobs.append(job)
-                found += deeper(job) if job else []
+                found += deeper(job, programme.design) if job else []
             except EvidenceError as fault:
                 found.append(("notebook", str(fault)))
             for name, reason in found:
@@ -183,6 +184,8 @@ def _where(programme: Programme, cohort: Cohort, position: int, name: str) -> tu
         return (*at, "files", name)
     if name in programme.parameters:
         return ("parameters", name)
+    if name in ("design", "subgroups"):
+        return (name,)
     return ("notebook",) if name == "notebook" else at
 
 

@@ -20,7 +20,14 @@ from evidence.run.plan_jobs import Job, Project, leaves
 from evidence.run.plan_jobs import check as check_register
 
 _STUDY = re.compile(r"\bev\.([A-Z][a-z]+)\.read\(\s*data\s*,\s*globals\(\)\s*\)")
+_DESIGNS = {
+    "Trial": ("randomised",),
+    "Impact": ("matched", "staggered"),
+    "Monitoring": ("monitoring", "survey"),
+}  # of the register, that a study can answer for
 _FEWER = {"Trial": {"draws": 99, "imputations": 2}}
+_SAID = ("outcomes", "labels", "programme", "cohort", "title", "cohort_title", "reported_claim")
+_YEAR = re.compile(r"\b\d{4}\b")
 _WORD = re.compile(r"'([^']+)'")
 
 
@@ -35,7 +42,11 @@ def check(project: Project, say: Callable[[str], None] = lambda line: None) -> l
         Gets a line for each report that can run: what its data are.
     """
 
-    def deeper(job: Job) -> list[tuple[tuple[str, ...], str]]:
+    def deeper(job: Job, design: str) -> list[tuple[tuple[str, ...], str]]:
+        allowed = _DESIGNS.get(_study(job), (design,))
+        if design not in allowed:
+            reason = f"design is {design!r}, but notebook {job.notebook.stem!r} is for "
+            return [(("design",), f"{reason}{' or '.join(allowed)} programmes")]
         try:
             done = ledger.done(job.folder(project.runs))
         except EvidenceError:
@@ -43,7 +54,7 @@ def check(project: Project, say: Callable[[str], None] = lambda line: None) -> l
         try:
             say(f"{job.label}: {' '.join(rehearse(job, project, whole=not done))}")
         except EvidenceError as error:
-            return [(place(fault, job, project), fault) for fault in error.faults]
+            return [_placed(fault, job, project) for fault in error.faults]
         return []
 
     return check_register(project, deeper)
@@ -72,7 +83,7 @@ def rehearse(job: Job, project: Project, *, whole: bool = True) -> list[str]:
         All that is wrong.
     """
     faults = Faults()
-    kind = _STUDY.search(job.notebook.read_text(encoding="utf-8"))
+    kind = _study(job)
     if not kind:  # a notebook of another make: its files can be opened at least
         for file in job.inputs:
             with faults.note():
@@ -80,12 +91,12 @@ def rehearse(job: Job, project: Project, *, whole: bool = True) -> list[str]:
         faults.settle()
         return []
     plan = job.parameters | {"data": str(project.data), "run_id": job.run_id}
-    for name, few in _FEWER.get(kind[1], {}).items():
+    for name, few in _FEWER.get(kind, {}).items():
         plan[name] = min(plan.get(name, few), few)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with _in_one_line():
-            study = getattr(evidence, kind[1]).read(str(project.data), plan)
+            study = getattr(evidence, kind).read(str(project.data), plan)
         for question in study.questions if whole else ():
             with faults.note(), _in_one_line():
                 study.parts(question)
@@ -121,8 +132,19 @@ def _in_one_line() -> Iterator[None]:
         raise EvidenceError(f"the report fails ({type(error).__name__})") from None
 
 
-def place(fault: str, job: Job, project: Project) -> tuple[str, ...]:
-    """Return the key that a fault is mended at: a file, a parameter, or the name of an outcome."""
+def _study(job: Job) -> str:
+    """Return the study that a notebook reads its data with, "" where it is of another make."""
+    found = _STUDY.search(job.notebook.read_text(encoding="utf-8"))
+    return found[1] if found else ""
+
+
+def _placed(fault: str, job: Job, project: Project) -> tuple[tuple[str, ...], str]:
+    """Return the key that a fault is mended at, and the fault, which names it."""
+    keys = _place(fault, job, project)
+    return keys, fault if keys[0] in fault else f"{keys[0]}: {fault}"
+
+
+def _place(fault: str, job: Job, project: Project) -> tuple[str, ...]:
     for name, value in job.parameters.items():
         for file in leaves(value):
             if file in job.inputs and str(project.data / file) in fault:
@@ -134,7 +156,8 @@ def place(fault: str, job: Job, project: Project) -> tuple[str, ...]:
             return ("outcomes", str(position), "name")
     if word in job.parameters:
         return (word,)
-    for name, value in job.parameters.items():
-        if name not in ("outcomes", "labels") and {*quoted} & {*map(str, leaves(value))}:
+    others = {n: v for n, v in job.parameters.items() if n not in _SAID}
+    for name, value in sorted(others.items(), key=lambda other: isinstance(other[1], list | dict)):
+        if {*quoted, *_YEAR.findall(fault)} & {*map(str, leaves(value))}:
             return (name,)
     return ("notebook",)

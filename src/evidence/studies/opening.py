@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from evidence.data import pseudonyms, readers, schools
-from evidence.errors import Faults
+from evidence.errors import EvidenceError, Faults
 from evidence.methods.core import frames
 from evidence.methods.value_added.pupils import school_results
 from evidence.studies.plan import ImpactPlan, TrialPlan
@@ -30,6 +30,20 @@ def roster(data: str | pd.DataFrame, plan: TrialPlan) -> pd.DataFrame:
         )
         data = pseudonyms.protected(data, place, ids=[*filter(None, [plan.pupil])])
     plan.require(plan.columns, data)
+    faults = Faults()
+    for outcome in plan.outcomes:
+        values = data[outcome.name]
+        with faults.note():
+            if (
+                outcome.unit == "sd"
+                and values.isin((0, 1)).any()
+                and values.dropna().isin((0, 1)).all()
+            ):
+                raise EvidenceError(
+                    f"plan: outcomes: column {outcome.name!r} holds 0 and 1 alone, yes and no; its "
+                    "unit is 'pp'"
+                )
+    faults.settle()
     return data
 
 

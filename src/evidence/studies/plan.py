@@ -17,6 +17,7 @@ from evidence.methods.core import frames
 from evidence.studies.strength import LEVELS, THREATS
 
 P = TypeVar("P", bound="CommonPlan")
+_NO_RESULTS = ("RECTYPE", "LEA", "ESTAB", "LAESTAB", "URN", "UKPRN", "TELIG", "TPUP", "SCHNAME")
 _CLOSE = 0.8  # a variable of a notebook as like a parameter as this is taken for a slip
 _KINDS = {
     "string_type": "a text is needed, such as 'maths'",
@@ -31,6 +32,7 @@ _KINDS = {
     "missing": "is missing; it is needed",
     "model_type": "a mapping is needed, such as {'name': 'maths'}",
     "too_short": "at least one is needed",
+    "string_too_short": "it is needed",
     "too_long": "at most one is allowed",
 }
 
@@ -42,7 +44,7 @@ class _Checked(BaseModel):
 class Outcome(_Checked):
     """An outcome as the register has it: column, words, unit and smallest worthwhile effect."""
 
-    name: str
+    name: str = Field(min_length=1)
     title: str = ""
     unit: Literal[EFFECT_UNITS] = "sd"  # type: ignore[valid-type]
     smallest_worthwhile: float = Field(gt=0, allow_inf_nan=False)
@@ -104,9 +106,15 @@ class CommonPlan(_Checked):
             plan = cls.model_validate({k: v for k, v in values.items() if v is not None})
         except ValidationError as error:
             faults += [_in_words(fault, names) for fault in error.errors()]
+        else:
+            faults += plan.contradictions()
         if faults:
             raise EvidenceError(*(f"plan: {fault}" for fault in faults))
         return plan
+
+    def contradictions(self) -> list[str]:
+        """Return what cannot be meant, a sentence each."""
+        return []
 
     def changed(self: P, **changes: Any) -> P:
         """Return the plan with some parameters changed, checked again; None is the default."""
@@ -133,7 +141,7 @@ class CommonPlan(_Checked):
             return
         named = frames.named(data, [name for _, name in asked])
         if not named and len(absent) == len(asked):
-            wanted = ", ".join(repr(name) for _, name in asked)
+            wanted = ", ".join(dict.fromkeys(repr(name) for _, name in asked))
             raise EvidenceError(f"plan: the table has none of the columns {wanted}; {UNNAMED}")
         faults = [
             f"{parameter}: the table has no column {name!r}; "
@@ -164,7 +172,7 @@ class TrialPlan(Plan):
     design: str = "randomised"
     pupils: str = ""
     where: dict[str, Any] = Field(default_factory=dict)
-    treatment: str
+    treatment: str = Field(min_length=1)
     control: str = ""
     arm: str = ""
     allocation: str = ""
@@ -177,9 +185,9 @@ class TrialPlan(Plan):
     subgroups: list[str] = Field(default_factory=list)
     prespecified: list[str] = Field(default_factory=list)
     dosage: str = ""
-    draws: int = 9999
-    imputations: int = 10
-    seed: int = 2026
+    draws: int = Field(default=9999, ge=1)
+    imputations: int = Field(default=10, ge=2)
+    seed: int = Field(default=2026, ge=0)
 
     @property
     def columns(self) -> dict[str, str | list[str]]:
@@ -214,10 +222,39 @@ class ImpactPlan(Plan):
     baseline: str = ""
     group: dict[str, Any] = Field(default_factory=dict, max_length=1)
     gap: bool = False
-    participation: str
+    participation: str = Field(min_length=1)
     start: int
     chosen: str = ""
     placebo: str = ""
+
+    def contradictions(self) -> list[str]:
+        """Return what cannot be meant: two sources of results, or a group of pupils of none."""
+        given = [name for name in ("ks2", "ks4", "pupils") if getattr(self, name)]
+        if len(given) != 1:
+            said = f"{' and '.join(given)} are both given" if given else "none is given"
+            return [f"{given[-1] if given else 'ks2'}: {said}; results come from one of ks2, ks4 "
+                    "and pupils"]  # fmt: skip
+        faults = []
+        for name in ("baseline", "group", "gap") if self.tables else ():
+            if getattr(self, name):
+                faults.append(f"{name} is of pupils, and tables are given; leave it out")
+        if self.gap and not self.group:
+            faults.append("gap is between a group and all others; give group")
+        for parameter, names in (("outcomes", self.wanted), ("context", self.context)):
+            for name in names if self.tables else ():
+                if name.upper() in _NO_RESULTS:
+                    faults.append(f"{parameter}: {name!r} says which school it is, or its size")
+        held = [*self.context, *filter(None, [self.placebo])]
+        for outcome in self.outcomes:
+            if outcome.name in held:
+                which = "context" if outcome.name in self.context else "placebo"
+                faults.append(f"{which}: {outcome.name!r} is an outcome; name another column")
+            percent = outcome.name.upper().startswith("PT")
+            if self.tables and percent and outcome.unit != "pp":
+                faults.append(f"outcomes: {outcome.name!r} is a percentage; its unit is 'pp'")
+            if self.tables and not percent and outcome.unit == "pp":
+                faults.append(f"outcomes: {outcome.name!r} is no percentage; its unit is not 'pp'")
+        return faults
 
     @property
     def tables(self) -> list[str]:

@@ -469,17 +469,21 @@ def _check_groups(plan: TrialPlan, table: pd.DataFrame) -> None:
 
     Asked of the column of schools and, where nothing says how pupils were allocated, of every one.
     """
-    if plan.cluster:
-        return
     measured = {plan.treatment, plan.pupil, plan.baseline, plan.dosage}
     measured |= {name for name in plan.covariates if not frames.is_text(table[name])}
     measured |= {name for name in map(str, table) if plausible.is_age(name)}
     measured |= {outcome.name for outcome in plan.outcomes}
     asked = [plan.school] if plan.school else [] if plan.allocation else [*map(str, table)]
+    said = "is empty"
+    if plan.cluster:
+        said = f"is {plan.cluster!r}"
+        finer = table.groupby(plan.cluster, observed=True)
+        within = [n for n in asked if n != plan.cluster and finer[n].nunique().max() == 1]
+        asked = [n for n in within if table[n].nunique() < finer.ngroups]
     for name in asked:
         if name not in measured and one_arm_a_group(table, plan.treatment, name):
             raise EvidenceError(
-                f"plan: cluster is empty, but every group of pupils in column {name!r} has one "
+                f"plan: cluster {said}, but every group of pupils in column {name!r} has one "
                 f"arm, so that whole groups were allocated: set cluster to {name!r}"
             )
 

@@ -1,0 +1,65 @@
+"""What `evidence check` passes can be run: wrong registers, each refused in lines that mend it."""
+
+import copy
+import os
+import re
+
+import pytest
+from conftest import ROOT
+
+from evidence.errors import EvidenceError
+from evidence.run.plan_jobs import Project
+from evidence.run.rehearsal import check
+from run import wrong_registers as wrongs
+
+ALL = list(wrongs.wrong())
+SHORT = 60
+EVERY = max(1, len(ALL) // SHORT) if not os.environ.get("EVIDENCE_FUZZ") else 1
+ONE_LINE = re.compile(r"[^\n]*programmes\.toml(, line \d+)?: [^\n]+")
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("right")
+    wrongs.data(folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def project(right, tmp_path):
+    for name, content in right.items():
+        (tmp_path / name).write_bytes(content)
+    register = tmp_path / "programmes.toml"
+    register.write_text(wrongs.toml(wrongs.GOOD), encoding="utf-8")
+    parts = {"notebooks": ROOT / "notebooks", "runs": tmp_path / "runs"}
+    return Project(register=register, data=tmp_path, **parts)
+
+
+def test_right_register_is_passed_and_its_data_are_told(project):
+    said = []
+    assert check(project, said.append) == []
+    assert said == [
+        "feedback/one: 400 pupils in 24 clusters of school: new 200, usual 200.",
+        "network/one: 60 schools in 2016, 2017, 2018, 2019. 15 of 15 named schools are in the "
+        "tables.",
+    ]
+
+
+def test_there_are_more_than_300_wrong_registers():
+    assert len({each.label for each in ALL}) > 300
+
+
+@pytest.mark.parametrize("each", ALL[::EVERY], ids=lambda each: each.label)
+def test_wrong_register_is_refused(project, each):
+    register = copy.deepcopy({each.who: wrongs.GOOD[each.who]})
+    each.change(register, project.data)
+    project.register.write_text(wrongs.toml(register), encoding="utf-8")
+    try:
+        faults = check(project)
+    except EvidenceError as error:
+        faults = [str(error)]
+    assert faults
+    for fault in faults:
+        assert ONE_LINE.fullmatch(fault)
+        assert "A000000" not in fault
+        assert "fails (" not in fault
