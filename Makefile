@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboard lab check test fix lock browser clean
+.PHONY: help setup run dashboard lab check test fuzz fix lock browser clean
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -52,6 +52,9 @@ test: $(READY) browser ## Everything: what CI runs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+fuzz: $(READY) ## 5,000 malformed files and every wrong register
+	EVIDENCE_FUZZ=5000 $(BIN)/pytest -q -s tests/data/test_malformed.py tests/run/test_rehearsal.py
 
 fix: $(READY) ## Format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .

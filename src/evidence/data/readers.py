@@ -81,7 +81,8 @@ def table(
         The file cannot be read or has no rows, a column is missing or is there twice, a cell is not
         a number, or a row repeats `unique`.
     """
-    cells = sheet(path, required, known=(*numeric, *unique, *measured, *known))
+    needed = list(dict.fromkeys((*required, *unique)))
+    cells = sheet(path, needed, known=(*numeric, *measured, *known))
     return _table(cells, numeric, unique, measured)
 
 
