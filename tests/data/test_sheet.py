@@ -169,3 +169,11 @@ def test_rows_are_those_of_the_file_after_blank_ones_and_those_left_out(read):
     assert frames.row(1, readers.select(frame, {"arm": "x"})) == "row 7"
     assert frames.row(1, frame.reset_index(drop=True).set_axis([7, 8, 9]).copy()) == "row 10"
     assert frames.row(1, pd.DataFrame({"x": [1, 2]}, index=[990001, 990002])) == "row 3"
+
+
+@pytest.mark.parametrize("words", [("Yes", "No"), ("Y", "N"), ("TRUE", "FALSE"), ("yes", "")])
+def test_yes_and_no_where_numbers_are_needed_are_refused_by_name(read, words):
+    text = "id,x\n" + "".join(f"a,{word}\n" for word in words)
+    with pytest.raises(EvidenceError, match=r"row 2, column x: holds yes and no; use 1 and 0"):
+        read(text, numeric=["x"])
+    assert read(text)["x"].dtype == "str"

@@ -13,6 +13,7 @@ _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
 _URN = re.compile(r"'?([1-9]\d{2}),?(\d{3})(?:\.0*)?", re.ASCII)
 ROWS = "rows of the file"  # in attrs of a table whose index is two less than they are
 WORDS = "words of codes"  # in attrs of such a table: column to code to word
+YES_NO = frozenset({"yes", "no", "y", "n", "true", "false"})
 UNNAMED = "the first row must name the columns"
 
 

@@ -290,3 +290,16 @@ def test_arms_that_many_share_are_listed(trial):
 def test_yes_and_no_are_to_be_written_as_numbers(trial):
     said = trial.assign(post=np.where(trial["post"] > 0, "Yes", "No"))
     refused("column 'post' holds yes and no; use 1 and 0", trials.itt, said, **GIVEN)
+
+
+@pytest.mark.parametrize("words", [("Yes", "No"), ("Y", "N"), ("TRUE", "FALSE")])
+def test_yes_and_no_as_arms_need_the_one_that_means_no(trial, words):
+    said = trial.assign(arm=np.where(trial["arm"] == 1, *words))
+    refused(
+        "column 'arm' holds yes and no; use 1 and 0, or say with reference= which is no",
+        trials.itt,
+        said,
+        **GIVEN,
+    )
+    known = trials.itt(said, reference=words[1], **GIVEN)
+    assert known.estimate == trials.itt(trial, **GIVEN).estimate

@@ -16,7 +16,16 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import plausible
-from evidence.data.labels import ROWS, UNNAMED, headed, is_number, label, place, stored
+from evidence.data.labels import (
+    ROWS,
+    UNNAMED,
+    YES_NO,
+    headed,
+    is_number,
+    label,
+    place,
+    stored,
+)
 from evidence.errors import EvidenceError
 from evidence.methods.core.encoded import Encoded as Encoded
 from evidence.methods.core.encoded import changed as changed
@@ -32,7 +41,7 @@ MOST_LEVELS = 50  # a text covariate with more values than this is a name or an 
 # As pandas' infer_dtype calls what a column holds; "empty" is one with nothing but gaps.
 _NUMERIC = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "complex", "empty")
 _DATES = dict.fromkeys(("datetime64", "datetime", "date", "time", "period"), "dates")
-_YES_NO = ("yes", "no", "y", "n", "true", "false", "")
+_SAID = YES_NO | {""}
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # fits 64 bits; a longer one is an id, and text
 _ODD = _DATES | {"timedelta64": "durations", "timedelta": "durations", "complex": "complex numbers"}
 
@@ -151,7 +160,7 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if strange.any():  # a blank is an empty cell
         strange[strange] = [str(value).strip() != "" for value in plain[strange]]
     wrong = np.flatnonzero(strange | np.isinf(numeric))
-    if len(wrong) and values.dropna().astype("str").str.strip().str.lower().isin(_YES_NO).all():
+    if len(wrong) and {str(v).strip().casefold() for v in values.dropna().unique()} <= _SAID:
         raise EvidenceError(f"column {column!r} holds yes and no; use 1 and 0")
     if len(wrong):
         raise EvidenceError(
@@ -364,6 +373,10 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
     base = _named(levels, reference, column, "reference", known) or (
         "0" if plain else _only([name for name in levels if name.lower() == "control"])
     )
+    if base is None and {name.casefold() for name in levels} <= YES_NO:
+        raise EvidenceError(
+            f"column {column!r} holds yes and no; use 1 and 0, or say with reference= which is no"
+        )
     if base is None:
         raise EvidenceError(
             f"column {column!r} has {len(levels)} arms and none is known to be the control: say "
