@@ -185,7 +185,7 @@ def typed(cells: Sheet, name: str, numeric: bool) -> np.ndarray | pd.api.extensi
     words = {c for c in different if c not in numbers and c.casefold() not in GAPS}
     if numeric:
         reason = "not a number; give a number or leave it blank"
-        if words and {word.casefold() for word in words} <= labels.YES_NO:
+        if words and not numbers and {word.casefold() for word in words} <= labels.YES_NO:
             reason = "holds yes and no; use 1 and 0"
         cells.refuse((cell in words for cell in column), name, reason)
     code = typed_files.is_code(name) or not _as_written(numbers)
