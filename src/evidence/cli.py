@@ -73,6 +73,23 @@ def check(
 
 
 @app.command()
+def add(
+    file: Annotated[Path, Argument(help="A file with pupils, of any kind that can be read.")],
+    data: Data = DATA,
+    pupil: Annotated[str, Option(help="Its column of pupils' ids, if not a UPN.")] = "",
+    names: Annotated[bool, Option("--names", help="Keep pupils' names.")] = False,
+) -> None:
+    """Take a file into data/mine: pseudonyms for ids, no names, readable by its owner only."""
+    from evidence.data import pseudonyms, readers
+
+    frame = readers.table(file, known=[pupil] if pupil else [])
+    if pupil and pupil not in frame:
+        raise EvidenceError(f"--pupil: the table has no column {pupil!r}")
+    frame = pseudonyms.protected(frame, file, ids=[pupil] if pupil else [], names=names)
+    typer.echo(f"{pseudonyms.keep(frame, data / 'mine', file)}: {len(frame):,} rows")
+
+
+@app.command()
 def run(
     only: Annotated[
         list[str] | None, Argument(help="PROGRAMME or PROGRAMME/COHORT; all by default.")

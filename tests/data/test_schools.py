@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from evidence.data import labels, readers, schools
+from evidence.data import file_kinds, labels, readers, schools
 from evidence.errors import EvidenceError
 
 
@@ -100,3 +100,29 @@ def test_every_reader_refuses_what_is_no_urn(tmp_path, urn):
     for read in (readers.pupils, readers.establishments, readers.participation):
         with pytest.raises(EvidenceError, match=r"row 2, column urn: a school's URN has six dig"):
             read(path)
+
+
+def test_link_joins_a_new_urn_where_la_and_estab_changed(tmp_path):
+    path = tmp_path / "links.csv"
+    path.write_text(
+        "URN,LinkURN,LinkName,LinkType,LinkEstablishedDate\n"
+        "100001,100009,Hill Academy,Successor,01-09-2018\n"
+        "100009,100001,Hill,Predecessor,01-09-2018\n"
+        "100002,100010,Sun,Successor - merged,01-09-2018\n"
+        "100003,100010,Far,Successor - merged,01-09-2018\n"
+        "100004,100011,Split,Successor,\n100004,100012,Split,Successor,\n"
+        "100000,100001,Older,Successor,\n"
+    )
+    links = file_kinds.school_links(path)
+    assert links == {"100001": "100009", "100000": "100001"}
+    rows = panel(("100001", "999", "2001", 2018), ("100009", "998", "4000", 2019))
+    assert schools.successors(rows) == {}
+    assert schools.successors(rows, links) == {"100001": "100009"}
+    both = panel(("100001", "999", "2001", 2018), ("100009", "998", "4000", 2018))
+    assert schools.successors(both, links) == {}
+    spells = pd.DataFrame({"urn": ["100000", "100002"]})
+    now = rows.assign(urn_then=rows["urn"], urn="100009")
+    assert schools.same_schools(spells, now, links)["urn"].tolist() == ["100009", "100002"]
+    said = schools.found(pd.Series(["100009"]), now, linked=True)
+    assert said[1].endswith("or linked to their earlier URN, count as the same school: 100001 is "
+                            "now 100009.")  # fmt: skip

@@ -130,6 +130,38 @@ def official(
     return pseudonyms.protected(frame, path, names=names)
 
 
+def school_links(path: str | Path) -> dict[str, str]:
+    """Read which URN took over which, from the links of Get Information About Schools.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its file of links: URN, LinkURN, LinkType.
+
+    Returns
+    -------
+    dict
+        URN to its successor. Mergers and splits are left out: they are no one school's.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`official`.
+    """
+    links = official(path, "links")
+    kinds = links["linktype"].str.strip().str.casefold()
+    new = links["linkurn"].map(lambda cell: labels.urn(cell) or "")
+    pairs = pd.concat(
+        [
+            pd.DataFrame({"old": links["urn"], "new": new})[kinds == "successor"],
+            pd.DataFrame({"old": new, "new": links["urn"]})[kinds == "predecessor"],
+        ]
+    ).drop_duplicates()
+    pairs = pairs[(pairs["old"] != "") & (pairs["new"] != "") & (pairs["old"] != pairs["new"])]
+    alone = ~pairs["old"].duplicated(keep=False) & ~pairs["new"].duplicated(keep=False)
+    return dict(zip(pairs["old"][alone], pairs["new"][alone], strict=True))
+
+
 def guessed(path: str | Path) -> Kind | None:
     """Return the kind of a file by its columns, in any of its sheets; None where it is of none."""
     return _guess(_tops(path))

@@ -158,6 +158,7 @@ def ks2_panel(
     measures: Sequence[str] = MEASURES,
     levels: Sequence[str] = ("school",),
     years: Sequence[int] = (),
+    links: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Stack key stage 2 tables of several years into a school × year panel.
 
@@ -171,6 +172,8 @@ def ks2_panel(
         Kinds of row to keep, of those that `ks2` gives.
     years : sequence of int
         The years of `files`, in order, where `files` is a sequence.
+    links : mapping, optional
+        URN to the one that took it over: `evidence.data.file_kinds.school_links`.
 
     Returns
     -------
@@ -184,7 +187,7 @@ def ks2_panel(
         As `ks2`; also when years repeat or do not match the files, two years have the same table,
         a level is unknown, or no row is of the levels asked.
     """
-    return _panel(ks2, files, measures, levels, years)
+    return _panel(ks2, files, measures, levels, years, links)
 
 
 def ks4_panel(
@@ -192,9 +195,10 @@ def ks4_panel(
     measures: Sequence[str] = KS4_MEASURES,
     levels: Sequence[str] = ("school",),
     years: Sequence[int] = (),
+    links: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Stack key stage 4 tables of several years, as :func:`ks2_panel` does those of key stage 2."""
-    return _panel(ks4, files, measures, levels, years)
+    return _panel(ks4, files, measures, levels, years, links)
 
 
 def _panel(
@@ -203,6 +207,7 @@ def _panel(
     measures: Sequence[str],
     levels: Sequence[str],
     years: Sequence[int],
+    links: Mapping[str, str] | None,
 ) -> pd.DataFrame:
     if not isinstance(files, Mapping):
         if len(files) != len(years) or len(set(years)) != len(years):
@@ -233,7 +238,7 @@ def _panel(
     panel = panel[panel["level"].isin(list(levels))]
     if panel.empty:
         raise EvidenceError(f"files: no table has a row of level {' or '.join(levels)}")
-    newest = schools.successors(panel)
+    newest = schools.successors(panel, links or {})
     panel = panel.assign(urn_then=panel["urn"], urn=panel["urn"].replace(newest))
     return panel.sort_values(["urn", "year"], kind="stable", ignore_index=True)
 

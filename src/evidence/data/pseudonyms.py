@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from evidence.data import labels
 from evidence.errors import EvidenceError
 
 KEY = "EVIDENCE_PUPIL_KEY"  # environment variable: where the secret is, if not in the home folder
@@ -78,6 +79,18 @@ def protected(
         frame = frame.assign(**{str(name): cells.map(known).astype("str")})
     frame.attrs = attrs
     return frame
+
+
+def keep(frame: pd.DataFrame, folder: Path, file: Path) -> Path:
+    """Write a table to a folder, both for their owner only, and return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    path = folder / f"{file.name.partition('.')[0]}.parquet"
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    frame.attrs = {name: kept for name, kept in frame.attrs.items() if name == labels.WORDS}
+    frame.reset_index(drop=True).to_parquet(path)
+    return path
 
 
 def pseudonym(cell: str) -> str:

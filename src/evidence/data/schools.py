@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import pandas as pd
 
 from evidence.data import labels
 from evidence.data.sheet import MISSING, Sheet
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 SIX = "a school's URN has six digits"
 NOT_A_URN = f"{SIX}; a name, or LA and ESTAB, stand in columns of their own"
 _LAESTAB = re.compile(r"'?(\d{3})\D?(\d{4})(?:\.0*)?", re.ASCII)
@@ -51,13 +53,15 @@ def urns(cells: Sheet, name: str, *, blanks: bool = False) -> list[str]:
     return [known[cell] for cell in column]
 
 
-def successors(panel: pd.DataFrame) -> dict[str, str]:
+def successors(panel: pd.DataFrame, links: Mapping[str, str] = _NONE) -> dict[str, str]:
     """Return each URN that another one took over, and the school's newest URN.
 
     Parameters
     ----------
     panel : DataFrame
         Columns `urn`, `la`, `estab` and `year`.
+    links : mapping
+        URN to the one that took it over, as :func:`evidence.data.file_kinds.school_links` reads.
 
     Notes
     -----
@@ -84,16 +88,25 @@ def successors(panel: pd.DataFrame) -> dict[str, str]:
             for old, new in itertools.pairwise(names):
                 if spans["max"][old] < spans["min"][new]:
                     newest[old] = new
+    spans = panel.groupby(panel["urn"].replace(newest))["year"].agg(["min", "max"])
+    for name in links:
+        old, new = _last(newest, name), _last(newest, _last(links, name))
+        if {old, new} <= {*spans.index} and spans["max"][old] < spans["min"][new]:
+            newest[old] = new
     return {old: _last(newest, old) for old in newest}
 
 
 def _last(newest: Mapping[str, str], name: str) -> str:
-    while name in newest:
+    passed = {name}
+    while newest.get(name, name) not in passed:
         name = newest[name]
+        passed.add(name)
     return name
 
 
-def same_schools(spells: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+def same_schools(
+    spells: pd.DataFrame, panel: pd.DataFrame, links: Mapping[str, str] = _NONE
+) -> pd.DataFrame:
     """Return spells with the URN that the school has in a panel.
 
     Parameters
@@ -103,8 +116,11 @@ def same_schools(spells: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
         of the school, or LA and ESTAB (``850/2031``).
     panel : DataFrame
         `urn`; where it has them, `urn_then`, `la` and `estab` of each year.
+    links : mapping
+        As in :func:`successors`.
     """
-    known: dict[str, str] = {}
+    there = set(panel["urn"])
+    known = {old: new for old in links if (new := _last(links, old)) in there and old not in there}
     if {"la", "estab"} <= set(panel.columns):
         keys = panel["la"].astype("str") + "/" + panel["estab"].astype("str")
         known |= dict(zip(keys, panel["urn"], strict=True))
@@ -119,7 +135,7 @@ def same_schools(spells: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
     return spells.assign(urn=spells["urn"].map(lambda name: known.get(name, name)))
 
 
-def found(named: pd.Series, panel: pd.DataFrame) -> list[str]:
+def found(named: pd.Series, panel: pd.DataFrame, *, linked: bool = False) -> list[str]:
     """Return what a panel has of the schools that are named, one sentence each.
 
     Parameters
@@ -128,6 +144,8 @@ def found(named: pd.Series, panel: pd.DataFrame) -> list[str]:
         URNs.
     panel : DataFrame
         `urn` and, where URNs may have changed, `urn_then`.
+    linked : bool
+        Whether schools' links were used, too.
     """
     schools = set(named)
     missing = sorted(schools - set(panel["urn"]))
@@ -140,7 +158,8 @@ def found(named: pd.Series, panel: pd.DataFrame) -> list[str]:
         renamed = ", ".join(f"{old} is now {new}" for old, new in pairs)
         if renamed:
             notes.append(
-                "Schools with a new URN and the same LA and ESTAB, as an academy has, count as "
-                f"the same school: {renamed}."
+                "Schools with a new URN and the same LA and ESTAB, as an academy has, "
+                f"{'or linked to their earlier URN, ' if linked else ''}count as the same school: "
+                f"{renamed}."
             )
     return notes

@@ -29,7 +29,8 @@ def parquet(path: str | Path, raw: bytes) -> pd.DataFrame:
         frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="numpy_nullable")
     except (ArrowException, *workbooks.DAMAGED):
         raise EvidenceError(f"{path}: not a parquet file that can be read") from None
-    frame.attrs = {}  # whatever the file says
+    words = frame.attrs.get(labels.WORDS)
+    frame.attrs = {labels.WORDS: words} if isinstance(words, dict) else {}
     return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
 
 

@@ -41,7 +41,18 @@ from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
 
 GAP = "gap to other pupils"
-_SOURCES = ("programme", "start", "participation", "ks2", "ks4", "years", "pupils", "group", "gap")
+_SOURCES = (
+    "programme",
+    "start",
+    "participation",
+    "links",
+    "ks2",
+    "ks4",
+    "years",
+    "pupils",
+    "group",
+    "gap",
+)
 _DESIGN = {"unit": "urn", "time": "year"}
 
 
@@ -362,7 +373,7 @@ class Impact(Study[ImpactPlan]):
     def named(self) -> list[str]:
         """What the tables have of the schools said to have taken part, one sentence each."""
         mine = self.spells.query("programme == @self.plan.programme and start == @self.plan.start")
-        return schools.found(mine["urn"], self.table)
+        return schools.found(mine["urn"], self.table, linked=bool(self.plan.links))
 
     def pictures(self) -> list[Any]:
         """Return pictures of the data themselves, for exploring: more than the report shows."""

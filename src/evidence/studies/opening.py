@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from evidence.data import pseudonyms, readers, schools
+from evidence.data import file_kinds, pseudonyms, readers, schools
 from evidence.errors import EvidenceError, Faults
 from evidence.methods.core import frames
 from evidence.methods.value_added.pupils import school_results
@@ -57,7 +57,9 @@ def school_years(
     EvidenceError
         A file cannot be read, holds what cannot be right, or lacks columns.
     """
-    faults = Faults()
+    faults, links = Faults(), {}
+    with faults.note():
+        links = file_kinds.school_links(f"{data}/{plan.links}") if plan.links else {}
     with faults.note():
         began = {"programme": plan.programme, "start": plan.start}
         spells = readers.participation(f"{data}/{plan.participation}", **began)
@@ -65,11 +67,12 @@ def school_years(
         if plan.tables:
             asked, files = [*plan.wanted, *plan.context], plan.tables
             stack = readers.ks4_panel if plan.ks4 else readers.ks2_panel
-            panel = stack([f"{data}/{file}" for file in files], asked, years=plan.years)
+            paths = [f"{data}/{file}" for file in files]
+            panel = stack(paths, asked, years=plan.years, links=links)
         else:
             panel = readers.pupils(f"{data}/{plan.pupils}")
     faults.settle()
-    spells = schools.same_schools(spells, panel)
+    spells = schools.same_schools(spells, panel, links)
     if plan.tables:
         return spells, panel, None
     results, others = _results(plan, spells, readers.select(panel, plan.group)), None

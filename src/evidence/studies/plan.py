@@ -223,6 +223,7 @@ class ImpactPlan(Plan):
     group: dict[str, Any] = Field(default_factory=dict, max_length=1)
     gap: bool = False
     participation: str = Field(min_length=1)
+    links: str = ""
     start: int
     chosen: str = ""
     placebo: str = ""
