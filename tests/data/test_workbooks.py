@@ -241,9 +241,9 @@ def test_large_parquet_is_read_about_as_fast_as_by_pandas(tmp_path, rng):
     frame = pd.DataFrame({f"x{i}": rng.normal(size=n) for i in range(9)})
     frame = frame.assign(pupil=[f"P{i}" for i in range(n)], arm="x", n=range(n), urn=990001)
     frame.to_parquet(tmp_path / "t.parquet")
-    start = time.perf_counter()
+    start = time.process_time()
     assert readers.table(tmp_path / "t.parquet", numeric=["x1"]).shape == (n, 13)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_words_of_codes_are_kept_beside_them(tmp_path):

@@ -16,16 +16,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import plausible
-from evidence.data.labels import (
-    ROWS,
-    UNNAMED,
-    YES_NO,
-    headed,
-    is_number,
-    label,
-    place,
-    stored,
-)
+from evidence.data.labels import ROWS, UNNAMED, YES_NO, headed, is_number, label, place, stored
 from evidence.errors import EvidenceError
 from evidence.methods.core.encoded import Encoded as Encoded
 from evidence.methods.core.encoded import changed as changed
