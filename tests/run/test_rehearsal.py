@@ -63,3 +63,42 @@ def test_wrong_register_is_refused(project, each):
         assert ONE_LINE.fullmatch(fault)
         assert "A000000" not in fault
         assert "fails (" not in fault
+
+
+def test_every_fault_of_every_file_is_named_at_once(project):
+    for name, column, cell in (
+        ("ks2_2017.csv", "PTMAT_EXP", "sixty-one"),
+        ("ks2_2018.csv", "URN", "Hill"),
+        ("ks2_2018.csv", "TELIG", "3 4"),
+        ("participation.csv", "start", "soon"),
+        ("pupils.csv", "post", "x"),
+        ("pupils.csv", "pre", "y"),
+    ):
+        path = project.data / name
+        path.write_bytes(wrongs._cell(path.read_bytes(), column, cell))
+    lines = project.register.read_text(encoding="utf-8").splitlines()
+    at = {text: number for number, text in enumerate(lines, 1) if text.startswith("files = ")}
+    trial, impact = (f"programmes.toml, line {line}" for line in at.values())
+    year = "must be a school year: 2019 for 2018/19, 2018/19 or a date such as 01/09/2018"
+    number = "not a number; give a number or leave it blank"
+    code = "neither a number nor a code such as SUPP"
+    assert [fault.replace(f"{project.data}/", "") for fault in check(project)] == [
+        f"{trial}: feedback/one: pupils: pupils.csv, row 3, column pre: {number}",
+        f"{trial}: feedback/one: pupils: pupils.csv, row 3, column post: {number}",
+        f"{impact}: network/one: participation: participation.csv, row 3, column start: {year}",
+        f"{impact}: network/one: ks2: ks2_2017.csv, row 3, column PTMAT_EXP: {code}",
+        f"{impact}: network/one: ks2: ks2_2018.csv, row 3, column URN: a school's URN has six "
+        "digits",
+        f"{impact}: network/one: ks2: ks2_2018.csv, row 3, column TELIG: {code}",
+    ]
+
+
+def test_design_that_the_notebook_cannot_answer_is_refused(project):
+    register = copy.deepcopy(wrongs.GOOD)
+    register["feedback"]["design"] = "matched"
+    project.register.write_text(wrongs.toml(register), encoding="utf-8")
+    (fault,) = check(project)
+    assert fault.endswith(
+        "line 7: feedback/one: design is 'matched', but notebook 'trial' is for randomised "
+        "programmes"
+    )

@@ -141,7 +141,8 @@ def _study(job: Job) -> str:
 def _placed(fault: str, job: Job, project: Project) -> tuple[tuple[str, ...], str]:
     """Return the key that a fault is mended at, and the fault, which names it."""
     keys = _place(fault, job, project)
-    return keys, fault if keys[0] in fault else f"{keys[0]}: {fault}"
+    named = re.search(rf"\b{keys[0]}\b(?!\.)", fault)  # and not as part of a file's name
+    return keys, fault if named else f"{keys[0]}: {fault}"
 
 
 def _place(fault: str, job: Job, project: Project) -> tuple[str, ...]:
