@@ -102,6 +102,14 @@ def test_every_reader_refuses_what_is_no_urn(tmp_path, urn):
             read(path)
 
 
+def test_schools_are_found_whatever_their_urns_are_stored_as():
+    named = pd.Series(["990001", "990002"])
+    for urns in (["990001", "990009"], [990001, 990009], [990001.0, 990009.0]):
+        assert schools.found(named, pd.DataFrame({"urn": urns})) == [
+            "1 of 2 named schools are in the tables; not there: 990002."
+        ]
+
+
 def test_link_joins_a_new_urn_where_la_and_estab_changed(tmp_path):
     path = tmp_path / "links.csv"
     path.write_text(

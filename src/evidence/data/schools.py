@@ -148,7 +148,7 @@ def found(named: pd.Series, panel: pd.DataFrame, *, linked: bool = False) -> lis
         Whether schools' links were used, too.
     """
     schools = set(named)
-    missing = sorted(schools - set(panel["urn"]))
+    missing = sorted(schools - set(map(labels.label, panel["urn"].unique())))
     absent = f"; not there: {', '.join(missing)}" if missing else ""
     there = f"{len(schools) - len(missing):,} of {len(schools):,} named schools"
     notes = [f"{there} are in the tables{absent}."]
