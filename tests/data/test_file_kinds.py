@@ -3,7 +3,9 @@
 import openpyxl
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from evidence import cli
 from evidence.data import file_kinds, readers
 from evidence.data.file_kinds import KINDS, described, guessed, official
 from evidence.errors import EvidenceError
@@ -127,3 +129,24 @@ def test_unknown_kind_is_refused(tmp_path):
     with pytest.raises(EvidenceError, match="kind is 'cens'; did you mean 'census'"):
         official(path, "cens")
     assert set(KINDS) == {kind.name for kind in file_kinds.LINES}
+
+
+def test_check_of_one_file_describes_it_or_names_every_fault(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("urn,programme,start\n990001,lamp,2018\n990002,lamp,2018\n")
+    done = CliRunner().invoke(cli.app, ["check", str(path)])
+    assert (done.exit_code, done.output.splitlines()) == (
+        0,
+        [
+            f"{path}: who took part, 2 spells",
+            "  2 schools in lamp; starts: 2018",
+            "  in the register: files = { participation = … }",
+        ],
+    )
+    path.write_text("urn,programme,start\nHill,lamp,18\n990002,lamp,2018\n")
+    failed = CliRunner().invoke(cli.app, ["check", str(path)])
+    assert failed.exit_code == 1
+    assert [line.partition(": ")[0] for line in failed.stderr.splitlines()] == [
+        f"{path}, row 2, column urn",
+        f"{path}, row 2, column start",
+    ]
