@@ -46,6 +46,6 @@ def test_a_verdict_and_counts_of_schools_are_written_as_people_read_them():
     frame = pd.DataFrame(
         {"verdict": ["better than similar"], "n_schools_treated": [19], "n_part": [7]}
     )
-    shown = html_table.table(frame)
+    shown = table(frame)
     for words in ("better than similar pupils", "Schools in the programme", ">Number<"):
         assert words in shown
