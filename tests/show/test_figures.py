@@ -100,7 +100,7 @@ def test_specifications_judge_each_analysis_and_name_those_left_out():
     assert list(picture.table["verdict"]) == [
         "better than similar", "no worthwhile difference", "worse than similar",
     ]  # fmt: skip
-    assert picture.title == "Better than similar in 1 of 3 analyses"
+    assert picture.title == "Better than similar pupils in 1 of 3 analyses"
     assert picture.alt.endswith(" Not possible with these data: Bootstrap 2: why.")
     # Without a smallest worthwhile effect nothing can be called too small.
     unknown = pictures.specifications(found).table

@@ -40,3 +40,12 @@ def test_columns_and_tables_without_a_value_are_left_out():
 def test_text_is_escaped_and_yes_or_no_is_a_word():
     frame = pd.DataFrame({"arm": ["<b>"], "primary": [True]})
     assert cells(frame) == ["Arm", "Primary", "&lt;b&gt;", "yes"]
+
+
+def test_a_verdict_and_counts_of_schools_are_written_as_people_read_them():
+    frame = pd.DataFrame(
+        {"verdict": ["better than similar"], "n_schools_treated": [19], "n_part": [7]}
+    )
+    shown = table(frame)
+    for words in ("better than similar pupils", "Schools in the programme", ">Number<"):
+        assert words in shown

@@ -180,8 +180,9 @@ def test_design_with_treatment_decided_by_strata_says_so(rng):
     with pytest.raises(EvidenceError) as error:
         design.design(strata[:, None], np.empty((20, 0)), strata, name="column 'arm'")
     assert str(error.value) == (
-        "column 'arm': does not vary once covariates and strata are held fixed, so it has no "
-        "effect to estimate; leave out the covariate or strata that decide it"
+        "column 'arm': does not vary once all else in the model is held fixed, so it has no "
+        "effect to estimate; leave out the covariates, strata or programmes that decide it, or "
+        "add rows to compare with"
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from evidence.show.render import render, safe
 from evidence.show.rows import missing
-from evidence.show.words import number, p_value
+from evidence.show.words import number, p_value, verdict
 
 HEADINGS = {
     "n_obs": "Pupils",
@@ -21,6 +21,9 @@ HEADINGS = {
     "n_schools": "Schools",
     "n_treated": "Pupils in the programme",
     "n_control": "Pupils compared with",
+    "n_schools_treated": "Schools in the programme",
+    "n_schools_control": "Schools compared with",
+    "n_part": "Number",
     "mean_treated": "Mean in the programme",
     "mean_control": "Mean compared with",
     "effect_size": "Effect size (SD)",
@@ -125,7 +128,7 @@ def _cells(values: pd.Series, name: str, scale: pd.Series | None = None) -> list
     if values.dtype == bool:
         return ["yes" if value else "no" for value in values]
     if _is_text(values):
-        return ["" if missing(value) else str(value) for value in values]
+        return ["" if missing(value) else verdict(str(value)) for value in values]
     if name == "p_value" or name.startswith("p_"):
         return ["" if missing(p) else p_value(p).removeprefix("p").lstrip(" =") for p in values]
     if name.startswith(("probability", "share")):

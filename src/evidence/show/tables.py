@@ -18,7 +18,15 @@ from evidence.show.html_table import HEADINGS, heading, layout
 from evidence.show.interval_svg import Interval, Scale
 from evidence.show.render import render
 from evidence.show.rows import missing, records
-from evidence.show.words import UNITS, counted, interval, months_range, months_table, number
+from evidence.show.words import (
+    UNITS,
+    counted,
+    interval,
+    months_range,
+    months_table,
+    number,
+    verdict,
+)
 
 STRENGTH = ("very weak", "weak", "limited", "moderate", "strong", "very strong")
 _FOUND = {  # of several results, and of the only one
@@ -275,7 +283,7 @@ def _cell(value: Any, plain: bool) -> str:
     if missing(value):
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return {True: "yes", False: "no"}.get(value, str(value))
+        return {True: "yes", False: "no"}.get(value, verdict(str(value)))
     if plain:
         return f"{value:g}"
     if math.isinf(value):

@@ -299,7 +299,7 @@ def decided(design: Design, cluster: np.ndarray) -> np.ndarray:
 
 def check_type(cov_type: str) -> None:
     """Refuse a type of errors that is not known."""
-    if cov_type not in COV_TYPES:
+    if not isinstance(cov_type, str) or cov_type not in COV_TYPES:
         raise EvidenceError(f"cov_type is {cov_type!r}; allowed are {', '.join(COV_TYPES)}")
 
 

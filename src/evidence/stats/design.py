@@ -188,8 +188,9 @@ def design(
     focus = range(others.shape[1], columns.shape[1])
     if not set(focus) <= set(kept):
         raise EvidenceError(
-            f"{name}: does not vary once covariates and strata are held fixed, so it has no effect "
-            "to estimate; leave out the covariate or strata that decide it"
+            f"{name}: does not vary once all else in the model is held fixed, so it has no effect "
+            "to estimate; leave out the covariates, strata or programmes that decide it, or add "
+            "rows to compare with"
         )
     if transform is None or len(kept) < columns.shape[1]:
         orthonormal, triangle = np.linalg.qr(columns[:, kept])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
+from evidence.errors import EvidenceError
+
 COX = 1.65  # What Works Clearinghouse: a log odds ratio over this is like a difference in SD
 
 
@@ -16,6 +18,8 @@ def small_sample_factor(df: float, *, exact: bool = False) -> float:
     Hedges (1981), Journal of Educational Statistics 6(2): J = 1 − 3/(4 df − 1), or exactly
     Γ(df/2) / (√(df/2) Γ((df − 1)/2)).
     """
+    if not df >= 1:
+        raise EvidenceError(f"df is {df!r}; a number from 1 on is needed")
     if exact:
         return float(np.exp(gammaln(df / 2) - 0.5 * np.log(df / 2) - gammaln((df - 1) / 2)))
     return 1 - 3 / (4 * df - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -117,8 +118,10 @@ def balance(
         drop=True
     )
     table = table[["covariate", *sizes, "band", "n_treated", "n_control"]]
+    arms = ("n_treated", "n_control")
     if schools:
-        table = table.assign(n_pupils=n_pupils)
+        arms = ("n_schools_treated", "n_schools_control")
+        table = table.set_axis([*table.columns[:-2], *arms], axis=1).assign(n_pupils=n_pupils)
     table["covariate"] = [words.relabel(name, labels or {}) for name in table["covariate"]]
     table[sizes] = table[sizes].round(2)
     left = len(whole) - len(table)
@@ -140,9 +143,9 @@ def balance(
         title=title,
         alt=f"Differences between the groups before the start, by column. {said}{hidden}",
         table=table,
-        counts=("n_pupils",) if schools else ("n_treated", "n_control"),
+        counts=("n_pupils",) if schools else arms,
         statistics=tuple(sizes),
-        schools=("n_treated", "n_control") if schools else (),
+        schools=arms if schools else (),
     )
 
 
@@ -224,7 +227,8 @@ def specifications(found: Robustness, smallest_worthwhile: float = math.nan) -> 
         name="specifications",
         question="does it hold",
         kind="intervals",
-        title=f"{words.capital(table['verdict'].iloc[0])} in {same} of {len(table)} analyses",
+        title=f"{words.capital(words.verdict(table['verdict'].iloc[0]))} in {same} of "
+        f"{len(table)} analyses",
         alt=f"Effect sizes with their intervals by analysis ({found.outcome}, {found.treatment}), "
         f"in standard deviations. {said}.{left}",
         table=table,
@@ -259,6 +263,7 @@ def event_study(
         unit=unit,
         n_pupils=years.map(n_pupils).to_numpy(float),
     ).rename(columns={"n_obs": "n_schools"})
+    named = replace(study, outcome=title, treatment="schools taking part against the others")
     before = study.pre_p_value
     trend = (
         "too few years before the start to compare trends"
@@ -273,7 +278,8 @@ def event_study(
         kind="event_study",
         title=f"{title}: {trend}",
         alt=f"Difference between schools that took part and others, year by year, measured from "
-        f"{words.school_year(start + study.reference)}. {study.sentence()}",
+        f"{words.school_year(start + study.reference)}. "
+        f"{named.sentence()}",
         table=table,
         counts=("n_pupils",),
         statistics=(*_INTERVAL, "std_error", "df", "p_value"),
@@ -419,7 +425,8 @@ def checks(found: Checks, *, n_pupils: float, worthwhile: float) -> Picture:
         name="checks",
         question="does it hold",
         kind="intervals",
-        title=f"{words.capital(answers.iloc[0])} in {same} of {len(answers)} analyses",
+        title=f"{words.capital(words.verdict(answers.iloc[0]))} in {same} of "
+        f"{len(answers)} analyses",
         alt=f"The effect by analysis; placebos, where there can be none, last. {said}.",
         table=table,
         counts=("n_pupils",),

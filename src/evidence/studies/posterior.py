@@ -119,7 +119,7 @@ def posterior(
         raise EvidenceError(f"table is {table!r}; allowed are {', '.join(words.MONTHS)}")
     z = float(ndtri(0.5 + estimate.level / 2))
     error = normal_error(estimate)
-    if not math.isfinite(error):
+    if not 0 < error < math.inf:
         raise EvidenceError("posterior: the estimate has no interval with two ends")
     weight = 1 / error**2 + 1 / prior_sd**2
     mean = (estimate.estimate / error**2 + prior_mean / prior_sd**2) / weight

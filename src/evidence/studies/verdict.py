@@ -7,6 +7,7 @@ from numbers import Real
 
 from evidence.data.schema import VERDICTS
 from evidence.errors import EvidenceError
+from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.show import words
 
@@ -105,5 +106,6 @@ def detectable(estimate: Estimate, power: float = 0.8) -> float:
     The formula is that of :func:`evidence.show.words.detectable`; without df (resampling) the
     width of the interval is read as a normal one's.
     """
+    frames.number("power", power, 1 - estimate.level, 1, ends=False)
     ends = {"es_lower": estimate.ci_lower, "es_upper": estimate.ci_upper}
     return words.detectable(ends | {"df": estimate.df, "level": estimate.level}, power)

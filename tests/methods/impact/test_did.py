@@ -155,8 +155,9 @@ def test_did_with_wrong_input_says_what_where_and_how_to_mend(panel):
         cluster="county",
     )
     assert_refused(
-        "column 'lamp': does not vary once covariates and strata are held fixed, so it has no "
-        "effect to estimate; leave out the covariate or strata that decide it",
+        "column 'lamp': does not vary once all else in the model is held fixed, so it has no "
+        "effect to estimate; leave out the covariates, strata or programmes that decide it, or "
+        "add rows to compare with",
         panel.assign(twin=panel["lamp"]),
         overlap=["twin"],
     )
@@ -177,7 +178,7 @@ def test_effect_size_of_percentage_points_is_the_cox_index_to_first_order(panel)
     assert size.p_value == found.p_value
     assert impact.effect_size(found, sd=10.0).estimate == pytest.approx(found.estimate / 10)
     assert impact.effect_size(found) is None
-    with pytest.raises(EvidenceError, match=r"^percent is 100.0; it must lie between 0 and 100$"):
+    with pytest.raises(EvidenceError, match=r"^percent is 100.0; a number between 0 and 100 "):
         impact.effect_size(found, percent=100.0)
 
 

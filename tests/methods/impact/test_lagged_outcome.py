@@ -129,8 +129,9 @@ def test_given_past_refuses_what_did_refuses(rng):
         (panel.assign(pct=1.0), "column 'pct' is constant: there is nothing to explain"),
         (
             panel.assign(leap=panel["lamp"]),
-            "column 'lamp': does not vary once covariates and strata are held fixed, so it has no "
-            "effect to estimate; leave out the covariate or strata that decide it",
+            "column 'lamp': does not vary once all else in the model is held fixed, so it has no "
+            "effect to estimate; leave out the covariates, strata or programmes that decide it, or "
+            "add rows to compare with",
         ),
     ):
         with pytest.raises(EvidenceError) as error:

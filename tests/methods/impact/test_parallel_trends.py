@@ -215,7 +215,7 @@ def test_honest_and_pre_trend_with_wrong_input_are_refused():
 
     good = study(*FIRST)
     refused("kind is 'sd'; allowed are relative, smoothness", impact.honest, good, kind="sd")
-    refused("bounds must be numbers from 0 on, at least one", impact.honest, good, bounds=[-1])
+    refused("bounds is -1; a number from 0 on is needed", impact.honest, good, bounds=[-1])
     refused("time is 3; the study's times from 0 on end at 2", impact.honest, good, time=3)
     gap = "study must have its times without a gap, at least one of them before -1, so that steps"
     gap += " from one time to the next can be compared"

@@ -155,7 +155,7 @@ def test_pictures_of_claim_and_checks_say_the_finding(low_panel, checks):
     shown = ev.pictures.checks(checks, n_pupils=400.0, worthwhile=3.0)
     answers = shown.table[~shown.table["label"].str.startswith("Placebo")]
     same = (answers["verdict"] == "better than similar").sum()
-    assert shown.title == f"Better than similar in {same} of {len(answers)} analyses"
+    assert shown.title == f"Better than similar pupils in {same} of {len(answers)} analyses"
     assert shown.table["verdict"].iloc[0] == "better than similar"
     assert shown.table["label"].iloc[-1] == "Placebo: an outcome it cannot change"
     for picture in (claim, shown):

@@ -72,7 +72,7 @@ def test_rates_may_be_more_than_one_each():
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
-        (units([1, 2], [3, 4]), {}, "2 units have a value; a funnel needs three or more"),
+        (units([1, 2], [3, 4]), {}, "2 units with a value; a funnel needs three or more"),
         (units([0, 0, 0], [3, 4, 5]), {}, "column 'x': nothing varies around a centre of 0"),
         (
             units([1, 2, 2], [3, 4, 5]),

@@ -47,7 +47,7 @@ def test_areas_without_a_value_have_no_rank():
     ("data", "changes", "message"),
     [
         (areas([1, 2, 3, 4]), {"polarity": "-"}, "polarity is '-'; allowed are high, low"),
-        (areas([1, 2, 3]), {}, "column 'v': 3 areas have a value; ranks and quartiles need four"),
+        (areas([1, 2, 3]), {}, "column 'v': 3 areas with a value; ranks and quartiles need four"),
         (
             areas([1, 2, 3, 4]).assign(la=["a", "b", "b", "c"]),
             {},

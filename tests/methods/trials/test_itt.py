@@ -229,8 +229,9 @@ def test_itt_with_wrong_input_says_what_where_and_how_to_mend(trial):
         "column 'school' has one cluster; at least two per arm are needed", trial.assign(school=1)
     )
     assert_refused(
-        "column 'arm': does not vary once covariates and strata are held fixed, so it has no "
-        "effect to estimate; leave out the covariate or strata that decide it",
+        "column 'arm': does not vary once all else in the model is held fixed, so it has no "
+        "effect to estimate; leave out the covariates, strata or programmes that decide it, or "
+        "add rows to compare with",
         trial,
         strata="school",
     )

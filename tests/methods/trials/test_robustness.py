@@ -181,7 +181,7 @@ def test_robustness_of_a_wrong_roster_is_refused(trial):
 def test_specifications_picture_says_the_finding(trial):
     found = trials.robustness(trial, **GIVEN, reference="Usual practice", **FAST)
     picture = pictures.specifications(found, 0.1)
-    assert picture.title == "Better than similar in 8 of 8 analyses"
+    assert picture.title == "Better than similar pupils in 8 of 8 analyses"
     assert "(post, Read Aloud against Usual practice)" in picture.alt
     assert list(picture.table["primary"]) == [True] + [False] * 7
     assert (picture.table["worthwhile"] == 0.1).all()

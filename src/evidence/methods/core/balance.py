@@ -242,6 +242,7 @@ def effective_size(weights: Sequence[float]) -> float:
     w = np.asarray(weights, dtype=float)
     if not (np.isfinite(w).all() and (w >= 0).all() and (w > 0).any()):
         raise EvidenceError("weights must be finite numbers, none negative and not all 0")
+    w = w / w.max()
     return float(w.sum() ** 2 / (w**2).sum())
 
 

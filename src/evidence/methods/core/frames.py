@@ -22,6 +22,9 @@ from evidence.methods.core.encoded import Encoded as Encoded
 from evidence.methods.core.encoded import changed as changed
 from evidence.methods.core.encoded import encoded as encoded
 from evidence.methods.core.encoded import once as once
+from evidence.methods.core.options import number as number
+from evidence.methods.core.options import one_of as one_of
+from evidence.methods.core.options import whole as whole
 from evidence.show.words import counted as counted
 from evidence.stats.design import compact as compact
 
@@ -113,6 +116,7 @@ def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
         A value is text that is no number, or infinite; the row is named, the value is not. The
         column holds dates, durations or complex numbers.
     """
+    needed(column)
     return once(data, ("numbers", column), lambda: _numbers(data[column], column))
 
 
@@ -133,6 +137,15 @@ def measured(data: pd.DataFrame, column: str) -> np.ndarray:
         return values
 
     return once(data, ("measured", column), checked)
+
+
+def needed(column: object) -> None:
+    """Refuse None where a column, or a value a row, is needed."""
+    if column is None:
+        raise EvidenceError(
+            "None is given for a column that is needed: name a column of data for each argument "
+            "without a default"
+        )
 
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
@@ -186,6 +199,7 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
     EvidenceError
         A cell holds a list or the like.
     """
+    needed(column)
     return once(data, ("factor", column), lambda: _factor(data[column], column))
 
 
@@ -451,30 +465,6 @@ def row(place: int, data: pd.DataFrame | pd.Series | None = None) -> str:
     return f"row {(data.index[place] if read else place) + 2}"
 
 
-def whole(name: str, value: object, least: int) -> None:
-    """Refuse a count or seed that is no whole number of at least `least`.
-
-    Raises
-    ------
-    EvidenceError
-        It is not.
-    """
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise EvidenceError(f"{name} is {value!r}; a whole number from {least} on is needed")
-
-
-def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
-    """Refuse an option that is not one of those allowed.
-
-    Raises
-    ------
-    EvidenceError
-        It is not.
-    """
-    if value not in allowed:
-        raise EvidenceError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
-
-
 def given(
     data: pd.DataFrame, values: str | Sequence[float], argument: str
 ) -> tuple[np.ndarray, str]:
@@ -485,6 +475,7 @@ def given(
     EvidenceError
         There is no such column, or the values belong to another table.
     """
+    needed(values)
     if isinstance(values, str):
         require(data, (values,))
         return numbers(data, values), f"column {values!r}"

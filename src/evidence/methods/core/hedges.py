@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.special import nctdtr, ndtr, ndtri
+from scipy.special import gammaincinv, nctdtr, ndtr, ndtri
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
@@ -72,10 +72,14 @@ def hedges_g(
             """Probability of less than t; scipy knows none where it is within 1e-13 of 0 or 1."""
             return np.nan_to_num(nctdtr(df, centre, t), nan=float(centre < t))
 
-        ends = [
-            factor * root * brentq(lambda x, p=p: below(x) - p, t - reach, t + reach)
-            for p in (1 - tail, tail)
-        ]
+        def end(p: float) -> float:
+            found = brentq(lambda x: below(x) - p, t - reach, t + reach)
+            if np.isfinite(nctdtr(df, found, t)):
+                return found
+            share = gammaincinv(df / 2, 1 - p if t > 0 else p)  # t so large that Z adds nothing
+            return t * math.sqrt(2 * share / df)
+
+        ends = [factor * root * end(p) for p in (1 - tail, tail)]
     return Estimate(
         estimand="itt",
         outcome="score",
@@ -132,12 +136,19 @@ def wwc_cluster_correction(
     h = [(N − 2) − 2(n − 1)ρ]² / {(N − 2)(1 − ρ)² + n(N − 2n)ρ² + 2(N − 2n)ρ(1 − ρ)}.
     What Works Clearinghouse (2022), Handbook 5.0, eq. E.21; Hedges (2007), JEBS 32(4).
     """
+    figures = {"n_pupils": n_pupils, "cluster_size": cluster_size, "icc": icc}
+    for name, value in figures.items():
+        frames.number(name, value, 0, 1e12)
     if n_pupils < 3 or not 1 <= cluster_size <= n_pupils / 2 or not 0 <= icc <= 1:
         raise EvidenceError(
             f"wwc_cluster_correction: n_pupils={n_pupils}, cluster_size={cluster_size}, icc={icc}; "
             "3 pupils or more, two clusters or more and an icc from 0 to 1 are needed"
         )
     rest, other = n_pupils - 2, n_pupils - 2 * cluster_size
+    if other == 0 and icc == 1:
+        raise EvidenceError(
+            "wwc_cluster_correction: two clusters with an icc of 1 leave no degree of freedom"
+        )
     kept = rest - 2 * (cluster_size - 1) * icc
     spread = rest * (1 - icc) ** 2 + cluster_size * other * icc**2 + 2 * other * icc * (1 - icc)
     return kept**2 / spread, kept / rest
@@ -183,6 +194,7 @@ def wwc_effect_size(
     bracket where adjusted. Source as for :func:`wwc_cluster_correction`.
     """
     covariance.check_level(level)
+    frames.number("difference", difference, -100, 100)
     frames.whole("n_treated", n_treated, 1)
     frames.whole("n_control", n_control, 1)
     n = n_treated + n_control

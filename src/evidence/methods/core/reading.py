@@ -45,6 +45,7 @@ def reads(
         if column.name not in without
     ]
     names = {column.name for column in columns}
+    needed = [column.name for column in columns if column.default is column.empty]
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
         _, *options = inspect.signature(method).parameters.values()
@@ -60,6 +61,9 @@ def reads(
                 _check(positional[0], method.__name__, needs, without)
                 return method(*positional, **arguments)
             bound = signature.bind(*positional, **arguments).arguments
+            for name in needed:
+                if bound[name] is None:
+                    raise EvidenceError(f"{name}= is needed: name a column of data")
             plan = {name: bound.pop(name) for name in names & bound.keys()}
             more = bound.pop(further[0], {}) if further else {}
             return method(read(bound.pop(table.name), **plan), **bound, **more)

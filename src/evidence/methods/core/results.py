@@ -227,11 +227,13 @@ class EventStudy(TableResult):
         start = f"{self.outcome}, {self.treatment}:"
         if self.pre_p_value != self.pre_p_value:
             return f"{start} too few times or clusters to test for differences before the start."
-        found = "differed" if self.pre_p_value < 1 - self.level else "did not clearly differ"
+        found, power = "did not clearly differ", "; such a test often misses real differences"
+        if self.pre_p_value < 1 - self.level:
+            found, power = "differed", ""
         return (
             f"{start} trends {found} before the start "
             f"(F({self.pre_df_num:.0f}, {self.pre_df_denom:.1f}) = {self.pre_statistic:.2f}, "
-            f"{words.p_value(self.pre_p_value)}); such a test often misses real differences."
+            f"{words.p_value(self.pre_p_value)}){power}."
         )
 
     def warnings(self) -> tuple[str, ...]:

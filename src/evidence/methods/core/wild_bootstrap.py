@@ -14,11 +14,12 @@ from evidence.stats import covariance
 from evidence.stats.wild_bootstrap import SIGNS, TIE, Wild
 
 
-def check(signs: str, draws: int, level: float) -> None:
-    """Refuse unknown signs, too few draws and a level that is no proportion."""
+def check(signs: str, draws: int, seed: int, level: float) -> None:
+    """Refuse unknown signs, too few draws, no seed and a level that is no proportion."""
     frames.one_of("signs", signs, SIGNS)
     covariance.check_level(level)
     frames.whole("draws", draws, 99)
+    frames.whole("seed", seed, 0)
 
 
 def method_of(wild: Wild, cluster: str, signs: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate
@@ -112,9 +111,8 @@ def effect_size(
     Clearinghouse (2022), Procedures and Standards Handbook 5.0, appendix E.
     """
     if percent is not None:
-        if not 0 < percent < 100:
-            raise EvidenceError(f"percent is {percent}; it must lie between 0 and 100")
+        percent = frames.number("percent", percent, 0, 100, ends=False)
         sd = COX * percent * (100 - percent) / 100
-    if not sd > 0:
+    if not frames.number("sd", sd, 0):
         return None
     return estimate.rescaled(1 / sd, unit="sd")

@@ -95,6 +95,10 @@ def discontinuity(
     """
     frames.one_of("treated", treated, _SIDES)
     covariance.check_level(level)
+    frames.number("cutoff", cutoff)
+    stated = bandwidth is not None
+    if stated:
+        frames.number("bandwidth", bandwidth, 0, ends=False)
     named = frames.listed(covariates)
     frames.require(data, (outcome, running, treatment, cluster, weights, *named))
     columns = {"outcome": outcome, "running": running, "treatment": treatment, "cluster": cluster}
@@ -115,9 +119,6 @@ def discontinuity(
     if not len(y) or np.ptp(y) == 0:
         raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
     _check(x, offered, group, math.inf, running, cluster)
-    stated = bandwidth is not None
-    if stated and not 0 < bandwidth < math.inf:
-        raise EvidenceError(f"bandwidth is {bandwidth}; a positive number is needed")
     # What is best for the estimate is too wide for the corrected interval: Calonico et al. 2020.
     narrowed = len(x) ** -0.05 if bias_corrected else 1.0
     width = float(bandwidth) if stated else narrowed * best_bandwidth(y, x)
@@ -217,8 +218,9 @@ def _check(
         values = len(np.unique(x[near]))
         if units < _FEWEST or values < _VALUES:
             raise EvidenceError(
-                f"column {running!r}: the {side} side of the cut-off has {units} "
-                f"{cluster or 'rows'} with {values} different values {where}; at least {_FEWEST} "
+                f"column {running!r}: the {side} side of the cut-off has "
+                f"{frames.counted(units, f'{cluster} cluster' if cluster else 'row')} with "
+                f"{frames.counted(values, 'different value')} {where}; at least {_FEWEST} "
                 f"and {_VALUES} are needed: give a wider bandwidth or more data"
             )
 

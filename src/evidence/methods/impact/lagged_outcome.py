@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from evidence.methods.core import frames
@@ -11,6 +13,7 @@ from evidence.methods.impact import panel_data
 from evidence.methods.impact.panel_data import PanelData, of_panel
 from evidence.stats import covariance
 
+_ALONE = 1e-8  # of I − H and of a coefficient: below it is rounding
 _COV_TYPES = ("larger", "classical", "CR0", "CR1", "CR1S", "CR2", "CR3")
 
 
@@ -98,7 +101,8 @@ def given_past(panel: PanelData, *, cov_type: str = "larger", level: float = 0.9
 def leave_one_out(panel: PanelData) -> tuple[float, float]:
     """Return the least and the greatest estimate when one treated unit is left out.
 
-    The arguments of :func:`given_past`. The variance components stay those of all units.
+    The arguments of :func:`given_past`. The variance components stay those of all units. NaN where
+    there is no estimate without one of them.
 
     Raises
     ------
@@ -112,6 +116,11 @@ def leave_one_out(panel: PanelData) -> tuple[float, float]:
         rows = panel.unit == unit
         basis = design.basis[rows]  # orthonormal over all rows, so X'X is the identity
         inner = np.eye(basis.shape[1]) - basis.T @ basis
+        share, along = np.linalg.eigh(inner)
+        if np.abs(design.coefficients @ along[:, share < _ALONE]).max(initial=0) > _ALONE * (
+            np.linalg.norm(design.coefficients)
+        ):
+            return math.nan, math.nan
         change = np.linalg.lstsq(inner, basis.T @ regression.residuals[rows], rcond=1e-10)[0]
         estimates.append((regression.estimate - design.coefficients @ change)[0])
     return float(min(estimates)), float(max(estimates))

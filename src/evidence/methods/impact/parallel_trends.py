@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -122,9 +123,9 @@ def pre_trend(study: EventStudy, *, power: float = 0.8) -> PreTrend:
     ----------
     Roth, J. (2022), American Economic Review: Insights 4(3), section I; doi:10.1257/aeri.20210236.
     """
-    if not 1 - study.level < power < 1:
+    if not isinstance(power, Real) or not 1 - study.level < power < 1:
         raise EvidenceError(
-            f"power is {power}; a proportion between {1 - study.level:.2g} and 1 is needed"
+            f"power is {power!r}; a proportion between {1 - study.level:.2g} and 1 is needed"
         )
     times, _, covariance, _ = _parts(study)
     if math.isnan(study.pre_p_value):
@@ -225,14 +226,15 @@ def honest(
             "study must have its times without a gap, at least one of them before -1, so that "
             "steps from one time to the next can be compared"
         )
-    if time is not None and (time < 0 or time not in times):
-        raise EvidenceError(f"time is {time}; the study's times from 0 on end at {times[-1]}")
+    if time is not None and time not in times[times >= 0].tolist():
+        raise EvidenceError(f"time is {time!r}; the study's times from 0 on end at {times[-1]}")
     later = times >= 0
     target = np.where(later, 1 / later.sum(), 0.0) if time is None else (times == time) * 1.0
     if bounds is None:
         scale = float(np.sqrt(np.median(np.diag(covariance)[~later])))
         bounds = np.arange(0, 2.5, 0.5) * (1 if kind == "relative" else scale)
-    if not len(bounds) or not all(0 <= bound < math.inf for bound in bounds):
+    bounds = [frames.number("bounds", bound, 0) for bound in frames.listed(bounds)]
+    if not bounds:
         raise EvidenceError("bounds must be numbers from 0 on, at least one")
     arrays = (times, estimate, covariance, target, df, study.level)
     if kind == "relative":

@@ -79,6 +79,7 @@ def randomisation_test(
     frames.one_of("statistic", statistic, ("difference", "t"))
     covariance.check_level(level)
     frames.whole("draws", draws, 1)
+    frames.whole("seed", seed, 0)
     name = panel.columns["cluster"]
     block = _blocks(panel, strata)
     paths, values = _paths(panel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -37,7 +38,7 @@ class Checks(Specifications):
     Parameters
     ----------
     leave_out_low, leave_out_high : float
-        Least and greatest estimate when one treated unit is left out.
+        Least and greatest estimate when one treated unit is left out; NaN where one decides it.
     oster : float
         How many times as strong as all that is held fixed unmeasured confounding must be for the
         effect to be zero (δ); NaN where what is held fixed does not matter.
@@ -69,6 +70,10 @@ class Checks(Specifications):
         )
 
     def _further_sentences(self) -> tuple[str, ...]:
+        if math.isnan(self.leave_out_low):
+            return (
+                "Without one of the schools there is no estimate: the answer rests on it alone.",
+            )
         low_and_high = self._signed(self.leave_out_low, self.leave_out_high)
         return (f"Leaving out one school at a time, it lies between {low_and_high}.",)
 

@@ -12,6 +12,8 @@ from evidence.methods.impact.baseline import before_start
 from evidence.methods.impact.panel_data import doses
 from evidence.show import words
 
+_EXACT = 1e-10  # share of the variance that is unexplained; below it is rounding
+
 
 def oster(
     panel: pd.DataFrame,
@@ -53,6 +55,8 @@ def oster(
     if table["treated"].nunique() < 2 or len(y) < table.shape[1] + 2:
         return math.nan
     x = np.column_stack([np.ones(len(y)), table.to_numpy(float)])
+    if not np.ptp(y):
+        return math.nan
 
     def fit(design: np.ndarray) -> tuple[float, float]:
         coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
@@ -61,6 +65,8 @@ def oster(
     (plain, r_plain), (adjusted, r_adjusted) = fit(x[:, :2]), fit(x)
     moved, gained, left = plain - adjusted, r_adjusted - r_plain, min(1.0, 1.3 * r_adjusted)
     left -= r_adjusted
+    if left < _EXACT:
+        return math.nan
     if approximate:
         above, below = adjusted * gained, moved * left
     else:
@@ -102,5 +108,6 @@ def e_value(effect_size: float) -> float:
     RR ≈ exp(.91 d) and E = RR + √(RR (RR − 1)): VanderWeele and Ding (2017), Annals of Internal
     Medicine 167(4).
     """
+    frames.number("effect_size", effect_size, -100, 100)
     ratio = math.exp(0.91 * abs(effect_size))
     return ratio + math.sqrt(ratio * (ratio - 1))

@@ -26,7 +26,7 @@ def wild_bootstrap(
     The arguments of `did`, and `signs`, `draws`, `seed`, the returned fields, errors, notes and
     sources of :func:`evidence.methods.trials.wild_bootstrap`.
     """
-    check(signs, draws, level)
+    check(signs, draws, seed, level)
     bootstrap = Wild.of(panel.design, panel.outcome, panel.cluster, signs, draws, seed)
     error = std_error(bootstrap, panel.cluster)
     untested = dict.fromkeys(("df", "p_value", "ci_lower", "ci_upper"), math.nan)

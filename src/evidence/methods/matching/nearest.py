@@ -75,8 +75,8 @@ def nearest(
     parts = {name: getattr(arms, name)[order] for name in ("treated", "control")}
     arms, unsorted = replace(arms, **parts), arms
     frames.whole("ratio", ratio, 1)
-    if caliper is not None and not caliper > 0:
-        raise EvidenceError(f"caliper is {caliper!r}; a positive number is needed")
+    if caliper is not None:
+        frames.number("caliper", caliper, 0, ends=False)
     treated, control = np.flatnonzero(arms.treated), np.flatnonzero(arms.control)
     needed = ratio if replacement else ratio * len(treated)
     if len(control) < needed:

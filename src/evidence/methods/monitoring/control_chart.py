@@ -253,7 +253,8 @@ def control_chart(
     keep = keep[~np.isnan(values[keep])]
     if len(keep) < 2:
         raise EvidenceError(
-            f"column {value!r}: {len(keep)} known values; a chart needs two or more"
+            f"column {value!r}: {frames.counted(len(keep), 'known value')}; a chart needs two or "
+            "more"
         )
     starts = _starts(rebase, order, written, keep, time)
     values, sizes = values[keep], None if sizes is None else sizes[keep]

@@ -204,6 +204,11 @@ def forecast(
             )
         method = "last value, its own past changes"
         middle, low, high = (np.array([x]) for x in forecasting.alone(series[0], horizon, level))
+    if not (high > low).all():
+        raise EvidenceError(
+            f"column {value!r} never changed, so that its past does not say how far a forecast may "
+            "be out"
+        )
     if limits is not None:
         low, high = np.clip(low, *limits), np.clip(high, *limits)
     lost = len(names) - len(kept)

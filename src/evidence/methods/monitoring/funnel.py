@@ -112,8 +112,11 @@ def funnel(
     frames.one_of("kind", kind, KINDS)
     frames.one_of("overdispersion", overdispersion, SPREADS)
     frames.one_of("limits", limits, ("exact", "score"))
+    levels = frames.listed(levels)
     for level in levels:
         covariance.check_level(level)
+    if centre is not None:
+        frames.number("centre", centre)
     frames.require(data, (unit, n, count, value))
     names = published.unique(data, unit, "unit")
     y, size, error, middle, notes = _values(data, n, count, value, std_dev, kind, centre)
@@ -167,7 +170,9 @@ def _enough(values: np.ndarray) -> np.ndarray:
     """Return which units have a value; refuse fewer than three."""
     known = ~np.isnan(values)
     if known.sum() < 3:
-        raise EvidenceError(f"{known.sum()} units have a value; a funnel needs three or more")
+        raise EvidenceError(
+            f"{frames.counted(known.sum(), 'unit')} with a value; a funnel needs three or more"
+        )
     return known
 
 

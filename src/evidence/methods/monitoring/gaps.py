@@ -100,6 +100,7 @@ def gap_index(
     figure to set beside DfE's.
     """
     covariance.check_level(level)
+    frames.needed(score)
     scores = frames.listed(score)
     frames.require(data, (*scores, disadvantaged, time))
     columns = [published.numbers(data, name) for name in scores]
@@ -309,11 +310,12 @@ def slope_index(
     order = np.argsort(frames.factor(data, group)[0])
     names = (value, population, std_error or count)
     y, people, third = (frames.numbers(data, name)[order] for name in names)
-    for name, wrong in zip(names, (np.isnan(y), ~(people > 0), ~(third >= 0)), strict=True):
+    third_is_wrong = ~(third >= 0) if std_error is None else ~(third > 0)
+    for name, wrong in zip(names, (np.isnan(y), ~(people > 0), third_is_wrong), strict=True):
         if wrong.any():
             raise EvidenceError(
                 f"column {name!r}, {frames.row(order[wrong.argmax()])}: every group needs a number "
-                "here, none negative"
+                f"here, {'above 0' if name == std_error else 'none negative'}"
             )
     if len(y) < 3:
         raise EvidenceError(f"{len(y)} groups; a slope needs three or more")

@@ -68,6 +68,7 @@ def numbers(data: pd.DataFrame, column: str) -> tuple[np.ndarray, tuple[str, ...
     EvidenceError
         A cell is neither a number nor a symbol of official statistics; the row is named.
     """
+    frames.needed(column)
     cells = stored(data[column])
     if pd.api.types.infer_dtype(cells, skipna=True) not in ("string", "mixed", "mixed-integer"):
         return frames.numbers(data, column), ()
@@ -89,6 +90,7 @@ def numbers(data: pd.DataFrame, column: str) -> tuple[np.ndarray, tuple[str, ...
 
 def symbols(data: pd.DataFrame, column: str) -> list[str]:
     """Return each cell's symbol as a release writes it (z, x, c, low, u), empty for a number."""
+    frames.needed(column)
     written = {"confidential": "c", "not applicable": "z", "rounds to zero": "low"}
     written |= {"of low reliability": "u"}
     found = []
@@ -189,6 +191,7 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
     EvidenceError
         A cell is none of these, or empty; the row is named.
     """
+    frames.needed(column)
     values = data[column].reset_index(drop=True)
     if pd.api.types.infer_dtype(values, skipna=True) in ("datetime", "date", "datetime64"):
         values = pd.to_datetime(values, utc=True).dt.tz_localize(None)
@@ -263,6 +266,7 @@ def unique(data: pd.DataFrame, column: str, what: str = "area") -> list[str]:
     EvidenceError
         One is missing or stands twice; its row is named.
     """
+    frames.needed(column)
     codes, names = frames.factor(data, column)
     for wrong, why in (
         (codes < 0, f"no {what} is given"),

@@ -178,7 +178,7 @@ def rank_interval(
         error = scale * np.sqrt(drawn * (1 - drawn) / size)
     else:
         error, more = published.numbers(data, std_error)
-        error = np.where(error >= 0, error, np.nan)
+        error = np.where(error > 0, error, np.nan)
     known = ~np.isnan(values) & ~np.isnan(error)
     _enough(known)
     values = np.where(known, values, np.nan)
@@ -203,7 +203,8 @@ def rank_interval(
 def _enough(known: np.ndarray) -> None:
     if known.sum() < 4:
         raise EvidenceError(
-            f"{known.sum()} areas have a value and what its error comes from; four are needed"
+            f"{frames.counted(known.sum(), 'area')} with a value and what its error comes from; "
+            "four are needed"
         )
 
 
@@ -217,7 +218,8 @@ def _read(
     known = ~np.isnan(values)
     if known.sum() < 4:
         raise EvidenceError(
-            f"column {value!r}: {known.sum()} areas have a value; ranks and quartiles need four"
+            f"column {value!r}: {frames.counted(known.sum(), 'area')} with a value; ranks and "
+            "quartiles need four"
         )
     return names, values, (*notes, *published.among(value, known))
 

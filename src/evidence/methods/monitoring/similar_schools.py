@@ -110,6 +110,9 @@ def similar_schools(
     if (easting is None) != (northing is None) or (max_km is not None and easting is None):
         raise EvidenceError("a limit of distance needs both easting= and northing=")
     frames.whole("number", number, 1)
+    frames.number("max_difference", max_difference, 0)
+    if max_km is not None:
+        frames.number("max_km", max_km, 0)
     frames.require(data, (unit, *traits, *same, easting, northing))
     names = published.unique(data, unit, "school")
     here = int(published.area(data, unit, school, "school").argmax())

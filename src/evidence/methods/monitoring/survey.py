@@ -160,7 +160,8 @@ class Grim(Figure):
         """Say whether it is possible, and of which counts."""
         printed = f"{self.percent:.{self.digits}f}% of {self.n:,}"
         if self.possible:
-            return f"{printed} is possible: {' or '.join(map(str, self.counts))} people."
+            people = "person" if self.counts == (1,) else "people"
+            return f"{printed} is possible: {' or '.join(map(str, self.counts))} {people}."
         near = " and ".join(f"{x:.{self.digits}f}%" for x in self.nearest)
         return f"{printed} is impossible: the nearest are {near}."
 
@@ -284,6 +285,7 @@ def weighted_share(
     Post-stratification; the effective size is (Σw)²/Σw² (Kish 1965, Survey Sampling).
     """
     covariance.check_level(level)
+    frames.needed(traits)
     traits = frames.listed(traits)
     frames.require(data, (answer, *traits))
     said = frames.numbers(data, answer)

@@ -101,8 +101,7 @@ def threshold(
         The rule is unknown or was not in force in a year, a column is missing or no number, a
         percentage is not from 0 to 100.
     """
-    if rule not in RULES:
-        raise EvidenceError(f"rule is {rule!r}; allowed are {', '.join(RULES)}")
+    frames.one_of("rule", rule, [*RULES])
     law, places = RULES[rule], columns or {}
     needs = (*law.shares, *law.scores)
     if strange := [name for name in places if name not in needs]:
@@ -111,6 +110,7 @@ def threshold(
         )
     names = {name: places.get(name, name) for name in needs}
     frames.whole("draws", draws, 1)
+    frames.whole("seed", seed, 0)
     frames.require(data, (unit, time, n, *names.values()))
     order, written, notes = published.times(data, time)
     _in_force(law, rule, order, written, time)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -177,9 +178,12 @@ class Agreement(TableResult):
     def sentence(self) -> str:
         """Say κ with its interval and the share of exact agreement."""
         kappa, low, high = (words.number(x, 2) for x in (self.kappa, self.ci_lower, self.ci_upper))
+        limits = f"{100 * self.level:g}% interval {low} to {high}"
+        if math.isnan(self.ci_lower):
+            limits = "no interval can be given: every pair agrees alike"
         return (
-            f"Weighted κ {kappa} ({100 * self.level:g}% interval {low} to {high}; {self.weights} "
-            f"weights); the same judgement for {100 * self.observed:.0f}% of {self.n:,}."
+            f"Weighted κ {kappa} ({limits}; {self.weights} weights); the same judgement for "
+            f"{100 * self.observed:.0f}% of {self.n:,}."
         )
 
 
@@ -223,6 +227,7 @@ def agreement(
         raise EvidenceError(
             f"columns {first!r} and {second!r}: all are in one category; κ is undefined"
         )
+    error = error if error > 1e-9 else math.nan  # all pairs agree alike: nothing to judge by
     half = float(ndtri(0.5 + level / 2)) * error
     return Agreement(
         table=pd.DataFrame(
@@ -234,8 +239,8 @@ def agreement(
         ),
         kappa=kappa,
         std_error=error,
-        ci_lower=max(kappa - half, -1.0),
-        ci_upper=min(kappa + half, 1.0),
+        ci_lower=float(np.maximum(kappa - half, -1.0)),
+        ci_upper=float(np.minimum(kappa + half, 1.0)),
         level=level,
         observed=float(np.trace(table) / table.sum()),
         n=int(table.sum()),

@@ -123,6 +123,7 @@ def cace(
         raise EvidenceError(f"column {dosage!r} is given as dosage and as something else as well")
     received = frames.measured(data, dosage)
     if threshold is not None:
+        frames.number("threshold", threshold)
         received = np.where(np.isnan(received), np.nan, received >= threshold)
     covariates = (*plan["covariates"], dosage)  # so that rows without a dosage are left out
     known = read(frames.changed(data, {dosage: received}), **plan | {"covariates": covariates})
@@ -150,6 +151,11 @@ def cace(
         caveats.append(f"those below {threshold:g} of {dosage} are taken to have gained nothing")
     elif np.isin(taken, (0, 1)).all():
         what = dosage
+    if forms.dosage < 0:
+        caveats.append(
+            f"those offered received less of {dosage} than the others, not more: check which arm "
+            f"was offered it, and that more of {dosage} is a higher number"
+        )
     if strength < _WEAK:
         ends = _ends(lower, upper)
         caveats.append(

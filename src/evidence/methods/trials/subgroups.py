@@ -157,7 +157,8 @@ def subgroups(
             rows.append(head | {"group": label, "kind": "separate model"} | row)
         first = [labels[place] for place in enough[:1]]
         against = [f"{labels[place]} against {first[0]}" for place in enough[1:]]
-        asks = [("difference", np.isin(group, enough), group[:, None] == enough[1:], against)]
+        among = np.isin(group, enough) if against else group >= 0
+        asks = [("difference", among, group[:, None] == enough[1:], against)]
         if values is not None:
             spread = (values - np.nanmean(values)) / np.nanstd(values)
             asks.append(("trend", group >= 0, spread[:, None], [f"one SD more of {column}"]))

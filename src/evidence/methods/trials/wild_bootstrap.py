@@ -57,7 +57,7 @@ def wild_bootstrap(
     90(3), appendix B. MacKinnon, J. G., Nielsen, M. Ø. and Webb, M. D. (2023), Journal of
     Econometrics 232(2), section 5 (WCR11). Webb, M. D. (2023), Canadian J. of Economics 56(3).
     """
-    check(signs, draws, level)
+    check(signs, draws, seed, level)
     wild = Wild.of(trial.design, trial.outcome, trial.cluster, signs, draws, seed)
     few = min(len(np.unique(trial.cluster[side])) for side in (trial.treated, trial.control))
     method = f"OLS{trial.within}, {method_of(wild, trial.columns['cluster'], signs)}"

@@ -1,0 +1,58 @@
+"""Options of the methods: a word from a list, a whole number, a number within limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+
+import numpy as np
+
+from evidence.errors import EvidenceError
+
+
+def whole(name: str, value: object, least: int) -> None:
+    """Refuse a count or seed that is no whole number of at least `least`.
+
+    Raises
+    ------
+    EvidenceError
+        It is not.
+    """
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise EvidenceError(f"{name} is {value!r}; a whole number from {least} on is needed")
+
+
+def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    """Refuse an option that is not one of those allowed.
+
+    Raises
+    ------
+    EvidenceError
+        It is not.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        raise EvidenceError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
+
+
+def number(
+    name: str, value: object, least: float = -math.inf, most: float = math.inf, *, ends: bool = True
+) -> float:
+    """Return an option that is one finite number from `least` to `most`, or between them.
+
+    Raises
+    ------
+    EvidenceError
+        It is not.
+    """
+    real = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    inside = real and (least <= value <= most if ends else least < value < most)
+    if inside and math.isfinite(value):
+        return float(value)
+    allowed = {
+        (False, False): "a finite number",
+        (True, False): f"a number {f'from {least:g} on' if ends else f'above {least:g}'}",
+        (True, True): f"a number {'from' if ends else 'between'} {least:g} "
+        f"{'to' if ends else 'and'} {most:g}",
+    }[math.isfinite(least), math.isfinite(most)]
+    raise EvidenceError(f"{name} is {value!r}; {allowed} is needed")
