@@ -61,9 +61,8 @@ def test_check_warns_of_a_file_of_real_pupils_that_everybody_may_read(place, rea
     (place / "notebooks/impact.ipynb").write_text(json.dumps(notebook(source)))
     head = GOOD.split("[[programme.lamp.cohorts]]")[0].replace("start = 2018", "")
     head = head.replace("simulated = true", f"simulated = {str(not real).lower()}")
-    cohort = (
-        '[[programme.lamp.cohorts]]\nname = "2018"\ntitle = "x"\nfiles = {ks2 = "pupils.csv"}\n'
-    )
+    cohort = "[[programme.lamp.cohorts]]\nname = '2018'\ntitle = 'x'\n"
+    cohort += "files = { ks2 = 'pupils.csv' }\n"
     (place / "data/programmes.toml").write_text(head + cohort)
     parts = [f"--{name}={place / name}" for name in ("data", "notebooks", "runs")]
     asked = ["check", f"--register={place / 'data/programmes.toml'}", *parts]
