@@ -380,10 +380,12 @@ def _refuse(faults: list[str]) -> None:
 
 def _plan(only: Sequence[str] = (), key: str = "", **parts: Path) -> tuple[Project, list[Job]]:
     """Return the project of these parts and those of its jobs that are asked for."""
-    from evidence.run.plan_jobs import Project, plan
+    from evidence.run.plan_jobs import Project, plan, warnings
 
     project = Project(**parts)
     jobs = plan(project)
+    for line in warnings(project):
+        typer.echo(line, err=True)
     names = {job.label for job in jobs} | {job.programme for job in jobs}
     for name in only:
         if name not in names:

@@ -18,6 +18,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from jupyter_server.services.kernels.handlers import _kernel_id_regex
 from tornado.httpserver import HTTPServer
@@ -30,7 +31,6 @@ from voila.utils import get_page_config
 from evidence.board import handlers, sandbox
 from evidence.board.kernel_pool import KernelPool
 from evidence.board.start import PASSED_ON
-from evidence.data.secrets import spellings
 from evidence.release.store import reader
 
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
@@ -196,8 +196,8 @@ class Line(logging.LogRecord):
 
     def __init__(self, token: str, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        words = [re.escape(word) for word in spellings(token)]
-        hidden = re.compile("|".join([*words, r"(?<=token=)[^&\s'\"]+"]))
+        words = {token, quote(token), quote_plus(token), repr(token)[1:-1]} - {""}
+        hidden = re.compile("|".join([*map(re.escape, words), r"(?<=token=)[^&\s'\"]+"]))
         with contextlib.suppress(Exception):  # a message whose parts do not fit is shown so
             self.msg, self.args = hidden.sub("[password]", self.getMessage()), ()
         if self.exc_info:

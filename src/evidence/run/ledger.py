@@ -26,6 +26,7 @@ from typing import Any
 
 import psutil
 
+from evidence.data.private import own
 from evidence.data.secrets import spellings
 from evidence.errors import EvidenceError
 
@@ -227,8 +228,7 @@ def open_ledger(runs: Path) -> Iterator[bool]:
         It cannot be written.
     """
     try:
-        runs.mkdir(parents=True, exist_ok=True)
-        runs.chmod(0o700)  # results that nobody has checked are for their owner only
+        own(runs)  # results that nobody has checked
         lock = (runs / ".runner").open("a")
         lock.write(" ")  # a full disk is found now, not after the first report
         lock.flush()

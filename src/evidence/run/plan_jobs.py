@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.data.file_formats import place
+from evidence.data.private import exposed, own
 from evidence.data.register import Cohort, Programme, Register, refuse
 from evidence.errors import EvidenceError, nearest
 
@@ -148,6 +149,22 @@ def check(project: Project, deeper: Deeper = lambda job, design: []) -> list[str
         reason.
     """
     return _plan(project, deeper)[1]
+
+
+def warnings(project: Project) -> list[str]:
+    """Return what is unwise but hinders no job: a file of pupils that everybody may read."""
+    files = {
+        place(project.data / file)[0]
+        for programme in Register(project.register).programmes
+        if not (programme.simulated or programme.public)
+        for cohort in programme.cohorts
+        for value in cohort.files.values()
+        for file in ([value] if isinstance(value, str) else value)
+    }
+    return [
+        f"{path}: everybody on this machine may read it; chmod -R go= {project.data} mends it"
+        for path in exposed(sorted(filter(Path.is_file, files)))
+    ]
 
 
 def _plan(project: Project, deeper: Deeper = lambda job, design: []) -> tuple[list[Job], list[str]]:
@@ -372,7 +389,7 @@ def _keyed(hashes: Callable[[Path], str], key: Path, path: Path) -> str:
     The plain one of a short private file gives the file back: every likely one can be tried.
     """
     if not key.exists():
-        key.parent.mkdir(parents=True, exist_ok=True)
+        own(key.parent)
         new = key.with_name(f".key-{os.getpid()}")
         new.touch(mode=0o600)
         new.write_text(secrets.token_hex(32), encoding="ascii")
