@@ -70,3 +70,13 @@ def test_propose_previews_by_the_owner_s_rules(tmp_path):
         "hidden in 1 of 2 rows (fewer than 50 or unknown)"
         in publish.propose("", effects=rows, rules=path)._repr_html_()
     )
+
+
+@pytest.mark.parametrize(
+    ("n", "per", "places"),
+    [(40, 100, 0), (250, 100, 0), (2_499, 100, 0), (2_500, 100, 1), (25_000, 100, 2), (40, 1, 2)],
+)
+def test_a_rate_is_told_no_closer_than_a_rounded_count(n, per, places):
+    assert Rules().places(n, per) == places
+    step = min(2.5 * per / n, per / 100)  # half of the multiple that counts are rounded to
+    assert 10.0**-places >= step > 10.0 ** -(places + 1) * (1 - 1e-9)

@@ -106,3 +106,43 @@ def test_specifications_judge_each_analysis_and_name_those_left_out():
     unknown = pictures.specifications(found).table
     assert unknown["verdict"][1] == "too little data"
     assert unknown["worthwhile"].isna().all()
+
+
+def test_waiting_is_a_curve_with_its_limit_and_none_where_it_is_hidden(ax):
+    frame = pd.DataFrame(
+        {"weeks": [0.0, 12, 20, 28], "done": [0, 20, 60, np.nan], "ci_lower": [0, 15, 55, np.nan],
+         "ci_upper": [0, 25, 65, np.nan], "n": 100, "limit": 20.0}
+    )  # fmt: skip
+    figures.draw_waiting(frame, ax)
+    curve, limit = ax.lines
+    assert curve.get_ydata().tolist() == [0, 20, 60]
+    assert curve.get_drawstyle() == "steps-post"
+    assert list(limit.get_xdata()) == [20, 20]
+    assert ax.get_ylim() == (0, 100)
+
+
+def test_funnel_marks_the_school_asked_about_and_draws_two_pairs_of_limits(ax):
+    frame = pd.DataFrame(
+        {"school": list("abcd"), "n": [40, 10, 30, 20], "value": [60.0, 50, np.nan, 70],
+         "centre": 60.0, "lower_95": 40.0, "upper_95": 80.0, "lower_99.8": 30.0,
+         "upper_99.8": 90.0, "asked": [False, False, False, True]}
+    )  # fmt: skip
+    figures.draw_funnel(frame, ax)
+    marks = [line for line in ax.lines if line.get_marker() == "D"]
+    assert [(*line.get_xdata(), *line.get_ydata()) for line in marks] == [(20, 70)]
+    dots = next(line for line in ax.lines if line.get_marker() == "o")
+    assert dots.get_xdata().tolist() == [10, 20, 40]  # the hidden one is not drawn
+    assert {float(line.get_ydata()[0]) for line in ax.lines[:4]} == {30, 40, 80, 90}
+    assert [text.get_text() for text in ax.texts] == ["this school"]
+
+
+@pytest.mark.parametrize("time", ["2019 Q4", "2019-12", "2019", "2018/19 autumn"])
+def test_times_below_a_control_chart_do_not_run_into_each_other(ax, time):
+    frame = pd.DataFrame(
+        {"place": range(30), "time": time, "part": 1, "value": 1.0, "centre": 1.0,
+         "signal": "common cause"}
+    )  # fmt: skip
+    figures.draw_control_chart(frame, ax)
+    words = [text.get_text() for text in ax.get_xticklabels()]
+    assert len(words) > 1
+    assert len("  ".join(words)) <= 50

@@ -117,8 +117,8 @@ def test_repr_html_escapes_words_and_shows_the_table():
     ("change", "message"),
     [
         ({"kind": "pie"}, "picture 'one': kind is 'pie'; allowed are intervals, event_study, "
-         "balance, flow, curve, control_chart, overlap, distribution, shares, together, dots, "
-         "schools, lines"),
+         "balance, flow, curve, control_chart, waiting, funnel, overlap, distribution, shares, "
+         "together, dots, schools, lines"),
         ({"name": "../x"}, "picture '../x': a name has lower-case letters, digits and hyphens "
          "only"),
         ({"alt": " "}, "picture 'one': give it a title and a text alternative"),
