@@ -109,6 +109,52 @@ def draw(rng, count: np.ndarray, means: bool) -> dict[str, Table]:
     return found
 
 
+def hierarchy(rng) -> tuple[np.ndarray, Table]:
+    """Draw pupils of schools in federations of a county, and count all three as areas.
+
+    Or of several groupings, all of them subgroups. Rows may stand in any order.
+    """
+    many = rng.integers(2, 4) if rng.random() < 0.5 else 0  # groupings; none: levels
+    shape = tuple(rng.integers(2, 4, many)) if many else (rng.integers(4, 9), 1)
+    groups: dict[str, np.ndarray] = {}
+    unit = np.arange(np.prod(shape)).reshape(shape)
+    for axis in range(many or 1):
+        for value in range(shape[axis]):
+            groups[f"group {axis} {value}"] = np.isin(unit, unit.take(value, axis)).ravel()
+    if not many:
+        federation = rng.permutation(np.arange(shape[0]) % rng.integers(2, 4))
+        for value in range(federation.max() + 1):
+            groups[f"federation {value}"] = federation == value
+    if rng.random() < 0.7:
+        groups["all" if many else "county"] = np.ones(unit.size, bool)
+    return _counted(rng, groups)
+
+
+def _counted(rng, groups: dict[str, np.ndarray]) -> tuple[np.ndarray, Table]:
+    sexes, kind = rng.integers(1, 3), rng.choice(["n", "mean", "share"])
+    size = np.exp(rng.normal(rng.uniform(2, 4), rng.uniform(0.5, 1.2), next(iter(groups.values())).size))
+    count = rng.poisson(np.multiply.outer(size, np.full((sexes, 2), 0.3))).astype(int)
+    names = [*groups]
+    rng.shuffle(names)
+    rows, counted = [], {}
+    for name, sex in product(names, [*range(sexes), *([None] if sexes > 1 else [])]):
+        lines = {"n": np.zeros(count.shape), "met": np.zeros(count.shape)}
+        chosen = slice(None) if sex is None else sex
+        lines["n"][groups[name], chosen] = 1
+        lines["met"][groups[name], chosen, 0] = 1
+        lines = {c: line.ravel() for c, line in lines.items() if c == "n" or kind == "share"}
+        rows.append({"group": name} | ({"sex": "all" if sex is None else f"sex {sex}"} if sexes > 1 else {})
+                    | {c: int(line @ count.ravel()) for c, line in lines.items()})
+        for c, line in lines.items():
+            counted.setdefault(c, []).append(line)
+    frame, roles = pd.DataFrame(rows), {"counts": tuple(counted)}
+    if kind == "mean":
+        frame["mean"], roles["statistics"] = 7.3, "mean"
+    if kind == "share":
+        frame["pct"], roles["percentages"] = 0.0, {"pct": ("met", "n")}
+    return count, Table(frame, roles, counted, True)
+
+
 def publish(tables, rules, earlier=(), finish=complete) -> Release:
     """Protect and complete the tables; those that `protect` refuses stay behind."""
     safes = {}

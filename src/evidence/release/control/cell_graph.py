@@ -45,6 +45,7 @@ class CellGraph:
         self.sums: dict[tuple[int, ...], int] = {}  # total and parts, to how sure it is
         self.finding: dict[tuple[int, ...], int] = {}  # sums that were found together
         self.findings = 0
+        self.hierarchies: list[list[list[tuple]]] = []  # of a label column, each that may hold
         self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
 
     # Numbers --------------------------------------------------------------------------------

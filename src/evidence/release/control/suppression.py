@@ -88,11 +88,14 @@ def complete(
     until, closed = time.monotonic() + seconds, {}
     hidden: set[int] = set()
     exposed: set[int] = set()
-    for sums in _readers(graph):
-        hidden, known = _solve(graph, sums, hidden, until, closed)
-        # No guess is held against an earlier release, and no chance against this one.
-        if all(graph.sums[at] > (GUESSED if earlier else MATCHED) for at in sums):
-            exposed |= known
+    readers, before = [*_readers(graph)], -1
+    while len(hidden) > before:  # what one reader's sums hide, another's must not tell
+        before = len(hidden)
+        for sums in readers:
+            hidden, known = _solve(graph, sums, hidden, until, closed)
+            # No guess is held against an earlier release, and no chance against this one.
+            if all(graph.sums.get(at, GUESSED) > (GUESSED if earlier else MATCHED) for at in sums):
+                exposed |= known
     found = dict(safes)
     for name, safe in safes.items():
         columns = {c: np.isin(ids, [*hidden]) for c, ids in graph.places[name].items()}
@@ -107,10 +110,13 @@ def complete(
 
 
 def _readers(graph: CellGraph) -> Iterator[list[tuple[int, ...]]]:
-    """Give the sums that readers may believe: the firm ones, then guesses, all and each alone."""
+    """Give the sums that readers may believe: the firm ones, then hierarchies, then guesses."""
     firm = _that_fit(graph, [at for at, how in graph.sums.items() if how > GUESSED])
     for levels in _FIRM:
         yield [at for at in firm if graph.sums[at] in levels]
+    for turn in range(max(map(len, graph.hierarchies), default=0)):
+        chosen = [ways[turn if turn < len(ways) else 0] for ways in graph.hierarchies]
+        yield _that_fit(graph, list(dict.fromkeys([*firm, *chain(*chosen)])))
     guesses: dict[int, list] = {}
     for at, how in graph.sums.items():
         if how == GUESSED:
@@ -123,7 +129,7 @@ def _that_fit(graph: CellGraph, sums: list[tuple[int, ...]]) -> list[tuple[int, 
     """Return the sums without those that cannot hold together, the least sure first."""
     if not any(graph.exact[i] != graph.exact[i] for at in sums for i in at):
         return sums  # the true counts fit them
-    how = np.array([graph.sums[at] for at in sums])
+    how = np.array([graph.sums.get(at, GUESSED) for at in sums])
     wrong = {
         sums[at] for at in _system(graph, sums, ()).conflicting_sums(10.0**how) if how[at] < SURE
     }

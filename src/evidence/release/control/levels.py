@@ -1,0 +1,196 @@
+"""Find the sums down one label column: schools, federations and a county that are all areas.
+
+Only the counts say which groups make up another one: a total is equal to the sum of its parts
+wherever all of them are counted. Sums that leave no group in two totals are a hierarchy. Where
+several hold, some by chance, counts are hidden against whoever believes any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from evidence.release.control.cell_graph import GUESSED, MATCHED, CellGraph
+
+_MANY = 30  # groups up to which every sum is tried; of more, those of neighbouring rows
+_TOO_MANY = 3_000  # sums by chance
+_GUESSES = 8  # hierarchies that are tried beside the one believed
+
+Sum = tuple[int, tuple[int, ...]]  # a total and its parts, as rows
+
+
+def add_levels(graph: CellGraph, named: Mapping[tuple, Mapping[str, list]]) -> None:
+    """Add the sums down every label column of every place.
+
+    Parameters
+    ----------
+    graph : CellGraph
+        The numbers.
+    named : mapping
+        Place to name to rows: place, labels and numbers, each by itself.
+    """
+    for place, names in named.items():
+        columns: dict[str, dict[tuple, dict[str, int]]] = {}
+        for what, rows in names.items():
+            for _, labels, ways in rows:
+                known = [i for (i,) in ways if graph.exact[i] == graph.exact[i]]
+                for column, text in labels if known else ():
+                    context = what, frozenset(labels - {(column, text)})
+                    columns.setdefault(column, {}).setdefault(context, {})[text] = known[0]
+        for column, contexts in columns.items():
+            if column != "row":
+                _add_column(graph, place, contexts)
+
+
+def _add_column(graph: CellGraph, place: tuple, contexts: dict[tuple, dict[str, int]]) -> None:
+    """Add the sums down one column: those that hold in all contexts with the same groups."""
+    alike: dict[tuple, list[tuple[tuple, list[int]]]] = {}
+    for context, groups in contexts.items():
+        whole = [i for i in graph.index.get((place, *context), ()) if graph.exact[i] >= 0]
+        ids = [*groups.values(), *whole[:1]]
+        alike.setdefault((*groups, bool(whole)), []).append((context, ids))
+    for found in alike.values():
+        values = np.array([[graph.exact[i] for i in ids] for _, ids in found]).T
+        if len(values) < 3:
+            continue
+        ways = []
+        for hierarchy in hierarchies(values):
+            ways.append([])
+            for at, (context, ids) in enumerate(found):
+                nobody = -1  # the total that no table shows
+                for total, parts in hierarchy:
+                    numbers = tuple(sorted(ids[part] for part in parts))
+                    if total < 0 and nobody < 0:
+                        nobody = graph.new((place, *context), float(values[list(parts), at].sum()), 0)
+                    ways[-1].append((nobody if total < 0 else ids[total], *numbers))
+        if len(ways) == 1:
+            graph.findings += 1
+            for total, *parts in ways[0]:
+                graph.add_sum(total, parts, how=(MATCHED, GUESSED))
+        elif ways:
+            graph.hierarchies.append(ways)
+
+
+def hierarchies(values: np.ndarray) -> list[list[Sum]]:
+    """Return hierarchies of groups, the one that explains most of them first.
+
+    Parameters
+    ----------
+    values : ndarray, shape (groups, counts)
+        What each group counts. A group of nobody may belong to any total.
+
+    Returns
+    -------
+    list of list of (int, tuple of int)
+        Total and parts of each sum; a total of −1 is that of several sets of groups which add up
+        to the same, and is no group itself.
+    """
+    whole = int(values.sum(axis=1).argmax())
+    if (2 * values[whole] == values.sum(axis=0)).all():  # nobody is counted twice
+        return [[(whole, tuple(i for i in range(len(values)) if i != whole))]]
+    some = np.flatnonzero(values.any(axis=1))
+    empty = tuple(np.flatnonzero(~values.any(axis=1)).tolist())
+    sums = [
+        (int(some[total]) if total >= 0 else -1, tuple(some[list(parts)].tolist()))
+        for total, parts in _sums(values[some])
+    ]
+    if not sums:
+        return []
+    found = [_largest(sums, len(values))]
+    totals = {total for total, _ in found[0]}
+    for each in sorted(sums, key=lambda one: one[0] not in totals):
+        if len(found) <= _GUESSES and not _follows([each], found[0], len(values)):
+            other = _largest(sums, len(values), each)
+            if not any(_follows(other, one, len(values)) for one in found):
+                found.append(other)
+    placed: dict[Sum, list[Sum]] = {}  # nobody may be a part of any total
+    for hierarchy in found if empty else ():
+        for total, parts in hierarchy:
+            turned = [(parts[0], (total,))] if len(parts) == 1 else []
+            rest = [one for one in hierarchy if one != (total, parts)]
+            for at, those in [(total, parts), *turned]:
+                placed.setdefault((at, those), [*rest, (at, (*those, *empty))])
+    return [*found, *placed.values()]
+
+
+def _follows(sums: list[Sum], others: list[Sum], groups: int) -> bool:
+    """Return whether whoever knows other sums knows these."""
+    known, rows = _matrix(others, groups), _matrix(sums, groups)
+    return np.linalg.matrix_rank(np.vstack([known, rows])) == np.linalg.matrix_rank(known)
+
+
+def _sums(values: np.ndarray) -> list[Sum]:
+    """Return every sum of groups that is equal to another one, or half of all twice."""
+    weights = np.random.default_rng(0).integers(1, 2**30, values.shape[1])
+    keys = values.astype("int64") @ weights
+    find = _any if len(keys) <= _MANY else _neighbours
+    found = [
+        (total, parts)
+        for total in range(len(keys))
+        for parts in find(keys, keys[total])
+        if total not in parts
+        and len(parts) + (total < parts[0]) > 1  # of two equal groups the first is the total
+        and (values[list(parts)].sum(axis=0) == values[total]).all()
+    ]
+    explained = {part for _, parts in found for part in parts}
+    if len(keys) > 3 and len(explained) < len(keys) - 1 and not keys.sum() % 2:
+        halves = (parts for parts in find(keys, keys.sum() // 2) if 1 < len(parts) < len(keys) - 1)
+        found += [(-1, parts) for parts in halves]
+    return found[:_TOO_MANY]
+
+
+def _any(keys: np.ndarray, wanted: int) -> Iterator[tuple[int, ...]]:
+    """Give each set of groups whose keys add up; each half of them is tried by itself."""
+    half = len(keys) // 2
+    left, right = (_subsets(part) for part in (keys[:half], keys[half:]))
+    order = np.argsort(right, kind="stable")
+    first, last = (
+        np.searchsorted(right[order], wanted - left, side=side) for side in ("left", "right")
+    )
+    for at in np.flatnonzero(last > first)[:_TOO_MANY]:
+        for other in order[first[at] : last[at]]:
+            bits = int(at) | int(other) << half
+            yield tuple(i for i in range(len(keys)) if bits >> i & 1)
+
+
+def _subsets(keys: np.ndarray) -> np.ndarray:
+    sums = np.zeros(1, dtype="int64")
+    for key in keys:
+        sums = np.concatenate([sums, sums + key])
+    return sums
+
+
+def _neighbours(keys: np.ndarray, wanted: int) -> Iterator[tuple[int, ...]]:
+    """Give each run of several neighbouring groups whose keys add up."""
+    sums = np.concatenate([[0], keys.cumsum()])
+    last = np.searchsorted(sums, sums + wanted)
+    for first, end in enumerate(last):
+        if first + 1 < end < len(sums) and sums[end] - sums[first] == wanted:
+            yield tuple(range(first, end))
+
+
+def _largest(sums: list[Sum], groups: int, given: Sum | None = None) -> list[Sum]:
+    """Return sums, no group in two of them, that explain most groups; of those, most sums."""
+    holds = np.zeros((groups, len(sums)))
+    for at, (_, parts) in enumerate(sums):
+        holds[list(parts), at] = 1
+    least = np.array([float(one == given) for one in sums])
+    chosen = milp(
+        -holds.sum(axis=0) - 0.01,
+        constraints=LinearConstraint(holds, -np.inf, 1),
+        bounds=Bounds(least, 1),
+        integrality=np.ones(len(sums)),
+        options={"time_limit": 2.0},
+    ).x
+    if chosen is None:
+        return [given] if given else []
+    return [one for one, x in zip(sums, chosen, strict=True) if x > 0.5]
+
+
+def _matrix(sums: list[Sum], groups: int) -> np.ndarray:
+    rows = np.zeros((len(sums), groups + 1))  # the last column is the total that no table shows
+    for row, (total, parts) in zip(rows, sums, strict=True):
+        row[list(parts)], row[total] = 1, -1
+    return rows
