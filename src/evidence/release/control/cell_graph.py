@@ -155,6 +155,9 @@ class CellGraph:
                     ids[row] = i = fits[0] if fits else self.new(at, np.nan, rules.threshold)
                     self._know(i, low, high)
                     self.past[i] = True
+                    for j in known if not fits else ():  # who left or joined may be few
+                        over = max(low - self.exact[j], self.exact[j] - high)
+                        self.secret[j] |= over < self.width[j]
                 elif symbol == "c":
                     known.sort(key=lambda i: not self.secret[i])
                     ids[row] = i = known[0] if known else self.new(at, np.nan, rules.threshold)
@@ -162,12 +165,35 @@ class CellGraph:
                     self.harmless[i] |= not rules.zeros_disclosive
                     self.least[i] = max(self.least[i], never_zero and self.exact[i] != 0)
             columns[column] = ids
+            hidden = ids[(frame[f"{column}_symbol"] == "c").to_numpy() & (ids >= 0)].tolist()
+            if any(self.exact[i] != self.exact[i] for i in hidden):  # a group that is gone since
+                for i in hidden:
+                    self.secret[i] |= self.current[i]
         for part, whole in parts:
             hidden = frame[f"{part}_symbol"] == "c"
             for at in np.flatnonzero(hidden & (columns[part] >= 0) & (columns[whole] >= 0)):
                 self._remainder(columns[whole][at], [columns[part][at]], True, labels[at])
+        if now and roles.behind:
+            self._hide_changed_rates(name, frame, zip(places, labels, strict=True), now)
         blocks = stack(places, labels, columns, self._heads(counts.columns))
         self.tables.append((blocks, columns, places, labels, roles.margins, False))
+
+    def _hide_changed_rates(
+        self, name: str, frame: pd.DataFrame, rows: Iterable, now: Safe
+    ) -> None:
+        """Hide rates that are not those of an earlier release by what few pupils make.
+
+        Their counts do not leave, and who left or joined is the difference between two of them.
+        """
+        cells, value = now._cells, now._cells.roles.statistics[0]
+        shown = dict(zip(rows, frame[value], strict=True))
+        few = cells.rules.threshold + cells.rules.base
+        groups = zip(*group_labels(name, cells.labels, cells.roles.margins), strict=True)
+        for row, group in enumerate(groups):
+            before, after = shown.get(group, np.nan), now._table[value][row]
+            changed = abs(before - after) * cells.exact.loc[row].max() / max(abs(after), 1e-9)
+            for column in cells.exact if 0 < changed < few else ():
+                self.secret[self.places[name][column][row]] = True
 
     def pair_equal_numbers(self) -> None:
         """Pair numbers that are equal in tables of one place which share no label column."""

@@ -59,12 +59,12 @@ def _add_column(graph: CellGraph, place: tuple, contexts: dict[tuple, dict[str, 
         for hierarchy in hierarchies(values):
             ways.append([])
             for at, (context, ids) in enumerate(found):
-                nobody = -1  # the total that no table shows
+                known: dict[int, int] = dict(enumerate(ids))
                 for total, parts in hierarchy:
-                    numbers = tuple(sorted(ids[part] for part in parts))
-                    if total < 0 and nobody < 0:
-                        nobody = graph.new((place, *context), float(values[list(parts), at].sum()), 0)
-                    ways[-1].append((nobody if total < 0 else ids[total], *numbers))
+                    if total not in known:  # no table shows it
+                        exact = float(values[list(parts), at].sum())
+                        known[total] = graph.new((place, *context), exact, 0)
+                    ways[-1].append((known[total], *sorted(ids[part] for part in parts)))
         if len(ways) == 1:
             graph.findings += 1
             for total, *parts in ways[0]:
@@ -84,8 +84,8 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]]:
     Returns
     -------
     list of list of (int, tuple of int)
-        Total and parts of each sum; a total of −1 is that of several sets of groups which add up
-        to the same, and is no group itself.
+        Total and parts of each sum; a total below zero is that of so many sets of groups, which
+        add up to the same, and is no group itself.
     """
     whole = int(values.sum(axis=1).argmax())
     if (2 * values[whole] == values.sum(axis=0)).all():  # nobody is counted twice
@@ -93,7 +93,7 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]]:
     some = np.flatnonzero(values.any(axis=1))
     empty = tuple(np.flatnonzero(~values.any(axis=1)).tolist())
     sums = [
-        (int(some[total]) if total >= 0 else -1, tuple(some[list(parts)].tolist()))
+        (int(some[total]) if total >= 0 else total, tuple(some[list(parts)].tolist()))
         for total, parts in _sums(values[some])
     ]
     if not sums:
@@ -122,7 +122,7 @@ def _follows(sums: list[Sum], others: list[Sum], groups: int) -> bool:
 
 
 def _sums(values: np.ndarray) -> list[Sum]:
-    """Return every sum of groups that is equal to another one, or half of all twice."""
+    """Return every sum of groups that is equal to another one, or to a whole share of all."""
     weights = np.random.default_rng(0).integers(1, 2**30, values.shape[1])
     keys = values.astype("int64") @ weights
     find = _any if len(keys) <= _MANY else _neighbours
@@ -135,9 +135,11 @@ def _sums(values: np.ndarray) -> list[Sum]:
         and (values[list(parts)].sum(axis=0) == values[total]).all()
     ]
     explained = {part for _, parts in found for part in parts}
-    if len(keys) > 3 and len(explained) < len(keys) - 1 and not keys.sum() % 2:
-        halves = (parts for parts in find(keys, keys.sum() // 2) if 1 < len(parts) < len(keys) - 1)
-        found += [(-1, parts) for parts in halves]
+    for many in range(2, 6) if len(explained) < len(keys) - 1 else ():
+        share = [] if keys.sum() % many else find(keys, keys.sum() // many)
+        sets = [(-many, parts) for parts in share if 1 < len(parts) < len(keys) - 1][:_TOO_MANY]
+        if sets and sum(len(parts) for _, parts in _largest(sets, len(keys))) == len(keys):
+            found += sets
     return found[:_TOO_MANY]
 
 
@@ -190,7 +192,7 @@ def _largest(sums: list[Sum], groups: int, given: Sum | None = None) -> list[Sum
 
 
 def _matrix(sums: list[Sum], groups: int) -> np.ndarray:
-    rows = np.zeros((len(sums), groups + 1))  # the last column is the total that no table shows
+    rows = np.zeros((len(sums), groups + 5))  # the last columns are totals that no table shows
     for row, (total, parts) in zip(rows, sums, strict=True):
         row[list(parts)], row[total] = 1, -1
     return rows

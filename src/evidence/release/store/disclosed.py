@@ -70,7 +70,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def earlier(
-    history: Collection[Mapping[str, Any]], places: Collection[str]
+    history: Collection[Mapping[str, Any]],
 ) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
     """Return the rules and tables of earlier releases, each table once under the same rules.
 
@@ -79,16 +79,15 @@ def earlier(
     Parameters
     ----------
     history : collection of mapping
-        What releases disclosed, oldest first.
-    places : collection of str
-        ``"<programme>/<cohort>"`` of those that are released now: no other matters.
+        What releases disclosed, oldest first. All of it matters: the same pupils may have been
+        called otherwise.
     """
     seen: set[tuple[Rules, str, str]] = set()
     for release in history:
         rules, tables = Rules(**release["rules"]), {}
         for table in release["tables"]:
             name, known = table["name"], (rules, table["name"], table["sha256"])
-            if "/".join(name.split("/")[1:3]) in places and known not in seen:
+            if known not in seen:
                 seen.add(known)
                 frame = pd.DataFrame(table["data"], columns=table["columns"])
                 frame = frame.astype(table["types"])

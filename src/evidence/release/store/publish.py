@@ -88,7 +88,7 @@ def release(
     for place, one in read.items():
         results |= {f"effects/{place}": one.effects, f"indicators/{place}": one.indicators}
         results |= {f"figures/{place}/{name}": safe for name, safe in one.pictures.items()}
-    results, disclosed_before = complete(results, earlier=disclosed.earlier(history.values(), read))
+    results, disclosed_before = complete(results, earlier=disclosed.earlier(history.values()))
     records = {one.record["run_id"]: one.record for one in read.values()}
     record = {
         "schema": 1,

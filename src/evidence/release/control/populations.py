@@ -1,0 +1,147 @@
+"""Find which numbers of several programmes, cohorts and releases count the same pupils.
+
+A name is no identity: a cohort is renamed, several programmes have one control group, another hub
+has some of the same schools. Numbers with the same labels are of the same pupils where all that is
+known of a label, or of the whole place, agrees.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+
+import pandas as pd
+
+from evidence.release.control.cell_graph import GUESSED, MATCHED, CellGraph
+from evidence.release.control.cell_labels import PLACE, group_labels
+from evidence.release.control.disclosure import Safe
+from evidence.release.control.published_tables import described
+
+HUB = ":"  # stands between another hub and its programme, and in no name of a programme
+_ARMS = 4  # groups of a column up to which one equal count makes groups of other names the same
+_CROWD = 20  # equal counts of which every pair is tried
+
+Place = tuple[str, str]
+
+
+def renamed(
+    safes: Mapping[str, Safe], earlier: Iterable[Mapping[str, pd.DataFrame]]
+) -> dict[Place, Place]:
+    """Return the places of earlier releases that are gone to the new place with the same counts.
+
+    Most of the counts that both show have to agree; in another programme two of them at least.
+    """
+    now = _shown({name: safe.table for name, safe in safes.items()}, safes)
+    found: dict[Place, Place] = {}
+    for tables in earlier:
+        before = _shown(tables, safes)
+        for old in before.keys() - now.keys():
+            for new in sorted(now.keys() - before.keys()):
+                both = before[old].keys() & now[new].keys()
+                agree = sum(before[old][at] == now[new][at] for at in both)
+                if HUB in old[0] or 4 * agree < 3 * len(both):
+                    continue
+                if agree > 1 or old[0] == new[0]:
+                    found[old] = new
+    return found
+
+
+def under_new_names(
+    tables: Mapping[str, pd.DataFrame], names: Mapping[Place, Place]
+) -> dict[str, pd.DataFrame]:
+    """Return tables of an earlier release, those of places that are gone under the new names."""
+    found = {}
+    for name, frame in tables.items():
+        parts = name.split("/")
+        if new := names.get(tuple(parts[1:3])):
+            parts[1:3] = new
+            frame = frame.assign(**{c: v for c, v in zip(PLACE, new, strict=True) if c in frame})
+        found["/".join(parts)] = frame
+    return found
+
+
+def _shown(
+    tables: Mapping[str, pd.DataFrame], safes: Mapping[str, Safe]
+) -> dict[Place, dict[tuple, float]]:
+    """Return the counts that tables show of each place, by name and labels."""
+    found: dict[Place, dict[tuple, float]] = {}
+    for name, frame in tables.items():
+        texts, counts = described(frame, safes.get(name))
+        places, labels = group_labels(name, texts, {})
+        for column in counts:
+            for place, row, value in zip(places, labels, counts[column], strict=True):
+                known = found.setdefault(place, {})
+                if value == value:
+                    known[(column, row)] = value
+    return found
+
+
+def add_equal(graph: CellGraph, named: Mapping[tuple, Mapping[str, list]]) -> None:
+    """Add that numbers of several places are equal: of two releases it is a guess."""
+    numbers: dict[tuple, dict[tuple, int]] = {
+        place: {(what, row[1]): row[2][0][0] for what, rows in names.items() for row in rows}
+        for place, names in named.items()
+    }
+    for one, other in combinations(numbers, 2):
+        both = numbers[one].keys() & numbers[other].keys()
+        pairs = {at: (numbers[one][at], numbers[other][at]) for at in both}
+        hubs = one[0].split(HUB)[:-1] != other[0].split(HUB)[:-1]
+        agree = {
+            at: _agree(graph, *pair)
+            for at, pair in pairs.items()
+            if hubs or any(graph.exact[i] == graph.exact[i] for i in pair)
+        }
+        graph.findings += 1
+        for at in _same_pupils(agree):
+            graph.add_sum(pairs[at][0], [pairs[at][1]], how=(MATCHED, GUESSED))
+    _add_other_names(graph, numbers)
+
+
+def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
+    """Return whether two numbers agree, and how much it says; nothing where it is not known."""
+    if not graph.are_known((i, j)):
+        return None
+    known = graph.exact[i] == graph.exact[i] > 0 and graph.exact[j] == graph.exact[j]
+    return graph.adds_up(i, [j]), 1 + known
+
+
+def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None]) -> list[tuple]:
+    """Return the names and labels that agree with all that is known of one of their labels."""
+    labels = {label for _, row in agree for label in row}
+    good = set()
+    for label in (None, *labels):
+        inside = [at for at in agree if label is None or label in at[1]]
+        known = [agree[at] for at in inside if agree[at]]
+        if all(fits for fits, _ in known) and sum(weight for _, weight in known) > 1:
+            good.update(inside)
+    return sorted(good, key=str)
+
+
+def _add_other_names(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, int]]) -> None:
+    """Add that groups of other names are equal whose counts are, in two places of one release."""
+    groups: dict[tuple, dict[tuple, int]] = {}
+    texts: dict[tuple, set[str]] = {}
+    for place, known in numbers.items():
+        for (what, row), i in known.items():
+            for label in row if graph.exact[i] > 0 else ():
+                groups.setdefault((place, label), {})[(what, row - {label})] = i
+                texts.setdefault((place, label[0]), set()).add(label[1])
+    alike: dict[tuple, list[tuple]] = {}
+    for group, known in groups.items():
+        for at, i in known.items():
+            alike.setdefault((*at, graph.exact[i]), []).append(group)
+    pairs = Counter(
+        pair
+        for found in alike.values()
+        for pair in combinations(found[:_CROWD], 2)
+        if pair[0][0] != pair[1][0] and pair[0][1] != pair[1][1]
+    )
+    for (one, other), equal in pairs.items():
+        both = groups[one].keys() & groups[other].keys()
+        few = one[1][0] == other[1][0] and all(
+            len(texts[place, label[0]]) <= _ARMS for place, label in (one, other)
+        )
+        if equal == len(both) > 1 - few:
+            for at in both:
+                graph.add_sum(groups[one][at], [groups[other][at]], how=(MATCHED, GUESSED))
