@@ -11,7 +11,6 @@ from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, 
 from evidence.release.control.cell_labels import margins_of, used
 from evidence.release.control.column_roles import TOTALS
 from evidence.release.control.levels import add_levels
-from evidence.release.control.populations import add_equal
 
 _FEW = 6  # columns of which every choice is tried
 
@@ -85,7 +84,6 @@ class Sums:
                     if graph.adds_up(total, parts):
                         graph.add_sum(total, parts)
         add_levels(graph, self.named)
-        add_equal(graph, self.named)
 
     def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:
         """Return whether parts are all groups of a total that any table knows, and several."""

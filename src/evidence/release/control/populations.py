@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import combinations
+from itertools import combinations, permutations
 
 import pandas as pd
 
@@ -77,25 +77,39 @@ def _shown(
     return found
 
 
-def add_equal(graph: CellGraph, named: Mapping[tuple, Mapping[str, list]]) -> None:
-    """Add that numbers of several places are equal: of two releases it is a guess."""
-    numbers: dict[tuple, dict[tuple, int]] = {
-        place: {(what, row[1]): row[2][0][0] for what, rows in names.items() for row in rows}
-        for place, names in named.items()
-    }
+def add_equal(graph: CellGraph) -> None:
+    """Add that numbers of several places are equal: of two releases it is a guess.
+
+    What one place of this release shows of a group, the others have as well.
+    """
+    whats = {what for blocks, *_ in graph.tables for what in blocks}
+    numbers: dict[Place, dict[tuple, int]] = {}
+    for (place, what, row), ids in graph.index.items():
+        if what in whats:
+            numbers.setdefault(place, {})[(what, row)] = ids[0]
     for one, other in combinations(numbers, 2):
         both = numbers[one].keys() & numbers[other].keys()
-        pairs = {at: (numbers[one][at], numbers[other][at]) for at in both}
         hubs = one[0].split(HUB)[:-1] != other[0].split(HUB)[:-1]
-        agree = {
-            at: _agree(graph, *pair)
-            for at, pair in pairs.items()
-            if hubs or any(graph.exact[i] == graph.exact[i] for i in pair)
-        }
+        pairs = {at: (numbers[one][at], numbers[other][at]) for at in both}
+        known = {at for at in both if any(graph.exact[i] == graph.exact[i] for i in pairs[at])}
+        agree = {at: _agree(graph, *pairs[at]) for at in (both if hubs else known)}
         graph.findings += 1
-        for at in _same_pupils(agree):
-            graph.add_sum(pairs[at][0], [pairs[at][1]], how=(MATCHED, GUESSED))
+        for label in _same_pupils(agree):
+            for at in agree:
+                if label is None or label in at[1]:
+                    graph.add_sum(pairs[at][0], [pairs[at][1]], how=(MATCHED, GUESSED))
+            if label:
+                _share(graph, numbers, (one, label), (other, label))
     _add_other_names(graph, numbers)
+
+
+def _share(graph: CellGraph, numbers: Mapping, *groups: tuple[Place, tuple]) -> None:
+    """Let a group of each of two places have the numbers that the other has of it."""
+    for (place, label), (there, other) in permutations(groups):
+        for (what, row), i in [*numbers[there].items()]:
+            at = (place, what, row - {other} | {label})
+            if other in row and at not in graph.index and graph.exact[i] == graph.exact[i]:
+                graph.index[at] = [i]
 
 
 def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
@@ -106,16 +120,14 @@ def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
     return graph.adds_up(i, [j]), 1 + known
 
 
-def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None]) -> list[tuple]:
-    """Return the names and labels that agree with all that is known of one of their labels."""
-    labels = {label for _, row in agree for label in row}
-    good = set()
-    for label in (None, *labels):
-        inside = [at for at in agree if label is None or label in at[1]]
-        known = [agree[at] for at in inside if agree[at]]
+def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None]) -> list[tuple | None]:
+    """Return the labels of which all that is known agrees; None where everything does."""
+    good = []
+    for label in (None, *sorted({label for _, row in agree for label in row})):
+        known = [one for at, one in agree.items() if one and (label is None or label in at[1])]
         if all(fits for fits, _ in known) and sum(weight for _, weight in known) > 1:
-            good.update(inside)
-    return sorted(good, key=str)
+            good.append(label)
+    return good
 
 
 def _add_other_names(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, int]]) -> None:
@@ -145,3 +157,4 @@ def _add_other_names(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, in
         if equal == len(both) > 1 - few:
             for at in both:
                 graph.add_sum(groups[one][at], [groups[other][at]], how=(MATCHED, GUESSED))
+            _share(graph, numbers, one, other)

@@ -40,7 +40,7 @@ from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, 
 from evidence.release.control.cell_selection import close
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.margins import Sums
-from evidence.release.control.populations import renamed, under_new_names
+from evidence.release.control.populations import add_equal, renamed, under_new_names
 from evidence.release.control.published_tables import described
 
 _FIRM = ({SURE, LIKELY, MATCHED}, {SURE, LIKELY}, {SURE, MATCHED}, {SURE})
@@ -87,6 +87,7 @@ def complete(
     for rules, tables in earlier:
         for name, frame in tables.items():
             graph.add_earlier(name, frame, rules, safes.get(name))
+    add_equal(graph)
     Sums(graph).find()
     until, closed = time.monotonic() + seconds, {}
     hidden: set[int] = set()
