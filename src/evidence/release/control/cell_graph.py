@@ -155,9 +155,8 @@ class CellGraph:
                     ids[row] = i = fits[0] if fits else self.new(at, np.nan, rules.threshold)
                     self._know(i, low, high)
                     self.past[i] = True
-                    for j in known if not fits else ():  # who left or joined may be few
-                        over = max(low - self.exact[j], self.exact[j] - high)
-                        self.secret[j] |= over < self.width[j]
+                    for j in known if not fits else ():
+                        self.hide_changed(i, j)
                 elif symbol == "c":
                     known.sort(key=lambda i: not self.secret[i])
                     ids[row] = i = known[0] if known else self.new(at, np.nan, rules.threshold)
@@ -177,6 +176,12 @@ class CellGraph:
             self._hide_changed_rates(name, frame, zip(places, labels, strict=True), now)
         blocks = stack(places, labels, columns, self._heads(counts.columns))
         self.tables.append((blocks, columns, places, labels, roles.margins, False))
+
+    def hide_changed(self, i: int, j: int) -> None:
+        """Hide a count of this release of which another one shows that few left or joined."""
+        i, j = (j, i) if self.exact[i] == self.exact[i] else (i, j)
+        over = max(self.lower[i] - self.exact[j], self.exact[j] - self.upper[i])
+        self.secret[j] |= over < self.width[j]
 
     def _hide_changed_rates(
         self, name: str, frame: pd.DataFrame, rows: Iterable, now: Safe

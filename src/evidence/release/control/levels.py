@@ -7,7 +7,8 @@ several hold, some by chance, counts are hidden against whoever believes any of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -15,22 +16,14 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from evidence.release.control.cell_graph import GUESSED, MATCHED, CellGraph
 
 _MANY = 30  # groups up to which every sum is tried; of more, those of neighbouring rows
-_TOO_MANY = 3_000  # sums by chance
+_TOO_MANY = 1_000  # sums, most of which would be by chance
 _GUESSES = 8  # hierarchies that are tried beside the one believed
 
 Sum = tuple[int, tuple[int, ...]]  # a total and its parts, as rows
 
 
 def add_levels(graph: CellGraph, named: Mapping[tuple, Mapping[str, list]]) -> None:
-    """Add the sums down every label column of every place.
-
-    Parameters
-    ----------
-    graph : CellGraph
-        The numbers.
-    named : mapping
-        Place to name to rows: place, labels and numbers, each by itself.
-    """
+    """Add the sums down every label column of every place, in `named` by name of the count."""
     for place, names in named.items():
         columns: dict[str, dict[tuple, dict[str, int]]] = {}
         for what, rows in names.items():
@@ -125,22 +118,26 @@ def _sums(values: np.ndarray) -> list[Sum]:
     """Return every sum of groups that is equal to another one, or to a whole share of all."""
     weights = np.random.default_rng(0).integers(1, 2**30, values.shape[1])
     keys = values.astype("int64") @ weights
-    find = _any if len(keys) <= _MANY else _neighbours
-    found = [
-        (total, parts)
-        for total in range(len(keys))
-        for parts in find(keys, keys[total])
-        if total not in parts
-        and len(parts) + (total < parts[0]) > 1  # of two equal groups the first is the total
-        and (values[list(parts)].sum(axis=0) == values[total]).all()
-    ]
+    for find in (_any, _neighbours)[len(keys) > _MANY :]:
+        found = [*islice(_equal(values, keys, find), _TOO_MANY)]
+        if len(found) < _TOO_MANY:  # else most of them are by chance
+            break
     explained = {part for _, parts in found for part in parts}
     for many in range(2, 6) if len(explained) < len(keys) - 1 else ():
         share = [] if keys.sum() % many else find(keys, keys.sum() // many)
-        sets = [(-many, parts) for parts in share if 1 < len(parts) < len(keys) - 1][:_TOO_MANY]
+        sets = [(-many, parts) for parts in islice(share, _TOO_MANY) if len(parts) > 1]
         if sets and sum(len(parts) for _, parts in _largest(sets, len(keys))) == len(keys):
             found += sets
-    return found[:_TOO_MANY]
+    return found
+
+
+def _equal(values: np.ndarray, keys: np.ndarray, find: Callable) -> Iterator[Sum]:
+    """Give each sum of groups that is equal to another one; of two equal ones the first is it."""
+    for total, key in enumerate(keys):
+        for parts in find(keys, key):
+            several = total not in parts and len(parts) + (total < parts[0]) > 1
+            if several and (values[list(parts)].sum(axis=0) == values[total]).all():
+                yield total, parts
 
 
 def _any(keys: np.ndarray, wanted: int) -> Iterator[tuple[int, ...]]:
@@ -151,7 +148,7 @@ def _any(keys: np.ndarray, wanted: int) -> Iterator[tuple[int, ...]]:
     first, last = (
         np.searchsorted(right[order], wanted - left, side=side) for side in ("left", "right")
     )
-    for at in np.flatnonzero(last > first)[:_TOO_MANY]:
+    for at in np.flatnonzero(last > first):
         for other in order[first[at] : last[at]]:
             bits = int(at) | int(other) << half
             yield tuple(i for i in range(len(keys)) if bits >> i & 1)
@@ -184,7 +181,7 @@ def _largest(sums: list[Sum], groups: int, given: Sum | None = None) -> list[Sum
         constraints=LinearConstraint(holds, -np.inf, 1),
         bounds=Bounds(least, 1),
         integrality=np.ones(len(sums)),
-        options={"time_limit": 2.0},
+        options={"time_limit": 1.0},
     ).x
     if chosen is None:
         return [given] if given else []

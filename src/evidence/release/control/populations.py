@@ -1,22 +1,17 @@
 """Find which numbers of several programmes, cohorts and releases count the same pupils.
 
-A name is no identity: a cohort is renamed, several programmes have one control group, another hub
-has some of the same schools. Numbers with the same labels are of the same pupils where all that is
-known of a label, or of the whole place, agrees.
+A name is no identity: a cohort is renamed, programmes share a control group, another hub has some
+of the same schools. Numbers with the same labels are of the same pupils where all that is known of
+a label, or of the whole place, agrees.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import combinations, permutations
 
-import pandas as pd
-
 from evidence.release.control.cell_graph import GUESSED, MATCHED, CellGraph
-from evidence.release.control.cell_labels import PLACE, group_labels
-from evidence.release.control.disclosure import Safe
-from evidence.release.control.published_tables import described
 
 HUB = ":"  # stands between another hub and its programme, and in no name of a programme
 _ARMS = 4  # groups of a column up to which one equal count makes groups of other names the same
@@ -25,62 +20,10 @@ _CROWD = 20  # equal counts of which every pair is tried
 Place = tuple[str, str]
 
 
-def renamed(
-    safes: Mapping[str, Safe], earlier: Iterable[Mapping[str, pd.DataFrame]]
-) -> dict[Place, Place]:
-    """Return the places of earlier releases that are gone to the new place with the same counts.
-
-    Most of the counts that both show have to agree; in another programme two of them at least.
-    """
-    now = _shown({name: safe.table for name, safe in safes.items()}, safes)
-    found: dict[Place, Place] = {}
-    for tables in earlier:
-        before = _shown(tables, safes)
-        for old in before.keys() - now.keys():
-            for new in sorted(now.keys() - before.keys()):
-                both = before[old].keys() & now[new].keys()
-                agree = sum(before[old][at] == now[new][at] for at in both)
-                if HUB in old[0] or 4 * agree < 3 * len(both):
-                    continue
-                if agree > 1 or old[0] == new[0]:
-                    found[old] = new
-    return found
-
-
-def under_new_names(
-    tables: Mapping[str, pd.DataFrame], names: Mapping[Place, Place]
-) -> dict[str, pd.DataFrame]:
-    """Return tables of an earlier release, those of places that are gone under the new names."""
-    found = {}
-    for name, frame in tables.items():
-        parts = name.split("/")
-        if new := names.get(tuple(parts[1:3])):
-            parts[1:3] = new
-            frame = frame.assign(**{c: v for c, v in zip(PLACE, new, strict=True) if c in frame})
-        found["/".join(parts)] = frame
-    return found
-
-
-def _shown(
-    tables: Mapping[str, pd.DataFrame], safes: Mapping[str, Safe]
-) -> dict[Place, dict[tuple, float]]:
-    """Return the counts that tables show of each place, by name and labels."""
-    found: dict[Place, dict[tuple, float]] = {}
-    for name, frame in tables.items():
-        texts, counts = described(frame, safes.get(name))
-        places, labels = group_labels(name, texts, {})
-        for column in counts:
-            for place, row, value in zip(places, labels, counts[column], strict=True):
-                known = found.setdefault(place, {})
-                if value == value:
-                    known[(column, row)] = value
-    return found
-
-
 def add_equal(graph: CellGraph) -> None:
     """Add that numbers of several places are equal: of two releases it is a guess.
 
-    What one place of this release shows of a group, the others have as well.
+    What one place shows of a group of the same pupils, the others have as well.
     """
     whats = {what for blocks, *_ in graph.tables for what in blocks}
     numbers: dict[Place, dict[tuple, int]] = {}
@@ -94,6 +37,14 @@ def add_equal(graph: CellGraph) -> None:
         known = {at for at in both if any(graph.exact[i] == graph.exact[i] for i in pairs[at])}
         agree = {at: _agree(graph, *pairs[at]) for at in (both if hubs else known)}
         graph.findings += 1
+        if not hubs and _renamed(graph, numbers, one, other, agree):
+            _share(graph, numbers, (one, None), (other, None))
+            for at, same in agree.items():
+                if not same or same[0]:
+                    graph.add_sum(pairs[at][0], [pairs[at][1]])
+                else:
+                    graph.hide_changed(*pairs[at])
+            continue
         for label in _same_pupils(agree):
             for at in agree:
                 if label is None or label in at[1]:
@@ -103,12 +54,26 @@ def add_equal(graph: CellGraph) -> None:
     _add_other_names(graph, numbers)
 
 
-def _share(graph: CellGraph, numbers: Mapping, *groups: tuple[Place, tuple]) -> None:
-    """Let a group of each of two places have the numbers that the other has of it."""
+def _renamed(graph: CellGraph, numbers: Mapping, one: Place, other: Place, agree: Mapping) -> bool:
+    """Return whether one place is gone and the other is new and has most of its counts.
+
+    In another programme two of them at least.
+    """
+    gone, new = (
+        [place for place in (one, other) if not any(map(test, numbers[place].values()))]
+        for test in (lambda i: graph.exact[i] >= 0, lambda i: graph.past[i] or graph.before[i])
+    )
+    fits = [same[0] for same in agree.values() if same]
+    most = 4 * sum(fits) >= 3 * len(fits) and (one[0] == other[0] or sum(fits) > 1)
+    return bool(most and gone and new and gone != new)
+
+
+def _share(graph: CellGraph, numbers: Mapping, *groups: tuple[Place, tuple | None]) -> None:
+    """Let a group of each of two places, or all, have the numbers that the other has of it."""
     for (place, label), (there, other) in permutations(groups):
-        for (what, row), i in [*numbers[there].items()]:
-            at = (place, what, row - {other} | {label})
-            if other in row and at not in graph.index and graph.exact[i] == graph.exact[i]:
+        for (what, row), i in numbers[there].items():
+            at = (place, what, row - {other} | {label} if label else row)
+            if at not in graph.index and (not label or (other in row and graph.exact[i] >= 0)):
                 graph.index[at] = [i]
 
 

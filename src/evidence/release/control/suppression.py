@@ -40,7 +40,7 @@ from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, 
 from evidence.release.control.cell_selection import close
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.margins import Sums
-from evidence.release.control.populations import add_equal, renamed, under_new_names
+from evidence.release.control.populations import add_equal
 from evidence.release.control.published_tables import described
 
 _FIRM = ({SURE, LIKELY, MATCHED}, {SURE, LIKELY}, {SURE, MATCHED}, {SURE})
@@ -73,8 +73,6 @@ def complete(
         Counts that earlier releases already disclosed; nothing can be done in this one.
     """
     graph, earlier = CellGraph(), list(earlier)
-    names = renamed(safes, [tables for _, tables in earlier])
-    earlier = [(rules, under_new_names(tables, names)) for rules, tables in earlier]
     graph.learn_labels(
         [
             *((safe._cells.labels, safe._cells.exact) for safe in safes.values()),
