@@ -59,7 +59,7 @@ def plain(rng) -> tuple[dict, dict, attacker.Table]:
     both = np.stack([count, np.zeros_like(count)], axis=2)
     name = "s{:02}|x{}" if sexes > 1 else "s{:02}"
     counts = {name.format(*at): int(n) for at, n in np.ndenumerate(count)}
-    return federations, counts, attacker.grouped(rng, both, groups, ("mean",))
+    return federations, counts, attacker.grouped(rng, both, groups, ("mean",), mixed=False)
 
 
 def main(python: str, tables: int) -> None:

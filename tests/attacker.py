@@ -132,11 +132,13 @@ def hierarchy(rng) -> tuple[np.ndarray, Table]:
     return count, grouped(rng, count, groups)
 
 
-def grouped(rng, count, groups: dict, kinds=("n", "mean", "share")) -> Table:
+def grouped(rng, count, groups: dict, kinds=("n", "mean", "share"), mixed=True) -> Table:
     """Count groups of units, one under the other: pupils, with a mean or with a share."""
     kind, sexes = rng.choice(kinds), range(count.shape[1])
     rows, counted = [], {}
-    for name, sex in product(rng.permutation([*groups]), [*sexes, None][: len(sexes) * 2 - 1]):
+    for name, sex in product(
+        rng.permutation([*groups]) if mixed else groups, [*sexes, None][: len(sexes) * 2 - 1]
+    ):
         met = np.zeros(count.shape)
         met[groups[name], slice(None) if sex is None else sex, 0] = 1
         lines = {"n": met + met[..., ::-1]} | ({"met": met} if kind == "share" else {})
@@ -200,8 +202,8 @@ def publish(tables, rules, earlier=(), finish=complete) -> Release:
 def narrow(releases, few=()) -> list[tuple]:
     """Find the range of every hidden number; return those narrower than the threshold.
 
-    What was hidden for another's sake may, through an earlier release, be known to within less; it
-    is no secret as long as it is known not to be small, or as that release told it by itself.
+    What was hidden for another's sake is no secret as long as it is known not to be small, nor is
+    what an earlier release told by itself.
     `few` are pupils who left, in no table by themselves: what they are, the line, the true count.
     That nobody may have left tells nothing of them.
     """
@@ -215,10 +217,10 @@ def narrow(releases, few=()) -> list[tuple]:
         return []
     low, high = ends([*hidden], known)
     threshold, exact = np.array([(place[-2], place[-1]) for place in hidden.values()]).T
-    told = high - low < threshold - 1e-3
+    told = (high - low < threshold - 1e-3) & (low < threshold)
     if len(releases) > 1:
         least, most = ends([*hidden], facts(releases[:-1])[0])
-        told &= (low < threshold) & ((exact < threshold) | (most - least >= threshold - 1e-3))
+        told &= (exact < threshold) | (most - least >= threshold - 1e-3)
     left = {tuple(line) for _, line, _ in few}
     told &= (low > 1e-3) | ~np.array([line in left for line in hidden])
     places = zip(hidden.values(), low, high, told, strict=True)

@@ -16,6 +16,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from evidence.release.control.cell_graph import GUESSED, MATCHED, CellGraph
 
 _MANY = 30  # groups up to which every sum is tried; of more, those of neighbouring rows
+_ALWAYS = 12  # groups up to which what is not found is not there
 _TOO_MANY = 1_000  # sums, most of which would be by chance
 _GUESSES = 8  # hierarchies that are tried beside the one believed
 
@@ -48,8 +49,12 @@ def _add_column(graph: CellGraph, place: tuple, contexts: dict[tuple, dict[str, 
         values = np.array([[graph.exact[i] for i in ids] for _, ids in found]).T
         if len(values) < 3:
             continue
+        if (ways_of := hierarchies(values)) is None:  # every one may be told by the others
+            for i in (i for _, ids in found for i in ids):
+                graph.secret[i] = graph.current[i]
+            continue
         ways = []
-        for hierarchy in hierarchies(values):
+        for hierarchy in ways_of:
             ways.append([])
             for at, (context, ids) in enumerate(found):
                 known: dict[int, int] = dict(enumerate(ids))
@@ -66,7 +71,7 @@ def _add_column(graph: CellGraph, place: tuple, contexts: dict[tuple, dict[str, 
             graph.hierarchies.append(ways)
 
 
-def hierarchies(values: np.ndarray) -> list[list[Sum]]:
+def hierarchies(values: np.ndarray) -> list[list[Sum]] | None:
     """Return hierarchies of groups, the one that explains most of them first.
 
     Parameters
@@ -76,7 +81,8 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]]:
 
     Returns
     -------
-    list of list of (int, tuple of int)
+    list of list of (int, tuple of int), or None
+        Nothing where groups are of several levels and too many to say which is a part of which.
         Total and parts of each sum; a total below zero is that of so many sets of groups, which
         add up to the same, and is no group itself.
     """
@@ -89,9 +95,14 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]]:
         (int(some[total]) if total >= 0 else total, tuple(some[list(parts)].tolist()))
         for total, parts in _sums(values[some])
     ]
-    if not sums:
+    found = [_largest(sums, len(values))] if sums else []
+    levels = values.sum(axis=0) / np.maximum(values[whole], 1)
+    explained = {part for hierarchy in found for _, parts in hierarchy for part in parts}
+    several = bool((levels > 2).all() and not (levels % 1).any())
+    if several and len(some) > _ALWAYS and len(explained) < len(some) - 1:
+        return None
+    if not found:
         return []
-    found = [_largest(sums, len(values))]
     totals = {total for total, _ in found[0]}
     for each in sorted(sums, key=lambda one: one[0] not in totals):
         if len(found) <= _GUESSES and not _follows([each], found[0], len(values)):
