@@ -18,7 +18,7 @@ from evidence.release.control.cell_graph import GUESSED, MATCHED, CellGraph
 _MANY = 30  # groups up to which every sum is tried; of more, those of neighbouring rows
 _ALWAYS = 12  # groups up to which what is not found is not there
 _TOO_MANY = 1_000  # sums, most of which would be by chance
-_GUESSES = 8  # hierarchies that are tried beside the one believed
+_GUESSES = 40  # hierarchies that are tried beside the one believed
 
 Sum = tuple[int, tuple[int, ...]]  # a total and its parts, as rows
 
@@ -50,8 +50,9 @@ def _add_column(graph: CellGraph, place: tuple, contexts: dict[tuple, dict[str, 
         if len(values) < 3:
             continue
         if (ways_of := hierarchies(values)) is None:  # every one may be told by the others
-            for i in (i for _, ids in found for i in ids):
-                graph.secret[i] = graph.current[i]
+            every = [i for _, ids in found for i in ids]
+            for i in every if any(graph.secret[i] for i in every) else ():
+                graph.secret[i] = True
             continue
         ways = []
         for hierarchy in ways_of:
@@ -98,7 +99,7 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]] | None:
     found = [_largest(sums, len(values))] if sums else []
     levels = values.sum(axis=0) / np.maximum(values[whole], 1)
     explained = {part for hierarchy in found for _, parts in hierarchy for part in parts}
-    several = bool((levels > 2).all() and not (levels % 1).any())
+    several = all(level in (3, 4, 5) for level in levels)
     if several and len(some) > _ALWAYS and len(explained) < len(some) - 1:
         return None
     if not found:

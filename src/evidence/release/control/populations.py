@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations, permutations
 
-from evidence.release.control.cell_graph import GUESSED, MATCHED, CellGraph
+from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, CellGraph
 
 HUB = ":"  # stands between another hub and its programme, and in no name of a programme
 _ARMS = 4  # groups of a column up to which one equal count makes groups of other names the same
@@ -46,9 +46,10 @@ def add_equal(graph: CellGraph) -> None:
                     graph.hide_changed(*pairs[at])
             continue
         for label in _same_pupils(agree):
+            how = (MATCHED, LIKELY if hubs else GUESSED)
             for at in agree:
                 if label is None or label in at[1]:
-                    graph.add_sum(pairs[at][0], [pairs[at][1]], how=(MATCHED, GUESSED))
+                    graph.add_sum(pairs[at][0], [pairs[at][1]], how=how)
             if label:
                 _share(graph, numbers, (one, label), (other, label))
     _add_other_names(graph, numbers)

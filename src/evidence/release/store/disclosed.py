@@ -19,6 +19,7 @@ import pandas as pd
 
 from evidence.data.rules import Rules
 from evidence.release.control.column_roles import WORDS
+from evidence.release.control.populations import HUB
 from evidence.release.store import reader
 
 NAME = "disclosed.json"
@@ -94,3 +95,36 @@ def earlier(
                 tables[name] = frame.reindex(columns=table["all_columns"], fill_value="")
         if tables:
             yield rules, tables
+
+
+def of_hub(
+    hub: str, meta: Mapping[str, Any], effects: pd.DataFrame, indicators: pd.DataFrame
+) -> tuple[Rules, dict[str, pd.DataFrame]]:
+    """Return the rules and tables of another hub, its programmes under names of their own.
+
+    Parameters
+    ----------
+    hub : str
+        Its name.
+    meta : mapping
+        What is known of its release: `rules` and `runs`.
+    effects, indicators : DataFrame
+        Its results as merged.
+    """
+    tables = {}
+    for run in meta["runs"].values():
+        programme = f"{hub}{HUB}{run['programme']}"
+        for kind, whole in (("effects", effects), ("indicators", indicators)):
+            own = whole[whole["run_id"] == run["run_id"]].reset_index(drop=True)
+            if "programme" in own:
+                own = own.assign(programme=programme)
+            if len(own):
+                tables[f"{kind}/{programme}/{run['cohort']}"] = own
+    return Rules(**meta["rules"]), tables
+
+
+def of_hubs(folder: Path) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
+    """Return what a release shows of other hubs, the same way."""
+    for hub, meta in reader.release(folder).get("hubs", {}).items():
+        tables = [pd.read_parquet(folder / f"hubs/{hub}/{kind}.parquet") for kind in reader.KINDS]
+        yield of_hub(hub, meta, *tables)
