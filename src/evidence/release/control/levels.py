@@ -105,11 +105,12 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]] | None:
     if not found:
         return []
     totals = {total for total, _ in found[0]}
-    for each in sorted(sums, key=lambda one: one[0] not in totals):
-        if len(found) <= _GUESSES and not _follows([each], found[0], len(values)):
-            other = _largest(sums, len(values), each)
-            if not any(_follows(other, one, len(values)) for one in found):
-                found.append(other)
+    seeds = sorted(sums, key=lambda one: one[0] not in totals)
+    others = (each for each in seeds if not _follows([each], found[0], len(values)))
+    for each in islice(others, _GUESSES):
+        other = _largest(sums, len(values), each)
+        if not any(_follows(other, one, len(values)) for one in found):
+            found.append(other)
     placed: dict[Sum, list[Sum]] = {}  # nobody may be a part of any total
     for hierarchy in found if empty else ():
         for total, parts in hierarchy:
