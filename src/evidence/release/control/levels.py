@@ -105,11 +105,11 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]] | None:
     if not found:
         return []
     totals = {total for total, _ in found[0]}
-    seeds = sorted(sums, key=lambda one: one[0] not in totals)
-    others = (each for each in seeds if not _follows([each], found[0], len(values)))
-    for each in islice(others, _GUESSES):
+    known = _follow(sums, found[0], len(values))
+    others = [one for one, follows in zip(sums, known, strict=True) if not follows]
+    for each in sorted(others, key=lambda one: one[0] not in totals)[:_GUESSES]:
         other = _largest(sums, len(values), each)
-        if not any(_follows(other, one, len(values)) for one in found):
+        if not any(_follow(other, one, len(values)).all() for one in found):
             found.append(other)
     placed: dict[Sum, list[Sum]] = {}  # nobody may be a part of any total
     for hierarchy in found if empty else ():
@@ -121,10 +121,12 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]] | None:
     return [*found, *placed.values()]
 
 
-def _follows(sums: list[Sum], others: list[Sum], groups: int) -> bool:
-    """Return whether whoever knows other sums knows these."""
-    known, rows = _matrix(others, groups), _matrix(sums, groups)
-    return np.linalg.matrix_rank(np.vstack([known, rows])) == np.linalg.matrix_rank(known)
+def _follow(sums: list[Sum], others: list[Sum], groups: int) -> np.ndarray:
+    """Return which sums are known to whoever knows the others."""
+    rows = _matrix(sums, groups)
+    _, size, basis = np.linalg.svd(_matrix(others, groups), full_matrices=False)
+    basis = basis[size > 1e-9]
+    return np.linalg.norm(rows - rows @ basis.T @ basis, axis=1) < 1e-6
 
 
 def _sums(values: np.ndarray) -> list[Sum]:
