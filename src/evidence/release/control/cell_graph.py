@@ -190,15 +190,17 @@ class CellGraph:
 
         Their counts do not leave, and who left or joined is the difference between two of them.
         """
-        cells, value = now._cells, now._cells.roles.statistics[0]
-        shown = dict(zip(rows, frame[value], strict=True))
+        cells, table = now._cells, now._table
+        count, value = cells.roles.counts[0], cells.roles.statistics[0]
+        shown = dict(zip(rows, zip(frame[count], frame[value], strict=True), strict=True))
         few = cells.rules.threshold + cells.rules.base
         groups = zip(*group_labels(name, cells.labels, cells.roles.margins), strict=True)
         for row, group in enumerate(groups):
-            before, after = shown.get(group, np.nan), now._table[value][row]
-            changed = abs(before - after) * cells.exact.loc[row].max() / max(abs(after), 1e-9)
-            for column in cells.exact if 0 < changed < few else ():
-                self.secret[self.places[name][column][row]] = True
+            n, before = shown.get(group, (np.nan, np.nan))
+            changed = abs(before / (table[value][row] or 1e-9) - 1) * cells.exact[count][row]
+            if 0 < changed < few and not abs(n - cells.exact[count][row]) >= few:
+                for ids in self.places[name].values():
+                    self.secret[ids[row]] |= ids[row] >= 0
 
     def pair_equal_numbers(self) -> None:
         """Pair numbers that are equal in tables of one place which share no label column."""
