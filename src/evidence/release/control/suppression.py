@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, cycle
 
 import numpy as np
 import pandas as pd
@@ -90,14 +90,16 @@ def complete(
     until, closed = time.monotonic() + seconds, {}
     hidden: set[int] = set()
     exposed: set[int] = set()
-    readers, before = [*_readers(graph)], -1
-    while len(hidden) > before:  # what one reader's sums hide, another's must not tell
+    readers, quiet = [*_readers(graph)], 0
+    for sums in cycle(readers):  # what one reader's sums hide, another's must not tell
+        if quiet == len(readers):
+            break
         before = len(hidden)
-        for sums in readers:
-            hidden, known = _solve(graph, sums, hidden, until, closed)
-            # No guess is held against an earlier release, and no chance against this one.
-            if all(graph.sums.get(at, GUESSED) > (GUESSED if earlier else MATCHED) for at in sums):
-                exposed |= known
+        hidden, known = _solve(graph, sums, hidden, until, closed)
+        quiet = quiet + 1 if len(hidden) == before else 1
+        # No guess is held against an earlier release, and no chance against this one.
+        if all(graph.sums.get(at, GUESSED) > (GUESSED if earlier else MATCHED) for at in sums):
+            exposed |= known
     found = dict(safes)
     for name, safe in safes.items():
         columns = {c: np.isin(ids, [*hidden]) for c, ids in graph.places[name].items()}
