@@ -109,6 +109,83 @@ def draw(rng, count: np.ndarray, means: bool) -> dict[str, Table]:
     return found
 
 
+def hierarchy(rng) -> tuple[np.ndarray, Table]:
+    """Draw pupils of schools in federations of a county, and count all three as areas.
+
+    Or of several groupings, all of them subgroups. Rows may stand in any order.
+    """
+    many = rng.integers(2, 4) if rng.random() < 0.5 else 0  # groupings; none: levels
+    shape = tuple(rng.integers(2, 4, many)) if many else (rng.integers(4, 9),)
+    unit = np.arange(np.prod(shape)).reshape(shape)
+    groups = {
+        f"group {axis} {value}": np.isin(unit, unit.take(value, axis)).ravel()
+        for axis in range(unit.ndim)
+        for value in range(shape[axis])
+    }
+    federation = rng.permutation(unit.size) % rng.integers(2, 4)
+    if not many:
+        groups |= {f"federation {i}": federation == i for i in range(federation.max() + 1)}
+    if rng.random() < 0.7:
+        groups["all" if many else "county"] = np.ones(unit.size, bool)
+    size = np.exp(rng.normal(rng.uniform(2, 4), rng.uniform(0.5, 1.2), unit.size))
+    count = rng.poisson(np.multiply.outer(size, np.full((rng.integers(1, 3), 2), 0.3)))
+    return count, grouped(rng, count, groups)
+
+
+def grouped(rng, count, groups: dict, kinds=("n", "mean", "share"), mixed=True) -> Table:
+    """Count groups of units, one under the other: pupils, with a mean or with a share."""
+    kind, sexes = rng.choice(kinds), range(count.shape[1])
+    rows, counted = [], {}
+    for name, sex in product(
+        rng.permutation([*groups]) if mixed else groups, [*sexes, None][: len(sexes) * 2 - 1]
+    ):
+        met = np.zeros(count.shape)
+        met[groups[name], slice(None) if sex is None else sex, 0] = 1
+        lines = {"n": met + met[..., ::-1]} | ({"met": met} if kind == "share" else {})
+        row = {"group": str(name), "sex": "all" if sex is None else f"sex {sex}"}
+        rows.append(row | {c: int((line * count).sum()) for c, line in lines.items()})
+        for c, line in lines.items():
+            counted.setdefault(c, []).append(line.ravel())
+    frame, roles = pd.DataFrame(rows), {"counts": tuple(counted)}
+    if kind == "mean":
+        frame["mean"], roles["statistics"] = 7.3, "mean"
+    if kind == "share":
+        frame["pct"], roles["percentages"] = 0.0, {"pct": ("met", "n")}
+    return Table(frame, roles, counted, True)
+
+
+def shared_arm(rng) -> tuple[np.ndarray, dict[str, Table]]:
+    """Draw several programmes with one control group, and the tables of each.
+
+    The control group may have another name in each.
+    """
+    programmes = rng.integers(2, 4)
+    size = np.exp(rng.normal(rng.uniform(1.5, 3.5), rng.uniform(0.3, 1), (programmes + 1, 2, 2, 2)))
+    count = rng.poisson(size)
+    unit, tables = np.arange(count.size).reshape(count.shape), {}
+    for programme in range(programmes):
+        arms = [0, programme + 1]
+        other = rng.random() < 0.3
+        for name, one in draw(rng, count[arms], True).items():
+            if other:
+                one.frame = one.frame.rename(columns={"area 0": "as usual"})
+                one.frame = one.frame.replace({"area 0": "as usual"})
+                one.roles["counts"] = [c.replace("area 0", "as usual") for c in one.counted]
+                one.counted = dict(zip(one.roles["counts"], one.counted.values(), strict=True))
+            tables[f"figures/p{programme}/2018/{name}"] = _among(one, unit[arms], count.size)
+    return count, tables
+
+
+def _among(table: Table, units: np.ndarray, size: int) -> Table:
+    """Return a table of some units as one of all."""
+    wide = {}
+    for name, lines in table.counted.items():
+        wide[name] = [np.zeros(size) for _ in lines]
+        for line, old in zip(wide[name], lines, strict=True):
+            line[units.ravel()] = old
+    return Table(table.frame, table.roles, wide, table.margins)
+
+
 def publish(tables, rules, earlier=(), finish=complete) -> Release:
     """Protect and complete the tables; those that `protect` refuses stay behind."""
     safes = {}
@@ -122,13 +199,17 @@ def publish(tables, rules, earlier=(), finish=complete) -> Release:
     return Release(rules, {name: safe.table for name, safe in done.items()}, tables, notes)
 
 
-def narrow(releases) -> list[tuple]:
+def narrow(releases, few=()) -> list[tuple]:
     """Find the range of every hidden number; return those narrower than the threshold.
 
-    What was hidden for another's sake may, through an earlier release, be known to within less; it
-    is no secret as long as it is known not to be small, or as that release told it by itself.
+    What was hidden for another's sake is no secret as long as it is known not to be small, nor is
+    what an earlier release told by itself.
+    `few` are pupils who left, in no table by themselves: what they are, the line, the true count.
+    That nobody may have left tells nothing of them.
     """
     known, hidden = facts(releases)
+    for name, line, exact in few:
+        hidden[tuple(line)] = (len(releases) - 1, name, 0, "", releases[-1].rules.threshold, exact)
     # What another release shows is no secret: it is not below the threshold.
     shown = {line for line, (_, high) in known.items() if np.isfinite(high)}
     hidden = {line: place for line, place in hidden.items() if line not in shown}
@@ -136,10 +217,12 @@ def narrow(releases) -> list[tuple]:
         return []
     low, high = ends([*hidden], known)
     threshold, exact = np.array([(place[-2], place[-1]) for place in hidden.values()]).T
-    told = high - low < threshold - 1e-3
+    told = (high - low < threshold - 1e-3) & (low < threshold)
     if len(releases) > 1:
         least, most = ends([*hidden], facts(releases[:-1])[0])
-        told &= (low < threshold) & ((exact < threshold) | (most - least >= threshold - 1e-3))
+        told &= (exact < threshold) | (most - least >= threshold - 1e-3)
+    left = {tuple(line) for _, line, _ in few}
+    told &= (low > 1e-3) | ~np.array([line in left for line in hidden])
     places = zip(hidden.values(), low, high, told, strict=True)
     return [(*place[:-1], *ends) for place, *ends, is_told in places if is_told]
 
@@ -218,3 +301,57 @@ def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int, list[Relea
     ]
     found = [] if any(release.notes for release in releases) else narrow(releases)
     return found, sum(map(len, cells)), int(sum(c.isna().sum() for c in cells)), releases
+
+
+KINDS = ("levels", "arms", "renamed", "left")
+
+
+def staged(seed: int, finish=complete, kinds=KINDS) -> tuple[list[tuple], int, int, list[Release]]:
+    """Make a release of mixed levels or of programmes with one control group; or two.
+
+    The second is of the same cohort under another name, or of a group that some have left.
+    What is returned is what `trial` returns.
+    """
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(kinds)
+    rules = Rules(threshold=int(rng.choice([5, 7, 10])))
+    few, releases = [], []
+    if kind == "levels":
+        steps = [{"figures/p/2018/t": hierarchy(rng)[1]}]
+    elif kind == "arms":
+        steps = [shared_arm(rng)[1]]
+    elif kind == "renamed":
+        count = pupils(rng)
+        steps = [
+            {f"figures/p/{cohort}/{name}": one for name, one in draw(rng, count, False).items()}
+            for cohort in ("2018", "autumn")
+        ]
+    else:
+        steps, few = left(rng, rules)
+    for tables in steps:
+        releases.append(publish(tables, rules, releases, finish))
+    frames = [
+        release.shown[name][c]
+        for release in releases
+        for name in release.shown
+        for c in release.tables[name].counted
+    ]
+    found = [] if any(release.notes for release in releases) else narrow(releases, few)
+    return found, sum(map(len, frames)), int(sum(c.isna().sum() for c in frames)), releases
+
+
+def left(rng, rules: Rules) -> tuple[list[dict[str, Table]], list[tuple]]:
+    """Count federations and, or not, their schools before and after one small school left."""
+    count = rng.poisson(np.exp(rng.normal(3, 0.5, (6, 1, 2))))
+    count[0] = rng.multinomial(rng.integers(1, rules.threshold), [0.5, 0.5])
+    groups = {f"federation {i}": np.arange(6) % 2 == i for i in range(2)}
+    if rng.random() < 0.5:
+        groups["county"] = np.ones(6, bool)
+    if rng.random() < 0.5:
+        groups |= {f"school {i}": np.arange(6) == i for i in range(6)}
+    later = {name: here & (np.arange(6) > 0) for name, here in groups.items() if name != "school 0"}
+    tables = [grouped(rng, count, each, ("n", "share")) for each in (groups, later)]
+    line, met = np.zeros(count.shape), np.zeros(count.shape)
+    line[0], met[0, 0, 0] = 1, 1
+    few = [("who left", line.ravel(), count[0].sum()), ("met", met.ravel(), count[0, 0, 0])]
+    return [{"figures/p/2018/t": one} for one in tables], few

@@ -134,6 +134,30 @@ def test_merge_twice_makes_no_second_release_and_a_release_keeps_the_hub(county,
 
 
 @pytest.mark.slow
+def test_merge_that_tells_what_is_hidden_is_refused(tmp_path):
+    """Ours hides the 7 of one group; theirs, of the same pupils, shows all but them."""
+    sent = {}
+    for hub, groups in (("ours", {"FSM": 7}), ("theirs", {"other": 633})):
+        groups = {"all": 640, "girls": 310, "boys": 330} | groups
+        row = effect("lamp", "2018", 0.9, 1.2, 0.08, "too little data", 3, 640, 12)
+        rows = [
+            row | {"subgroup": group, "n_pupils": n, "primary": group == "all"}
+            for group, n in groups.items()
+        ]
+        run = write_run(tmp_path / f"{hub}/runs/lamp/2018/a1", rows)
+        card = {
+            "name": "lamp", "title": "LAMP", "design": "matched", "simulated": True,
+            "automatic": True, "cohorts": [{"name": "2018", "title": "2017/18"}], "outcomes": [],
+        }  # fmt: skip
+        publish.release([run], [card], tmp_path / hub)
+        sent[hub] = bundle.make(tmp_path / hub, tmp_path / f"{hub}.zip")
+    with pytest.raises(EvidenceError) as error:
+        merge.merge(sent["theirs"], "Rathfern", tmp_path / "ours")
+    assert "together with our releases it tells" in str(error.value)
+    assert reader.release(tmp_path / "ours")["hubs"] == {}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2026-11-09", "2026-11-30", "2026-12-31"])
 def test_merge_bundle_of_any_day_of_a_month_is_taken(county, own, tmp_path, day):
     sent = changed(county / "sent.zip", tmp_path / "s.zip", _index("release", "date", value=day))

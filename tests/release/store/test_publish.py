@@ -473,3 +473,21 @@ def test_indicator_of_an_area_with_its_own_row_is_told_there_only():
     assert table["comparator_value"].isna().all()
     table = protect_indicators(indicators(rows[0], **others)).table
     assert table["comparator_value"].tolist() == [40.0]
+
+
+@pytest.mark.parametrize(
+    ("n", "have", "stays"), [(97, 38, True), (90, 35, False), (96, 36, False), (50, 20, True)]
+)
+def test_release_indicator_that_few_left_is_not_shown_again(tmp_path, n, have, stays):
+    """A federation before and after a school left: the school would be what lies between."""
+    _, card = small(tmp_path)
+    for key, (pupils, cases) in {"c1": (97, 38), "c2": (n, have)}.items():
+        rows = [("North", pupils, 100 * cases / pupils), ("South", 140, 100 * 41 / 140)]
+        row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
+        run = write_run(tmp_path / f"runs/lamp/2018/{key}", [row], indicators=indicators(*rows))
+        report = publish.release([run], [card], tmp_path / "published")
+    table = reader.indicators(report.folder).set_index("area")["value"]
+    assert (table.notna()["North"], table.notna()["South"]) == (stays, True)
+    if not stays:
+        assert report.changes[0].startswith("changed  lamp/2018, Excluded, North, all, 2019: 39")
+        assert report.changes[0].endswith(" → hidden to protect pupils")

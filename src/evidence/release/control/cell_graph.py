@@ -45,6 +45,7 @@ class CellGraph:
         self.sums: dict[tuple[int, ...], int] = {}  # total and parts, to how sure it is
         self.finding: dict[tuple[int, ...], int] = {}  # sums that were found together
         self.findings = 0
+        self.hierarchies: list[list[list[tuple]]] = []  # of a label column, each that may hold
         self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
 
     # Numbers --------------------------------------------------------------------------------
@@ -154,6 +155,8 @@ class CellGraph:
                     ids[row] = i = fits[0] if fits else self.new(at, np.nan, rules.threshold)
                     self._know(i, low, high)
                     self.past[i] = True
+                    for j in known if not fits else ():
+                        self.hide_changed(i, j)
                 elif symbol == "c":
                     known.sort(key=lambda i: not self.secret[i])
                     ids[row] = i = known[0] if known else self.new(at, np.nan, rules.threshold)
@@ -161,12 +164,43 @@ class CellGraph:
                     self.harmless[i] |= not rules.zeros_disclosive
                     self.least[i] = max(self.least[i], never_zero and self.exact[i] != 0)
             columns[column] = ids
+            hidden = ids[(frame[f"{column}_symbol"] == "c").to_numpy() & (ids >= 0)].tolist()
+            if any(self.exact[i] != self.exact[i] for i in hidden):  # a group that is gone since
+                for i in hidden:
+                    self.secret[i] |= self.current[i]
         for part, whole in parts:
             hidden = frame[f"{part}_symbol"] == "c"
             for at in np.flatnonzero(hidden & (columns[part] >= 0) & (columns[whole] >= 0)):
                 self._remainder(columns[whole][at], [columns[part][at]], True, labels[at])
+        if now and roles.behind:
+            self._hide_changed_rates(name, frame, zip(places, labels, strict=True), now)
         blocks = stack(places, labels, columns, self._heads(counts.columns))
         self.tables.append((blocks, columns, places, labels, roles.margins, False))
+
+    def hide_changed(self, i: int, j: int) -> None:
+        """Hide a count of this release of which another one shows that few left or joined."""
+        i, j = (j, i) if self.exact[i] == self.exact[i] else (i, j)
+        over = max(self.lower[i] - self.exact[j], self.exact[j] - self.upper[i])
+        self.secret[j] |= over < self.width[j]
+
+    def _hide_changed_rates(
+        self, name: str, frame: pd.DataFrame, rows: Iterable, now: Safe
+    ) -> None:
+        """Hide rates that are not those of an earlier release by what few pupils make.
+
+        Their counts do not leave, and who left or joined is the difference between two of them.
+        """
+        cells, table = now._cells, now._table
+        count, value = cells.roles.counts[0], cells.roles.statistics[0]
+        shown = dict(zip(rows, zip(frame[count], frame[value], strict=True), strict=True))
+        few = cells.rules.threshold + cells.rules.base
+        groups = zip(*group_labels(name, cells.labels, cells.roles.margins), strict=True)
+        for row, group in enumerate(groups):
+            n, before = shown.get(group, (np.nan, np.nan))
+            changed = abs(before / (table[value][row] or 1e-9) - 1) * cells.exact[count][row]
+            if 0 < changed < few and not abs(n - cells.exact[count][row]) >= few:
+                for ids in self.places[name].values():
+                    self.secret[ids[row]] |= ids[row] >= 0
 
     def pair_equal_numbers(self) -> None:
         """Pair numbers that are equal in tables of one place which share no label column."""

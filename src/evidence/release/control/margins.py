@@ -10,6 +10,7 @@ import numpy as np
 from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, CellGraph
 from evidence.release.control.cell_labels import margins_of, used
 from evidence.release.control.column_roles import TOTALS
+from evidence.release.control.levels import add_levels
 
 _FEW = 6  # columns of which every choice is tried
 
@@ -82,6 +83,7 @@ class Sums:
                 for parts in ways:
                     if graph.adds_up(total, parts):
                         graph.add_sum(total, parts)
+        add_levels(graph, self.named)
 
     def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:
         """Return whether parts are all groups of a total that any table knows, and several."""

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, cycle
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,7 @@ from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, 
 from evidence.release.control.cell_selection import close
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.margins import Sums
+from evidence.release.control.populations import add_equal
 from evidence.release.control.published_tables import described
 
 _FIRM = ({SURE, LIKELY, MATCHED}, {SURE, LIKELY}, {SURE, MATCHED}, {SURE})
@@ -84,14 +85,20 @@ def complete(
     for rules, tables in earlier:
         for name, frame in tables.items():
             graph.add_earlier(name, frame, rules, safes.get(name))
+    add_equal(graph)
     Sums(graph).find()
     until, closed = time.monotonic() + seconds, {}
     hidden: set[int] = set()
     exposed: set[int] = set()
-    for sums in _readers(graph):
+    readers, quiet = [*_readers(graph)], 0
+    for sums in cycle(readers):  # what one reader's sums hide, another's must not tell
+        if quiet == len(readers):
+            break
+        before = len(hidden)
         hidden, known = _solve(graph, sums, hidden, until, closed)
+        quiet = quiet + 1 if len(hidden) == before else 1
         # No guess is held against an earlier release, and no chance against this one.
-        if all(graph.sums[at] > (GUESSED if earlier else MATCHED) for at in sums):
+        if all(graph.sums.get(at, GUESSED) > (GUESSED if earlier else MATCHED) for at in sums):
             exposed |= known
     found = dict(safes)
     for name, safe in safes.items():
@@ -107,10 +114,13 @@ def complete(
 
 
 def _readers(graph: CellGraph) -> Iterator[list[tuple[int, ...]]]:
-    """Give the sums that readers may believe: the firm ones, then guesses, all and each alone."""
+    """Give the sums that readers may believe: the firm ones, then hierarchies, then guesses."""
     firm = _that_fit(graph, [at for at, how in graph.sums.items() if how > GUESSED])
     for levels in _FIRM:
         yield [at for at in firm if graph.sums[at] in levels]
+    for turn in range(max(map(len, graph.hierarchies), default=0)):
+        chosen = [ways[turn if turn < len(ways) else 0] for ways in graph.hierarchies]
+        yield _that_fit(graph, list(dict.fromkeys([*firm, *chain(*chosen)])))
     guesses: dict[int, list] = {}
     for at, how in graph.sums.items():
         if how == GUESSED:
@@ -123,7 +133,7 @@ def _that_fit(graph: CellGraph, sums: list[tuple[int, ...]]) -> list[tuple[int, 
     """Return the sums without those that cannot hold together, the least sure first."""
     if not any(graph.exact[i] != graph.exact[i] for at in sums for i in at):
         return sums  # the true counts fit them
-    how = np.array([graph.sums[at] for at in sums])
+    how = np.array([graph.sums.get(at, GUESSED) for at in sums])
     wrong = {
         sums[at] for at in _system(graph, sums, ()).conflicting_sums(10.0**how) if how[at] < SURE
     }

@@ -23,8 +23,9 @@ from evidence.data.schema import (
 )
 from evidence.errors import EvidenceError
 from evidence.release.control.column_roles import refuse_upn
+from evidence.release.control.suppression import complete
 from evidence.release.exchange import bundle
-from evidence.release.store import log, publish, releases
+from evidence.release.store import disclosed, log, publish, releases
 from evidence.release.store.candidates import NAME, provenance
 from evidence.release.store.exports import plain, plain_table
 from evidence.release.store.review import differ
@@ -66,8 +67,9 @@ def merge(
     Raises
     ------
     EvidenceError
-        There is no release of one's own yet, nobody to vouch for the merge, or something in the
-        bundle is not as it has to be.
+        There is no release of one's own yet, nobody to vouch for the merge, something in the
+        bundle is not as it has to be, or together with one's own releases it discloses what either
+        hides.
     """
     if not NAME.fullmatch(hub):
         raise EvidenceError(f"hub {hub!r}: use letters, digits, - and _ only")
@@ -82,6 +84,15 @@ def merge(
         raise EvidenceError(f"no release in {root} to merge into: make one with evidence release")
     with releases.alone(root):
         folder, before = releases.current(root)
+        earlier = [*disclosed.earlier(map(disclosed.read, releases.numbered(root)))]
+        _, known = complete({}, earlier=earlier)
+        theirs = disclosed.of_hub(hub, meta, effects, indicators)
+        _, told = complete({}, earlier=[*earlier, theirs])
+        if new := [line.split(":")[-2] for line in told if line not in known]:
+            raise EvidenceError(
+                f"{path}: together with our releases it tells {len(new)} counts that are hidden, "
+                f"such as {new[0]}; nothing is merged: tell the other hub"
+            )
         draft = root / ".new-release"
         shutil.copytree(folder, draft)
         for copied in draft.rglob("*"):

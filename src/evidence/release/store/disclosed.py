@@ -19,6 +19,7 @@ import pandas as pd
 
 from evidence.data.rules import Rules
 from evidence.release.control.column_roles import WORDS
+from evidence.release.control.populations import HUB
 from evidence.release.store import reader
 
 NAME = "disclosed.json"
@@ -74,7 +75,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def earlier(
-    history: Collection[Mapping[str, Any]], places: Collection[str]
+    history: Collection[Mapping[str, Any]],
 ) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
     """Return the rules and tables of earlier releases, each table once under the same rules.
 
@@ -83,19 +84,51 @@ def earlier(
     Parameters
     ----------
     history : collection of mapping
-        What releases disclosed, oldest first.
-    places : collection of str
-        ``"<programme>/<cohort>"`` of those that are released now: no other matters.
+        What releases disclosed, oldest first. All of it matters: the same pupils may have been
+        called otherwise.
     """
     seen: set[tuple[Rules, str, str]] = set()
     for release in history:
         rules, tables = Rules(**release["rules"]), {}
         for table in release["tables"]:
             name, known = table["name"], (rules, table["name"], table["sha256"])
-            if "/".join(name.split("/")[1:3]) in places and known not in seen:
+            if known not in seen:
                 seen.add(known)
                 frame = pd.DataFrame(table["data"], columns=table["columns"])
                 frame = frame.astype(table["types"])
                 tables[name] = frame.reindex(columns=table["all_columns"], fill_value="")
         if tables:
             yield rules, tables
+
+
+def of_hub(
+    hub: str, meta: Mapping[str, Any], effects: pd.DataFrame, indicators: pd.DataFrame
+) -> tuple[Rules, dict[str, pd.DataFrame]]:
+    """Return the rules and tables of another hub, its programmes under names of their own.
+
+    Parameters
+    ----------
+    hub : str
+        Its name.
+    meta : mapping
+        What is known of its release: `rules` and `runs`.
+    effects, indicators : DataFrame
+        Its results as merged.
+    """
+    tables = {}
+    for run in meta["runs"].values():
+        programme = f"{hub}{HUB}{run['programme']}"
+        for kind, whole in (("effects", effects), ("indicators", indicators)):
+            own = whole[whole["run_id"] == run["run_id"]].reset_index(drop=True)
+            if "programme" in own:
+                own = own.assign(programme=programme)
+            if len(own):
+                tables[f"{kind}/{programme}/{run['cohort']}"] = own
+    return Rules(**meta["rules"]), tables
+
+
+def of_hubs(folder: Path) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
+    """Return what a release shows of other hubs, the same way."""
+    for hub, meta in reader.release(folder).get("hubs", {}).items():
+        tables = [pd.read_parquet(folder / f"hubs/{hub}/{kind}.parquet") for kind in reader.KINDS]
+        yield of_hub(hub, meta, *tables)

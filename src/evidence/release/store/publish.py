@@ -91,7 +91,11 @@ def release(
     for place, one in read.items():
         results |= {f"effects/{place}": one.effects, f"indicators/{place}": one.indicators}
         results |= {f"figures/{place}/{name}": safe for name, safe in one.pictures.items()}
-    results, disclosed_before = complete(results, earlier=disclosed.earlier(history.values(), read))
+    earlier = [
+        *disclosed.earlier(history.values()),
+        *(disclosed.of_hubs(before[0]) if before else ()),
+    ]
+    results, disclosed_before = complete(results, earlier=earlier)
     records = {one.record["run_id"]: one.record for one in read.values()}
     record = {
         "schema": 1,
@@ -104,7 +108,12 @@ def release(
         "hubs": before[1].get("hubs", {}) if before else {},
     }
     effects = pd.concat([results[f"effects/{place}"].table for place in read])
-    last = reader.effects(before[0]) if before else None
+    figures_of = {place: results[f"indicators/{place}"].table.assign(place=place) for place in read}
+    indicators, last = pd.concat(figures_of.values()), (None, None)
+    if before:
+        places = {key: reader.place_of(run) for key, run in before[1]["runs"].items()}
+        told = reader.indicators(before[0])
+        last = reader.effects(before[0]), told.assign(place=told["run_id"].map(places))
     sources = {place: one.source for place, one in read.items() if one.source}
     if look:
         folder, new = choice.runs[0].parents[2] / PREVIEW, False
@@ -131,7 +140,8 @@ def release(
         refused=tuple(refused),
         disclosed_before=disclosed_before,  # for the reviewer only: it leads to the number
         changes=(
-            *review.differences(last, effects),
+            *review.differences(last[0], effects),
+            *review.differences(last[1], indicators, "indicators"),
             *(texts.new(folder, before and before[0]) if look else ()),
         ),
         held=tuple(choice.held),

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.data.schema import SYMBOLS
 from evidence.release.store import log, reader, releases
 from evidence.show.words import number
 
@@ -28,7 +29,6 @@ _DISCLOSED_BEFORE = (
 _LOOK_ALIKE = str.maketrans(
     "аеорсухіјѕԁһԛԝвкмнтαοερινκτυχγωɑɡıƖ", "aeopcyxijsdhqwbkmhtaoepivktuxywagil"
 )
-_ROW = ["programme", "cohort", "outcome", "subgroup", "estimand"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,26 +238,32 @@ def _withdrawn(entries: Iterable[Mapping], history: Mapping[str, Mapping]) -> se
     return gone
 
 
-def differences(before: pd.DataFrame | None, after: pd.DataFrame) -> list[str]:
-    """Say by programme, cohort and outcome what a release would change, a line each.
+def differences(
+    before: pd.DataFrame | None, after: pd.DataFrame, kind: str = "effects"
+) -> list[str]:
+    """Say by programme, cohort and outcome, or by indicator, what a release would change.
 
     Parameters
     ----------
     before, after : DataFrame
-        Released `effects`, of the last release (nothing if there is none) and of the next.
+        Released `effects`, or `indicators` with the `place` of each, of the last release (nothing
+        if there is none) and of the next.
+    kind : str
+        Which of the two.
     """
+    key, place, result = _KINDS[kind]
     old, new = (
-        {tuple(row[name] for name in _ROW): row for row in table.to_dict("records")}
+        {tuple(row[name] for name in key): row for row in table.to_dict("records")}
         for table in (after.iloc[:0] if before is None else before, after)
     )
     lines = []
-    for key, row in new.items():
-        if key not in old:
-            lines.append(f"new      {_place(row)}: {_result(row)}")
-        elif (was := _result(old[key])) != (now := _result(row)):
-            lines.append(f"changed  {_place(row)}: {was} → {now}")
-    gone = (row for key, row in old.items() if key not in new)
-    return lines + [f"gone     {_place(row)}: {_result(row)}" for row in gone]
+    for at, row in new.items():
+        if at not in old:
+            lines.append(f"new      {place(row)}: {result(row)}")
+        elif (was := result(old[at])) != (now := result(row)):
+            lines.append(f"changed  {place(row)}: {was} → {now}")
+    gone = (row for at, row in old.items() if at not in new)
+    return lines + [f"gone     {place(row)}: {result(row)}" for row in gone]
 
 
 def _place(row: Mapping[str, Any]) -> str:
@@ -271,3 +277,20 @@ def _result(row: Mapping[str, Any]) -> str:
         return "hidden"
     size, low, high = (number(row[key], 3) for key in ("estimate", "ci_lower", "ci_upper"))
     return f"{row['verdict']}, {size} {row['unit']} ({low} to {high}), n = {row['n_pupils']:.0f}"
+
+
+def _figure(row: Mapping[str, Any]) -> str:
+    return ", ".join(filter(None, (row[name] for name in _KINDS["indicators"][0])))
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    if row["value"] != row["value"]:
+        return SYMBOLS.get(row["symbol"], "hidden")
+    size = "" if row["n"] != row["n"] else f", n = {row['n']:.0f}"
+    return f"{number(row['value'], 3)} {row['unit']}{size}"
+
+
+_KINDS = {  # what makes a row, how it is called, what it says
+    "effects": (("programme", "cohort", "outcome", "subgroup", "estimand"), _place, _result),
+    "indicators": (("place", "indicator", "area", "group", "period"), _figure, _value),
+}

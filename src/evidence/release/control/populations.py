@@ -1,0 +1,126 @@
+"""Find which numbers of several programmes, cohorts and releases count the same pupils.
+
+A name is no identity: a cohort is renamed, programmes share a control group, another hub has some
+of the same schools. Numbers with the same labels are of the same pupils where all that is known of
+a label, or of the whole place, agrees.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import combinations, permutations
+
+from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, CellGraph
+
+HUB = ":"  # stands between another hub and its programme, and in no name of a programme
+_ARMS = 4  # groups of a column up to which one equal count makes groups of other names the same
+_CROWD = 20  # equal counts of which every pair is tried
+
+Place = tuple[str, str]
+
+
+def add_equal(graph: CellGraph) -> None:
+    """Add that numbers of several places are equal: of two releases it is a guess.
+
+    What one place shows of a group of the same pupils, the others have as well.
+    """
+    whats = {what for blocks, *_ in graph.tables for what in blocks}
+    numbers: dict[Place, dict[tuple, int]] = {}
+    for (place, what, row), ids in graph.index.items():
+        if what in whats:
+            numbers.setdefault(place, {})[(what, row)] = ids[0]
+    for one, other in combinations(numbers, 2):
+        both = numbers[one].keys() & numbers[other].keys()
+        hubs = one[0].split(HUB)[:-1] != other[0].split(HUB)[:-1]
+        pairs = {at: (numbers[one][at], numbers[other][at]) for at in both}
+        known = {at for at in both if any(graph.exact[i] == graph.exact[i] for i in pairs[at])}
+        agree = {at: _agree(graph, *pairs[at]) for at in (both if hubs else known)}
+        graph.findings += 1
+        if not hubs and _renamed(graph, numbers, one, other, agree):
+            _share(graph, numbers, (one, None), (other, None))
+            for at, same in agree.items():
+                if not same or same[0]:
+                    graph.add_sum(pairs[at][0], [pairs[at][1]])
+                else:
+                    graph.hide_changed(*pairs[at])
+            continue
+        for label in _same_pupils(agree):
+            how = (MATCHED, LIKELY if hubs else GUESSED)
+            for at in agree:
+                if label is None or label in at[1]:
+                    graph.add_sum(pairs[at][0], [pairs[at][1]], how=how)
+            if label:
+                _share(graph, numbers, (one, label), (other, label))
+    _add_other_names(graph, numbers)
+
+
+def _renamed(graph: CellGraph, numbers: Mapping, one: Place, other: Place, agree: Mapping) -> bool:
+    """Return whether one place is gone and the other is new and has most of its counts.
+
+    In another programme two of them at least.
+    """
+    gone, new = (
+        [place for place in (one, other) if not any(map(test, numbers[place].values()))]
+        for test in (lambda i: graph.exact[i] >= 0, lambda i: graph.past[i] or graph.before[i])
+    )
+    fits = [same[0] for same in agree.values() if same]
+    most = 4 * sum(fits) >= 3 * len(fits) and (one[0] == other[0] or sum(fits) > 1)
+    return bool(most and gone and new and gone != new)
+
+
+def _share(graph: CellGraph, numbers: Mapping, *groups: tuple[Place, tuple | None]) -> None:
+    """Let a group of each of two places, or all, have the numbers that the other has of it."""
+    for (place, label), (there, other) in permutations(groups):
+        for (what, row), i in numbers[there].items():
+            at = (place, what, row - {other} | {label} if label else row)
+            if at not in graph.index and (not label or (other in row and graph.exact[i] >= 0)):
+                graph.index[at] = [i]
+
+
+def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
+    """Return whether two numbers agree, and how much it says; nothing where it is not known."""
+    if not graph.are_known((i, j)):
+        return None
+    known = graph.exact[i] == graph.exact[i] > 0 and graph.exact[j] == graph.exact[j]
+    return graph.adds_up(i, [j]), 1 + known
+
+
+def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None]) -> list[tuple | None]:
+    """Return the labels of which all that is known agrees; None where everything does."""
+    good = []
+    for label in (None, *sorted({label for _, row in agree for label in row})):
+        known = [one for at, one in agree.items() if one and (label is None or label in at[1])]
+        if all(fits for fits, _ in known) and sum(weight for _, weight in known) > 1:
+            good.append(label)
+    return good
+
+
+def _add_other_names(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, int]]) -> None:
+    """Add that groups of other names are equal whose counts are, in two places of one release."""
+    groups: dict[tuple, dict[tuple, int]] = {}
+    texts: dict[tuple, set[str]] = {}
+    for place, known in numbers.items():
+        for (what, row), i in known.items():
+            for label in row if graph.exact[i] > 0 else ():
+                groups.setdefault((place, label), {})[(what, row - {label})] = i
+                texts.setdefault((place, label[0]), set()).add(label[1])
+    alike: dict[tuple, list[tuple]] = {}
+    for group, known in groups.items():
+        for at, i in known.items():
+            alike.setdefault((*at, graph.exact[i]), []).append(group)
+    pairs = Counter(
+        pair
+        for found in alike.values()
+        for pair in combinations(found[:_CROWD], 2)
+        if pair[0][0] != pair[1][0] and pair[0][1] != pair[1][1]
+    )
+    for (one, other), equal in pairs.items():
+        both = groups[one].keys() & groups[other].keys()
+        few = one[1][0] == other[1][0] and all(
+            len(texts[place, label[0]]) <= _ARMS for place, label in (one, other)
+        )
+        if equal == len(both) > 1 - few:
+            for at in both:
+                graph.add_sum(groups[one][at], [groups[other][at]], how=(MATCHED, GUESSED))
+            _share(graph, numbers, one, other)

@@ -1,0 +1,88 @@
+"""Sums down one label column: schools, federations and a county that are all areas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from attacker import KINDS, staged
+
+from evidence.release.control.disclosure import protect
+from evidence.release.control.levels import hierarchies
+from evidence.release.control.suppression import complete
+
+from .test_suppression import alone
+
+SCHOOLS = {"Hill": 40, "Lake": 50, "Mill": 7, "Bay": 60, "Dale": 80}
+LEVELS = {"North": ("Hill", "Lake", "Mill"), "South": ("Bay", "Dale")}
+
+
+def areas(order=None):
+    """Return schools, their federations and the county in one column, with a mean beside each."""
+    rows = SCHOOLS | {
+        name: sum(SCHOOLS[school] for school in parts) for name, parts in LEVELS.items()
+    }
+    rows["County"] = rows["North"] + rows["South"]
+    frame = pd.DataFrame({"area": rows.keys(), "n": rows.values()}).assign(mean=7.3)
+    return frame if order is None else frame.iloc[order].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("order", [range(8), range(7, -1, -1), [3, 5, 0, 7, 2, 6, 1, 4]])
+def test_complete_school_is_not_its_federation_less_the_other_schools(order):
+    done, notes = complete({"t": protect(areas(order), counts="n", statistics="mean")})
+    shown = done["t"].table.set_index("area")["n"].notna()
+    assert notes == ()
+    assert not shown["Mill"]
+    assert not shown[["North", "Hill", "Lake"]].all()
+    assert not shown[["County", "South", "Hill", "Lake"]].all()
+    assert shown.sum() == 6  # one more is enough
+
+
+@pytest.mark.parametrize("total", [True, False])
+def test_complete_two_groupings_in_one_column(total):
+    """Girls and boys are as many as those with meals and without, whether "all" is there or not."""
+    groups = {"girls": 37, "boys": 41, "meals": 4, "no meals": 74}
+    rows = [*groups.items(), *([("all", 78)] if total else [])]
+    frame = pd.DataFrame(rows, columns=["subgroup", "n"]).assign(mean=7.3)
+    done, _ = complete({"t": protect(frame, counts="n", statistics="mean")})
+    shown = done["t"].table.set_index("subgroup")["n"].notna()
+    assert not shown["meals"]
+    assert not shown.drop("meals").all()
+
+
+def test_complete_levels_in_no_order_that_cannot_be_told_apart_do_not_leave(rng):
+    school = rng.integers(3, 60, 25)
+    federation = [school[i::5].sum() for i in range(5)]
+    n = rng.permutation([*school, *federation, school.sum()])
+    frame = pd.DataFrame({"area": [f"a{i}" for i in range(31)], "n": n}).assign(mean=7.3)
+    done, _ = complete({"t": protect(frame, counts="n", statistics="mean")})
+    assert done["t"].table["n"].notna().sum() == 0
+
+
+def test_hierarchies_finds_who_is_part_of_whom(rng):
+    school = rng.integers(5, 60, (9, 3))
+    parts = [(0, 4, 8), (1, 2, 3), (5, 6, 7)]
+    values = np.vstack([school, *(school[[p]].sum(axis=1) for p in parts), school.sum(axis=0)])
+    (found,) = hierarchies(values.astype(float))
+    assert sorted(found) == [(9, parts[0]), (10, parts[1]), (11, parts[2]), (12, (9, 10, 11))]
+
+
+def test_hierarchies_of_groups_that_make_up_a_whole_are_no_others():
+    """That 44 is 40 and 4 is chance where all together are the whole."""
+    assert hierarchies(np.array([[40.0], [44], [4], [88]])) == [[(3, (0, 1, 2))]]
+
+
+def test_hierarchies_group_of_nobody_may_be_part_of_any_total():
+    found = hierarchies(np.array([[20.0], [30], [0], [50], [11], [12], [23]]))
+    assert any((3, (0, 1, 2)) in one for one in found)
+    assert any((6, (4, 5, 2)) in one for one in found)
+
+
+def test_hierarchies_of_many_equal_groups_ends():
+    assert hierarchies(np.full((30, 1), 10.0))
+    assert hierarchies(np.full((200, 1), 10.0)) is not None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_attacker_works_nothing_out_where_a_weakened_build_tells(kind):
+    """Shortest form of `benchmarks/disclosure.py --staged`."""
+    assert [found for seed in range(2) if (found := staged(seed, kinds=(kind,))[0])] == []
+    assert any(staged(seed, alone, (kind,))[0] for seed in range(12))

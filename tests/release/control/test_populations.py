@@ -1,0 +1,68 @@
+"""The same pupils under other names: programmes, cohorts, hubs and releases."""
+
+import pandas as pd
+import pytest
+
+from evidence.data.rules import Rules
+from evidence.release.control.disclosure import protect
+from evidence.release.control.suppression import complete
+
+
+def arms(few, control, name="control"):
+    """Return pupils of two arms and of both, with a mean beside each."""
+    rows = [("programme", few), (name, control), ("all", few + control)]
+    frame = pd.DataFrame(rows, columns=["arm", "n"]).assign(mean=7.3)
+    return protect(frame, counts="n", statistics="mean")
+
+
+def shown(safe, column="arm"):
+    table = safe.table.set_index(column)["n"]
+    return set(table.index[table.notna()])
+
+
+@pytest.mark.parametrize("name", ["control", "as usual"])
+def test_complete_control_group_of_two_programmes_is_one_group(name):
+    """Hidden in one beside an arm of 4, it must not be shown in the other."""
+    safes = {"f/lamp/2018/flow": arms(4, 41), "f/kite/2018/flow": arms(52, 41, name)}
+    done, _ = complete(safes)
+    lamp, kite = (shown(safe) for safe in done.values())
+    assert "programme" not in lamp
+    assert len(lamp) < 2
+    assert {"control", "all"} & lamp == set() or name not in kite or "all" not in lamp
+
+
+def test_complete_other_groups_with_one_count_in_common_stay():
+    safes = {"f/lamp/2018/flow": arms(60, 41), "f/kite/2018/flow": arms(52, 41)}
+    done, _ = complete(safes)
+    assert all(len(shown(safe)) == 3 for safe in done.values())
+
+
+@pytest.mark.parametrize("cohort", ["2018", "autumn"])
+def test_complete_renamed_cohort_is_the_same_cohort(cohort):
+    """All were 40, which the release before shows; 37 boys now would tell of three girls."""
+    whole = protect(pd.DataFrame({"sex": ["all"], "n": [40]}), counts="n")
+    sexes = protect(pd.DataFrame({"sex": ["girls", "boys"], "n": [3, 37]}), counts="n")
+    name = f"f/lamp/{cohort}/u"
+    assert shown(complete({name: sexes})[0][name], "sex") == {"boys"}
+    done, notes = complete({name: sexes}, earlier=[(Rules(), {"f/lamp/2018/t": whole.table})])
+    assert (shown(done[name], "sex"), notes) == (set(), ())
+
+
+@pytest.mark.parametrize(("now", "stays"), [(97, True), (90, False), (104, False), (60, True)])
+def test_complete_count_that_few_left_or_joined_is_not_shown_again(now, stays):
+    safe = {n: protect(pd.DataFrame({"area": ["North", "South"], "n": [n, 140]}), counts="n")
+            for n in (97, now)}  # fmt: skip
+    done, notes = complete({"t": safe[now]}, earlier=[(Rules(), {"t": safe[97].table})])
+    assert ("North" in shown(done["t"], "area"), notes) == (stays, ())
+    assert "South" in shown(done["t"], "area")
+
+
+def test_complete_what_was_hidden_beside_a_group_that_is_gone_stays_hidden():
+    """Mill was hidden, and Lake for its sake: with North as before, Lake would tell of Mill."""
+    raw = pd.DataFrame({"area": ["Hill", "Lake", "Mill", "North"], "n": [40, 50, 7, 97]})
+    raw["mean"] = 7.3
+    first, _ = complete({"t": protect(raw, counts="n", statistics="mean")})
+    gone = set(raw["area"]) - shown(first["t"], "area") - {"Mill"}
+    later = protect(raw[raw["area"] != "Mill"], counts="n", statistics="mean")
+    done, _ = complete({"t": later}, earlier=[(Rules(), {"t": first["t"].table})])
+    assert not gone & shown(done["t"], "area")
