@@ -139,7 +139,11 @@ def _set(programme, *path):
         else:
             table[path[-1]] = to
 
-    return Wrong(programme, f"{programme} {' '.join(map(str, path))} = {to!r}"[:90], change)
+    return Wrong(
+        programme,
+        f"{programme} {' '.join(map(str, path))} = {'nothing' if to is REMOVE else repr(to)}"[:90],
+        change,
+    )
 
 
 REMOVE = object()
