@@ -155,7 +155,7 @@ def test_bundle_of_any_values_is_taken_or_told_in_a_line(sent, own, tmp_path, rn
             assert "\n" not in said
             assert len(said.encode()) < 500
             taken += not said
-        if taken % 40 == 1 and not refused(partial(merge.checked, harm)):
+        if reader.release(own)["number"] < 4 and not refused(partial(merge.checked, harm)):
             merge.merge(harm, "Rathfern", own, reviewer="Cy Checker")
             assert verify.verify(own) == []
     assert taken
