@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import evidence as ev
 from evidence import cli
 from evidence.data import pseudonyms, readers
 from evidence.errors import EvidenceError
@@ -42,6 +43,17 @@ def test_names_of_pupils_are_refused_unless_asked_for(name):
         pseudonyms.protected(frame, "t.csv")
     assert "Zzyzx" not in str(caught.value)
     assert name in pseudonyms.protected(frame, "t.csv", names=True)
+
+
+def test_names_do_not_come_into_a_study(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = (f"A{i},Zzyzx,{'ab'[i % 2]},{i % 3}.5\n" for i in range(12))
+    path.write_text("upn,Surname,arm,post\n" + "".join(rows))
+    plan = {"pupils": "t.csv", "treatment": "arm", "control": "a", "outcomes": [
+        {"name": "post", "smallest_worthwhile": 0.1}]}  # fmt: skip
+    data = ev.Trial.read(str(tmp_path), plan).source
+    assert "Surname" not in data
+    assert "Zzyzx" not in data.to_csv()
 
 
 @pytest.mark.parametrize("name", ["schname", "school name", "name_of_test", "username", "la_name"])

@@ -43,6 +43,16 @@ def is_id(name: object) -> bool:
     return plain(name) in _IDS
 
 
+def without_names(frame: pd.DataFrame, ids: Collection[str] = ()) -> pd.DataFrame:
+    """Return a table without its columns of pupils' names: an analysis needs none."""
+    return frame.drop(columns=_names(frame, ids))
+
+
+def _names(frame: pd.DataFrame, ids: Collection[str]) -> list[str]:
+    coded = any(is_id(name) or name in ids for name in frame)
+    return [n for n in frame if _NAMES.fullmatch(plain(n)) or (coded and plain(n) == "name")]
+
+
 def protected(
     frame: pd.DataFrame, path: str | Path, *, ids: Collection[str] = (), names: bool = False
 ) -> pd.DataFrame:
@@ -64,14 +74,12 @@ def protected(
         A column holds pupils' names, or there is no secret and none can be made.
     """
     coded = [name for name in frame if is_id(name) or name in ids]
-    if not names:
-        found = [n for n in frame if _NAMES.fullmatch(plain(n)) or (coded and plain(n) == "name")]
-        if found:
-            raise EvidenceError(
-                f"{path}: column{'s' if len(found) > 1 else ''} {', '.join(found)} "
-                f"hold{'' if len(found) > 1 else 's'} pupils' names, which no analysis needs; "
-                "leave them out of the file"
-            )
+    if not names and (found := _names(frame, ids)):
+        raise EvidenceError(
+            f"{path}: column{'s' if len(found) > 1 else ''} {', '.join(found)} "
+            f"hold{'' if len(found) > 1 else 's'} pupils' names, which no analysis needs; "
+            "leave them out of the file"
+        )
     attrs = frame.attrs
     for name in coded:
         cells = frame[name].astype("str")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from evidence.data import labels, readers
+from evidence.data import labels, pseudonyms, readers
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.monitoring import gaps
@@ -81,7 +81,8 @@ class Gap(Watching):
                 read[name] = rows[["year", columns[0], columns[2], columns[1], columns[3]]]
                 read[name] = read[name].set_axis(_SHARES, axis=1).sort_values("time")
         if plan.pupils:
-            pupils = readers.pupils(f"{data}/{plan.pupils}", ("upn", "urn", "year"))
+            pupils = readers.pupils(f"{data}/{plan.pupils}", names=True)
+            pupils = pseudonyms.without_names(pupils)
             plan.require({"scores": plan.scores, "reached": plan.reached, "time": plan.time,
                           "disadvantaged": plan.disadvantaged}, pupils)  # fmt: skip
             read["pupils"] = pupils

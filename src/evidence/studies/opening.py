@@ -28,7 +28,8 @@ def roster(data: str | pd.DataFrame, plan: TrialPlan) -> pd.DataFrame:
             measured=[*plan.covariates, plan.dosage],
             known=[*filter(None, asked)],
         )
-        data = pseudonyms.protected(data, place, ids=[*filter(None, [plan.pupil])])
+        ids = [*filter(None, [plan.pupil])]
+        data = pseudonyms.protected(pseudonyms.without_names(data, ids), place, ids=ids)
     plan.require(plan.columns, data)
     faults = Faults()
     for outcome in plan.outcomes:
@@ -70,7 +71,8 @@ def school_years(
             paths = [f"{data}/{file}" for file in files]
             panel = stack(paths, asked, years=plan.years, links=links)
         else:
-            panel = readers.pupils(f"{data}/{plan.pupils}")
+            panel = readers.pupils(f"{data}/{plan.pupils}", names=True)
+            panel = pseudonyms.without_names(panel)
     faults.settle()
     spells = schools.same_schools(spells, panel, links)
     if plan.tables:
