@@ -62,8 +62,9 @@ INDICATORS = _contract("""
     text?    comparator
     number?  comparator_value rank
     text?    band
-    text     symbol sentence published
+    text     symbol sentence
 """)
+WATCHED = INDICATORS | {"published": ("text", False)}  # where figures are published already
 
 
 def empty(contract: dict[str, tuple[str, bool]]) -> pd.DataFrame:
@@ -111,7 +112,8 @@ def validate_indicators(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` in the order and types of the `indicators` contract.
 
     A row holds either a value or a symbol, never both: a suppressed figure is never a number.
-    `published` is the source of a figure that is published already; without that column none is.
+    A further column `published`, the source of a figure that is published already, stays where it
+    says so of any.
 
     Raises
     ------
@@ -119,8 +121,10 @@ def validate_indicators(frame: pd.DataFrame) -> pd.DataFrame:
         A column is missing, unknown or of the wrong kind, a symbol is not one of `SYMBOLS`, or a
         row has both a value and a symbol.
     """
-    frame = frame if "published" in frame else frame.assign(published="")
-    checked = _validate(frame, INDICATORS, "indicators")
+    if "published" in frame and frame["published"].eq("").all():
+        frame = frame.drop(columns="published")
+    contract = WATCHED if "published" in frame else INDICATORS
+    checked = _validate(frame, contract, "indicators")
     for row, (symbol, value) in enumerate(zip(checked["symbol"], checked["value"], strict=True)):
         if symbol and symbol not in SYMBOLS:
             raise EvidenceError(

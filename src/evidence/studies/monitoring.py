@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import readers
-from evidence.data.schema import INDICATORS
+from evidence.data.schema import INDICATORS, WATCHED
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.monitoring import published
@@ -225,7 +225,7 @@ class Monitoring(Watching):
                 "published": plan.published,
             }
         )
-        return table[list(INDICATORS)].reset_index(drop=True)
+        return table[list(WATCHED if plan.published else INDICATORS)].reset_index(drop=True)
 
     @answered
     def headline(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data.rules import Rules, load
-from evidence.data.schema import INDICATORS
+from evidence.data.schema import WATCHED
 from evidence.methods.monitoring.control_chart import ControlChart
 from evidence.show.picture import Picture
 from evidence.studies.plan import CommonPlan
@@ -112,7 +112,7 @@ class Watching(Questions):
     def contract(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Return rows of the `indicators` contract; what a row does not say is filled in."""
         always = {"run_id": self.plan.run_id, "published": self.plan.published}
-        table = pd.DataFrame([_ROW | row | always for row in rows], columns=list(INDICATORS))
+        table = pd.DataFrame([_ROW | row | always for row in rows], columns=list(WATCHED))
         missing = table["value"].isna() & (table["symbol"] == "")
         return table.assign(symbol=table["symbol"].mask(missing, "x"))
 

@@ -152,7 +152,7 @@ def test_merge_that_tells_what_is_hidden_is_refused(tmp_path):
         publish.release([run], [card], tmp_path / hub)
         sent[hub] = bundle.make(tmp_path / hub, tmp_path / f"{hub}.zip")
     with pytest.raises(EvidenceError) as error:
-        merge.merge(sent["theirs"], "Rathfern", tmp_path / "ours")
+        merge.merge(sent["theirs"], "Rathfern", tmp_path / "ours", reviewer="Cy")
     assert "together with our releases it tells" in str(error.value)
     assert reader.release(tmp_path / "ours")["hubs"] == {}
 

@@ -106,9 +106,9 @@ def test_a_bundle_carries_published_figures_and_their_source(tmp_path):
     run, card = made(tmp_path)
     publish.release([run], [card], tmp_path / "theirs")
     path = bundle.make(tmp_path / "theirs", tmp_path / "theirs.zip")
-    own, other = made(tmp_path / "own", source="")
+    own, other = made(tmp_path / "own")  
     publish.release([own], [other], tmp_path / "ours")
-    merge.merge(path, "county", tmp_path / "ours")
+    merge.merge(path, "county", tmp_path / "ours", reviewer="Cy")
     both = reader.indicators(tmp_path / "ours", hubs=True)
     assert both.loc[both["hub"] == "county", "n"].tolist() == [2630, 1980, 9, 400]
 

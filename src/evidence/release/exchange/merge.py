@@ -18,6 +18,7 @@ from evidence.data.schema import (
     EFFECTS,
     INDICATORS,
     SYMBOLS,
+    WATCHED,
     validate_effects,
     validate_indicators,
 )
@@ -243,7 +244,7 @@ def _tables(
         shown = frame[count]
         if name == "indicators":
             known = _published(frame, meta)
-            if (odd := (frame["published"] != "") & ~known).any():
+            if "published" in frame and (odd := (frame["published"] != "") & ~known).any():
                 raise EvidenceError(
                     f"{path}: {name}, row {odd.idxmax() + 1}: says that it is published already, "
                     "and its programme does not; do not use it, and tell the sender"
@@ -282,7 +283,7 @@ def _published(indicators: pd.DataFrame, meta: Mapping[str, Any]) -> pd.Series:
     said = {card["name"]: card["published"] for card in meta["programmes"]}
     sources = {key: said.get(run["programme"], "") for key, run in meta["runs"].items()}
     source = indicators["run_id"].map(sources).fillna("")
-    return (source != "") & (indicators["published"] == source)
+    return (source != "") & (indicators.get("published", "") == source)
 
 
 def _frame(
@@ -293,8 +294,8 @@ def _frame(
     content = bundle.parsed(parts.get(f"{kind}.json", b""), where)
     columns, rows = content.get("columns"), content.get("rows")
     extra = [f"{name}_symbol" for name in counts]
-    if isinstance(columns, list) and kind == "indicators" and "published" not in columns:
-        contract = {name: spec for name, spec in contract.items() if name != "published"}
+    if isinstance(columns, list) and kind == "indicators" and "published" in columns:
+        contract = WATCHED
     if not isinstance(rows, list) or len(rows) > _MOST:
         raise EvidenceError(f"{where}: no rows, or more than {_MOST:,}")
     if not isinstance(columns, list) or sorted(map(str, columns)) != sorted([*contract, *extra]):

@@ -55,7 +55,7 @@ def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
     runs = [run for key in dict.fromkeys(rows["run_id"]) if (run := record["runs"].get(key))]
     whose = {run["programme"] for run in runs}
     values = {
-        "sources": [text for text in dict.fromkeys(rows["published"]) if text],
+        "sources": [text for text in dict.fromkeys(rows.get("published", ())) if text],
         "said": [text for text in dict.fromkeys(rows["sentence"]) if text],
         "table": _table(records(rows)),
         "symbols": [(key, word) for key, word in SYMBOLS.items() if key in set(rows["symbol"])],

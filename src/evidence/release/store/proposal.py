@@ -60,7 +60,7 @@ class Proposal:
         if self.indicators and len(self.indicators.table):
             table = self.indicators.table
             shown = ["indicator", "area", "group", "period", "value", "n", "symbol", "published"]
-            parts.append(html_table.table(table[shown]))
+            parts.append(html_table.table(table[[name for name in shown if name in table]]))
             notes += [f"Hidden: {line}" for line in self.indicators.suppressed]
         for safe in self.pictures:
             parts.append(f"<p>Picture {safe.picture.name}: {html.escape(safe.picture.title)}</p>")

@@ -222,6 +222,8 @@ def _fill(
     for kind in reader.KINDS:
         parts = [safe.table for name, safe in results.items() if name.startswith(f"{kind}/")]
         stacked = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+        if "published" in stacked:
+            stacked["published"] = stacked["published"].fillna("").astype("str")
         stacked.to_parquet(draft / f"{kind}.parquet")
     if before and (before[0] / "hubs").is_dir():
         shutil.copytree(before[0] / "hubs", draft / "hubs")
