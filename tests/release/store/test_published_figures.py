@@ -106,7 +106,7 @@ def test_a_bundle_carries_published_figures_and_their_source(tmp_path):
     run, card = made(tmp_path)
     publish.release([run], [card], tmp_path / "theirs")
     path = bundle.make(tmp_path / "theirs", tmp_path / "theirs.zip")
-    own, other = made(tmp_path / "own")  
+    own, other = made(tmp_path / "own")
     publish.release([own], [other], tmp_path / "ours")
     merge.merge(path, "county", tmp_path / "ours", reviewer="Cy")
     both = reader.indicators(tmp_path / "ours", hubs=True)

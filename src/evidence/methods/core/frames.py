@@ -164,7 +164,7 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if strange.any():  # a blank is an empty cell
         strange[strange] = [str(value).strip() != "" for value in plain[strange]]
     wrong = np.flatnonzero(strange | np.isinf(numeric))
-    if len(wrong) and {str(v).strip().casefold() for v in values.dropna().unique()} <= _SAID:
+    if len(wrong) and {str(v).strip().casefold() for v in values.dropna()} <= _SAID:
         raise EvidenceError(f"column {column!r} holds yes and no; use 1 and 0")
     if len(wrong):
         raise EvidenceError(

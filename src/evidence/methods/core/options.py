@@ -51,7 +51,9 @@ def number(
         return float(value)
     allowed = {
         (False, False): "a finite number",
-        (True, False): f"a number {f'from {least:g} on' if ends else f'above {least:g}'}",
+        (True, False): f"a number {f'from {least:g} on' if ends else f'above {least:g}'}"
+        if ends or least
+        else "a positive number",
         (True, True): f"a number {'from' if ends else 'between'} {least:g} "
         f"{'to' if ends else 'and'} {most:g}",
     }[math.isfinite(least), math.isfinite(most)]

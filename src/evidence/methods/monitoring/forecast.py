@@ -106,6 +106,7 @@ def backtest(
         little was known are left out.
     """
     frames.whole("held_back", held_back, 1)
+    frames.needed(value)
     frames.require(data, (value, time, unit))
     order, written, _ = published.times(data, time)
     scored = []
