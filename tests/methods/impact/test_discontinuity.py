@@ -135,7 +135,7 @@ def test_discontinuity_with_wrong_input_is_refused(schools):
         assert str(error.value) == message
 
     refused("treated is 'left'; allowed are below, above", treated="left")
-    refused("bandwidth is -2; a number above 0 is needed", bandwidth=-2)
+    refused("bandwidth is -2; a positive number is needed", bandwidth=-2)
     refused("column 'gain' is constant: there is nothing to explain", schools.assign(gain=1))
     refused(
         "column 'pct': the offered side of the cut-off has 0 rows with 0 different values in all; "
