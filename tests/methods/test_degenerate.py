@@ -186,6 +186,7 @@ def faults(cases):
     return found
 
 
+@pytest.mark.slow
 def test_degenerate_tables_are_answered_whole_or_refused_in_a_line():
     assert faults(CASES) == []
 

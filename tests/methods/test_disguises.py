@@ -302,7 +302,13 @@ def plainly(name):
     return asked(CALLS[name], lambda table: table.copy())
 
 
-@pytest.mark.parametrize("name", CALLS)
+QUICK = ("trials.balance", "trials.flow", "impact.participation", "matching.nearest")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CALLS],
+)
 def test_a_disguise_changes_nothing(name):
     expected = plainly(name)
     wrong = [

@@ -315,6 +315,7 @@ def test_lincolnshire_keeps_five_of_its_neighbours(shared):
     assert len(both[0] & both[1]) == 5
 
 
+@pytest.mark.slow
 def test_ranks_and_bands_of_ten_indicators(shared):
     """By pandas' own ranks and quartiles, of DfE's long file as it is."""
     data = pd.read_parquet(shared / "data/local-authority/bds_long_0.parquet")

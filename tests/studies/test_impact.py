@@ -50,6 +50,7 @@ def county(folder, rng, *, schools=80, low=0.0):
     return str(folder)
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_functions_and_the_model_is_fitted_once(tmp_path, rng):
     study = ev.Impact.read(county(tmp_path, rng), PLAN)
     plain = ev.impact.given_past(pd.DataFrame(study.table), **study.primary)
@@ -60,6 +61,7 @@ def test_numbers_are_those_of_the_functions_and_the_model_is_fitted_once(tmp_pat
     assert study.effects is study.effects
 
 
+@pytest.mark.slow
 def test_schools_that_can_be_balanced_are_matched(tmp_path, rng):
     study = ev.Impact.read(county(tmp_path, rng), PLAN)
     assert study.design == "matched"
@@ -146,6 +148,7 @@ def tables(folder, rng, *, years=(2018, 2019, 2022), schools=40):
     }
 
 
+@pytest.mark.slow
 def test_cohort_after_years_without_tables_has_a_report(tmp_path, rng):
     study = ev.Impact.read(str(tmp_path), tables(tmp_path, rng))
     assert study.by_year["PTMAT_EXP"].reference == -3

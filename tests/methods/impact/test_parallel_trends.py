@@ -231,6 +231,7 @@ def test_honest_and_pre_trend_with_wrong_input_are_refused():
     )
 
 
+@pytest.mark.slow
 def test_few_clusters_never_end_in_anything_but_a_refusal():
     # 6 of 400 such panels once ended in scipy's ValueError; with federations in numpy's LinAlgError
     names = {"outcome": "pct", "treatment": "lamp", "unit": "urn", "time": "year"}

@@ -40,6 +40,7 @@ def test_oster_approximation_is_the_ratio_of_corollary_1(low_panel, checks):
     assert any(f"(Oster's δ; {abs(expected):.1f} by its approximation)" in n for n in checks.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [0.5, 1.0, 2.0, -1.5])
 def test_oster_finds_the_delta_of_a_world_without_effect(known):
     # W1 is known, W2 is not, they are orthogonal; y = W1 + W2 + noise, R²max is that of both, and

@@ -47,6 +47,7 @@ def test_balance_weights_solve_the_primal_problem(schools, weights):
     np.testing.assert_allclose(weight[one], base[one])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),

@@ -73,9 +73,10 @@ def hedges_g(
             return np.nan_to_num(nctdtr(df, centre, t), nan=float(centre < t))
 
         def end(p: float) -> float:
-            found = brentq(lambda x: below(x) - p, t - reach, t + reach)
-            if np.isfinite(nctdtr(df, found, t)):
-                return found
+            if t * t < 2e6 * df:
+                found = brentq(lambda x: below(x) - p, t - reach, t + reach)
+                if np.isfinite(nctdtr(df, found, t)):
+                    return found
             share = gammaincinv(df / 2, 1 - p if t > 0 else p)  # t so large that Z adds nothing
             return t * math.sqrt(2 * share / df)
 
