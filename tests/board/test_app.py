@@ -4,13 +4,14 @@ import logging
 
 import pytest
 
-from evidence.board.app import Line
-
 WORD = "pass word&1234"
 
 
+@pytest.mark.slow  # Voila takes seconds to import
 @pytest.mark.parametrize("way", ["message", "parts", "traceback"])
 def test_log_holds_neither_the_password_nor_a_guess_of_it(way):
+    from evidence.board.app import Line
+
     said = f"GET /?token=near-miss and {WORD}, /?x&token=pass%20word%261234&y=100%"
     made = ("x", logging.ERROR, "here", 1)
     try:
