@@ -6,12 +6,14 @@ notebook proposes its results and again when a release is made.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from evidence.errors import EvidenceError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pandera.pandas as pa
 
 VERDICTS = ("better than similar", "worse than similar", "no worthwhile difference",
             "too little data")  # fmt: skip
@@ -139,17 +141,25 @@ def validate_indicators(frame: pd.DataFrame) -> pd.DataFrame:
     return checked
 
 
-def _validate(frame: pd.DataFrame, contract: dict, name: str) -> pd.DataFrame:
+@cache
+def _schema(name: str, keys: tuple[str, ...]) -> pa.DataFrameSchema:
+    """Return pandera's schema of a contract; building one takes as long as using it."""
     import pandera.pandas as pa
-    from pandera.errors import SchemaErrors
 
     def column(key: str, kind: str, nullable: bool) -> pa.Column:
         checks = [pa.Check.isin(_ALLOWED[key])] if name == "effects" and key in _ALLOWED else []
         return pa.Column(_DTYPES[kind], checks, nullable=nullable, coerce=True)
 
-    schema = pa.DataFrameSchema(
-        {key: column(key, *spec) for key, spec in contract.items()}, strict=True, name=name
+    contract = EFFECTS if name == "effects" else WATCHED
+    return pa.DataFrameSchema(
+        {key: column(key, *contract[key]) for key in keys}, strict=True, name=name
     )
+
+
+def _validate(frame: pd.DataFrame, contract: dict, name: str) -> pd.DataFrame:
+    from pandera.errors import SchemaErrors
+
+    schema = _schema(name, tuple(contract))
     try:
         checked = schema.validate(frame.reset_index(drop=True), lazy=True)[list(contract)]
         checked.attrs = {}  # pandas would write them into the file, whatever they hold
