@@ -13,12 +13,16 @@ from evidence.data.schema import FEW, VERDICTS, effects_row
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import Estimate
 from evidence.show import words
-from evidence.studies.strength import Strength
+from evidence.studies.strength import LARGEST_MDES, Strength
 from evidence.studies.verdict import detectable, months, verdict
 
 _NUMBERS = ("estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value")
 _SIZES = {"effect_size": "estimate", "es_lower": "ci_lower", "es_upper": "ci_upper"}
 _EXAGGERATED = "the study was small: the true effect is probably smaller"
+_SELECTED = (
+    "an effect that is just worthwhile is too small for this study: the true one is probably "
+    "smaller than this"
+)
 
 
 def row(
@@ -93,7 +97,8 @@ def row(
     ]
     fewest = (rules or Rules()).threshold
     if decided in VERDICTS[:2] and detectable(shown) > least:
-        notes.append(_EXAGGERATED)
+        small = size is None or detectable(size) > LARGEST_MDES[0]
+        notes.append(_EXAGGERATED if small else _SELECTED)
     if n_pupils is None and estimate.estimand != "att":
         n_pupils = estimate.n_treated + estimate.n_control
     if n_schools is None and estimate.n_clusters < estimate.n_obs:

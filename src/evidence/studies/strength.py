@@ -37,7 +37,7 @@ _SAID = {
     "survey": "there is no group to compare with",
     "monitoring": "there is no group to compare with",
 }
-_MDES = (0.20, 0.29, 0.39, 0.49, 0.59)  # largest for 5, 4, 3, 2, 1 padlocks
+LARGEST_MDES = (0.20, 0.29, 0.39, 0.49, 0.59)  # largest for 5, 4, 3, 2, 1 padlocks
 _LOST = (0.10, 0.20, 0.30, 0.40, 0.50)
 THREATS = (
     "confounding",
@@ -153,7 +153,7 @@ def strength(
     if mdes == mdes:
         size = round(mdes, 2)
         below = "any effect" if math.isinf(size) else f"an effect below {size:.2f} SD"
-        columns.append((_over(size, _MDES), f"too few {units} to detect {below}"))
+        columns.append((_over(size, LARGEST_MDES), f"too few {units} to detect {below}"))
     else:
         unknown.append("the smallest effect it could have detected is not known and not counted")
     if lost == lost:
