@@ -154,8 +154,11 @@ class _Room(ModuleType):
         if name not in self.__dict__.get("_sources", {}):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         place, own = self._sources[name]
-        setattr(self, name, getattr(import_module(f"evidence.{place}"), own))
-        return self.__dict__[name]
+        found = getattr(import_module(f"evidence.{place}"), own)
+        if not isinstance(found, type):
+            found = import_module("evidence.methods.core.arguments").explained(found)
+        setattr(self, name, found)
+        return found
 
     def __dir__(self) -> list[str]:
         return self.__all__

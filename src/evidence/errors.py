@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from numbers import Number
 
 _ABOUT = re.compile(r".*?(?=, row |: |$)", re.DOTALL)
 _SHOWN = 20  # faults in one message, and rows in one fault
@@ -36,6 +37,16 @@ class EvidenceError(ValueError):
         shown = "; ".join(f"({i}) {fault[first:]}" for i, fault in enumerate(self.args[:_SHOWN], 1))
         more = f"; and {len(self.args) - _SHOWN} more" if len(self.args) > _SHOWN else ""
         return f"{about}{': ' if about else ''}{len(self.args)} faults: {shown}{more}"
+
+
+def shown(value: object) -> str:
+    """Return an argument as a message may repeat it: a short word or number, else its kind.
+
+    A whole column given by mistake would put pupils' values into the message.
+    """
+    short = value is None or isinstance(value, (bool, Number, str))
+    text = repr(value) if short else ""
+    return text if 0 < len(text) <= 80 else f"a {type(value).__name__}"
 
 
 class Faults:

@@ -183,3 +183,72 @@ def test_a_subgroup_that_is_the_arm_in_disguise_is_too_little_data():
     table = disguises.pupils().assign(sex=lambda t: np.where(t["arm"] == 1, "x", "y"))
     found = ev.trials.subgroups(table, **disguises.TRIAL, subgroup=["sex"])
     assert found.sentence() == "sex: too little data to compare (exploratory)."
+
+
+YES_OR_NO = [
+    (full, call, table, given, option)
+    for full, call, table, given in plans()
+    for option, kind in inspect.signature(call).parameters.items()
+    if isinstance(kind.default, bool)
+]
+
+
+@pytest.mark.parametrize("value", [pd.NA, None, math.nan, "no", 2, [], np.array([1, 2])], ids=str)
+def test_an_option_that_is_neither_true_nor_false_is_refused(value):
+    for _, call, table, given, option in YES_OR_NO:
+        few = {"draws": 99} if "draws" in inspect.signature(call).parameters else {}
+        said = refused(call, table, **{**given, **few, option: value})
+        assert said.startswith(f"{option} is ")
+        assert said.endswith("; True or False is needed")
+
+
+SIZE = ev.trials.effect_size(disguises.pupils(), **disguises.TRIAL)
+OF_NUMBERS = {
+    E.hedges_g: {"treated": [1, 2, 3], "control": [2, 3, 5]},
+    E.pooled_variance: {"treated": [1, 2, 3], "control": [2, 3, 5]},
+    E.wwc_cluster_correction: {"n_pupils": 100, "cluster_size": 10},
+    E.wwc_effect_size: {"difference": 0.2, "n_treated": 9, "n_control": 9, "cluster_size": 3},
+    E.detectable: {"estimate": SIZE},
+    E.small_sample_factor: {"df": 10},
+    E.adjust: {"p_values": [0.01, 0.2]},
+    E.row: {"estimate": SIZE, "programme": "a", "cohort": "b", "smallest_worthwhile": 0.1},
+    E.posterior: {"estimate": SIZE},
+    E.strength: {"design": "randomised", "mdes": 0.1, "attrition": 0.1},
+    E.cost_rating: {"pounds": 30},
+    E.months: {"effect_size": 0.2},
+    E.verdict: {"ci_lower": 0.1, "ci_upper": 0.2, "smallest_worthwhile": 0.1},
+    ev.impact.e_value: {"effect_size": 0.2},
+    ev.matching.effective_size: {"weights": [1, 2, 3]},
+    W.proportion: {"count": 3, "n": 10},
+    W.rate: {"count": 3, "population": 10},
+    W.change: {"before": 3, "n_before": 10, "after": 5, "n_after": 10},
+}
+PUPIL = 123456789.0
+
+
+@pytest.mark.parametrize("call", OF_NUMBERS, ids=lambda call: call.__name__)
+def test_an_argument_of_another_kind_is_refused_in_a_line_without_its_values(call):
+    odd = (*ODD, pd.NA, 0, "", [], {}, [1, 2], 10**400, 1j, object(), pd.Series([PUPIL] * 3),
+           pd.DataFrame({"a": [PUPIL, 2]}), np.array([PUPIL, 2]))  # fmt: skip
+    call(**OF_NUMBERS[call])
+    for name in inspect.signature(call).parameters:
+        for value in odd:
+            said = ""
+            try:
+                call(**{**OF_NUMBERS[call], name: value})
+            except EvidenceError as error:
+                said = str(error)
+            assert "\n" not in said
+            assert "123456789" not in said
+
+
+def test_a_misspelt_argument_and_one_left_out_are_named():
+    data, given = disguises.pupils(), disguises.TRIAL
+    assert refused(ev.trials.itt, data, **given, covariate=["sex"]) == (
+        "itt: no covariate=; did you mean 'covariates'?"
+    )
+    assert refused(ev.trials.itt, data) == "itt: missing a required argument: 'outcome'"
+    assert refused(E.verdict, "a", None, 0.1) == (
+        "2 faults: (1) ci_lower is 'a'; a number is needed; "
+        "(2) ci_upper is None; a number is needed"
+    )

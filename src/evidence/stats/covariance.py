@@ -17,7 +17,7 @@ from numbers import Real
 import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.stats import cluster_sums, satterthwaite
 from evidence.stats.design import Design, compact, sums
 from evidence.stats.satterthwaite import Links
@@ -300,7 +300,7 @@ def decided(design: Design, cluster: np.ndarray) -> np.ndarray:
 def check_type(cov_type: str) -> None:
     """Refuse a type of errors that is not known."""
     if not isinstance(cov_type, str) or cov_type not in COV_TYPES:
-        raise EvidenceError(f"cov_type is {cov_type!r}; allowed are {', '.join(COV_TYPES)}")
+        raise EvidenceError(f"cov_type is {shown(cov_type)}; allowed are {', '.join(COV_TYPES)}")
 
 
 def check_level(level: float) -> None:
@@ -312,7 +312,7 @@ def check_level(level: float) -> None:
         It does not lie between 0 and 1.
     """
     if not isinstance(level, Real) or not 0 < level < 1:
-        raise EvidenceError(f"level is {level!r}; a proportion between 0 and 1 is needed")
+        raise EvidenceError(f"level is {shown(level)}; a proportion between 0 and 1 is needed")
 
 
 def t_test(

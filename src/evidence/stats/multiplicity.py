@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 
 
 def adjust(p_values: Sequence[float], method: str = "bh") -> np.ndarray:
@@ -35,7 +35,7 @@ def adjust(p_values: Sequence[float], method: str = "bh") -> np.ndarray:
     Benjamini, Y. and Hochberg, Y. (1995), JRSS B 57(1). Holm, S. (1979), Scand. J. Statist. 6(2).
     """
     if method not in ("bh", "holm"):
-        raise EvidenceError(f"method is {method!r}; allowed are bh, holm")
+        raise EvidenceError(f"method is {shown(method)}; allowed are bh, holm")
     given = np.asarray(p_values, float)
     if (given < 0).any() or (given > 1).any():
         raise EvidenceError("adjust: a p-value lies outside 0 to 1")

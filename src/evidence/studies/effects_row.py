@@ -11,6 +11,7 @@ import pandas as pd
 from evidence.data.rules import Rules
 from evidence.data.schema import FEW, VERDICTS, effects_row
 from evidence.errors import EvidenceError
+from evidence.methods.core.options import yes_or_no
 from evidence.methods.core.results import Estimate
 from evidence.show import words
 from evidence.studies.strength import LARGEST_MDES, Strength
@@ -83,6 +84,7 @@ def row(
         No smallest worthwhile effect is given, an outcome told in SD has no effect size, or the
         row breaks the contract.
     """
+    yes_or_no(primary=primary, attainment=attainment)
     entry = {"name": outcome} if isinstance(outcome, str) else dict(outcome or {})
     least = entry.get("smallest_worthwhile") if smallest_worthwhile is None else smallest_worthwhile
     if least is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.methods.core.results import Estimate, normal_error, page
 from evidence.show import words
 
@@ -110,13 +110,13 @@ def posterior(
             f"posterior: the estimate is in {estimate.unit!r}; give one in 'sd', as "
             "trials.effect_size does"
         )
-    if not prior_sd > 0 or not math.isfinite(prior_mean):
+    if not prior_sd > 0 or not abs(prior_mean) < 1e100 or 1e100 < prior_sd < math.inf:
         raise EvidenceError(
             f"prior_mean is {prior_mean} and prior_sd {prior_sd}; a number, and one above 0, are "
             "needed"
         )
     if table not in words.MONTHS:
-        raise EvidenceError(f"table is {table!r}; allowed are {', '.join(words.MONTHS)}")
+        raise EvidenceError(f"table is {shown(table)}; allowed are {', '.join(words.MONTHS)}")
     z = float(ndtri(0.5 + estimate.level / 2))
     error = normal_error(estimate)
     if not 0 < error < math.inf:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from evidence.errors import EvidenceError, nearest
+from evidence.errors import EvidenceError, nearest, shown
 from evidence.methods.core.balance import Balance
 from evidence.methods.core.results import page
 from evidence.methods.trials.attrition import Attrition
@@ -142,7 +142,7 @@ def strength(
     Education Endowment Foundation (2019), Classification of the security of findings.
     """
     if design not in DESIGNS:
-        raise EvidenceError(f"design is {design!r}; allowed are {', '.join(DESIGNS)}")
+        raise EvidenceError(f"design is {shown(design)}; allowed are {', '.join(DESIGNS)}")
     lost = attrition.overall if isinstance(attrition, Attrition) else attrition
     if mdes < 0:
         raise EvidenceError(f"mdes is {mdes}; standard deviations, zero or more, are needed")
@@ -222,7 +222,9 @@ def _judged(threats: Mapping[str, str]) -> dict[str, str]:
         if name not in THREATS:
             raise EvidenceError(f"threats: {name!r} is not one; {nearest(str(name), THREATS)}")
         if level not in LEVELS:
-            raise EvidenceError(f"threats: {name!r} is {level!r}; allowed are {', '.join(LEVELS)}")
+            raise EvidenceError(
+                f"threats: {name!r} is {shown(level)}; allowed are {', '.join(LEVELS)}"
+            )
     return {name: threats[name] for name in THREATS if name in threats}
 
 
@@ -236,7 +238,7 @@ def _wwc(
     """Return the rating of WWC's Handbook 5.0, chapter II, for group designs, and why."""
     without, with_some, fails, none = _WWC
     if boundary not in ("cautious", "optimistic"):
-        raise EvidenceError(f"boundary is {boundary!r}; allowed are cautious, optimistic")
+        raise EvidenceError(f"boundary is {shown(boundary)}; allowed are cautious, optimistic")
     if DESIGNS[design] == 0:
         return fails, "there is no group to compare with"
     if design == "discontinuity":

@@ -13,7 +13,7 @@ import pandas as pd
 
 from evidence.data.rules import Rules
 from evidence.data.schema import FEW
-from evidence.errors import EvidenceError, nearest
+from evidence.errors import EvidenceError, nearest, shown
 from evidence.methods.core.frames import Encoded
 from evidence.show.picture import Picture
 from evidence.show.questions import QUESTIONS
@@ -93,7 +93,9 @@ class Questions(ABC):
             There is no such question, or the data do not allow the answer.
         """
         if question not in self.questions:
-            raise EvidenceError(f"section is {question!r}; {nearest(question, self.questions)}")
+            raise EvidenceError(
+                f"section is {shown(question)}; {nearest(question, self.questions)}"
+            )
         return section("", *self.parts(question))
 
     @property
@@ -208,10 +210,10 @@ class Study(Questions, Generic[P]):
         """
         method = method or next(iter(self.methods))
         if method not in self.methods:
-            raise EvidenceError(f"method is {method!r}; {nearest(method, self.methods)}")
+            raise EvidenceError(f"method is {shown(method)}; {nearest(method, self.methods)}")
         known = {each.name: each for each in self.plan.outcomes}
         if outcome and outcome not in known:
-            raise EvidenceError(f"outcome is {outcome!r}; {nearest(outcome, known)}")
+            raise EvidenceError(f"outcome is {shown(outcome)}; {nearest(outcome, known)}")
         chosen = self.model(known.get(outcome, self.main))
         with in_its_words(self):
             return self.methods[method](self.table, **chosen | options)

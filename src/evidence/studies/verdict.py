@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Real
 
 from evidence.data.schema import VERDICTS
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.show import words
@@ -30,10 +29,10 @@ def months(effect_size: float, table: str = "toolkit") -> float:
     EvidenceError
         The table is not one of the two, or the effect is no finite number.
     """
-    if not isinstance(effect_size, Real) or math.isinf(effect_size):
-        raise EvidenceError(f"effect_size is {effect_size!r}; a finite number is needed")
+    if not isinstance(effect_size, Real) or abs(effect_size) > 1e300:
+        raise EvidenceError(f"effect_size is {shown(effect_size)}; a finite number is needed")
     if table not in words.MONTHS:
-        raise EvidenceError(f"table is {table!r}; allowed are {', '.join(words.MONTHS)}")
+        raise EvidenceError(f"table is {shown(table)}; allowed are {', '.join(words.MONTHS)}")
     return words.months(float(effect_size), table)
 
 
@@ -46,7 +45,9 @@ def cost_rating(pounds: float) -> str:
         The cost is negative or missing.
     """
     if not isinstance(pounds, Real) or not pounds >= 0:
-        raise EvidenceError(f"cost is {pounds!r}; pounds a pupil a year, zero or more, are needed")
+        raise EvidenceError(
+            f"cost is {shown(pounds)}; pounds a pupil a year, zero or more, are needed"
+        )
     # The lowest band is below 80, all others include their upper end.
     if pounds < COSTS[0][0]:
         return COSTS[0][1]
@@ -75,7 +76,9 @@ def verdict(ci_lower: float, ci_upper: float, smallest_worthwhile: float) -> str
     """
     better, worse, none, unsure = VERDICTS
     if not smallest_worthwhile > 0:
-        raise EvidenceError(f"smallest_worthwhile is {smallest_worthwhile}; it must be above 0")
+        raise EvidenceError(
+            f"smallest_worthwhile is {shown(smallest_worthwhile)}; it must be above 0"
+        )
     if ci_lower > ci_upper:
         raise EvidenceError("the interval's lower end lies above its upper end")
     if ci_lower > 0:

@@ -25,6 +25,7 @@ from evidence.methods.core.encoded import once as once
 from evidence.methods.core.options import number as number
 from evidence.methods.core.options import one_of as one_of
 from evidence.methods.core.options import whole as whole
+from evidence.methods.core.options import yes_or_no as yes_or_no
 from evidence.show.words import counted as counted
 from evidence.stats.design import compact as compact
 

@@ -51,6 +51,7 @@ def hedges_g(
     """
     covariance.check_level(level)
     frames.one_of("interval", interval, ("noncentral", "normal"))
+    frames.yes_or_no(exact=exact)
     scores = [_scores(x, name) for x, name in ((treated, "treated"), (control, "control"))]
     treated, control = (x[~np.isnan(x)] for x in scores)
     n1, n0 = len(treated), len(control)
@@ -196,6 +197,7 @@ def wwc_effect_size(
     """
     covariance.check_level(level)
     frames.number("difference", difference, -100, 100)
+    frames.yes_or_no(adjusted=adjusted)
     frames.whole("n_treated", n_treated, 1)
     frames.whole("n_control", n_control, 1)
     n = n_treated + n_control

@@ -1,4 +1,4 @@
-"""Options of the methods: a word from a list, a whole number, a number within limits."""
+"""Options of the methods: a word from a list, yes or no, a whole number, a number in limits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numbers import Real
 
 import numpy as np
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 
 
 def whole(name: str, value: object, least: int) -> None:
@@ -20,7 +20,7 @@ def whole(name: str, value: object, least: int) -> None:
         It is not.
     """
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise EvidenceError(f"{name} is {value!r}; a whole number from {least} on is needed")
+        raise EvidenceError(f"{name} is {shown(value)}; a whole number from {least} on is needed")
 
 
 def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
@@ -32,7 +32,20 @@ def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
         It is not.
     """
     if not isinstance(value, str) or value not in allowed:
-        raise EvidenceError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
+        raise EvidenceError(f"{name} is {shown(value)}; allowed are {', '.join(allowed)}")
+
+
+def yes_or_no(**given: object) -> None:
+    """Refuse options that are neither True nor False: "no" would be taken for a yes.
+
+    Raises
+    ------
+    EvidenceError
+        One is not.
+    """
+    for name, value in given.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise EvidenceError(f"{name} is {shown(value)}; True or False is needed")
 
 
 def number(
@@ -57,4 +70,4 @@ def number(
         (True, True): f"a number {'from' if ends else 'between'} {least:g} "
         f"{'to' if ends else 'and'} {most:g}",
     }[math.isfinite(least), math.isfinite(most)]
-    raise EvidenceError(f"{name} is {value!r}; {allowed} is needed")
+    raise EvidenceError(f"{name} is {shown(value)}; {allowed} is needed")

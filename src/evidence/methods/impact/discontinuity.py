@@ -94,6 +94,7 @@ def discontinuity(
     of Econometrics 142(2).
     """
     frames.one_of("treated", treated, _SIDES)
+    frames.yes_or_no(bias_corrected=bias_corrected)
     covariance.check_level(level)
     frames.number("cutoff", cutoff)
     stated = bandwidth is not None

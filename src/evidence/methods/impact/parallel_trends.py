@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import chdtri, chndtr, fdtri, ncfdtr
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.core.results import EventStudy, TableResult
 from evidence.show import words
@@ -125,7 +125,7 @@ def pre_trend(study: EventStudy, *, power: float = 0.8) -> PreTrend:
     """
     if not isinstance(power, Real) or not 1 - study.level < power < 1:
         raise EvidenceError(
-            f"power is {power!r}; a proportion between {1 - study.level:.2g} and 1 is needed"
+            f"power is {shown(power)}; a proportion between {1 - study.level:.2g} and 1 is needed"
         )
     times, _, covariance, _ = _parts(study)
     if math.isnan(study.pre_p_value):
@@ -227,7 +227,9 @@ def honest(
             "steps from one time to the next can be compared"
         )
     if time is not None and time not in times[times >= 0].tolist():
-        raise EvidenceError(f"time is {time!r}; the study's times from 0 on end at {times[-1]}")
+        raise EvidenceError(
+            f"time is {shown(time)}; the study's times from 0 on end at {times[-1]}"
+        )
     later = times >= 0
     target = np.where(later, 1 / later.sum(), 0.0) if time is None else (times == time) * 1.0
     if bounds is None:

@@ -46,6 +46,7 @@ def oster(
     and context before the start; R²max = min(1, 1.3 R²): Oster (2019), Journal of Business &
     Economic Statistics 37(2), proposition 3 with β = 0, or, approximately, corollary 1.
     """
+    frames.yes_or_no(approximate=approximate)
     table = before_start(panel, time=time, outcome=outcome, unit=unit, **model)
     dose, when = doses(panel, str(model["treatment"])), frames.numbers(panel, time)
     later = when >= np.min(when[dose != 0], initial=np.inf)

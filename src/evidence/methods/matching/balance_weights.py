@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.stats import entropy_balancing
 
@@ -61,7 +61,7 @@ def balance_weights(
     Hainmueller (2012), Political Analysis 20(1), 25-46, doi 10.1093/pan/mpr025.
     """
     if moments not in (1, 2):
-        raise EvidenceError(f"moments is {moments!r}; allowed are 1, 2")
+        raise EvidenceError(f"moments is {shown(moments)}; allowed are 1, 2")
     values, names, arms = read(data, treatment, covariates, reference, arm)
     base = np.ones(len(data)) if weights is None else frames.numbers(data, weights)
     used = arms.treated | arms.control

@@ -68,6 +68,7 @@ def nearest(
     Rubin (1980), Biometrics 36(2), 293-298; Austin (2011), Pharmaceutical Statistics 10(2).
     """
     frames.one_of("metric", metric, ("mahalanobis", "propensity"))
+    frames.yes_or_no(replacement=replacement)
     given, _, arms = balance_weights.read(data, treatment, covariates, reference, arm)
     # In an order that the rows' own order does not change, to the last digit.
     order = np.lexsort((*given.T, arms.treated))

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from evidence.data.labels import label
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
@@ -361,9 +361,11 @@ def _targets(data: pd.DataFrame, target: float | str | None) -> np.ndarray:
     if target is None:
         return np.full(len(data), np.nan)
     if isinstance(target, bool) or not isinstance(target, (int, float, np.number)):
-        raise EvidenceError(f"target is {target!r}; a number or the name of a column is needed")
+        raise EvidenceError(
+            f"target is {shown(target)}; a number or the name of a column is needed"
+        )
     if not math.isfinite(target):
-        raise EvidenceError(f"target is {target!r}; a finite number is needed")
+        raise EvidenceError(f"target is {shown(target)}; a finite number is needed")
     return np.full(len(data), float(target))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.core.results import page
 from evidence.show import words
@@ -109,6 +109,7 @@ def proportion(
     24 of 25: 96.0% (95% interval 80.5 to 99.3%; Wilson).
     """
     frames.one_of("method", method, tuple(_METHODS))
+    frames.yes_or_no(percent=percent)
     covariance.check_level(level)
     count, n, caveats = _share("count", count, "n", n, percent)
     limits = _METHODS[method](count, n, level)
@@ -286,8 +287,9 @@ def change(
     63.3% of 30 to 70.0% of 30: +6.7 percentage points
     """
     covariance.check_level(level)
+    frames.yes_or_no(percent=percent)
     if margin is not None and not 0 < number("margin", margin) < 1:
-        raise EvidenceError(f"margin is {margin!r}; a share between 0 and 1 is needed")
+        raise EvidenceError(f"margin is {shown(margin)}; a share between 0 and 1 is needed")
     sides = [
         _share("before", before, "n_before", n_before, percent),
         _share("after", after, "n_after", n_after, percent),
@@ -340,14 +342,14 @@ def _national(
 
 
 def number(name: str, value: object, least: float = 0) -> float:
-    """Return a finite number of at least `least` (0, or above 0), however it is written."""
+    """Return a number of at least `least` (0, or above 0), however it is written."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise EvidenceError(f"{name} is {value!r}; one number is needed") from None
-    if not math.isfinite(number) or number < least:
+    except (TypeError, ValueError, OverflowError):
+        raise EvidenceError(f"{name} is {shown(value)}; one number is needed") from None
+    if not least <= number <= 1e15:
         allowed = "above 0" if least else "from 0 on"
-        raise EvidenceError(f"{name} is {value!r}; a number {allowed} is needed")
+        raise EvidenceError(f"{name} is {shown(value)}; a number {allowed} is needed")
     return number
 
 

@@ -156,6 +156,7 @@ def rank_interval(
     Statistical Society A 159(3), 385–443.
     """
     covariance.check_level(level)
+    frames.yes_or_no(percent=percent)
     frames.whole("draws", draws, 100)
     if (n is None) == (std_error is None):
         raise EvidenceError("rank_interval needs one of n= and std_error=")

@@ -118,6 +118,7 @@ def story(
     larger (φ), and the interval is that of Student's t.
     """
     covariance.check_level(level)
+    frames.yes_or_no(chosen=chosen)
     frames.require(data, (time, value, n, national))
     order, written, notes = published.times(data, time)
     columns = []

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.monitoring.proportions import Figure, number
 from evidence.show import words
@@ -199,7 +199,7 @@ def grim(percent: float, n: int, *, digits: int = 0) -> Grim:
     frames.whole("n", n, 1)
     frames.whole("digits", digits, 0)
     if number("percent", percent) > 100:
-        raise EvidenceError(f"percent is {percent!r}; a number from 0 to 100 is needed")
+        raise EvidenceError(f"percent is {shown(percent)}; a number from 0 to 100 is needed")
     half = 0.5 * 10.0**-digits + 1e-9
     first = max(math.ceil((percent - half) * n / 100 - 1e-9), 0)
     last = min(math.floor((percent + half) * n / 100 + 1e-9), n)

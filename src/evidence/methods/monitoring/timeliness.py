@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
@@ -119,7 +119,7 @@ def timeliness(
         raise EvidenceError(f"column {event!r}: 1 (done) and 0 (still open) are needed")
     points = np.atleast_1d(np.asarray(at, float))
     if not len(points) or not (points > 0).all():
-        raise EvidenceError(f"at is {at!r}; one time above 0 or more are needed")
+        raise EvidenceError(f"at is {shown(at)}; one time above 0 or more are needed")
     codes, names = (np.zeros(len(data), int), [""]) if by is None else frames.factor(data, by)
     keep = ~np.isnan(time) & ~np.isnan(done) & (codes >= 0)
     if not done[keep].any():

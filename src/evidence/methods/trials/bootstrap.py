@@ -92,6 +92,7 @@ def bootstrap(
     """
     frames.one_of("model", model, ("ols", "multilevel"))
     frames.one_of("sd", sd, ("total", "within"))
+    frames.yes_or_no(small_sample=small_sample, cluster_correction=cluster_correction)
     covariance.check_level(level)
     frames.whole("draws", draws, math.ceil(round(2 / (1 - level), 6)) - 1)
     frames.whole("seed", seed, 0)

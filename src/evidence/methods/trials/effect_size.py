@@ -90,6 +90,12 @@ def effect_size(
     frames.one_of("model", model, ("ols", "multilevel"))
     frames.one_of("sd", sd, ("total", "within", "pooled"))
     frames.one_of("interval", interval, ("difference", "hedges"))
+    frames.yes_or_no(
+        random_slope=random_slope,
+        conditional=conditional,
+        small_sample=small_sample,
+        cluster_correction=cluster_correction,
+    )
     if model == "multilevel":
         if trial.cluster is None or trial.weights is not None:
             raise EvidenceError("model='multilevel' needs cluster= and takes no weights")

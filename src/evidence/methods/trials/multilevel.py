@@ -84,6 +84,7 @@ def multilevel(
     σ_w² + tr(G Σzz'/n), with z = (1, treated): σ_w² + σ₀² + p(σ₁² + 2σ₀₁), p the share treated.
     """
     frames.one_of("interval", interval, ("t", "profile"))
+    frames.yes_or_no(random_slope=random_slope)
     covariance.check_level(level)
     name = trial.columns["cluster"]
     if trial.n_clusters == len(trial.outcome):
