@@ -96,3 +96,17 @@ def test_a_spread_that_is_none_is_refused(value):
     fault = refused(PLAN | {"outcomes": [OUTCOME | {"sd": value}]})
     rule = "0 or more is needed" if value < 0 else "a finite number is needed"
     assert fault == f"plan: outcomes, entry 1, sd is {value}; {rule}"
+
+
+def test_settings_that_cannot_be_meant_are_told_by_their_names(tmp_path):
+    assert refused(PLAN | {"allocation": "clusters"}) == (
+        "plan: allocation is 'clusters'; allowed are simple, cluster, multisite, paired; "
+        "did you mean 'cluster'?"
+    )
+    assert refused(PLAN | {"control": "Usual", "arm": "Usual"}) == (
+        "plan: control and arm are both 'Usual'; name two arms"
+    )
+    with pytest.raises(EvidenceError, match=r"^plan: pupils is empty; name the file of a row"):
+        ev.Trial.read(str(tmp_path), PLAN)
+    one = pd.DataFrame({"arm": ["a"] * 3, "post": [1.0, 2.0, 3.0]})
+    assert "column 'arm' has 1 value; a treatment has 2 to 10 arms" in refused(PLAN, one)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from evidence.data import file_kinds, pseudonyms, readers, schools
@@ -20,6 +22,8 @@ def roster(data: str | pd.DataFrame, plan: TrialPlan) -> pd.DataFrame:
         It cannot be read, holds what cannot be right, or lacks columns.
     """
     if not isinstance(data, pd.DataFrame):
+        if not plan.pupils and Path(data).is_dir():
+            raise EvidenceError("plan: pupils is empty; name the file of a row a pupil")
         place = f"{data}/{plan.pupils}" if plan.pupils else data
         asked = [name for some in plan.columns.values() for name in frames.listed(some)]
         data = readers.table(

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evidence.data import labels
 from evidence.data.labels import UNNAMED
 from evidence.data.schema import EFFECT_UNITS
-from evidence.errors import EvidenceError, nearest
+from evidence.errors import EvidenceError, nearest, shown
 from evidence.methods.core import frames
+from evidence.methods.trials.roster import DESIGNS
 from evidence.studies.strength import LEVELS, THREATS
 
 P = TypeVar("P", bound="CommonPlan")
@@ -178,7 +179,7 @@ class TrialPlan(Plan):
     treatment: str = Field(min_length=1)
     control: str = ""
     arm: str = ""
-    allocation: str = ""
+    allocation: Literal[("", *DESIGNS)] = ""  # type: ignore[valid-type]
     pupil: str = ""
     baseline: str = ""
     covariates: list[str] = Field(default_factory=list)
@@ -191,6 +192,11 @@ class TrialPlan(Plan):
     draws: int = Field(default=9999, ge=1)
     imputations: int = Field(default=10, ge=2)
     seed: int = Field(default=2026, ge=0)
+
+    def contradictions(self) -> list[str]:
+        """Return what cannot be meant, a sentence each."""
+        same = self.arm and self.arm == self.control
+        return [f"control and arm are both {self.arm!r}; name two arms"] if same else []
 
     @property
     def columns(self) -> dict[str, str | list[str]]:
@@ -316,9 +322,9 @@ def _in_words(fault: Any, plan: type[CommonPlan]) -> str:
     if kind == "missing":
         return f"{where} is missing; it is needed"
     if kind == "literal_error":
-        allowed = fault["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
+        allowed = fault["ctx"]["expected"].replace(" or ", ", ").replace("'", "").lstrip(", ")
         hint = nearest(str(fault["input"]), allowed.split(", "))
-        return f"{where} is {fault['input']!r}; allowed are {allowed}" + (
+        return f"{where} is {shown(fault['input'])}; allowed are {allowed}" + (
             f"; {hint}" if "mean" in hint else ""
         )
     rule = _KINDS.get(kind, fault["msg"])

@@ -366,7 +366,8 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
     levels = names
     if not 2 <= len(levels) <= 10:
         raise EvidenceError(
-            f"column {column!r} has {len(levels)} different values; a treatment has 2 to 10 arms"
+            f"column {column!r} has {counted(len(levels), 'value', 'different values')}; "
+            "a treatment has 2 to 10 arms"
         )
     if len({name.strip().casefold() for name in levels}) < len(levels):
         raise EvidenceError(
