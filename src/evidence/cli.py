@@ -225,6 +225,34 @@ def release(
 
 
 @app.command()
+def paper(
+    texts: Annotated[
+        Path | None, Argument(help="What the author says, as --blank writes it.")
+    ] = None,
+    published: Published = PUBLISHED,
+    out: Annotated[Path, Option(help="Folder for the PDF and Word files.")] = Path("papers"),
+    blank: Annotated[bool, Option("--blank", help="Write a file of texts to fill in.")] = False,
+) -> None:
+    """Write a board paper of the current release as PDF and Word."""
+    from evidence.release.paper import paper as papers
+    from evidence.show import document
+
+    if blank:
+        place = texts or Path("paper.toml")
+        if place.exists():
+            raise EvidenceError(f"{place}: is there already; name another file")
+        place.write_text(papers.blank(), encoding="utf-8")
+        typer.echo(f"wrote {place}: fill it in, then evidence paper {place}")
+        return
+    made = papers.paper(published, papers.entered(texts))
+    out.mkdir(parents=True, exist_ok=True)
+    for name, write in (("paper.pdf", document.pdf), ("paper.docx", document.word)):
+        (out / name).write_bytes(write(made))
+        typer.echo(f"wrote {out / name}")
+    typer.echo(f"reading age {document.reading_age(made):.0f}")
+
+
+@app.command()
 def verify(
     published: Published = PUBLISHED,
     runs: Runs = RUNS,

@@ -1,0 +1,381 @@
+"""A board paper as councils write it, every number of it taken from the current release by its key.
+
+What the release cannot know (to whom, background, finance, equality, legal) is entered in a TOML
+file; results in it stand as keys such as ``{lamp.2018.result}``, so that none can be mistyped.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.errors import EvidenceError, nearest
+from evidence.release.store import reader
+from evidence.show import tables, why
+from evidence.show.document import (
+    Block,
+    Document,
+    Heading,
+    Items,
+    Note,
+    Paragraph,
+    Parts,
+    Picture,
+    Strong,
+    Table,
+)  # fmt: skip
+from evidence.show.picture import Picture as Drawn
+from evidence.show.rows import missing, records
+from evidence.show.words import counted, number, verdict
+
+ENTERED = {
+    "report_to": "the board or committee",
+    "date": "of the meeting, such as 2027-01-22",
+    "subject": "the title of the paper",
+    "author": "who answers for it",
+    "background": "why the paper is brought",
+    "recommendations": "what the board is asked to do, beside the options below",
+    "risks": "risks beside those of the evidence",
+    "finance": "spend and savings",
+    "equality": "who gains and who may lose",
+    "legal": "duties and powers",
+}
+_BLANK = "To be completed by the author."
+# What the evidence of one result alone lets a board do; the reason is said with it.
+OPTIONS = {
+    "better than similar": ("Continue", "did better than similar pupils"),
+    "no worthwhile difference": ("Change or stop", "made no worthwhile difference"),
+    "worse than similar": ("Change or stop", "did worse than similar pupils"),
+    "too little data": ("Test properly", "too little data to know what it changed"),
+}
+# How caveats begin that say why a result is less sure; the others stand in the result's report.
+_LOST = ("marked down", "the study was small", "an effect that is just worthwhile")
+_KEY = re.compile(r"\{([^{}]*)\}")
+_RESULT = re.compile(
+    r"[+−-]?\d[\d,.]*\s*(%|per\s?cent|percentage points?|points?|pp\b|SD\b|months?\b)", re.I
+)
+GLOSSARY = (
+    ("Better, or worse, than similar pupils", "the whole likely range lies above, or below, zero."),
+    ("Likely range", "where the true effect may lie: of 100 ranges made this way, 95 hold it."),
+    ("Months of progress", "an effect on attainment, by the table of the Education Endowment "
+     "Foundation."),
+    ("Similar pupils", "those compared with: the other arm of a trial, or schools that had similar "
+     "results, pupils and programmes and did not take part."),
+    ("Strength", "none to five squares: five is a large trial drawn by lot with few losses."),
+    ("Too little data", "the range holds zero and reaches beyond what would matter: not yet known, "
+     "which is not the same as no effect."),
+)  # fmt: skip
+
+
+def entered(path: str | Path | None) -> dict[str, str]:
+    """Return what the author's file says; every key that it leaves out is empty.
+
+    Raises
+    ------
+    EvidenceError
+        The file cannot be read, or holds a key that a paper has no place for, or no text for one.
+    """
+    if path is None:
+        return dict.fromkeys(ENTERED, "")
+    try:
+        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EvidenceError(f"{path}: no such file; evidence paper --blank writes one") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EvidenceError(f"{path}: cannot be read: {error}") from None
+    faults = [f"{path}: no {key!r} in a paper; {nearest(key, ENTERED)}"
+              for key in given if key not in ENTERED]  # fmt: skip
+    told = {key: value.isoformat() if isinstance(value, date) else value
+            for key, value in given.items()}  # fmt: skip
+    faults += [f"{path}, {key}: give text in quotation marks" for key, value in told.items()
+               if not isinstance(value, str)]  # fmt: skip
+    day = told.get("date")
+    if isinstance(day, str) and day:
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            faults.append(f"{path}, date: is {day!r}; give a date such as 2027-01-22")
+    if faults:
+        raise EvidenceError(*faults)
+    return dict.fromkeys(ENTERED, "") | told
+
+
+def blank() -> str:
+    """Return a file to fill in: a line of what is meant, and an empty text, for each key."""
+    return "".join(f'# {about}\n{key} = ""\n' for key, about in ENTERED.items())
+
+
+def paper(published: str | Path | None = None, texts: Mapping[str, str] | None = None) -> Document:
+    """Return the paper of the current release.
+
+    Parameters
+    ----------
+    published : str or Path, optional
+        The evidence base.
+    texts : mapping, optional
+        What `entered` gives.
+
+    Raises
+    ------
+    EvidenceError
+        There is no release or no result in it; a text names a key that the release does not have,
+        or states a result by hand: all faults at once.
+    """
+    record = reader.release(published)
+    rows = tables.summary(reader.effects(published), record["programmes"])
+    if rows.empty:
+        raise EvidenceError("the release holds no result of a programme, so there is no paper yet")
+    own = _filled(dict.fromkeys(ENTERED, "") | dict(texts or {}), rows, record)
+    day = date.fromisoformat(own["date"] or record["date"])
+    found = tables.finding(rows)
+    subject = own["subject"] or "What the programmes changed"
+    facts = [
+        ("Report to", own["report_to"] or _BLANK),
+        ("Date", f"{day.day} {day:%B %Y}"),
+        ("Subject", subject),
+        ("Author", own["author"] or _BLANK),
+        ("Evidence", f"Release {record['number']} of the evidence base, {_day(record['date'])}"),
+    ]
+    blocks: list[Block] = [
+        Heading("Summary"),
+        Paragraph([Strong(f"{found}.")]),
+        Paragraph([why.LEAD.replace("grey band of differences", "band of differences")]),
+        Heading("Recommendations, as options"),
+        *_text(own["recommendations"]),
+        *_options(rows),
+        Heading("Background"),
+        *_text(own["background"], needed=True),
+        Heading("The evidence"),
+        _picture(rows),
+        _results(rows),
+        Heading("How each was compared", 2),
+        Items([[said] for design, said in why.DESIGNS.items() if design in set(rows["design"])]),
+        *[
+            block
+            for _, group in rows.groupby("programme", sort=False)
+            for block in _programme(records(group), record)
+        ],
+        Heading("Risks and limitations"),
+        *_limits(rows, record),
+        *_text(own["risks"]),
+        Heading("Finance"),
+        _costs(rows),
+        *_text(own["finance"], needed=True),
+        Heading("Equality"),
+        *_disadvantaged(published, record),
+        *_text(own["equality"], needed=True),
+        Heading("Legal"),
+        *_text(own["legal"], needed=True),
+        Heading("What the words mean"),
+        Items([[Strong(word), f": {said}"] for word, said in GLOSSARY]),
+    ]
+    simulated = rows["simulated"]
+    band = "" if not simulated.any() else (
+        "Simulated data: this county does not exist." if simulated.all()
+        else "Simulated data, except for real data of "
+        f"{', '.join(dict.fromkeys(rows.loc[~simulated.astype(bool), 'title']))}."
+    )  # fmt: skip
+    return Document(
+        title=subject,
+        author=own["author"] or "evidence",
+        date=day,
+        facts=facts,
+        blocks=blocks,
+        foot=f"{subject} · release {record['number']}",
+        band=band,
+    )
+
+
+def _day(text: str) -> str:
+    day = date.fromisoformat(text)
+    return f"{day.day} {day:%B %Y}"
+
+
+def _filled(texts: dict[str, str], rows: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, str]:
+    """Put results in the place of their keys, and refuse those that are written by hand."""
+    known = {"release.number": str(record["number"]), "release.date": _day(record["date"])}
+    for row in records(rows):
+        size, span = tables.result(row, spoken=True)
+        shown = {
+            "result": size, "range": span, "verdict": verdict(row["verdict"]),
+            "schools": _count(row, "schools"), "pupils": _count(row, "pupils"),
+        }  # fmt: skip
+        place = f"{row['programme']}.{row['cohort']}"
+        known |= {f"{place}.{name}": value for name, value in shown.items()}
+    faults, done = [], {}
+    for key, text in texts.items():
+        for asked in _KEY.findall(text):
+            if asked not in known:
+                close = nearest(asked, known) if len(known) < 9 else _near(asked, known)
+                faults.append(f"{key}: {{{asked}}} is not in the release; {close}")
+        by_hand = (
+            _RESULT.search(text) if key in ("background", "recommendations", "risks") else None
+        )
+        if by_hand:
+            faults.append(
+                f"{key}: {by_hand[0]!r} is written by hand; put the key of a result in its place, "
+                "such as {lamp.2018.result}"
+            )
+        done[key] = _KEY.sub(lambda match: known.get(match[1], ""), text)
+    if faults:
+        raise EvidenceError(*faults)
+    return done
+
+
+def _near(asked: str, known: Mapping[str, str]) -> str:
+    hint = nearest(asked, known)
+    some = ", ".join(list(known)[:4])
+    return hint if "mean" in hint else f"keys are written like {some}"
+
+
+def _text(text: str, *, needed: bool = False) -> list[Block]:
+    """Return entered text as paragraphs, or that it is still to be written."""
+    parts = [part.strip() for part in text.split("\n\n") if part.strip()]
+    return [Paragraph([part]) for part in parts or ([_BLANK] if needed else [])]
+
+
+def _count(row: Mapping[str, Any], what: str) -> str:
+    value = row[f"n_{what}"]
+    hidden = row[f"n_{what}_symbol"] or "not known"
+    return hidden if missing(value) else counted(value, what[:-1])
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['title']}, {row['cohort_title']}"
+
+
+def _options(rows: pd.DataFrame) -> list[Block]:
+    """Return the options that the evidence leaves, a list under each, with the reason."""
+    groups: dict[str, dict[str, list[str]]] = {}
+    for row in records(rows):
+        option, reason = OPTIONS[row["verdict"]]
+        size, span = tables.result(row, spoken=True)
+        cohort = f"{row['cohort_title']}, {reason} ({size}, {span})"
+        groups.setdefault(option, {}).setdefault(row["title"], []).append(cohort)
+    order = dict.fromkeys(option for option, _ in OPTIONS.values())
+    blocks: list[Block] = [
+        Paragraph([
+            "The evidence alone would support the options below; what a programme is for, whom it "
+            "reaches and what it costs are the board's to weigh."
+        ])
+    ]  # fmt: skip
+    for option in order:
+        if option in groups:
+            items: list[Parts] = [
+                [Strong(title), f": {'; '.join(cohorts)}."]
+                for title, cohorts in groups[option].items()
+            ]
+            blocks += [Heading(option, 2), Items(items)]
+    return blocks
+
+
+def _picture(rows: pd.DataFrame) -> Picture:
+    shown = rows[rows["effect_size"].notna()].drop_duplicates("programme", keep="last").iloc[::-1]
+    table = pd.DataFrame(
+        {
+            "label": shown["title"],
+            "estimate": shown["effect_size"],
+            "ci_lower": shown["es_lower"],
+            "ci_upper": shown["es_upper"],
+            "verdict": shown["verdict"],
+            "unit": "sd",
+        }
+    )
+    from matplotlib.figure import Figure
+
+    drawn = Drawn(
+        name="results", kind="intervals", title=tables.finding(rows),
+        alt="One line a programme, its latest result: estimate and likely range in standard "
+        "deviations, with months along the top. The table below holds all results.", table=table,
+    )  # fmt: skip
+    file = io.BytesIO()
+    figure = Figure(figsize=(9, 1.4 + 0.42 * len(table)), layout="constrained")
+    drawn.plot(figure.subplots()).figure.savefig(
+        file, format="png", dpi=200, metadata={"Software": None}
+    )
+    return Picture(drawn.title, drawn.alt, file.getvalue())
+
+
+def _results(rows: pd.DataFrame) -> Table:
+    cells = []
+    for row in records(rows):
+        size, span = tables.result(row, spoken=True)
+        cells.append([
+            _name(row), row["outcome_title"], verdict(row["verdict"]), f"{size} ({span})",
+            "" if missing(row["strength"]) else f"{row['strength']:.0f} of 5",
+            *(_count(row, of).removesuffix(f" {of}") for of in ("schools", "pupils")),
+        ])  # fmt: skip
+    return Table(
+        "Each programme's primary result",
+        ["Programme", "Outcome", "What was found", "Effect (likely range)", "Strength", "Schools",
+         "Pupils"],
+        cells, [False] * 4 + [True] * 3, [3, 2, 2, 2.4, 1, 1.1, 1.2],
+    )  # fmt: skip
+
+
+def _programme(rows: list[dict[Any, Any]], record: Mapping[str, Any]) -> list[Block]:
+    """Return what is to be known of a programme: a sentence a cohort, and what costs strength."""
+    said: list[Parts] = []
+    for row in rows:
+        source = Note(
+            f"Release {record['number']}, {row['programme']} {row['cohort']}, run {row['run_id']}: "
+            f"{row['method']}."
+        )
+        lead = [Strong(f"{row['cohort_title']}: ")] if len(rows) > 1 else []
+        lost = [n for n in row["caveats"].split("; ") if n.startswith(_LOST)]
+        strength = "" if missing(row["strength"]) else tables.strength(row["strength"])
+        reasons = f" Strength {strength}: {'; '.join(lost)}." if strength and lost else ""
+        said.append([*lead, row["sentence"], source, reasons])
+    if rows[0]["claim"]:
+        said.append([f"A report said: “{rows[0]['claim']}”. This paper does not rest on that."])
+    return [Heading(rows[0]["title"], 2), *(Paragraph(parts) for parts in said)]
+
+
+def _limits(rows: pd.DataFrame, record: Mapping[str, Any]) -> list[Block]:
+    rules, n = record["rules"], len(rows)
+    unsure = int((rows["verdict"] == "too little data").sum())
+    chosen = int((~rows["design"].isin(["randomised"])).sum())
+    items: list[Parts] = [
+        [f"{counted(unsure, 'result')} of {n}: too little data to tell a worthwhile effect from "
+         "none. This is not the same as no effect."],
+        [f"{counted(chosen, 'result')} of {n} come from schools that were not drawn by lot; "
+         "reasons for a change that nobody measured may remain."],
+        [f"With {counted(n, 'result')} looked at together, about {number(n / 20)} would lie "
+         "outside zero by chance alone if nothing had worked."],
+        [f"Counts of pupils are rounded to the nearest {rules['base']}; groups of fewer than "
+         f"{rules['threshold']} pupils are hidden."],
+    ]  # fmt: skip
+    return [Items(items)]
+
+
+def _costs(rows: pd.DataFrame) -> Table:
+    cells = []
+    for row in records(rows.drop_duplicates("programme", keep="last")):
+        cost = "not known" if missing(row["cost"]) else f"£{row['cost']:,.0f}"
+        gained = row["verdict"] == "better than similar" and not missing(row["months"])
+        a_month = f"£{row['cost'] / row['months']:,.0f}" if gained and row["months"] else "no limit"
+        cells.append([_name(row), cost, "not known" if cost == "not known" else a_month])
+    return Table(
+        "Cost of each programme, as the register has it; a month where the whole range lies above "
+        "zero",
+        ["Programme, latest cohort", "A pupil a year", "A pupil a month of progress"],
+        cells, [False, True, True], [4, 1.5, 1.8],
+    )  # fmt: skip
+
+
+def _disadvantaged(published: str | Path | None, record: Mapping[str, Any]) -> list[Block]:
+    every = tables.summary(reader.effects(published), record["programmes"], primary=False)
+    parts = every[every["subgroup"] != "all"]
+    if parts.empty:
+        return [Paragraph(["No result for a group of pupils has been released."])]
+    return [
+        Items([[Strong(f"{_name(row)}, {row['subgroup']}"), f": {row['sentence']}"]
+               for row in records(parts)])
+    ]  # fmt: skip

@@ -1,0 +1,307 @@
+"""A document to print: headings, text with notes, tables and pictures, as PDF and as Word.
+
+The content is tidy (what `Document` holds); typst sets the PDF (PDF/UA-1, tagged), python-docx the
+Word file. Both are the same bytes where the content is the same.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from evidence.errors import EvidenceError
+
+_TEMPLATE = Path(__file__).with_name("templates") / "document.typ"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file knows
+PDF_STANDARD = "ua-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Where a number comes from: a footnote of the PDF, a numbered source in Word."""
+
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strong:
+    """Words that stand out."""
+
+    strong: str
+
+
+Parts = Sequence[str | Note | Strong]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading; `level` 1 or 2 below the title."""
+
+    text: str
+    level: int = 1
+    kind: str = field(default="heading", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph: text, emphasis and notes in order."""
+
+    parts: Parts
+    kind: str = field(default="paragraph", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list: bullets or, where `kind` says so, numbers."""
+
+    items: Sequence[Parts]
+    kind: str = "bullets"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a caption; `right` says which columns hold numbers, `widths` their shares."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Sequence[bool]
+    widths: Sequence[float]
+    kind: str = field(default="table", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture (PNG) with what it shows in words."""
+
+    caption: str
+    alt: str
+    png: bytes
+    kind: str = field(default="picture", init=False)
+
+
+Block = Heading | Paragraph | Items | Table | Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a document holds.
+
+    Parameters
+    ----------
+    title, author : str
+    date : datetime.date
+        Of the document: the files hold no other.
+    facts : sequence of (str, str)
+        The box below the title, such as who it is for.
+    blocks : sequence
+        Headings, paragraphs, lists, tables and pictures, in order.
+    foot : str
+        At the foot of each page.
+    band : str
+        What must be seen first, such as that the data are simulated.
+    """
+
+    title: str
+    author: str
+    date: date
+    facts: Sequence[tuple[str, str]]
+    blocks: Sequence[Block]
+    foot: str = ""
+    band: str = ""
+
+
+def reading_age(document: Document) -> float:
+    """Return the age at which the sentences of a document are read with ease.
+
+    Notes
+    -----
+    Flesch–Kincaid's grade (Kincaid et al. 1975: 0.39 words a sentence + 11.8 syllables a word
+    − 15.59) and five years; syllables are runs of vowels, a silent e left out.
+    """
+    parts = [
+        parts
+        for block in document.blocks
+        if isinstance(block, (Paragraph, Items))
+        for parts in ([block.parts] if isinstance(block, Paragraph) else block.items)
+    ]
+    text = [
+        " ".join(p.strong if isinstance(p, Strong) else p for p in each if not isinstance(p, Note))
+        for each in parts
+    ]
+    sentences = [s for line in text for s in re.split(r"[.?!](?:\s|$)", line) if s.strip()]
+    said = re.findall(r"[a-z’']+", " ".join(sentences).lower())
+    syllables = sum(max(len(re.findall(r"[aeiouy]+", re.sub(r"e$", "", w))), 1) for w in said)
+    if not said:
+        return math.nan
+    return 0.39 * len(said) / len(sentences) + 11.8 * syllables / len(said) - 15.59 + 5
+
+
+def pdf(document: Document) -> bytes:
+    """Set a document with typst: A4, tagged for screen readers (PDF/UA-1), without the network.
+
+    Raises
+    ------
+    EvidenceError
+        It breaks a rule of PDF/UA: a picture without words, a heading that skips a level.
+    """
+    import typst
+
+    given = asdict(document)
+    given["date"] = [document.date.year, document.date.month, document.date.day]
+    with tempfile.TemporaryDirectory() as folder:
+        for number, block in enumerate(given["blocks"]):
+            if "png" in block:
+                name = f"{number}.png"
+                Path(folder, name).write_bytes(block["png"])
+                block["png"] = name
+        main = Path(folder, "main.typ")
+        main.write_bytes(_TEMPLATE.read_bytes())
+        try:
+            return typst.compile(
+                str(main),
+                root=folder,
+                sys_inputs={"content": json.dumps(given)},
+                pdf_standards=PDF_STANDARD,
+                ignore_system_fonts=True,
+                timestamp=int(_midday(document.date).timestamp()),
+            )
+        except (typst.TypstError, RuntimeError) as error:
+            raise EvidenceError(f"the PDF cannot be set: {error}") from None
+
+
+def word(document: Document) -> bytes:
+    """Write a document as Word: real headings, repeated header rows, words for each picture."""
+    from docx import Document as Word
+    from docx.shared import Mm, Pt
+
+    made, notes = Word(), []
+    style = made.styles["Normal"]
+    style.font.name, style.font.size = "Arial", Pt(10.5)
+    for name in ("Title", "Heading 1", "Heading 2"):
+        _plain(made.styles[name])
+    for section in made.sections:
+        section.page_width, section.page_height = Mm(210), Mm(297)
+        section.left_margin = section.right_margin = Mm(22)
+        section.top_margin = section.bottom_margin = Mm(20)
+        section.footer.paragraphs[0].text = document.foot
+    core = made.core_properties
+    core.title, core.author, core.language = document.title, document.author, "en-GB"
+    core.created = core.modified = _midday(document.date)
+    core.last_modified_by, core.comments = document.author, ""
+    if document.band:
+        made.add_paragraph().add_run(document.band).bold = True
+    made.add_heading(document.title, 0)
+    _word_table(made, ["", ""], document.facts, [False, False], [1, 4], header=False)
+    for block in document.blocks:
+        match block:
+            case Heading():
+                made.add_heading(block.text, block.level)
+            case Paragraph():
+                _runs(made.add_paragraph(), block.parts, notes)
+            case Items():
+                bullets = "List Bullet" if block.kind == "bullets" else "List Number"
+                for item in block.items:
+                    _runs(made.add_paragraph(style=bullets), item, notes)
+            case Table():
+                caption = made.add_paragraph()
+                caption.add_run(block.caption).bold = True
+                caption.paragraph_format.keep_with_next = True
+                _word_table(made, block.columns, block.rows, block.right, block.widths)
+            case Picture():
+                made.add_paragraph().add_run(block.caption).bold = True
+                made.add_picture(io.BytesIO(block.png), width=Mm(166))
+                shape = made.inline_shapes[-1]._inline.docPr
+                shape.set("descr", block.alt)
+                shape.set("title", block.caption)
+    if notes:
+        made.add_heading("Where the numbers come from", 1)
+        for number, note in enumerate(notes, 1):
+            made.add_paragraph(f"{number}. {note}")
+    written = io.BytesIO()
+    made.save(written)
+    return _undated(written.getvalue())
+
+
+def _midday(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+def _runs(paragraph: Any, parts: Parts, notes: list[str]) -> None:
+    for part in parts:
+        if isinstance(part, Note):
+            if part.note not in notes:
+                notes.append(part.note)
+            paragraph.add_run(str(notes.index(part.note) + 1)).font.superscript = True
+        else:
+            text = part.strong if isinstance(part, Strong) else part
+            paragraph.add_run(text).bold = isinstance(part, Strong)
+
+
+def _plain(style: Any) -> None:
+    from docx.oxml.ns import qn
+    from docx.shared import RGBColor
+
+    style.font.name, style.font.color.rgb = "Arial", RGBColor(0x0B, 0x0C, 0x0C)
+    fonts = style.element.rPr.rFonts
+    for theme in ("asciiTheme", "hAnsiTheme", "eastAsiaTheme", "cstheme"):
+        fonts.attrib.pop(qn(f"w:{theme}"), None)
+
+
+def _word_table(
+    made: Any,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    widths: Sequence[float],
+    *,
+    header: bool = True,
+) -> None:
+    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+    from docx.shared import Mm, Pt
+
+    table = made.add_table(rows=0, cols=len(columns), style="Table Grid" if header else None)
+    table.autofit = False
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = Mm(166 * width / sum(widths))
+    for number, row in enumerate([columns, *rows] if header else rows):
+        cells = table.add_row().cells
+        for cell, text, end, width in zip(cells, row, right, widths, strict=True):
+            cell.width = Mm(166 * width / sum(widths))
+            paragraph = cell.paragraphs[0]
+            run = paragraph.add_run(text)
+            run.font.size = Pt(9 if header else 10.5)
+            run.bold = (header and number == 0) or (not header and cell is cells[0])
+            paragraph.paragraph_format.space_after = Pt(2)
+            if end:
+                paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    for number, row in enumerate(table.rows):
+        properties = row._tr.get_or_add_trPr()
+        properties.append(OxmlElement("w:cantSplit"))
+        if header and number == 0:
+            repeated = OxmlElement("w:tblHeader")
+            repeated.set(qn("w:val"), "true")
+            properties.append(repeated)
+    made.add_paragraph().paragraph_format.space_after = Pt(2)
+
+
+def _undated(archive: bytes) -> bytes:
+    """Return a zip file again, without the time at which it was made."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            new.writestr(entry, old.read(name))
+    return out.getvalue()
