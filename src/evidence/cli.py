@@ -74,6 +74,50 @@ def check(
 
 
 @app.command()
+def start(
+    file: Annotated[Path, Argument(help="A trial: one row a pupil, of any kind that can be read.")],
+    folder: Annotated[
+        Path | None, Option(help="The new project; default: the file's name.")
+    ] = None,
+    title: Annotated[str, Option(help="What people call the trial.")] = "",
+    treatment: Annotated[str, Option(help="Column of the arm each pupil was given.")] = "",
+    control: Annotated[str, Option(help="The arm compared against.")] = "",
+    arm: Annotated[str, Option(help="The arm asked about.")] = "",
+    outcome: Annotated[str, Option(help="Column of the result.")] = "",
+    baseline: Annotated[str, Option(help='Column of a score from before, or "none".')] = "",
+    school: Annotated[str, Option(help='Column of the school, or "none".')] = "",
+) -> None:
+    """Begin a project of one's own from a trial's file: read, proposed, asked, checked."""
+    from evidence.data import readers
+    from evidence.run import own_project, rehearsal
+    from evidence.run.plan_jobs import Project
+    from evidence.studies.trial_proposal import propose
+
+    answers = {"treatment": treatment, "control": control, "arm": arm, "outcome": outcome,
+               "baseline": baseline, "school": school}  # fmt: skip
+    table = readers.table(file)
+    found = propose(table, answers)
+    while found.questions and sys.stdin.isatty():
+        asked = found.questions[0]
+        typer.echo(f"{asked.text} One of: {', '.join(asked.candidates)}")
+        answers[asked.about] = typer.prompt(asked.about)
+        found = propose(table, answers)
+    if found.questions:
+        raise EvidenceError(*(
+            f"{file}: {asked.text} Say --{asked.about} with one of: {', '.join(asked.candidates)}"
+            for asked in found.questions
+        ))  # fmt: skip
+    place = folder or Path(file.name.partition(".")[0])
+    words = title or file.name.partition(".")[0].replace("_", " ").replace("-", " ").capitalize()
+    written = own_project.begin(file, place, table, found.plan, words)
+    typer.echo("\n".join(f"{line[:1].upper()}{line[1:]}" for line in found.said))
+    typer.echo("\n".join(written))
+    parts = {"register": place / REGISTER, "data": place / DATA, "notebooks": place / NOTEBOOKS}
+    _refuse(rehearsal.check(Project(**parts, runs=place / RUNS), typer.echo))
+    typer.echo(f"\nNext: cd {place} && evidence run, which says where its report is")
+
+
+@app.command()
 def add(
     file: Annotated[Path, Argument(help="A file with pupils, of any kind that can be read.")],
     data: Data = DATA,
@@ -140,6 +184,9 @@ def run(
         console.print(summary(outcomes))
     words = {"done": "done", "kept": "unchanged", "failed": "failed"}
     console.print(", ".join(f"{states.count(state)} {word}" for state, word in words.items()))
+    made = [outcome.job.folder(runs) for outcome in outcomes if outcome.state != "failed"]
+    for folder in made if len(made) <= 3 else []:
+        console.print(f"report: {folder / 'report.html'}")
     for outcome in outcomes:
         if outcome.state == "failed":
             where = f"cell {outcome.cell}" if outcome.cell else "before the first cell"

@@ -110,8 +110,8 @@ class Programme:
         What people read.
     claim : str
         What a report has said of it: examined, not repeated.
-    cost : float
-        Pounds a pupil a year.
+    cost : float, optional
+        Pounds a pupil a year; absent where nobody has worked it out.
     design : {"randomised", "matched", "staggered", "survey", "monitoring"}
         How pupils or schools came to take part.
     notebook : str
@@ -142,11 +142,11 @@ class Programme:
     phase: str
     lead: str
     about: str
-    cost: float
     design: str
     notebook: str
     outcomes: tuple[Outcome, ...]
     cohorts: tuple[Cohort, ...]
+    cost: float | None = None
     simulated: bool = False
     public: bool = False
     published: str = ""
@@ -176,7 +176,7 @@ class Programme:
                 "automatic is for data that are simulated or public; remove it, and release with "
                 "--reviewer NAME",
             )
-        if not 0 <= self.cost < math.inf:
+        if self.cost is not None and not 0 <= self.cost < math.inf:
             yield "cost", f"cost is {self.cost}; pounds, 0 or more, are needed"
         if self.published and len(self.published.strip()) < 3:
             reason = "names where the figures are published, such as 'DfE, SEN2'"
@@ -313,7 +313,7 @@ class Register:
         specs = {f.name: f for f in fields(cls) if f.name not in extra}
         hints = self._unknown(table, specs, where)
         for key, spec in specs.items():
-            words, fits = _KINDS[str(spec.type).partition("[")[0]]
+            words, fits = _KINDS[str(spec.type).partition("[")[0].partition(" | ")[0]]
             if key not in table:
                 needed = spec.default is MISSING and spec.default_factory is MISSING
                 if needed and nearest(key, [key]) not in hints:  # not misspelt: left out

@@ -1,0 +1,313 @@
+"""What the columns of a trial's file probably are: a plan proposed, and questions where in doubt.
+
+Nothing is guessed in silence: a role is proposed where exactly one column can have it, by its name
+and by what it holds; else it is asked for, with the candidates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from evidence.data import labels
+from evidence.errors import EvidenceError, nearest
+
+_NAMED = {
+    "treatment": "arms? groups? treat(ed|ment)? condition alloc(ated|ation)? interv(ention)? "
+    "trial·?arm assign(ed|ment)? rand(omi[sz]ed)? offer(ed)?",
+    "pupil": "(pupil|student|child|anon|person|participant)(·?(id|no|number|ref|code))? upn id",
+    "school": "school(·?(id|name|no|code|urn))? urn laestab dfe(·?(no|number))? site centre "
+    "setting",
+    "class": "class(·?(id|name|code))? form teacher(·?id)? tutor·?group",
+    "strata": "pairs?(·?id)? blocks? stratum strata matched·?pair",
+    "baseline": "pre(·?test)? base(line)? before prior t[01] start entry ks1 autumn wave·?1 "
+    "time·?1",
+    "outcome": "post(·?test)? outcome end(line)? after final follow·?up t[23] exit summer wave·?2 "
+    "time·?2",
+    "score": "tests? scores? marks? maths? read(ing)? writing english science attain(ment)? result "
+    "percent(age)? pct raw standardi[sz]ed age·?score spelling progress",
+    "subgroup": "fsm6? ever·?fsm pp pupil·?premium disadv(antaged)? sen send eal sex gender "
+    "ethnic(ity)?",
+    "dosage": "dos(age|e) sessions? attended attendance hours complied compliance",
+}
+_NAMED = {role: "|".join(said.split()).replace("·", " ") for role, said in _NAMED.items()}
+_CONTROL = re.compile(
+    r"(the )?(control|comparison|usual|business as usual|bau|as usual|usual (teaching|practice)"
+    r"|wait(ing)?( ?list)?|no|none|0|0\.0|false|c|ctrl|not offered|standard|placebo)( group| arm)?",
+    re.I,
+)
+_QUESTIONS = {
+    "treatment": "Which column says the arm that each pupil was given?",
+    "control": "Which arm is compared against (usual practice)?",
+    "arm": "Which arm is asked about?",
+    "outcome": "Which column is the result after the programme?",
+    "baseline": "Which column is a score from before it (\"none\" if there is none)?",
+    "school": "Which column is the school (\"none\" if there is none)?",
+}  # fmt: skip
+_SMALLEST = {"sd": 0.1, "pp": 3.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something the file does not say.
+
+    Parameters
+    ----------
+    about : str
+        The answer's name, as the command's flag has it.
+    text : str
+    candidates : tuple of str
+        What may be answered.
+    """
+
+    about: str
+    text: str
+    candidates: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Proposal:
+    """A trial's plan as far as the file and the answers tell it, and what is still to be asked.
+
+    Parameters
+    ----------
+    plan : dict
+        Parameters of ``notebooks/trial.ipynb``.
+    said : list of str
+        What was taken for what, and why, a sentence each.
+    questions : list of Question
+        Empty where the plan is whole.
+    """
+
+    plan: dict[str, Any] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
+
+
+def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Proposal:
+    """Propose the plan of a trial from a file with one row a pupil.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    answers : mapping, optional
+        `treatment`, `control`, `arm`, `outcome`, `baseline`, `school` where they are known; "none"
+        says that there is no such column.
+
+    Raises
+    ------
+    EvidenceError
+        An answer is no column, or no arm: every fault.
+    """
+    given = {key: value for key, value in (answers or {}).items() if value}
+    names = [str(name) for name in frame]
+    faults = [
+        f"--{key}: the file has no column {value!r}; {nearest(value, names)}"
+        for key, value in given.items()
+        if key not in ("control", "arm") and value != "none" and value not in names
+    ]
+    if faults:
+        raise EvidenceError(*faults)
+    roles, out = _Roles(frame, given), Proposal()
+    treatment = roles.choose("treatment", roles.arms(), out)
+    school = roles.choose(
+        "school", roles.named("school", roles.groups(treatment)), out, needed=False
+    )
+    classes = roles.named("class", roles.groups(treatment), leave=(school,))
+    strata = roles.named("strata", roles.groups(treatment), leave=(school, *classes))
+    pupil = next(iter(roles.named("pupil", roles.ids())), "")
+    taken = {treatment, school, pupil, *classes, *strata}
+    subgroups = roles.named("subgroup", roles.labels(), leave=taken)
+    dosage = roles.named("dosage", roles.numbers(), leave=taken)
+    scores = [name for name in roles.numbers() if name not in {*taken, *subgroups, *dosage}]
+    outcome = roles.choose("outcome", roles.after(scores), out, others=scores)
+    before = roles.before([name for name in scores if name != outcome], outcome)
+    others = [name for name in scores if name != outcome]
+    baseline = roles.choose("baseline", before, out, others=others, needed=bool(others))
+    if treatment:
+        _arms(frame, treatment, given, out)
+    out.plan |= {
+        "treatment": treatment, "pupil": pupil, "school": school, "baseline": baseline,
+        "subgroups": subgroups, "dosage": next(iter(dosage), ""),
+    }  # fmt: skip
+    if outcome:
+        yes_no = frame[outcome].dropna().isin((0, 1)).all()
+        unit = "pp" if yes_no else "sd"
+        out.plan["outcomes"] = [{
+            "name": outcome, "title": _title(outcome), "unit": unit,
+            "smallest_worthwhile": _SMALLEST[unit], "primary": True,
+        }]  # fmt: skip
+        size = "3 percentage points" if yes_no else "0.1 standard deviations (about two months)"
+        out.said.append(f"{size} is taken as the smallest effect worth having; change it if not")
+    if treatment:
+        _allocation(frame, out, school, next(iter(classes), ""), next(iter(strata), ""))
+    return out
+
+
+@dataclass(slots=True)
+class _Roles:
+    """Which columns can have which role."""
+
+    frame: pd.DataFrame
+    given: Mapping[str, str]
+
+    def choose(
+        self, role: str, found: list[str], out: Proposal, *, others: list[str] | None = None,
+        needed: bool = True,
+    ) -> str:  # fmt: skip
+        """Return the answer, or the only candidate; else ask."""
+        if role in self.given:
+            return "" if self.given[role] == "none" else self.given[role]
+        if len(found) == 1:
+            out.said.append(f"{role}: column {found[0]!r}")
+            return found[0]
+        if found or needed:
+            listed = tuple(found or others or map(str, self.frame))
+            out.questions.append(Question(role, _QUESTIONS[role], listed))
+        return ""
+
+    def named(self, role: str, among: list[str], leave: Any = ()) -> list[str]:
+        """Return the columns of a role's name: those of that name alone, else with it in them."""
+        return _named(role, [name for name in among if name not in leave])
+
+    def arms(self) -> list[str]:
+        """Return columns of two to six values that are called, or hold what is called, an arm."""
+        few = [name for name in self._few(2, 6) if not _named("subgroup", [name])]
+        plain = {"0", "1", "yes", "no", "y", "n"}  # what any label may hold
+        by_value = [
+            name
+            for name in few
+            if any(_CONTROL.fullmatch(value.strip()) for value in self._values(name))
+            and not {value.lower() for value in self._values(name)} <= plain
+        ]
+        by_name = _named("treatment", few)
+        both = [name for name in by_name if name in by_value]
+        return both or by_name or by_value
+
+    def groups(self, treatment: str) -> list[str]:
+        """Return columns that hold groups: two and more, of two rows and more on average."""
+        rows = len(self.frame)
+        return [name for name in map(str, self.frame)
+                if name != treatment and 2 <= self.frame[name].nunique() <= rows / 2]  # fmt: skip
+
+    def ids(self) -> list[str]:
+        """Return columns of which no value comes twice."""
+        return [name for name in map(str, self.frame)
+                if self.frame[name].notna().all() and self.frame[name].is_unique]  # fmt: skip
+
+    def labels(self) -> list[str]:
+        """Return columns of two to twelve values."""
+        return self._few(2, 12)
+
+    def numbers(self) -> list[str]:
+        """Return columns of numbers that vary and are no ids."""
+        ids = _named("pupil", self.ids())
+        return [
+            str(name)
+            for name, values in self.frame.items()
+            if pd.api.types.is_numeric_dtype(values) and len(values.dropna().unique()) > 1
+            and name not in ids
+        ]  # fmt: skip
+
+    def after(self, scores: list[str]) -> list[str]:
+        """Return the scores that can be the outcome: named so, or the only one not from before."""
+        named = [s for s in _named("outcome", scores) if s not in _named("baseline", [s])]
+        first = [s for s in scores if s in _named("score", scores)]
+        rest = [s for s in scores if s not in _named("baseline", scores)]
+        return named or (rest if len(rest) == 1 else [s for s in rest if s in first] or rest)
+
+    def before(self, scores: list[str], outcome: str) -> list[str]:
+        """Return the scores from before the start; that of the outcome's subject where several."""
+        named = [s for s in _named("baseline", scores) if s not in _named("outcome", [s])]
+        subject = set(_words(outcome)) - {"post", "test", "score", "after", "end", "outcome", "t2"}
+        same = [s for s in named if subject & set(_words(s))]
+        return same if len(same) == 1 else named
+
+    def _few(self, least: int, most: int) -> list[str]:
+        return [str(n) for n in self.frame if least <= self.frame[n].nunique() <= most]
+
+    def _values(self, name: str) -> list[str]:
+        return [labels.label(value) for value in self.frame[name].dropna().unique()]
+
+
+def _words(name: str) -> list[str]:
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(name))
+    return re.sub(r"[^a-z0-9]+", " ", spaced.lower()).split()
+
+
+def _named(role: str, names: list[str]) -> list[str]:
+    """Return the columns of that name alone, else those that hold it as words."""
+    whole = re.compile(f"({_NAMED[role]})", re.I)
+    alone = [name for name in names if whole.fullmatch(" ".join(_words(name)))]
+    inside = re.compile(rf"\b({_NAMED[role]})\b", re.I)
+    held = [name for name in names if inside.search(" ".join(_words(name)))]
+    return alone if alone and role not in ("subgroup", "score", "baseline", "outcome") else held
+
+
+def _arms(frame: pd.DataFrame, treatment: str, given: Mapping[str, str], out: Proposal) -> None:
+    """Say which arm is compared against and which is asked about, or ask."""
+    arms = [labels.label(v) for v in sorted(frame[treatment].dropna().unique(), key=str)]
+    for side in ("control", "arm"):
+        if side in given and given[side] not in arms:
+            raise EvidenceError(
+                f"--{side}: {given[side]!r} is no arm; {nearest(given[side], arms)}"
+            )
+    usual = [arm for arm in arms if _CONTROL.fullmatch(arm.strip())]
+    control = given.get("control") or (usual[0] if len(usual) == 1 else "")
+    if not control:
+        left = tuple(arm for arm in arms if arm != given.get("arm"))
+        out.questions.append(Question("control", _QUESTIONS["control"], left))
+    rest = [arm for arm in arms if arm != control]
+    arm = given.get("arm") or (rest[0] if len(rest) == 1 else "")
+    if control and not arm:
+        out.questions.append(Question("arm", _QUESTIONS["arm"], tuple(rest)))
+    if control and arm == control:
+        raise EvidenceError(f"--control and --arm are both {arm!r}; name two arms")
+    if control and "control" not in given:
+        out.said.append(
+            f"{control!r} is compared against, {arm or 'the arm to be named'!r} asked about"
+        )
+    out.plan |= {"control": control, "arm": arm}
+
+
+def _allocation(frame: pd.DataFrame, out: Proposal, school: str, classes: str, strata: str) -> None:
+    """Say who was allocated: by which groups have pupils in one arm only."""
+    arm = out.plan["treatment"]
+    plan = out.plan | {"cluster": "", "strata": "", "allocation": "simple"}
+
+    def most_arms(group: str) -> pd.Series:
+        return frame.drop_duplicates([group, arm])[group].value_counts()
+
+    def whole(group: str) -> bool:
+        return bool(group) and most_arms(group).max() == 1
+
+    if whole(school):
+        plan |= {"cluster": school, "allocation": "cluster"}
+        out.said.append(f"every school ({school!r}) has one arm: schools were allocated")
+        if strata and most_arms(strata).min() > 1:
+            schools = frame.drop_duplicates([strata, school])[strata].value_counts()
+            plan |= {
+                "strata": strata,
+                "allocation": "paired" if (schools == 2).all() else "cluster",
+            }
+            out.said.append(f"within blocks ({strata!r})")
+    elif whole(classes):
+        plan |= {"cluster": classes, "allocation": "cluster"}
+        out.said.append(f"every class ({classes!r}) has one arm: classes were allocated")
+        if school:
+            plan |= {"strata": school, "allocation": "multisite"}
+    elif school:
+        plan |= {"strata": school, "allocation": "multisite"}
+        out.said.append(f"schools ({school!r}) have pupils in several arms: pupils were allocated")
+    else:
+        out.said.append("pupils were allocated")
+    out.plan = plan
+
+
+def _title(name: str) -> str:
+    text = " ".join(_words(name))
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,92 @@
+import json
+import stat
+
+import pytest
+from trial_files import FILES, make
+from typer.testing import CliRunner
+
+from evidence.cli import app
+from evidence.data.register import load
+
+
+@pytest.fixture
+def trial(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make(FILES[1][0], 1)[0].to_csv("reading_trial.csv", index=False)
+    return tmp_path
+
+
+def start(*given):
+    return CliRunner().invoke(app, ["start", "reading_trial.csv", *given])
+
+
+def test_a_project_is_written_checked_and_private(trial):
+    done = start()
+    assert done.exit_code == 0, done.output
+    assert done.output.endswith("Next: cd reading_trial && evidence run, which says where its "
+                                "report is\n")  # fmt: skip
+    assert "Every school ('School') has one arm: schools were allocated" in done.output
+    place = trial / "reading_trial"
+    (programme,) = load(place / "data/programmes.toml")
+    assert (programme.title, programme.cost, programme.subgroups) == (
+        "Reading trial",
+        None,
+        ["FSM"],
+    )
+    assert programme.parameters["cluster"] == "School"
+    kept = place / "data/mine/reading_trial.parquet"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert b"P0001" not in kept.read_bytes()  # ids are pseudonyms
+    assert "data/mine/" in (place / ".gitignore").read_text()
+
+
+@pytest.mark.slow
+def test_the_notebook_holds_the_settings_and_keeps_its_notes(trial):
+    start()
+    book = json.loads((trial / "reading_trial/notebooks/trial.ipynb").read_text())
+    cell = "".join(
+        next(c for c in book["cells"] if "parameters" in c["metadata"].get("tags", ()))["source"]
+    )
+    assert "cluster = 'School'  # column of what was allocated as one" in cell
+    values = {}
+    exec(cell, values)
+    assert values["outcomes"][0]["name"] == "Outcome"
+    assert (values["labels"], values["where"], values["draws"]) == ({}, {}, 9999)
+
+
+@pytest.mark.slow
+def test_what_the_file_does_not_say_is_asked_with_the_flag_that_answers(trial):
+    table = make(FILES[1][0], 1)[0].assign(outcome_b=1.5)
+    table.loc[::3, "outcome_b"] = 2.5
+    table["Group"] = table["Group"].replace({"Control": "red", "Intervention": "blue"})
+    table.to_csv("reading_trial.csv", index=False)
+    asked = start()
+    assert asked.exit_code == 1
+    assert (
+        "Which arm is compared against (usual practice)? Say --control with one of: blue, red"
+        in (str(asked.exception))
+    )
+    assert "--outcome with one of: Outcome, outcome_b" in str(asked.exception)
+    assert not (trial / "reading_trial").exists()
+    assert start("--control", "red", "--outcome", "Outcome").exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_folder_that_holds_something_is_left_alone(trial):
+    assert start().exit_code == 0
+    again = start()
+    assert again.exit_code == 1
+    assert "holds something already; name another with --folder" in str(again.exception)
+    assert start("--folder", "second").exit_code == 0
+
+
+def test_names_of_pupils_are_refused(trial):
+    table = make(FILES[1][0], 1)[0]
+    table.assign(Surname=[f"Name{i}" for i in range(len(table))]).to_csv(
+        "reading_trial.csv", index=False
+    )
+    found = start()
+    assert found.exit_code == 1
+    assert "Surname" in str(found.exception)
+    assert "Name1" not in str(found.exception)
+    assert not (trial / "reading_trial").exists()

@@ -1,0 +1,84 @@
+import pandas as pd
+import pytest
+from trial_files import FILES, make
+
+from evidence.errors import EvidenceError
+from evidence.studies.trial_proposal import propose
+
+
+def answers(truth):
+    asked = ("treatment", "control", "arm", "outcome", "baseline", "school")
+    return {key: truth[key] or "none" for key in asked}
+
+
+@pytest.mark.parametrize(("layout", "seed"), FILES, ids=lambda value: str(value)[:40])
+def test_a_proposal_is_right_or_a_question_is_asked(layout, seed):
+    table, truth = make(layout, seed)
+    found = propose(table)
+    outcomes = found.plan.get("outcomes", [{"name": ""}])
+    got = found.plan | {"outcome": outcomes[0]["name"]}
+    asked = {question.about for question in found.questions}
+    wrong = {key for key, value in truth.items() if got.get(key) != value}
+    assert wrong <= asked
+    for question in found.questions:
+        assert truth[question.about] in question.candidates
+    assert len(found.questions) <= 5
+    whole = propose(table, {key: value for key, value in answers(truth).items() if key in asked})
+    assert whole.questions == []
+    assert {key: whole.plan[key] for key in ("allocation", "cluster", "baseline")} == {
+        key: truth[key] for key in ("allocation", "cluster", "baseline")
+    }
+
+
+def test_what_can_be_two_things_is_asked():
+    table = make(FILES[0][0], 1)[0]
+    two = table.assign(group=["a", "b"] * (len(table) // 2))
+    asked = {question.about: question.candidates for question in propose(two).questions}
+    assert "treatment" not in asked  # of the two, only arm holds usual practice
+    again = two.assign(arm=two["arm"].replace({"usual": "x", "new": "y"}))
+    asked = {question.about: question.candidates for question in propose(again).questions}
+    assert asked["treatment"] == ("arm", "group")
+    several = table.assign(post_reading=table["post"] + 1)
+    assert propose(several).questions[0].about == "outcome"
+    three = table.assign(arm=["usual", "new", "other"] * (len(table) // 3))
+    assert [q.about for q in propose(three).questions] == ["arm"]
+    nobody = table.assign(arm=table["arm"].replace({"usual": "blue", "new": "red"}))
+    assert [q.about for q in propose(nobody).questions] == ["control"]
+
+
+def test_pairs_and_classes_are_blocks_and_clusters():
+    table = make(FILES[1][0], 1)[0]
+    number = table["School"].str.extract(r"(\d+)")[0].astype(int)
+    found = propose(table.assign(pair=number // 2)).plan
+    assert (found["allocation"], found["cluster"], found["strata"]) == ("paired", "School", "pair")
+    mixed = make(FILES[0][0], 1)[0].sort_values(["school", "arm"])
+    named = mixed.assign(class_id=mixed["school"] + mixed["arm"])
+    found = propose(named).plan
+    assert (found["allocation"], found["cluster"], found["strata"]) == (
+        "multisite", "class_id", "school",
+    )  # fmt: skip
+
+
+def test_a_yes_or_no_outcome_is_told_in_percentage_points():
+    table = make(FILES[0][0], 1)[0]
+    outcome = propose(table.assign(post=(table["post"] > 100) * 1)).plan["outcomes"][0]
+    assert (outcome["unit"], outcome["smallest_worthwhile"]) == ("pp", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"outcome": "pots"}, "--outcome: the file has no column 'pots'; did you mean 'post'?"),
+        ({"control": "usul"}, "--control: 'usul' is no arm; did you mean 'usual'?"),
+        ({"control": "new", "arm": "new"}, "--control and --arm are both 'new'; name two arms"),
+    ],
+)
+def test_an_answer_that_cannot_be_meant_is_refused(given, said):
+    with pytest.raises(EvidenceError) as error:
+        propose(make(FILES[0][0], 1)[0], given)
+    assert str(error.value) == said
+
+
+def test_a_file_without_a_trial_asks_and_does_not_fail():
+    found = propose(pd.DataFrame({"a": ["x"] * 4, "b": [1, 2, 3, 4]}))
+    assert found.questions[0].about == "treatment"
