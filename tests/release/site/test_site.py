@@ -6,6 +6,7 @@ import pytest
 from run_folders import BETTER, effect, make, pictures, watched, write_run
 
 from evidence.errors import EvidenceError
+from evidence.release.site import site as build
 from evidence.release.store import publish
 
 HARM = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
@@ -218,3 +219,15 @@ def test_build_two_pages_of_one_name_are_refused(tmp_path):
     assert str(error.value) == (
         "two pages would be lamp/a-report.html: rename a programme, cohort or indicator"
     )
+
+
+def test_envelope_leads_nowhere_outside_itself_and_is_small(site):
+    text = build.envelope(site)
+    page = Page(text)
+    ids = set(re.findall(r'\bid="([^"]+)"', text))
+    inside = [link for link in page.links if link != "data:,"]
+    assert all(link[0] == "#" and link[1:] in ids for link in inside)
+    rows = text.count("<tr data-phase")
+    assert len(re.findall(r'class="panel"', text)) == rows
+    assert len(text.encode()) * 50 / rows < 300_000  # of fifty programmes
+    assert "default-src 'none'" in text

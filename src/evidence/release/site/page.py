@@ -33,6 +33,7 @@ def page(
     cards: Iterable[Mapping[str, Any]] = (),
     trail: Mapping[str, str] | None = None,
     script: bool = False,
+    envelope: bool = False,
     **values: Any,
 ) -> str:
     """Return a whole page.
@@ -51,6 +52,8 @@ def page(
         Address to name of the pages above this one; nothing on the first page.
     script : bool
         Whether the page has the filters and the search box.
+    envelope : bool
+        Whether the page stands alone, so that it leads to no other.
     **values
         What the template needs besides.
     """
@@ -58,6 +61,7 @@ def page(
     policy += f"script-src '{_digest(SCRIPT)}'; " if script else ""
     values |= {
         "record": record,
+        "envelope": envelope,
         "title": title,
         "band": band(cards),
         "trail": trail or {},

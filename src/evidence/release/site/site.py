@@ -19,6 +19,7 @@ from evidence.show import tables
 from evidence.show.picture import Picture
 from evidence.show.questions import grouped
 from evidence.show.render import safe
+from evidence.show.rows import records
 from evidence.show.why import LEAD, band, why
 from evidence.show.words import MONTHS, number, verdict
 
@@ -100,14 +101,54 @@ def _index(record: Mapping[str, Any], rows: pd.DataFrame, watched: pd.DataFrame)
         values |= {
             "shown": whose | set(rows["programme"]),
             "board": tables.board(rows, link=lambda r: address(r["programme"], r["cohort"])),
-            "filters": [
-                (*words, dict.fromkeys(sorted(rows[c]) if c == "year" else rows[c]))
-                for *words, c in _FILTERS
-            ],
-            "findings": _findings(rows),
+            **_filters(rows),
         }
     title, cards = tables.finding(rows), record["programmes"]
     return page("index", record, title, cards=cards, script=len(rows) > 0, **values)
+
+
+def envelope(folder: str | Path) -> str:
+    """Return the board's page as one file that needs no other, to be e-mailed or printed.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A release's own folder.
+
+    Raises
+    ------
+    EvidenceError
+        The release holds no result of a programme.
+    """
+    record = reader.release(folder)
+    rows = tables.summary(reader.effects(folder), record["programmes"])
+    if rows.empty:
+        raise EvidenceError("the release holds no result of a programme, so there is no page yet")
+    place = "{programme}-{cohort}".format_map
+    return page(
+        "envelope",
+        record,
+        tables.finding(rows),
+        cards=record["programmes"],
+        script=True,
+        envelope=True,
+        lead=LEAD,
+        board=tables.board(rows, link=lambda row: f"#{place(row)}"),
+        panels={
+            place(row): why(row | {"title": f"{row['title']}, {row['cohort_title']}"})
+            for row in records(rows)
+        },
+        **_filters(rows),
+    )
+
+
+def _filters(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return what the filters offer, and the titles that follow them."""
+    offered = [
+        (*words, dict.fromkeys(sorted(rows[c]) if c == "year" else rows[c]))
+        for *words, c in _FILTERS
+    ]
+    return {"filters": offered, "findings": _findings(rows)}
 
 
 def _findings(rows: pd.DataFrame) -> str:

