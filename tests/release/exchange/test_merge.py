@@ -80,6 +80,15 @@ def test_merge_is_signed_in_record_and_log(sent, own):
     assert verify.verify(own) == []
 
 
+def test_the_same_bundle_under_two_names_is_noticed(sent, own):
+    merge.merge(sent, "Rathfern", own, reviewer="Cy Checker")
+    before = log.head(own)
+    with pytest.raises(EvidenceError, match=r"stands here already, under the name Rathfern; one"):
+        merge.merge(sent, "Oakmere", own, reviewer="Cy Checker")
+    assert log.head(own) == before
+    assert not merge.merge(sent, "Rathfern", own, reviewer="Cy Checker")[1]
+
+
 ODD = (
     None, True, 0, -1, 5, 1.5, 1e308, 10**400, "", "\ud800", "a\udfffb", "x" * 5000, [], {}, [[]],
     {"a": []}, {"\ud800": "\ud800"}, [None] * 9, "../x", "A123456789012", float("nan"),

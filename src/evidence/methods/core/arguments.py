@@ -42,9 +42,9 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **given)
         except EvidenceError:
             raise
-        except _BREAKS as error:
+        except _BREAKS:
             if wrong := _wrong(function, args, given):
-                raise EvidenceError(*wrong) from error
+                raise EvidenceError(*wrong) from None  # its own words may hold a value
             raise
 
     return call

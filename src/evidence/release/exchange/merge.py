@@ -68,9 +68,9 @@ def merge(
     Raises
     ------
     EvidenceError
-        There is no release of one's own yet, nobody to vouch for the merge, something in the
-        bundle is not as it has to be, or together with one's own releases it discloses what either
-        hides.
+        There is no release of one's own yet, nobody to vouch for the merge, the bundle stands there
+        under another name, something in it is not as it has to be, or together with one's own
+        releases it discloses what either hides.
     """
     if not NAME.fullmatch(hub):
         raise EvidenceError(f"hub {hub!r}: use letters, digits, - and _ only")
@@ -85,6 +85,12 @@ def merge(
         raise EvidenceError(f"no release in {root} to merge into: make one with evidence release")
     with releases.alone(root):
         folder, before = releases.current(root)
+        for other, held in before.get("hubs", {}).items():
+            if other != hub and held["bundle"] == sha256:
+                raise EvidenceError(
+                    f"{path}: this bundle stands here already, under the name {other}; one hub has "
+                    "one name, or its results would seem to come from two"
+                )
         earlier = [*disclosed.earlier(map(disclosed.read, releases.numbered(root)))]
         _, known = complete({}, earlier=earlier)
         theirs = disclosed.of_hub(hub, meta, effects, indicators)
