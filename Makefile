@@ -38,7 +38,7 @@ dashboard: $(READY) ## Serve the board dashboard on this machine
 	@$(BIN)/evidence dashboard
 
 lab: $(READY) ## Open the notebooks in JupyterLab, to explore
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/evidence lab
 
 # Compiled files are kept, whatever the environment says: compiling is a third of a run.
 check test: export PYTHONDONTWRITEBYTECODE :=

@@ -13,10 +13,12 @@ from typer import Argument, Option
 from evidence.cli.options import (
     DATA,
     NOTEBOOKS,
+    PUBLISHED,
     REGISTER,
     RUNS,
     Data,
     Notebooks,
+    Published,
     Register,
     Runs,
     app,
@@ -234,3 +236,36 @@ def status(
         typer.echo(f"{row['state']:8} {row['programme']}/{row['cohort']}  {row['key']}{far}")
     states = [row["state"] for row in rows]
     typer.echo(", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
+
+
+@app.command()
+def lab(
+    folder: Annotated[Path, Option(help="The project, all of which is to be seen.")] = Path(),
+) -> None:
+    """Open the project in JupyterLab: notebooks, data and reports side by side."""
+    from jupyterlab.labapp import LabApp
+
+    start = "/lab/tree/notebooks" if (folder / "notebooks").is_dir() else "/lab"
+    given = [f"--ServerApp.root_dir={folder.resolve()}", f"--LabApp.default_url={start}"]
+    LabApp.launch_instance(argv=given)
+
+
+@app.command()
+def doctor(
+    register: Register = REGISTER,
+    data: Data = DATA,
+    notebooks: Notebooks = NOTEBOOKS,
+    runs: Runs = RUNS,
+    published: Published = PUBLISHED,
+) -> None:
+    """Name what an installation or a project lacks, and what mends it."""
+    from evidence.run.doctor import examine
+    from evidence.run.plan_jobs import Project
+
+    faults = 0
+    parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
+    for about, fault in examine(Project(**parts), published):
+        faults += bool(fault)
+        typer.echo(f"{'FAULT' if fault else 'well '}  {about}{': ' if fault else ''}{fault}")
+    if faults:
+        raise typer.Exit(1)
