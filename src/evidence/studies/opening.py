@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from evidence.data import file_kinds, pseudonyms, readers, schools
+from evidence.data import file_kinds, plausible, pseudonyms, readers, schools
 from evidence.errors import EvidenceError, Faults
 from evidence.methods.core import frames
+from evidence.methods.trials.roster import one_arm_a_group
 from evidence.methods.value_added.pupils import school_results
 from evidence.studies.plan import ImpactPlan, TrialPlan
 
@@ -100,3 +101,27 @@ def _results(plan: ImpactPlan, spells: pd.DataFrame, pupils: pd.DataFrame) -> pd
         context=plan.context,
         baseline=[plan.baseline] if plan.baseline else [],
     )
+
+
+def check_groups(plan: TrialPlan, table: pd.DataFrame) -> None:
+    """Refuse a plan that takes pupils for allocated one by one where whole groups have one arm.
+
+    Asked of the column of schools and, where nothing says how pupils were allocated, of every one.
+    """
+    measured = {plan.treatment, plan.pupil, plan.baseline, plan.dosage}
+    measured |= {name for name in plan.covariates if not frames.is_text(table[name])}
+    measured |= {name for name in map(str, table) if plausible.is_age(name)}
+    measured |= {outcome.name for outcome in plan.outcomes}
+    asked = [plan.school] if plan.school else [] if plan.allocation else [*map(str, table)]
+    said = "is empty"
+    if plan.cluster:
+        said = f"is {plan.cluster!r}"
+        finer = table.groupby(plan.cluster, observed=True)
+        within = [n for n in asked if n != plan.cluster and finer[n].nunique().max() == 1]
+        asked = [n for n in within if table[n].nunique() < finer.ngroups]
+    for name in asked:
+        if name not in measured and one_arm_a_group(table, plan.treatment, name):
+            raise EvidenceError(
+                f"plan: cluster {said}, but every group of pupils in column {name!r} has one "
+                f"arm, so that whole groups were allocated: set cluster to {name!r}"
+            )

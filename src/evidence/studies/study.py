@@ -14,6 +14,7 @@ import pandas as pd
 from evidence.data.rules import Rules
 from evidence.data.schema import FEW
 from evidence.errors import EvidenceError, nearest, shown
+from evidence.methods.core.arguments import explained
 from evidence.methods.core.frames import Encoded
 from evidence.show.picture import Picture
 from evidence.show.questions import QUESTIONS
@@ -216,7 +217,7 @@ class Study(Questions, Generic[P]):
             raise EvidenceError(f"outcome is {shown(outcome)}; {nearest(outcome, known)}")
         chosen = self.model(known.get(outcome, self.main))
         with in_its_words(self):
-            return self.methods[method](self.table, **chosen | options)
+            return explained(self.methods[method])(self.table, **chosen | options)
 
     @functools.cached_property
     def effect_picture(self) -> Picture:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from evidence.data import plausible, readers
+from evidence.data import readers
 from evidence.data.rules import Rules, load
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
@@ -28,19 +28,23 @@ from evidence.methods.trials.multilevel import multilevel
 from evidence.methods.trials.outcomes import romano_wolf
 from evidence.methods.trials.randomisation import randomisation_test
 from evidence.methods.trials.robustness import Robustness, robustness
-from evidence.methods.trials.roster import check, one_arm_a_group
+from evidence.methods.trials.roster import check
 from evidence.methods.trials.subgroups import Subgroups, subgroups
 from evidence.methods.trials.trial_data import one_row_a_pupil
 from evidence.methods.trials.wild_bootstrap import wild_bootstrap
 from evidence.show.data_pictures import DataPictures
 from evidence.studies import opening, pictures, sections
 from evidence.studies.effects_row import row
+from evidence.studies.explorer import Explorer
 from evidence.studies.plan import Outcome, TrialPlan
 from evidence.studies.posterior import Posterior, posterior
 from evidence.studies.recomputation import Recomputation, recompute_trial
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
 from evidence.studies.verdict import detectable
+
+if TYPE_CHECKING:
+    from ipywidgets import VBox
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,7 +106,7 @@ class Trial(Study[TrialPlan]):
     def _of(cls, plan: TrialPlan, table: pd.DataFrame, rules: Rules) -> Trial:
         plan.require(plan.columns, table)
         one_row_a_pupil(table, plan.treatment, [plan.pupil, plan.cluster])
-        _check_groups(plan, table)
+        opening.check_groups(plan, table)
         names = _names(plan)
         kept = [name for asked in plan.columns.values() for name in frames.listed(asked)]
         roster = sections.in_words(table, names, treatment=plan.treatment, keep=kept)
@@ -119,7 +123,7 @@ class Trial(Study[TrialPlan]):
             As :meth:`read`.
         """
         plan = self.plan.changed(**changes)
-        _check_groups(plan, self.source)
+        opening.check_groups(plan, self.source)
         known = self.plan.columns
         same = all(
             set(frames.listed(asked)) <= {*frames.listed(known[name]), ""}
@@ -128,6 +132,28 @@ class Trial(Study[TrialPlan]):
         if not same or _names(plan) != self.names:
             return self._of(plan, self.source, self.rules)
         return replace(self, plan=plan)
+
+    def estimate(self, method: str = "", *, outcome: str = "", **options: Any) -> Any:
+        """Return :meth:`Study.estimate`; CACE takes the plan's dosage."""
+        if method == "cace":
+            options = {"dosage": self._say(self.plan.dosage)} | options
+            if not options["dosage"]:
+                raise EvidenceError("plan: dosage is empty; method 'cace' needs its column")
+        return super().estimate(method, outcome=outcome, **options)
+
+    def among(self, column: str, value: object) -> Trial:
+        """Return the trial of those pupils alone who have a value in a column.
+
+        Raises
+        ------
+        EvidenceError
+            There is no such column, nobody has the value, or too few are left.
+        """
+        return self._of(self.plan, readers.select(self.source, {column: value}), self.rules)
+
+    def explore(self) -> VBox:
+        """Return a panel to try other analyses beside the planned one; each look is counted."""
+        return Explorer(self).panel()
 
     @answered
     def _checked(self) -> pd.DataFrame:
@@ -333,7 +359,7 @@ class Trial(Study[TrialPlan]):
         """The effect on those who took the programme up."""
         if not self.plan.dosage:
             return None
-        return self.estimate("cace", dosage=self._say(self.plan.dosage), unit="sd")
+        return self.estimate("cace", unit="sd")
 
     @answered
     def checks(self) -> Robustness:
@@ -462,30 +488,6 @@ class Trial(Study[TrialPlan]):
         terms += [*(f"β · {name}" for name in self.before), "ε"]
         model = f"{self.main.words} = {' + '.join(terms)}; {planned.method}."
         return [model, *(each.sentence() for each in self.recomputed)]
-
-
-def _check_groups(plan: TrialPlan, table: pd.DataFrame) -> None:
-    """Refuse a plan that takes pupils for allocated one by one where whole groups have one arm.
-
-    Asked of the column of schools and, where nothing says how pupils were allocated, of every one.
-    """
-    measured = {plan.treatment, plan.pupil, plan.baseline, plan.dosage}
-    measured |= {name for name in plan.covariates if not frames.is_text(table[name])}
-    measured |= {name for name in map(str, table) if plausible.is_age(name)}
-    measured |= {outcome.name for outcome in plan.outcomes}
-    asked = [plan.school] if plan.school else [] if plan.allocation else [*map(str, table)]
-    said = "is empty"
-    if plan.cluster:
-        said = f"is {plan.cluster!r}"
-        finer = table.groupby(plan.cluster, observed=True)
-        within = [n for n in asked if n != plan.cluster and finer[n].nunique().max() == 1]
-        asked = [n for n in within if table[n].nunique() < finer.ngroups]
-    for name in asked:
-        if name not in measured and one_arm_a_group(table, plan.treatment, name):
-            raise EvidenceError(
-                f"plan: cluster {said}, but every group of pupils in column {name!r} has one "
-                f"arm, so that whole groups were allocated: set cluster to {name!r}"
-            )
 
 
 def _names(plan: TrialPlan) -> dict[str, str]:

@@ -1,0 +1,105 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import evidence as ev
+from evidence.errors import EvidenceError
+from evidence.studies.explorer import Explorer, Look
+
+
+@pytest.fixture(scope="module")
+def study():
+    rng = np.random.default_rng(5)
+    school = np.repeat(np.arange(30), 20)
+    pre = rng.normal(100, 15, 600)
+    table = pd.DataFrame(
+        {
+            "arm": np.where(school % 2, "new", "usual"),
+            "school": school,
+            "pre": pre,
+            "post": 0.6 * pre + 3 * (school % 2) + rng.normal(0, 12, 600),
+            "fsm": rng.choice(["yes", "no"], 600),
+        }
+    )
+    outcome = {"name": "post", "title": "Maths", "smallest_worthwhile": 0.1}
+    return ev.Trial.read(
+        table,
+        {
+            "treatment": "arm", "control": "usual", "baseline": "pre", "cluster": "school",
+            "allocation": "cluster", "subgroups": ["fsm"], "outcomes": [outcome],
+            "labels": {"fsm": "Free school meals"},
+        },
+    )  # fmt: skip
+
+
+def test_every_look_is_paid_for_and_the_plan_is_not(study):
+    tried = Explorer(study)
+    assert tried.look(Look()).looks == 0
+    first = tried.look(Look(method="multilevel"))
+    second = tried.look(Look(baseline=False))
+    again = tried.look(Look(method="multilevel"))
+    assert [result.looks for result in (first, second, again)] == [1, 2, 2]
+    assert second.table["level"].tolist() == [0.95, 0.975, 0.975]
+    planned = study.estimate()
+    row = second.table.iloc[0]
+    assert (row["name"], row["estimate"], row["ci_lower"]) == (
+        "as planned", planned.estimate, planned.ci_lower,
+    )  # fmt: skip
+    wide = study.with_(baseline=None).estimate(level=0.975)
+    assert second.table.iloc[2]["ci_lower"] == wide.ci_lower
+    assert second.sentence().endswith(
+        ". 2 looks beside the plan: their intervals are widened for that."
+    )
+
+
+def test_the_code_of_a_look_makes_it_again(study):
+    tried = Explorer(study)
+    looks = [Look(), Look(method="effect_size"), Look(baseline=False, sample=("fsm", "yes")),
+             Look(outcome="post", method="wild_bootstrap")]  # fmt: skip
+    for chosen in looks:
+        made = eval(chosen.code, {"study": study})
+        shown = tried.look(chosen).table.iloc[-1]
+        assert made.estimate == pytest.approx(shown["estimate"], rel=1e-12)
+
+
+def test_what_the_data_do_not_allow_is_not_counted(study):
+    tried = Explorer(study)
+    with pytest.raises(EvidenceError, match=r"^plan: dosage is empty; method 'cace' needs its"):
+        tried.look(Look(method="cace"))
+    assert tried.look(Look()).looks == 0
+
+
+def test_pupils_of_one_group_are_looked_at_alone(study):
+    assert Explorer(study).groups() == [("fsm", "no"), ("fsm", "yes")]
+    assert Explorer(study).words(Look(sample=("fsm", "yes"))) == "Free school meals: yes"
+    alone = study.among("fsm", "yes")
+    assert len(alone.source) == (study.source["fsm"] == "yes").sum()
+    with pytest.raises(EvidenceError, match=r"where: no row has fsm = 'maybe'"):
+        study.among("fsm", "maybe")
+
+
+def test_the_panel_shows_what_is_chosen_its_code_and_refusals(study):
+    *menus, baseline, shown, code = study.explore().children
+    method = menus[1]
+    assert "as planned" in shown.value
+    method.value = "multilevel"
+    assert "multilevel model" in shown.value
+    assert code.value == "study.estimate('multilevel')"
+    baseline.value = False
+    assert code.value == "study.with_(baseline=None).estimate('multilevel')"
+    assert "2 looks beside the plan" in shown.value
+    assert "cace" not in [way for _, way in method.options]  # nobody wrote who took part
+    method.value = "risk_difference"
+    assert "<svg" not in shown.value
+
+
+def test_compare_sets_estimates_on_a_scale_a_unit(study):
+    found = ev.compare([study.estimate(), study.estimate("effect_size")], ["raw", "in SD"])
+    assert found.table["unit"].tolist() == ["score", "sd"]
+    assert found._repr_html_().count("<table") == 2
+    assert found.sentence().startswith("+")
+    for wrong, said in (([], "a list of estimates"), ([1], "a list of estimates")):
+        with pytest.raises(EvidenceError, match=said):
+            ev.compare(wrong)
+    with pytest.raises(EvidenceError, match="1 name for 2 estimates"):
+        ev.compare([study.estimate()] * 2, ["a"])
