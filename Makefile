@@ -21,7 +21,7 @@ $(READY): requirements.lock pyproject.toml
 	@# uv does in seconds what takes pip minutes; it comes from the lock file too, hashes and all.
 	@sed -n '/^uv==/,/^    # via/p' requirements.lock > $(VENV)/uv.txt
 	@$(PIP) --require-hashes --requirement $(VENV)/uv.txt && \
-	  $(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock || \
+	  $(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock || \
 	  $(PIP) --require-hashes --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(READY)

@@ -27,6 +27,10 @@ class EvidenceError(ValueError):
         """What is wrong, a message each."""
         return self.args
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: a fault a line, and no lines of the library's code."""
+        return ["What can be put right:", *map(str, self.faults)]
+
     def __str__(self) -> str:
         if len(self.args) < 2:
             return super().__str__()
@@ -46,7 +50,8 @@ def shown(value: object) -> str:
     """
     short = value is None or isinstance(value, (bool, Number, str))
     text = repr(value) if short else ""
-    return text if 0 < len(text) <= 80 else f"a {type(value).__name__}"
+    kind = type(value).__name__
+    return text if 0 < len(text) <= 80 else f"{'an' if kind[0] in 'AEIOaeio' else 'a'} {kind}"
 
 
 class Faults:
