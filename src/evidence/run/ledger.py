@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -117,6 +118,11 @@ class Draft:
             if path.is_symlink():  # would show what lies elsewhere, and as it is later
                 raise EvidenceError(f"its file {path.name} is a link; write the file itself")
         (self.folder / "run.json").unlink(missing_ok=True)
+        written = {
+            path.relative_to(self.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self._files())
+        }
+        record = record | {"written": written}
         (self.folder / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
         for path in self._files():
             path.chmod(0o600)

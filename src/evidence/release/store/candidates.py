@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -114,7 +115,9 @@ def read(
             raise EvidenceError(
                 f"no {name} in the run folder: the notebook's last cell must call ev.propose"
             )
-    record = provenance(reader.parsed(folder / "run.json"))
+    said_by_run = reader.parsed(folder / "run.json")
+    record = provenance(said_by_run)
+    _refuse_changed(folder, said_by_run.get("written"))
     effects = plain_table(validate_effects(pd.read_parquet(folder / "effects.parquet")))
     own = (effects["programme"] == record["programme"]) & (effects["cohort"] == record["cohort"])
     if not own.all():
@@ -153,6 +156,21 @@ def read(
         source=source,
         refused=tuple(refused),
     )
+
+
+def _refuse_changed(folder: Path, written: object) -> None:
+    """Refuse files that are not those that the run wrote, from top to bottom, when it ended."""
+    if not isinstance(written, Mapping):  # of a run before runs said so
+        return
+    there = {f"figures/{path.name}" for path in folder.glob("figures/*.json")} | {*written}
+    for name in sorted(there):
+        path = folder / name
+        now = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        if now != written.get(name):
+            raise EvidenceError(
+                f"{name} is not what the run wrote: it was changed, added or taken away since; "
+                "make it again with evidence run --fresh"
+            )
 
 
 def protect_effects(
