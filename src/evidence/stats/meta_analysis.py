@@ -47,21 +47,24 @@ class Weighted:
     def of(cls, y: np.ndarray, v: np.ndarray, x: np.ndarray, tau2: float = 0.0) -> Weighted:
         """Fit at a given τ²."""
         w = 1 / (v + tau2)
-        wx = w[:, None] * x
-        bread = np.linalg.inv(x.T @ wx)
-        beta = bread @ (wx.T @ y)
-        e = y - x @ beta
-        inner = bread @ (wx.T @ wx)
-        cubed = bread @ ((w[:, None] * wx).T @ wx)
-        return cls(
-            beta,
-            bread,
-            w,
-            e,
-            float(w @ e**2),
-            float(w.sum() - np.trace(inner)),
-            float((w**2).sum() - 2 * np.trace(cubed) + np.trace(inner @ inner)),
-        )
+        if x.shape[1] == 1:  # by far the most common model, without matrices
+            wx = w * x[:, 0]
+            total, squared = float(wx @ x[:, 0]), float(wx @ wx)
+            beta = float(wx @ y) / total
+            e, inner = y - beta * x[:, 0], squared / total
+            trace = float(w.sum()) - inner
+            trace_squared = float(w @ w) - 2 * float((w * wx) @ wx) / total + inner**2
+            coefficients, bread = np.array([beta]), np.array([[1 / total]])
+        else:
+            wide = w[:, None] * x
+            bread = np.linalg.inv(x.T @ wide)
+            coefficients = bread @ (wide.T @ y)
+            e = y - x @ coefficients
+            inner = bread @ (wide.T @ wide)
+            cubed = bread @ ((w[:, None] * wide).T @ wide)
+            trace = float(w.sum() - np.trace(inner))
+            trace_squared = float((w**2).sum() - 2 * np.trace(cubed) + np.trace(inner @ inner))
+        return cls(coefficients, bread, w, e, float(w @ e**2), trace, trace_squared)
 
 
 def heterogeneity(y: np.ndarray, v: np.ndarray, x: np.ndarray, method: str) -> float:

@@ -421,12 +421,10 @@ def _pool(given: Effects, method: str, inference: str, level: float) -> Pooled:
     statistic = np.divide(beta, error, out=np.full(p, math.nan), where=error > 0)
     half = np.where(np.isinf(df), ndtri((1 + level) / 2), stdtrit(df, (1 + level) / 2))
     p_value = 2 * np.where(np.isinf(df), stdtr(1e12, -abs(statistic)), stdtr(df, -abs(statistic)))
-    coefficients = pd.DataFrame(
-        {
-            "term": given.terms, "estimate": beta, "std_error": error, "df": df,
-            "p_value": p_value, "ci_lower": beta - half * error, "ci_upper": beta + half * error,
-        }
-    )  # fmt: skip
+    columns = {
+        "estimate": beta, "std_error": error, "df": df,
+        "p_value": p_value, "ci_lower": beta - half * error, "ci_upper": beta + half * error,
+    }  # fmt: skip
     typical = meta_analysis.typical_variance(v, x) if k > p else math.nan
     low, middle, high = (100 * t / (t + typical) for t in (spread[0], tau2, spread[1]))
     h2 = tau2 / typical + 1
@@ -435,7 +433,7 @@ def _pool(given: Effects, method: str, inference: str, level: float) -> Pooled:
         low = high = math.nan
     further = half[0] * math.sqrt(tau2 + error[0] ** 2) if method != "FE" else math.nan
     return Pooled(
-        **coefficients.drop(columns="term").iloc[0].to_dict(),
+        **{name: float(column[0]) for name, column in columns.items()},
         statistic=float(statistic[0]),
         level=level,
         prediction_lower=float(beta[0] - further),
@@ -457,7 +455,7 @@ def _pool(given: Effects, method: str, inference: str, level: float) -> Pooled:
         n_clusters=k if given.cluster is None else int(given.cluster.max()) + 1,
         method=method,
         inference=inference,
-        coefficients=coefficients,
+        coefficients=pd.DataFrame({"term": given.terms} | columns),
         caveats=_caveats(k, df[0]),
         _effects=given,
         **_moderators(beta, cross, df, given, method, tau2),

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
+from scipy.special import stdtrit
 
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import TableResult
-from evidence.methods.synthesis.pooling import Column, checked, numbers, pool
+from evidence.methods.synthesis.pooling import Column, checked, numbers
 from evidence.show import words
 from evidence.stats import covariance
-from evidence.stats.meta_analysis import heterogeneity
+from evidence.stats.meta_analysis import Weighted, heterogeneity
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -95,18 +96,23 @@ def confidence_sequence(
         raise EvidenceError(f"planned is {planned}; 1 or more is needed")
     y, v = given.estimates, given.std_errors**2
     bound = -2 * math.log(1 - level)
-    weights, rows, low, high = np.empty(len(y)), [], -math.inf, math.inf
+    weights, ones, rows = np.empty(len(y)), np.ones((len(y), 1)), []
+    low, high = -math.inf, math.inf
     for t in range(len(y)):
-        ones = np.ones((t, 1))
-        weights[t] = 1 / (v[t] + (heterogeneity(y[:t], v[:t], ones, "PM") if t else 0.0))
+        one = ones[: t + 1]
+        weights[t] = 1 / (v[t] + (heterogeneity(y[:t], v[:t], one[:t], "PM") if t else 0.0))
         w, rho = weights[: t + 1], planned * weights[0] / (bound + math.log1p(bound))
         middle = float(w @ y[: t + 1] / w.sum())
         here = _limits(w, y[: t + 1], middle, rho, bound)
         low, high = max(low, here[0]), min(high, here[1])
         ordinary = (math.nan, math.nan)
-        if t:
-            so_far = pool(y[: t + 1], given.std_errors[: t + 1], level=level)
-            middle, ordinary = so_far.estimate, (so_far.ci_lower, so_far.ci_upper)
+        if t:  # what `pool` says by default
+            fit = Weighted.of(
+                y[: t + 1], v[: t + 1], one, heterogeneity(y[: t + 1], v[: t + 1], one, "REML")
+            )
+            middle, half = float(fit.coefficients[0]), stdtrit(t, (1 + level) / 2)
+            half *= math.sqrt(fit.bread[0, 0] * fit.q / t)
+            ordinary = (middle - half, middle + half)
         rows.append((given.labels[t], t + 1, middle, low, high, *ordinary))
     names = ["label", "n_studies", "estimate", "ci_lower", "ci_upper"]
     table = pd.DataFrame(rows, columns=[*names, "ordinary_lower", "ordinary_upper"])
