@@ -77,18 +77,17 @@ def draw_ranks(frame: pd.DataFrame, ax: Axes) -> Axes:
     """
     names = list(dict.fromkeys(frame["label"]))
     wide = frame.pivot_table("probability", "label", "rank", dropna=False).loc[names]
-    for place, shares in enumerate(wide.to_numpy()):
-        for rank, share in zip(wide.columns, shares, strict=True):
-            known = share == share
-            depth = min(share, 0.6) / 0.6 if known else 0.0
-            cell = {"width": 0.94, "height": 0.46, "left": rank - 0.47}
-            ax.barh(place + 0.13, **cell, color=_BLUE, alpha=depth, linewidth=0)
-            edge = {"color": "none", "edgecolor": figures.RULE, "linewidth": 0.8}
-            ax.barh(place + 0.13, **cell, **edge)
-            if not known or share >= 0.095:
-                ink = "white" if depth > 0.5 else figures.INK
-                said = f"{100 * share:.0f}" if known else "–"
-                ax.text(rank, place + 0.13, said, ha="center", va="center_baseline", color=ink)
+    ranks = wide.columns.to_numpy(float)
+    shares = wide.to_numpy()
+    depth = np.minimum(np.nan_to_num(shares), 0.6) / 0.6
+    for place in range(len(names)):
+        cells = {"width": 0.94, "height": 0.46, "left": ranks - 0.47, "edgecolor": figures.RULE}
+        colours = [(_BLUE, alpha) for alpha in depth[place]]
+        ax.barh([place + 0.13] * len(ranks), color=colours, linewidth=0.8, **cells)
+    for place, at in zip(*np.nonzero(~(shares < 0.095)), strict=True):
+        known, ink = shares[place, at], "white" if depth[place, at] > 0.5 else figures.INK
+        said = f"{100 * known:.0f}" if known == known else "–"
+        ax.text(ranks[at], place + 0.13, said, ha="center", va="center_baseline", color=ink)
     figures.name_rows(ax, names, [False] * len(names))
     ax.set_xlim(0.4, len(wide.columns) + 0.6)
     ax.set_xticks(wide.columns[:: 1 + len(wide.columns) // 16])

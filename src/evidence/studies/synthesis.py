@@ -344,9 +344,9 @@ class Synthesis(Watching):
     def _holds(self) -> list[Any]:
         if self.pooled is None or self.pooled.n_studies < FEW:
             return ["Too few results to leave one out."]
-        left, bias = self.pooled.leave_one_out(), self.pooled.small_study()
+        left, bias = self.pooled.influence(), self.pooled.small_study()
         ends = words.interval(left["estimate"].min(), left["estimate"].max(), 2)
-        far = self.pooled.influence().nlargest(3, "cook")
+        far = left.nlargest(3, "cook")
         return [
             f"Without any one result the mean is {ends}.",
             "Results with larger errors are "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ def posterior(
             raise EvidenceError(f"{name} is {value}; a number above 0 is needed")
     given = checked(estimates, std_errors, cluster, least=1, unit=unit)
     y, v = given.estimates, given.std_errors**2
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES if cluster is None else _NODES // 2)
+    nodes, weights = _gauss(_NODES if cluster is None else _NODES // 2)
     tau = (nodes + 1) * _REACH / 2 * tau_scale
     prior = np.log(weights) - 0.5 * (tau / tau_scale) ** 2
     if given.cluster is None:
@@ -167,6 +168,7 @@ def posterior(
 
 
 _SAID = ("mean effect", "next trial")
+_gauss = cache(np.polynomial.legendre.leggauss)
 
 
 def _above(mixture, threshold: Any, new: bool) -> Any:

@@ -14,7 +14,7 @@ from evidence.methods.core.results import TableResult
 from evidence.methods.synthesis.pooled_posterior import PooledPosterior
 from evidence.show import words
 
-_GRID = np.linspace(-8, 8, 401)  # effects looked at, in standard deviations of each belief
+_GRID = np.linspace(-8, 8, 161)  # effects looked at, in standard deviations of each belief
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
