@@ -68,7 +68,7 @@ def released(path: str, plan: SynthesisPlan) -> pd.DataFrame:
     Raises
     ------
     EvidenceError
-        It is no such table, or a result has no standard error.
+        It is no such table, holds no effect size, or one without a standard error.
     """
     try:
         table = pd.read_parquet(path)
@@ -80,6 +80,8 @@ def released(path: str, plan: SynthesisPlan) -> pd.DataFrame:
         raise EvidenceError(f"{path}: no column {absent[0]!r}: no table of released effects")
     table = table.assign(hub=table.get("hub", ""))
     table = table[np.isfinite(table[["effect_size", "es_lower", "es_upper"]]).all(axis=1)]
+    if table.empty:
+        raise EvidenceError(f"{path}: no result in standard deviations to put together")
     df = table["df"].fillna(math.inf).clip(upper=1e9)
     half = stdtrit(df, (1 + table["level"]) / 2)
     error = (table["es_upper"] - table["es_lower"]) / (2 * half)

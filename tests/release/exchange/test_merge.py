@@ -2,17 +2,19 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from functools import partial
 
+import pandas as pd
 import pytest
 from run_folders import BETTER, effect, notebook_cells, watched, write_run
 
 from evidence.errors import EvidenceError
 from evidence.release.exchange import adopt, bundle, merge
-from evidence.release.store import log, publish, reader, verify
+from evidence.release.store import log, provenance, publish, reader, verify
 from evidence.release.store.exports import archive
 
 
@@ -70,6 +72,28 @@ def test_merge_without_a_reviewer_of_its_own_changes_nothing(sent, own, reviewer
         merge.merge(sent, "Rathfern", own, reviewer=reviewer)
     assert str(error.value) == said
     assert log.head(own) == before
+
+
+def test_bundles_merged_in_any_order_give_the_same_bytes(sent, own, tmp_path):
+    """All but the record of when and by which hand, which is that of two acts."""
+    shutil.copytree(own, tmp_path / "other", symlinks=True)
+    other = released(tmp_path / "third", "leap")
+    bundle.make(other, tmp_path / "leap.zip")
+    hubs = {"Rathfern": sent, "Ashdown": tmp_path / "leap.zip"}
+    for root, names in ((own, hubs), (tmp_path / "other", reversed(hubs))):
+        for name in names:
+            merge.merge(hubs[name], name, root, reviewer="Cy Checker")
+    first, second = (log.manifest(root / "current") for root in (own, tmp_path / "other"))
+    timed = {"release.json", provenance.CRATE, log.MANIFEST}
+    same = {name for name in first if name not in timed and not name.endswith(".html")}
+    assert {"hubs/Ashdown/effects.parquet", "hubs/Rathfern/effects.parquet",
+            "effects.parquet", "results.xlsx"} <= same  # fmt: skip
+    assert {name: first[name] for name in same} == {name: second.get(name) for name in same}
+    tables = [reader.effects(root, hubs=True) for root in (own, tmp_path / "other")]
+    pd.testing.assert_frame_equal(*tables)
+    assert "upn" not in {column.casefold() for column in tables[0]}
+    gathered = [table.to_parquet() for table in tables]
+    assert gathered[0] == gathered[1]
 
 
 def test_merge_is_signed_in_record_and_log(sent, own):
