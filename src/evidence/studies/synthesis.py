@@ -12,79 +12,22 @@ import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.methods.synthesis.decision import WORDS, Decision, decide, trial_error
-from evidence.methods.synthesis.pooled_posterior import PooledPosterior, posterior
+from evidence.methods.synthesis.decision import WORDS, decide, trial_error
+from evidence.methods.synthesis.pooled_posterior import posterior
 from evidence.methods.synthesis.pooling import FEW, Pooled, pool
 from evidence.methods.synthesis.ranking import Ranks, ranks
-from evidence.methods.synthesis.sequence import ConfidenceSequence, confidence_sequence
-from evidence.methods.synthesis.value_for_money import MONTH, ValueForMoney, value_for_money
+from evidence.methods.synthesis.sequence import confidence_sequence
+from evidence.methods.synthesis.value_for_money import MONTH, value_for_money
 from evidence.show import words
 from evidence.show.picture import Picture
 from evidence.studies import synthesis_pictures as pictures
 from evidence.studies.released import SynthesisPlan, released
 from evidence.studies.study import answered
+from evidence.studies.together import DIFFER, Together
 from evidence.studies.verdict import cost_rating
 from evidence.studies.watching import Watching
 
 _DISADVANTAGED = re.compile(r"free school meals|\bfsm\b|disadvantage|pupil premium|\bgap\b", re.I)
-_DIFFER = 0.05  # p below which the results of one programme are kept apart
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Together:
-    """All primary results of one programme as one answer.
-
-    Parameters
-    ----------
-    title : str
-    rows : DataFrame
-        Its results, in the order in which they came.
-    belief : PooledPosterior
-        Of its mean effect, given the prior.
-    pooled, trend : Pooled or None
-        From two results on; the trend from cohort to cohort from three on.
-    looks : ConfidenceSequence
-        The mean after each result.
-    decision : Decision or None
-        None where the register does not know the programme.
-    value : ValueForMoney or None
-        None without a cost, or where the outcome is no attainment.
-    """
-
-    title: str
-    rows: pd.DataFrame
-    belief: PooledPosterior
-    pooled: Pooled | None
-    trend: Pooled | None
-    looks: ConfidenceSequence
-    decision: Decision | None
-    value: ValueForMoney | None
-
-    def sentence(self) -> str:
-        """Say what its results say together, each by itself where they differ."""
-        given = self.rows
-        each = [
-            f"{row.when} {words.number(row.effect, 2, sign=True)}" for row in given.itertuples()
-        ]
-        if self.pooled is None:
-            only = given.iloc[0]
-            span = words.interval(only["lower"], only["upper"], 2)
-            return f"{self.title}: one result, {each[0]} ({span})."
-        text = f"{self.title}: {'; '.join(each)}"
-        if self.pooled.q_p_value < _DIFFER:
-            chance = words.p_value(self.pooled.q_p_value)
-            return f"{text}. They differ by more than chance ({chance}): look at each by itself."
-        if len(given) >= FEW:
-            text += f". {self.pooled.sentence().removesuffix('.')}"
-        else:
-            text += ". They differ by no more than chance does"
-        if self.trend is not None:
-            slope = self.trend.coefficients.iloc[1]
-            span = words.interval(slope["ci_lower"], slope["ci_upper"], 2)
-            text += (
-                f"; from one to the next {words.number(slope['estimate'], 2, sign=True)} ({span})"
-            )
-        return f"{text}."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -350,7 +293,7 @@ class Synthesis(Watching):
         return [
             f"Without any one result the mean is {ends}.",
             "Results with larger errors are "
-            + ("larger: small trials may be missing" if bias.moderator_p_value < _DIFFER
+            + ("larger: small trials may be missing" if bias.moderator_p_value < DIFFER
                else "not larger than others")
             + f" ({words.p_value(bias.moderator_p_value)}).",
             far.round(3).rename(columns={"estimate": "mean without it", "tau2": "τ² without it"}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,7 @@ from evidence.methods.synthesis.ranking import Ranks
 from evidence.methods.synthesis.value_for_money import MONTH
 from evidence.show import words
 from evidence.show.picture import Picture
-
-if TYPE_CHECKING:
-    from evidence.studies.synthesis import Together
+from evidence.studies.together import Together
 
 _INTERVAL = ("estimate", "ci_lower", "ci_upper")
 
@@ -26,7 +23,7 @@ def forest(rows: pd.DataFrame, pooled: Pooled | None) -> Picture:
     Parameters
     ----------
     rows : DataFrame
-        Results, as :func:`evidence.studies.synthesis.released` returns them.
+        Results, as :func:`evidence.studies.released.released` returns them.
     pooled : Pooled or None
         All of them together.
     """
