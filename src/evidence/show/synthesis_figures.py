@@ -125,7 +125,7 @@ def draw_plane(frame: pd.DataFrame, ax: Axes) -> Axes:
     panel.plot(shown["cost"], shown["estimate"], "o", color=_BLUE, markersize=7, zorder=3)
     ends = panel.get_ylim()
     _number(panel, shown)
-    said = ["Pounds a pupil a year (above: the EEF's bands, 2026)"]
+    said = ["Pounds a year for each pupil (above: EEF's bands, 2026)"]
     worth = shown["worth"].iloc[0] if len(shown) else np.nan
     if worth == worth:
         across = np.geomspace(low, high, 100)

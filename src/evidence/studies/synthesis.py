@@ -229,31 +229,34 @@ class Synthesis(Watching):
         """Of each programme the decision with its probability, and the price of a month."""
         rows = []
         for one in self.decided.values():
-            common = {"area": one.title, "period": self.plan.cohort_title or self.plan.cohort,
+            common = {"area": "All results", "period": self.plan.cohort_title or self.plan.cohort,
                       "n": float(one.rows["n_pupils"].sum())}  # fmt: skip
+            found, value = one.decision, one.value
             rows.append(
                 common
                 | {
-                    "indicator": "Probability that the effect is worth its cost",
-                    "value": one.decision.p_worthwhile,
+                    "indicator": one.title,
+                    "value": found.p_worthwhile,
                     "unit": "probability",
-                    "band": one.decision.word,
-                    "sentence": f"{one.title}: {one.decision.sentence()}",
+                    "band": found.word,
+                    "sentence": found.sentence(),
                 }
             )
-            if one.value:
-                known = math.isfinite(one.value.per_month)
-                ends = {"ci_lower": one.value.ci_lower, "ci_upper": one.value.ci_upper}
+            if value:
+                known = math.isfinite(value.per_month)
+                upper = value.ci_upper if math.isfinite(value.ci_upper) else math.nan
                 rows.append(
                     common
-                    | {name: end if math.isfinite(end) else math.nan for name, end in ends.items()}
                     | {
-                        "indicator": "Price of a month of progress",
-                        "value": one.value.per_month if known else math.nan,
+                        "indicator": f"{one.title}, price of a month of progress",
+                        "value": value.per_month if known else math.nan,
+                        "ci_lower": value.ci_lower,
+                        "ci_upper": upper,
                         "symbol": "" if known else "z",
                         "unit": "pounds",
-                        "band": cost_rating(one.value.cost),
-                        "sentence": f"{one.title}: {one.value.sentence()}",
+                        "band": cost_rating(value.cost),
+                        "sentence": f"{words.capital(cost_rating(value.cost))} cost: "
+                        f"{value.sentence()}",
                     }
                 )
         return self.contract(rows)

@@ -156,10 +156,10 @@ def plane(programmes: Sequence[Together], worth: float) -> Picture:
     if sure:
         best = min(sure, key=lambda one: one.value.per_month)
         title = (
-            f"A month of progress is cheapest with {best.title}: £{best.value.per_month:,.0f} a "
-            f"pupil (£{best.value.ci_lower:,.0f} to £{best.value.ci_upper:,.0f})"
+            f"A month of progress is cheapest with {best.title}: £{best.value.per_month:,.0f} "
+            f"(£{best.value.ci_lower:,.0f} to £{best.value.ci_upper:,.0f})"
         )
-    alt = f"Pounds a pupil a year across, the effect upwards, a point a programme. {title}."
+    alt = f"Pounds a year for each pupil across, the effect upwards, a point a programme. {title}."
     return _drawn("cost-and-effect", "plane", "at what cost", title, alt, table)
 
 

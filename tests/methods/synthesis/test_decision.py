@@ -27,7 +27,7 @@ def test_fieller_by_hand():
         rho = price / month
         assert (100 - rho * 0.2) ** 2 == pytest.approx((1.959964 * rho * 0.05) ** 2, rel=1e-5)
     assert found.sentence() == (
-        "£100 a pupil a year, £120,000 in all; a month of progress cost £43 (£29 to £84)."
+        "£100 a year for each pupil, £120,000 in all; a month of progress cost £43 (£29 to £84)."
     )
 
 
@@ -35,13 +35,13 @@ def test_a_price_without_an_end_says_so():
     open_end = synthesis.value_for_money(0.1, 0.08, running=10_000, pupils=100, worth=50)
     assert math.isinf(open_end.ci_upper)
     assert open_end.sentence() == (
-        "£100 a pupil a year, £30,000 in all; a month of progress cost £85 (£33 to no upper limit, "
-        "since the effect may be nothing). At £50 a month it pays from an effect of +0.17 SD on."
+        "£100 a year for each pupil, £30,000 in all; a month of progress cost £85 (£33 to no upper "
+        "limit, since the effect may be nothing). At £50 a month it pays from an effect of +0.17 SD on."
     )
     loss = synthesis.value_for_money(-0.1, 0.08, running=10_000, pupils=100)
     assert loss.sentence() == (
-        "£100 a pupil a year, £30,000 in all; no price of a month can be given: the effect may be "
-        "nothing, or a loss."
+        "£100 a year for each pupil, £30,000 in all; no price of a month can be given: the effect "
+        "may be nothing, or a loss."
     )
 
 
@@ -75,6 +75,7 @@ def test_words_follow_the_probabilities(effect, error, word):
     found = synthesis.decide(belief, worthwhile=0.1)
     assert found.word == word
     assert found.sentence().startswith(word.capitalize())
+    assert "the chance that the effect is worth its cost is" in found.sentence()
     assert found.loss_continue >= 0
     assert found.loss_stop >= 0
     assert 0 <= found.value_of_trial <= min(found.loss_continue, found.loss_stop) + 1e-12
@@ -97,7 +98,9 @@ def test_a_trial_of_40_schools_has_an_error_by_hand():
 def test_a_cost_a_pupil_is_enough_where_it_is_not_known_how_many():
     found = synthesis.value_for_money(0.2, 0.05, running=100)
     assert math.isnan(found.total)
-    assert found.sentence() == "£100 a pupil a year; a month of progress cost £43 (£29 to £84)."
+    assert (
+        found.sentence() == "£100 a year for each pupil; a month of progress cost £43 (£29 to £84)."
+    )
 
 
 @pytest.mark.parametrize("counties", [12, pytest.param(150, marks=pytest.mark.slow)])

@@ -95,16 +95,15 @@ def decide(belief: PooledPosterior, *, worthwhile: float, trial_error: float = 0
     gain = _expected_excess(mean - worthwhile, math.sqrt(variance))
     learnt = variance / math.sqrt(variance + trial_error**2)
     trial = _expected_excess(mean - worthwhile, learnt) - max(0.0, mean - worthwhile)
-    chance = f"{words.chance(above)} probable that the effect is worth its cost"
+    chance = f"the chance that the effect is worth its cost is {words.chance(above)}"
     if above >= LIKELY:
-        word, reason = "continue", f"it is {chance}"
+        word, reason = "continue", chance
     elif above > 1 - LIKELY:
-        word, reason = "test properly", f"it is {chance}: too unsure to continue or to stop"
+        word, reason = "test properly", f"{chance}, too unsure to continue or to stop"
     elif positive >= LIKELY:
-        word = "change"
-        reason = f"it probably helps ({words.chance(positive)}), but it is only {chance}"
+        word, reason = "change", f"it probably helps ({words.chance(positive)}), but {chance}"
     else:
-        word, reason = "stop", f"it is only {chance}"
+        word, reason = "stop", chance
     return Decision(
         word=word,
         reason=reason,

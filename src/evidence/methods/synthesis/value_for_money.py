@@ -55,7 +55,7 @@ class ValueForMoney:
 
     def sentence(self) -> str:
         """Say the price of a month, and that it has no end where it has none."""
-        text = f"£{self.cost:,.0f} a pupil a year"
+        text = f"£{self.cost:,.0f} a year for each pupil"
         if self.total == self.total:
             text += f", £{self.total:,.0f} in all"
         if math.isnan(self.ci_lower):
