@@ -36,7 +36,8 @@ def test_a_price_without_an_end_says_so():
     assert math.isinf(open_end.ci_upper)
     assert open_end.sentence() == (
         "£100 a year for each pupil, £30,000 in all; a month of progress cost £85 (£33 to no upper "
-        "limit, since the effect may be nothing). At £50 a month it pays from an effect of +0.17 SD on."
+        "limit, since the effect may be nothing). At £50 a month it pays from an effect of +0.17 "
+        "SD on."
     )
     loss = synthesis.value_for_money(-0.1, 0.08, running=10_000, pupils=100)
     assert loss.sentence() == (
