@@ -96,6 +96,34 @@ def test_bundles_merged_in_any_order_give_the_same_bytes(sent, own, tmp_path):
     assert gathered[0] == gathered[1]
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda index, effects: index["schemas"].update(effects=99), "made by a newer version of "
+         "evidence (effects 99, this one reads up to "),
+        (lambda index, effects: effects["columns"].append("months_gained"), "its columns are not "
+         "those of the contract"),
+        (lambda index, effects: effects["rows"][0].__setitem__(effects["columns"].index("unit"),
+         "months"), "effects, row 1, column unit: must be one of sd, pp, points, score"),
+    ],
+)  # fmt: skip
+def test_unknown_schema_of_a_hub_is_one_line(sent, own, tmp_path, change, said):
+    with zipfile.ZipFile(sent) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    index, effects = json.loads(parts[bundle.INDEX]), json.loads(parts["effects.json"])
+    change(index, effects)
+    parts |= {
+        bundle.INDEX: json.dumps(index).encode(),
+        "effects.json": json.dumps(effects).encode(),
+    }
+    before = log.head(own)
+    with pytest.raises(EvidenceError) as error:
+        merge.merge(listed(parts, tmp_path / "odd.zip"), "Rathfern", own, reviewer="Cy Checker")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    assert log.head(own) == before
+
+
 def test_merge_is_signed_in_record_and_log(sent, own):
     merge.merge(sent, "Rathfern", own, reviewer="Cy Checker")
     assert reader.release(own)["reviewer"] == "Cy Checker"
