@@ -116,6 +116,20 @@ def test_disadvantaged_pupils_come_first_and_few_results_have_no_mean(tmp_path):
     assert "mean" not in set(found.parts("what changed")[0].table["role"])
 
 
+def test_disadvantaged_pupils_of_all_programmes_are_put_together(tmp_path):
+    fsm = "free school meals: yes"
+    more = [row(name, "2018", 0.1 * i, 0.1, subgroup=fsm, primary=False)
+            for i, name in enumerate(("quizzes", "clubs", "tutors", "choirs"))]  # fmt: skip
+    gap = row("quizzes", "2019", 3.0, 0.1, subgroup="gap to other pupils", primary=False)
+    found = study(tmp_path, [*ROWS, *more, gap])
+    assert found.disadvantaged.n_studies == 5
+    effects = ev.synthesis.pool([-0.05, 0.0, 0.1, 0.2, 0.3], [0.08, 0.1, 0.1, 0.1, 0.1])
+    assert found.disadvantaged.estimate == pytest.approx(effects.estimate)
+    said = found.parts("for whom")[0]
+    assert said.startswith("Disadvantaged pupils, all programmes: 5 results together: +0.1")
+    assert study(tmp_path).disadvantaged is None
+
+
 def test_cohorts_that_differ_are_told_apart(tmp_path):
     rows = [row("quizzes", "2018", 0.4, 0.04), row("quizzes", "2019", -0.2, 0.04)]
     found = study(tmp_path, rows)

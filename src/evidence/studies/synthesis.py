@@ -114,16 +114,17 @@ class Synthesis(Watching):
     @answered
     def pooled(self) -> Pooled | None:
         """All primary results together, those of one programme in a cluster; None of one alone."""
-        rows = self.primary
-        columns = {
-            "estimates": rows["effect"],
-            "std_errors": rows["error"],
-            "labels": rows["label"],
-        }
-        if len(rows) < 2 or rows["programme"].nunique() < 2:
-            return None if len(rows) < 2 else pool(**columns)
-        several = rows["programme"].duplicated().any()
-        return pool(**columns, cluster=rows["programme"] if several else None)
+        return _pooled(self.primary)
+
+    @answered
+    def disadvantaged(self) -> Pooled | None:
+        """Results of disadvantaged pupils, all programmes together; None of fewer than two.
+
+        How much a gap changed is another question, and is not among them.
+        """
+        group = self.table["subgroup"]
+        theirs = group.str.contains(_DISADVANTAGED) & ~group.str.contains(r"(?i)\bgap\b")
+        return _pooled(self.table[theirs].drop_duplicates(["programme", "cohort", "hub"]))
 
     @answered
     def ranking(self) -> Ranks | None:
@@ -269,10 +270,7 @@ class Synthesis(Watching):
                 self._forest,
                 *(one.sentence() for one in self.programmes.values()),
             ],
-            "for whom": lambda: [
-                self.others.drop(columns=["first", "part"]) if len(self.others) else
-                "No other outcome and no group of pupils is released.",
-            ],
+            "for whom": self._for_whom,
             "beside others": lambda: [self._ranks],
             "over time": self._over_time,
             "at what cost": lambda: [self._plane, self._prices],
@@ -280,6 +278,14 @@ class Synthesis(Watching):
             "does it hold": self._holds,
             "method": lambda: [_METHOD.format(plan=self.plan)],
         }  # fmt: skip
+
+    def _for_whom(self) -> list[Any]:
+        if self.others.empty:
+            return ["No other outcome and no group of pupils is released."]
+        table = self.others.drop(columns=["first", "part"])
+        if self.disadvantaged is None:
+            return [table]
+        return [f"Disadvantaged pupils, all programmes: {self.disadvantaged.sentence()}", table]
 
     def _over_time(self) -> list[Any]:
         some = [one for one in self.programmes.values() if len(one.rows) > 1]
@@ -314,6 +320,16 @@ class Synthesis(Watching):
     def _plane(self) -> Picture | None:
         priced = [one for one in self.decided.values() if one.value]
         return pictures.plane(priced, self.plan.worth) if priced else None
+
+
+def _pooled(rows: pd.DataFrame) -> Pooled | None:
+    """Pool results, those of one programme in a cluster; None of fewer than two."""
+    if len(rows) < 2:
+        return None
+    names = rows["programme"]
+    nested = names.duplicated().any() and (names != names.iloc[0]).any()
+    cluster = names if nested else None
+    return pool(rows["effect"], rows["error"], labels=rows["label"], cluster=cluster)
 
 
 _METHOD = (
