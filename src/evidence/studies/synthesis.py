@@ -243,17 +243,15 @@ class Synthesis(Watching):
                     "sentence": found.sentence(),
                 }
             )
-            if value:
-                known = math.isfinite(value.per_month)
+            if value and math.isfinite(value.per_month):  # else there is no price to tell
                 upper = value.ci_upper if math.isfinite(value.ci_upper) else math.nan
                 rows.append(
                     common
                     | {
                         "indicator": f"{one.title}, price of a month of progress",
-                        "value": value.per_month if known else math.nan,
+                        "value": value.per_month,
                         "ci_lower": value.ci_lower,
                         "ci_upper": upper,
-                        "symbol": "" if known else "z",
                         "unit": "pounds",
                         "band": cost_rating(value.cost),
                         "sentence": f"{words.capital(cost_rating(value.cost))} cost: "

@@ -67,10 +67,8 @@ class ValueForMoney:
                 upper = "no upper limit, since the effect may be nothing"
             said += f" (£{self.ci_lower:,.0f} to {upper})"
         if self.break_even == self.break_even:
-            said += (
-                f". At £{self.worth:,.0f} a month it pays from an effect of "
-                f"{words.number(self.break_even, 2, sign=True)} SD on"
-            )
+            least = words.number(self.break_even, 2 if self.break_even >= 0.01 else 4, sign=True)
+            said += f". At £{self.worth:,.0f} a month it pays from an effect of {least} SD on"
         return f"{text}{said}."
 
     def _repr_html_(self) -> str:
