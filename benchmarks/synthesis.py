@@ -167,7 +167,9 @@ PAGE_TEXT = """{head}
 Written by `benchmarks/synthesis.py`: per cent of {sets:,} sets of k results, with standard errors
 from 0.08 to 0.25 and true effects that differ by τ, whose interval holds the mean; the last column
 is how often the prediction interval holds the true effect of a further trial. The default is
-REML with Hartung–Knapp. Fewer than five results are shown without a mean as their headline.
+REML with Hartung–Knapp. Fewer than five results are shown without a mean as their headline. The
+prediction interval, as `metafor` gives it, is too narrow where chance hides that effects differ (τ
+is then estimated as zero): read it as the least that a further trial may differ.
 
 {coverage}
 
