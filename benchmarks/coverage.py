@@ -23,6 +23,7 @@ for library in ("OPENBLAS", "OMP", "MKL"):  # before numpy: one thread a process
 import coverage_panels  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+import synthesis  # noqa: E402
 from coverage_page import (  # noqa: E402
     BAND,
     CORRELATION,
@@ -227,7 +228,10 @@ if __name__ == "__main__":
     spent = time.perf_counter() - began
     if asked.trials >= 2000 and not asked.design:
         (DOCS / "images" / "coverage.svg").write_text(draw(results), encoding="utf-8")
-        (DOCS / "coverage.md").write_text(page(results, panels, spent), encoding="utf-8")
+        path = DOCS / "coverage.md"
+        pooled = path.read_text(encoding="utf-8").partition(synthesis.HEAD)
+        kept = pooled[1] + pooled[2]  # what benchmarks/synthesis.py wrote
+        path.write_text(page(results, panels, spent) + kept, encoding="utf-8")
     print(results.to_string(float_format="{:.2f}".format))
     if len(wrong := broken(results)):
         sys.exit(f"PROMISE BROKEN\n{wrong.to_string(float_format='{:.2f}'.format)}")

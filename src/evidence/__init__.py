@@ -30,6 +30,7 @@ _NAMES = {
     "Participation": "studies.participation:Participation",
     "School": "studies.school:School",
     "Survey": "studies.survey:Survey",
+    "Synthesis": "studies.synthesis:Synthesis",
     "Timeliness": "studies.timeliness:Timeliness",
     "Trial": "studies.trial:Trial",
     "pictures": "studies.pictures",
@@ -105,10 +106,12 @@ _ROOMS = {
     "synthesis": (
         "Several results together: what they say in common, and how sure that is.",
         {
-            "methods.synthesis.decision": "decide",
+            "methods.synthesis.decision": "decide trial_error",
             "methods.synthesis.pooled_posterior": "posterior",
             "methods.synthesis.pooling": "pool",
+            "methods.synthesis.ranking": "ranks",
             "methods.synthesis.sequence": "confidence_sequence",
+            "methods.synthesis.strategies": "strategies",
             "methods.synthesis.value_for_money": "value_for_money",
         },
     ),

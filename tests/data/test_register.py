@@ -48,6 +48,33 @@ def test_load_good_register_gives_programmes_in_order(tmp_path):
     assert programme.cohorts[0].files == {"ks2": ["sample/ks2_2018.csv"]}
 
 
+def test_costed_says_what_a_programme_costs_and_what_is_worth_it(tmp_path):
+    text = GOOD.replace("cost = 212", "cost = 212\npupils = 100\nset_up = 9000")
+    told = load(write(tmp_path, text))[0].costed()
+    assert (told["cost"], told["pupils"], told["set_up"]) == (212, 100, 9000)
+    assert told["cohorts"] == {"2018": "2017/18"}
+    assert told["outcomes"] == {"PTMAT_EXP": "Maths", "PTREAD_EXP": "Reading"}
+    assert told["worthwhile"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("pupils = 105", "pupils is 105; pupils reached a year are needed, to the nearest ten"),
+        ("pupils = -10", "pupils is -10; pupils reached a year are needed, to the nearest ten"),
+        ("set_up = 1", "set_up is 1; pounds, 0 or more, are needed that are part of cost x pupils "
+         "x 3 years, here 0"),
+        ("pupils = 10\nset_up = 7000", "set_up is 7000; pounds, 0 or more, are needed that are "
+         "part of cost x pupils x 3 years, here 6,360"),
+    ],
+)  # fmt: skip
+def test_costs_that_cannot_be_are_one_line(tmp_path, more, said):
+    text = GOOD.replace("cost = 212", f"cost = 212\n{more}")
+    with pytest.raises(EvidenceError) as error:
+        load(write(tmp_path, text))
+    assert str(error.value).endswith(said)
+
+
 def test_card_shows_neither_files_nor_parameters(tmp_path):
     card = load(write(tmp_path, GOOD))[0].card()
     assert "parameters" not in card

@@ -1,11 +1,14 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 from data.test_register import GOOD
 
 from evidence.errors import EvidenceError
+from evidence.run import plan_jobs
 from evidence.run.plan_jobs import Project, check, declared_parameters, plan
 
 PARAMETERS = """\
@@ -180,3 +183,63 @@ def test_digest_of_a_private_file_needs_the_key_of_the_project(project):
     assert set(job.inputs.values()) == {keyed}
     assert key.stat().st_mode & 0o077 == 0
     assert [path.name for path in project.runs.iterdir()] == [".key"]
+
+
+TOGETHER = """
+[programme.together]
+title = "Together"
+phase = "All"
+lead = "nobody"
+about = "All released results."
+cost = 0
+design = "monitoring"
+notebook = "together"
+[[programme.together.cohorts]]
+name = "all"
+title = "All"
+files = { effects = "released/effects.parquet" }
+"""
+
+
+@pytest.fixture
+def together(project, tmp_path):
+    """A register with a report that reads what is released; nothing is, yet."""
+    project.register.write_text(GOOD + TOGETHER)
+    source = 'effects = ""  # required: released\nprogrammes = {}\ndata = ""\nout = ""\nrun_id = ""'
+    (project.notebooks / "together.ipynb").write_text(json.dumps(notebook(source)))
+    return replace(project, published=tmp_path / "published")
+
+
+def test_report_on_what_is_released_waits_for_a_release(together):
+    plan_jobs.gather(together)
+    assert [job.label for job in plan(together)] == ["lamp/2018"]
+    assert check(together) == []
+    assert plan_jobs.warnings(together)[-1] == (
+        "together/all: waits for a release; run again after it"
+    )
+    assert not (together.data / "released").exists()
+
+
+def test_report_on_what_is_released_is_run_after_it_with_costs(together):
+    place = together.published / "current"
+    (place / "hubs/Rathfern").mkdir(parents=True)
+    (place / "release.json").write_text(json.dumps({"hubs": {"Rathfern": {}}}))
+    for folder in (place, place / "hubs/Rathfern"):
+        pd.DataFrame({"programme": ["lamp"]}).to_parquet(folder / "effects.parquet")
+    plan_jobs.gather(together)
+    gathered = pd.read_parquet(together.data / plan_jobs.RELEASED)
+    assert gathered.to_dict("list") == {"programme": ["lamp"] * 2, "hub": ["", "Rathfern"]}
+    _, job = plan(together)
+    assert job.label == "together/all"
+    assert job.parameters["programmes"]["lamp"]["cost"] == 212
+    assert "together" not in job.parameters["programmes"]
+    plan_jobs.gather(together)
+    assert plan(together)[1].key == job.key
+    assert plan_jobs.warnings(together) == plan_jobs.warnings(replace(together))
+    assert not any("waits" in line for line in plan_jobs.warnings(together))
+
+
+def test_nothing_is_gathered_where_no_report_asks(project, tmp_path):
+    (tmp_path / "published").mkdir()
+    plan_jobs.gather(replace(project, published=tmp_path / "published"))
+    assert not (project.data / "released").exists()

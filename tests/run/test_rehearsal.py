@@ -45,6 +45,36 @@ def test_right_register_is_passed_and_its_data_are_told(project):
     ]
 
 
+SURVEY = """
+[programme.survey]
+title = "Survey"
+phase = "All"
+lead = "nobody"
+about = "A survey."
+cost = 0
+design = "monitoring"
+notebook = "survey"
+[programme.survey.parameters]
+area = "Fenmarch"
+yes = ["Agree"]
+no = ["Disagree"]
+[programme.survey.parameters.asks]
+"it helps" = "It helps"
+[[programme.survey.cohorts]]
+name = "one"
+title = "One"
+files = { answers = "answers.csv" }
+"""
+
+
+def test_a_study_of_what_is_watched_says_how_much_was_read(project):
+    (project.data / "answers.csv").write_text("it helps\n" + "Agree\nDisagree\n" * 20)
+    project.register.write_text(SURVEY, encoding="utf-8")
+    said = []
+    assert check(project, said.append) == []
+    assert said == ["survey/one: answers 40 rows."]
+
+
 def test_there_are_more_than_300_wrong_registers():
     assert len({each.label for each in ALL}) > 300
 

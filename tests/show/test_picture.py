@@ -118,7 +118,7 @@ def test_repr_html_escapes_words_and_shows_the_table():
     [
         ({"kind": "pie"}, "picture 'one': kind is 'pie'; allowed are intervals, event_study, "
          "balance, flow, curve, control_chart, waiting, funnel, overlap, distribution, shares, "
-         "together, dots, schools, lines"),
+         "together, dots, schools, lines, forest, ranks, plane"),
         ({"name": "../x"}, "picture '../x': a name has lower-case letters, digits and hyphens "
          "only"),
         ({"alt": " "}, "picture 'one': give it a title and a text alternative"),

@@ -62,6 +62,10 @@ def test_cost_rating_follows_the_bands():
     assert [effects.cost_rating(x) for x in pounds] == [
         "very low", "very low", "low", "low", "moderate", "moderate", "high", "very high",
     ]  # fmt: skip
+    assert [effects.cost_rating(x, "earlier") for x in (170, 170.01, 700.01)] == [
+        "low", "moderate", "high",
+    ]  # fmt: skip
+    assert refused(effects.cost_rating, 1, "2019") == "bands is '2019'; allowed are 2026, earlier"
     assert refused(effects.cost_rating, -1) == (
         "cost is -1; pounds a pupil a year, zero or more, are needed"
     )

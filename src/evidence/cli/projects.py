@@ -146,6 +146,7 @@ def run(
     data: Data = DATA,
     notebooks: Notebooks = NOTEBOOKS,
     runs: Runs = RUNS,
+    published: Published = PUBLISHED,
     workers: Annotated[int | None, Option(min=1, help="Default: one a core.")] = None,
     timeout: Annotated[
         float | None, Option(min=0, help="Seconds for a report whose register states none.")
@@ -161,11 +162,13 @@ def run(
     from rich.console import Console
 
     from evidence.run.cluster import connect
+    from evidence.run.plan_jobs import Project, gather
     from evidence.run.progress import Live, summary
     from evidence.run.runner import run as run_jobs
 
     os.umask(0o077)  # whatever a run writes is for its owner only
     parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
+    gather(Project(**parts, published=published))
     project, jobs = planned(only or (), key, **parts)
     console = Console(highlight=False, soft_wrap=True)
 

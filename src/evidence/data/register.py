@@ -111,7 +111,11 @@ class Programme:
     claim : str
         What a report has said of it: examined, not repeated.
     cost : float, optional
-        Pounds a pupil a year; absent where nobody has worked it out.
+        Pounds a pupil a year, all in, over three years; absent where nobody has worked it out.
+    set_up : float
+        Pounds of it that are spent once.
+    pupils : float
+        Pupils reached each year, to the nearest ten, since it is shown; 0 where not known.
     design : {"randomised", "matched", "staggered", "survey", "monitoring"}
         How pupils or schools came to take part.
     notebook : str
@@ -153,9 +157,24 @@ class Programme:
     automatic: bool = False
     ask_next: str = ""
     claim: str = ""
+    set_up: float = 0.0
+    pupils: float = 0.0
     subgroups: list[str] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
     timeout: float = 0.0
+
+    @property
+    def primary(self) -> Outcome | None:
+        """The outcome that decides; None where nothing is decided."""
+        return next((outcome for outcome in self.outcomes if outcome.primary), None)
+
+    def costed(self) -> dict[str, Any]:
+        """Return what a report that puts results together is told of the programme."""
+        names = ("title", "cost", "set_up", "pupils", "simulated")
+        told = {name: getattr(self, name) for name in names}
+        told["cohorts"] = {cohort.name: cohort.title for cohort in self.cohorts}
+        told["outcomes"] = {outcome.name: outcome.title for outcome in self.outcomes}
+        return told | {"worthwhile": self.primary.smallest_worthwhile}
 
     def card(self) -> dict[str, Any]:
         """Return what may be shown of the programme: nothing of how its reports are run."""
@@ -178,6 +197,15 @@ class Programme:
             )
         if self.cost is not None and not 0 <= self.cost < math.inf:
             yield "cost", f"cost is {self.cost}; pounds, 0 or more, are needed"
+        if not 0 <= self.pupils < math.inf or self.pupils % 10:
+            reason = "pupils reached a year are needed, to the nearest ten"
+            yield "pupils", f"pupils is {self.pupils}; {reason}"
+        elif not 0 <= self.set_up <= 3 * (self.cost or 0) * self.pupils * (1 + 1e-9):
+            yield (
+                "set_up",
+                f"set_up is {self.set_up}; pounds, 0 or more, are needed that are part of cost x "
+                f"pupils x 3 years, here {3 * (self.cost or 0) * self.pupils:,.0f}",
+            )
         if self.published and len(self.published.strip()) < 3:
             reason = "names where the figures are published, such as 'DfE, SEN2'"
             yield "published", f"published is {self.published!r}; it {reason}"

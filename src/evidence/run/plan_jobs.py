@@ -26,9 +26,11 @@ from evidence.data.file_formats import place
 from evidence.data.private import exposed, own
 from evidence.data.register import Cohort, Programme, Register, refuse
 from evidence.errors import EvidenceError, nearest
+from evidence.release.store import reader
 
 # What the runner itself sets; a notebook declares them, the register never does.
 RUN_PARAMETERS = ("data", "out", "run_id")
+RELEASED = "released/effects.parquet"  # made by `gather`: reports that ask for it wait for it
 _RENAMED = {"lot": "allocation"}  # parameters by their earlier names: old registers still read
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -152,10 +154,13 @@ def check(project: Project, deeper: Deeper = lambda job, design: []) -> list[str
 
 
 def warnings(project: Project) -> list[str]:
-    """Return what is unwise but hinders no job: a file of pupils that everybody may read."""
+    """Return what hinders no job: a file of pupils that everybody may read, a report that waits."""
+    programmes = Register(project.register).programmes
+    waiting = [f"{p.name}/{c.name}" for p in programmes for c in p.cohorts
+               if _waits(project.data, c)]  # fmt: skip
     files = {
         place(project.data / file)[0]
-        for programme in Register(project.register).programmes
+        for programme in programmes
         if not (programme.simulated or programme.public)
         for cohort in programme.cohorts
         for value in cohort.files.values()
@@ -164,7 +169,32 @@ def warnings(project: Project) -> list[str]:
     return [
         f"{path}: everybody on this machine may read it; chmod -R go= {project.data} mends it"
         for path in exposed(sorted(filter(Path.is_file, files)))
-    ]
+    ] + [f"{label}: waits for a release; run again after it" for label in waiting]
+
+
+def gather(project: Project) -> None:
+    """Put what is released into the data folder, merged hubs too, for reports that ask for it.
+
+    Nothing is written where no report does, or where nothing is released yet.
+    """
+    programmes = Register(project.register).programmes
+    if not any(_waits(project.data, cohort, told=True) for p in programmes for cohort in p.cohorts):
+        return
+    try:
+        effects = reader.effects(project.published, hubs=True)
+    except EvidenceError:
+        return
+    path = project.data / RELEASED
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    draft = path.with_name(f".{os.getpid()}")
+    effects.to_parquet(draft)
+    draft.replace(path)
+
+
+def _waits(data: Path, cohort: Cohort, *, told: bool = False) -> bool:
+    """Say whether a report asks for what is released (`told`), and whether that is not there."""
+    asked = RELEASED in leaves(cohort.files)
+    return asked and (told or not (data / RELEASED).is_file())
 
 
 def _plan(project: Project, deeper: Deeper = lambda job, design: []) -> tuple[list[Job], list[str]]:
@@ -172,11 +202,14 @@ def _plan(project: Project, deeper: Deeper = lambda job, design: []) -> tuple[li
     hashes = cache(sha256)
     surroundings = [_package_sha256(), sha256(project.lock) if project.lock.exists() else ""]
     jobs, faults = [], list(register.faults)
+    costed = {each.name: each.costed() for each in register.programmes if each.primary}
     for programme in register.programmes:
         for position, cohort in enumerate(programme.cohorts):
+            if _waits(project.data, cohort):
+                continue
             found: list[tuple[str | tuple[str, ...], str]] = []  # of which key, and what
             try:
-                job = _job(project, programme, cohort, hashes, surroundings, found)
+                job = _job(project, programme, cohort, hashes, surroundings, costed, found)
                 jobs.append(job)
                 found += deeper(job, programme.design) if job else []
             except EvidenceError as fault:
@@ -212,6 +245,7 @@ def _job(
     cohort: Cohort,
     hashes: Callable[[Path], str],
     surroundings: list[str],
+    costed: dict[str, Any],
     found: list[tuple[str, str]],
 ) -> Job | None:
     """Make a job, or add to `found` why there can be none: which key, and the reason."""
@@ -223,7 +257,10 @@ def _job(
             f"{nearest(programme.notebook, there)}"
         )
     notebook = read_notebook(path)
-    parameters = _parameters(programme, cohort, declared_parameters(notebook, path), found)
+    declared = declared_parameters(notebook, path)
+    parameters = _parameters(programme, cohort, declared, found)
+    if "programmes" in declared:
+        parameters["programmes"] = costed
     inputs: dict[str, str] = {}
     open_data = programme.simulated or programme.public
     digest = hashes if open_data else partial(_keyed, hashes, project.runs / ".key")

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pandas as pd
+
 import evidence
 from evidence.data import file_kinds
 from evidence.errors import EvidenceError, Faults
@@ -18,6 +20,7 @@ from evidence.release.store.proposal import propose
 from evidence.run import ledger
 from evidence.run.plan_jobs import Job, Project, leaves
 from evidence.run.plan_jobs import check as check_register
+from evidence.studies.watching import Watching
 
 _STUDY = re.compile(r"\bev\.([A-Z][a-z]+)\.read\(\s*data\s*,\s*globals\(\)\s*\)")
 _DESIGNS = {
@@ -107,8 +110,11 @@ def rehearse(job: Job, project: Project, *, whole: bool = True) -> list[str]:
     return _read(study)
 
 
-def _read(study: evidence.Trial | evidence.Impact | evidence.Monitoring) -> list[str]:
+def _read(study: evidence.Trial | evidence.Impact | Watching) -> list[str]:
     """Say what the data of a study are."""
+    if isinstance(study, Watching) and not isinstance(study, evidence.Monitoring):
+        read = {name: one for name, one in study.tables.items() if isinstance(one, pd.DataFrame)}
+        return [f"{', '.join(f'{name} {len(one):,} rows' for name, one in read.items())}."]
     table = study.table
     if isinstance(study, evidence.Impact):
         years = ", ".join(map(str, sorted(table["year"].unique())))

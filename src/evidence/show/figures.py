@@ -83,17 +83,17 @@ def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
             zorder=3,
         )
     bold = shown["primary"].astype(bool) if "primary" in shown else [False] * len(shown)
-    _name_rows(ax, shown["label"], bold)
+    name_rows(ax, shown["label"], bold)
     unit = shown["unit"].iloc[0] if "unit" in shown and len(shown) else ""
     scale = {"sd": "Effect size (standard deviations)", "pp": "Percentage points"}
     grey = "\nGrey: no worthwhile difference" if banded else ""
     ax.set_xlabel(scale.get(unit, "Points") + grey)
     if unit == "sd":
-        _months_axis(ax)
+        months_axis(ax)
     return ax
 
 
-def _name_rows(ax: Axes, names: Iterable[str], bold: Iterable[bool]) -> None:
+def name_rows(ax: Axes, names: Iterable[str], bold: Iterable[bool]) -> None:
     """Write the name of each row above it, and leave room for it."""
     place = -1
     for place, (name, strong) in enumerate(zip(names, bold, strict=True)):
@@ -159,7 +159,7 @@ def write(
         )
 
 
-def _months_axis(ax: Axes) -> None:
+def months_axis(ax: Axes) -> None:
     """Mark along the top where months of progress begin.
 
     The first month begins elsewhere in each table, and too near to zero to be told apart.
@@ -250,7 +250,7 @@ def draw_balance(frame: pd.DataFrame, ax: Axes) -> Axes:
     if "before" in shown:
         ax.hlines(shown.index, shown["before"], shown["effect_size"], color="#B1B4B6", zorder=1)
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
-    _name_rows(ax, shown["covariate"], [False] * len(shown))
+    name_rows(ax, shown["covariate"], [False] * len(shown))
     reach = max(0.3, sizes.abs().to_numpy().max() * 1.1 if len(shown) else 0.3)
     ax.set_xlim(-reach, reach)
     grey = "Dark grey: alike, up to 0.05\nLight grey: to be adjusted for, up to 0.25"

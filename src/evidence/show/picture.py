@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.show import figures, html_table, seaborn_figures
+from evidence.show import figures, html_table, seaborn_figures, synthesis_figures
 from evidence.show.questions import QUESTIONS
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ _DRAW: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {
     "funnel": figures.draw_funnel,
     "overlap": figures.draw_overlap,
     **seaborn_figures.DRAW,
+    **synthesis_figures.DRAW,
 }
 
 
@@ -66,7 +67,8 @@ class Picture:
         File stem, such as ``effect``: lower-case letters, digits and hyphens.
     kind : {"intervals", "event_study", "balance", "flow", "curve", "control_chart", "waiting", \
             "funnel", "overlap"}
-        How to draw it; further kinds draw the data (`evidence.show.seaborn_figures.DRAW`).
+        How to draw it; further kinds draw the data (`evidence.show.seaborn_figures.DRAW`), or
+        results put together (`evidence.show.synthesis_figures.DRAW`).
     title : str
         What it shows, said as a finding.
     alt : str
@@ -150,6 +152,8 @@ class Picture:
     def _height(self) -> float:
         if self.kind in seaborn_figures.DRAW:
             return seaborn_figures.height(self.kind, self.table)
+        if self.kind in synthesis_figures.DRAW:
+            return synthesis_figures.height(self.kind, self.table)
         rows = len(self.table)
         return {
             "intervals": 1.7 + figures.pitch(self.table.get("label", ())) * rows,

@@ -15,6 +15,7 @@ QUESTIONS = {
     "what next": "What comes next?",
     "what changed": "What changed?",
     "for whom": "For whom?",
+    "at what cost": "At what cost?",
     "does it hold": "Does the answer hold?",
     "": "More",
     "method": "How was it worked out?",

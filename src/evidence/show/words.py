@@ -97,6 +97,13 @@ def p_value(value: float) -> str:
     return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".", 1)
 
 
+def chance(probability: float) -> str:
+    """Write a probability in per cent, never as certain."""
+    if probability > 0.99:
+        return "over 99%"
+    return "under 1%" if probability < 0.01 else f"{100 * probability:.0f}%"
+
+
 def school_year(ends: int) -> str:
     """Write the school year that ends in the year `ends`: 2018 is 2017/18."""
     return f"{ends - 1}/{ends % 100:02d}"

@@ -6,6 +6,7 @@ X, shape (k, p). Formulas as in Viechtbauer (2010), Journal of Statistical Softw
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,21 +48,24 @@ class Weighted:
     def of(cls, y: np.ndarray, v: np.ndarray, x: np.ndarray, tau2: float = 0.0) -> Weighted:
         """Fit at a given τ²."""
         w = 1 / (v + tau2)
-        wx = w[:, None] * x
-        bread = np.linalg.inv(x.T @ wx)
-        beta = bread @ (wx.T @ y)
-        e = y - x @ beta
-        inner = bread @ (wx.T @ wx)
-        cubed = bread @ ((w[:, None] * wx).T @ wx)
-        return cls(
-            beta,
-            bread,
-            w,
-            e,
-            float(w @ e**2),
-            float(w.sum() - np.trace(inner)),
-            float((w**2).sum() - 2 * np.trace(cubed) + np.trace(inner @ inner)),
-        )
+        if x.shape[1] == 1:  # by far the most common model, without matrices
+            wx = w * x[:, 0]
+            total, squared = float(wx @ x[:, 0]), float(wx @ wx)
+            beta = float(wx @ y) / total
+            e, inner = y - beta * x[:, 0], squared / total
+            trace = float(w.sum()) - inner
+            trace_squared = float(w @ w) - 2 * float((w * wx) @ wx) / total + inner**2
+            coefficients, bread = np.array([beta]), np.array([[1 / total]])
+        else:
+            wide = w[:, None] * x
+            bread = np.linalg.inv(x.T @ wide)
+            coefficients = bread @ (wide.T @ y)
+            e = y - x @ coefficients
+            inner = bread @ (wide.T @ wide)
+            cubed = bread @ ((w[:, None] * wide).T @ wide)
+            trace = float(w.sum() - np.trace(inner))
+            trace_squared = float((w**2).sum() - 2 * np.trace(cubed) + np.trace(inner @ inner))
+        return cls(coefficients, bread, w, e, float(w @ e**2), trace, trace_squared)
 
 
 def heterogeneity(y: np.ndarray, v: np.ndarray, x: np.ndarray, method: str) -> float:
@@ -187,16 +191,18 @@ def nested(y: np.ndarray, v: np.ndarray, x: np.ndarray, cluster: np.ndarray) -> 
     11; what clubSandwich computes for an `rma.mv` with these clusters.
     """
     columns = np.column_stack([x, y])
+    order = np.argsort(cluster, kind="stable")
+    begins = np.flatnonzero(np.diff(cluster[order], prepend=-1))
+    by_cluster, v_by_cluster = columns[order], v[order, None]
 
     def crossed(variances: np.ndarray) -> tuple[np.ndarray, float]:
         between, within = variances
-        w = 1 / (v + within)
-        total = np.bincount(cluster, w)
+        w = 1 / (v_by_cluster + within)
+        weighted = w * by_cluster
+        total, sums = np.add.reduceat(w, begins)[:, 0], np.add.reduceat(weighted, begins)
         shrink = between / (1 + between * total)
-        sums = np.zeros((len(total), columns.shape[1]))
-        np.add.at(sums, cluster, w[:, None] * columns)
-        whole = columns.T @ (w[:, None] * columns) - sums.T @ (shrink[:, None] * sums)
-        return whole, float(np.log(v + within).sum() + np.log1p(between * total).sum())
+        whole = by_cluster.T @ weighted - sums.T @ (shrink[:, None] * sums)
+        return whole, float(np.log1p(between * total).sum() - np.log(w).sum())
 
     def deviance(variances: np.ndarray) -> float:
         whole, logdet = crossed(variances)
@@ -205,17 +211,13 @@ def nested(y: np.ndarray, v: np.ndarray, x: np.ndarray, cluster: np.ndarray) -> 
         return logdet + float(np.linalg.slogdet(cross)[1]) + float(q)
 
     start = max(heterogeneity(y, v, x, "DL") / 2, float(v.mean()) / 10)
-    found = min(
-        (
-            minimize(
-                lambda log: deviance(np.exp(log)),
-                np.log(first),
-                method="Nelder-Mead",
-                options={"xatol": 1e-10, "fatol": 1e-13, "maxiter": 4000},
-            )
-            for first in ([start, start], [start, start / 20], [start / 20, start])
-        ),
-        key=lambda end: end.fun,
+    steps = start * 8.0 ** np.arange(-3, 2)
+    first = min(itertools.product(steps, steps), key=deviance)
+    found = minimize(
+        lambda log: deviance(np.exp(log)),
+        np.log(first),
+        method="Nelder-Mead",
+        options={"xatol": 1e-10, "fatol": 1e-13, "maxiter": 4000},
     )
     sizes = np.exp(found.x)
     edge = [np.where([a, b], sizes, 0.0) for a, b in ((0, 1), (1, 0), (0, 0))]

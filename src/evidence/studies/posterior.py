@@ -48,7 +48,7 @@ class Posterior:
 
     def sentence(self) -> str:
         """Say how likely it is that the effect exceeds 0, 1 and 2 months, and the prior."""
-        chances = [_chance(p) for p in self.table["probability"]]
+        chances = [words.chance(p) for p in self.table["probability"]]
         return (
             f"{self.outcome}, {self.treatment}: the chance of any benefit is {chances[0]}, of 1 "
             f"month or more {chances[1]}, of 2 months or more {chances[2]}, if effects of such "
@@ -147,10 +147,3 @@ def posterior(
         treatment=estimate.treatment,
         method=f"normal prior ({prior_mean:g}, {prior_sd:g}); {estimate.method}",
     )
-
-
-def _chance(probability: float) -> str:
-    """Write a probability in per cent, never as certain."""
-    if probability > 0.99:
-        return "over 99%"
-    return "under 1%" if probability < 0.01 else f"{100 * probability:.0f}%"

@@ -10,8 +10,11 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
 from evidence.show import words
 
-# EEF Toolkit, "Cost", as read in 2026: pounds a pupil a year up to which the rating holds.
-COSTS = ((80, "very low"), (200, "low"), (720, "moderate"), (1200, "high"))
+# EEF Toolkit, "Cost": pounds a pupil a year up to which a rating holds, as read in 2026 and before.
+COSTS = {
+    "2026": ((80, "very low"), (200, "low"), (720, "moderate"), (1200, "high")),
+    "earlier": ((80, "very low"), (170, "low"), (700, "moderate"), (1200, "high")),
+}
 
 
 def months(effect_size: float, table: str = "toolkit") -> float:
@@ -36,22 +39,30 @@ def months(effect_size: float, table: str = "toolkit") -> float:
     return words.months(float(effect_size), table)
 
 
-def cost_rating(pounds: float) -> str:
+def cost_rating(pounds: float, bands: str = "2026") -> str:
     """Return the EEF's word for a cost in pounds a pupil a year.
+
+    Parameters
+    ----------
+    pounds : float
+    bands : {"2026", "earlier"}
+        The Toolkit's bands as read in 2026, or those that it had before.
 
     Raises
     ------
     EvidenceError
-        The cost is negative or missing.
+        The cost is negative or missing, or there are no such bands.
     """
     if not isinstance(pounds, Real) or not pounds >= 0:
         raise EvidenceError(
             f"cost is {shown(pounds)}; pounds a pupil a year, zero or more, are needed"
         )
-    # The lowest band is below 80, all others include their upper end.
-    if pounds < COSTS[0][0]:
-        return COSTS[0][1]
-    return next((word for limit, word in COSTS[1:] if pounds <= limit), "very high")
+    frames.one_of("bands", bands, tuple(COSTS))
+    (least, lowest), *others = COSTS[bands]
+    # The lowest band is below its end, all others include their upper end.
+    if pounds < least:
+        return lowest
+    return next((word for limit, word in others if pounds <= limit), "very high")
 
 
 def verdict(ci_lower: float, ci_upper: float, smallest_worthwhile: float) -> str:

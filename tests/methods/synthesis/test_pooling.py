@@ -105,28 +105,3 @@ def test_three_level_posterior_believes_one_programme_less_than_many():
     many = synthesis.posterior(y, error, cluster=list(range(8)))
     one = synthesis.posterior(y, error, cluster=[0] * 4 + [1] * 4)
     assert one.std_error > 1.3 * many.std_error
-
-
-@pytest.mark.parametrize("tau", [0.0, 0.2])
-def test_confidence_sequence_holds_at_all_looks(tau):
-    """Ordinary intervals, looked at 25 times, exclude the truth in a quarter of programmes."""
-    ever = np.zeros(2)
-    for seed in range(40):
-        rng = np.random.default_rng([int(10 * tau), seed])
-        error = rng.uniform(0.07, 0.2, 25)
-        y = rng.normal(0, np.hypot(error, tau))
-        table = synthesis.confidence_sequence(y, error).to_frame()
-        always = (table["ci_lower"] > 0) | (table["ci_upper"] < 0)
-        once = (table["ordinary_lower"] > 0) | (table["ordinary_upper"] < 0)
-        ever += always.any(), once.any()
-    assert ever[0] <= 3
-    assert ever[1] >= 6
-
-
-def test_confidence_sequence_closes_in_on_an_effect(rng):
-    error = np.full(40, 0.1)
-    found = synthesis.confidence_sequence(rng.normal(0.15, 0.1, 40), error)
-    last = found.to_frame().iloc[-1]
-    assert 0 < last["ci_lower"] < 0.15 < last["ci_upper"] < 0.3
-    assert found.sentence().startswith("After 40 trials: +0.1")
-    assert found.to_frame()["ci_lower"].is_monotonic_increasing

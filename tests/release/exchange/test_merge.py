@@ -2,17 +2,19 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from functools import partial
 
+import pandas as pd
 import pytest
 from run_folders import BETTER, effect, notebook_cells, watched, write_run
 
 from evidence.errors import EvidenceError
 from evidence.release.exchange import adopt, bundle, merge
-from evidence.release.store import log, publish, reader, verify
+from evidence.release.store import log, provenance, publish, reader, verify
 from evidence.release.store.exports import archive
 
 
@@ -69,6 +71,56 @@ def test_merge_without_a_reviewer_of_its_own_changes_nothing(sent, own, reviewer
     with pytest.raises(EvidenceError) as error:
         merge.merge(sent, "Rathfern", own, reviewer=reviewer)
     assert str(error.value) == said
+    assert log.head(own) == before
+
+
+def test_bundles_merged_in_any_order_give_the_same_bytes(sent, own, tmp_path):
+    """All but the record of when and by which hand, which is that of two acts."""
+    shutil.copytree(own, tmp_path / "other", symlinks=True)
+    other = released(tmp_path / "third", "leap")
+    bundle.make(other, tmp_path / "leap.zip")
+    hubs = {"Rathfern": sent, "Ashdown": tmp_path / "leap.zip"}
+    for root, names in ((own, hubs), (tmp_path / "other", reversed(hubs))):
+        for name in names:
+            merge.merge(hubs[name], name, root, reviewer="Cy Checker")
+    first, second = (log.manifest(root / "current") for root in (own, tmp_path / "other"))
+    timed = {"release.json", provenance.CRATE, log.MANIFEST}
+    same = {name for name in first if name not in timed and not name.endswith(".html")}
+    assert {"hubs/Ashdown/effects.parquet", "hubs/Rathfern/effects.parquet",
+            "effects.parquet", "results.xlsx"} <= same  # fmt: skip
+    assert {name: first[name] for name in same} == {name: second.get(name) for name in same}
+    tables = [reader.effects(root, hubs=True) for root in (own, tmp_path / "other")]
+    pd.testing.assert_frame_equal(*tables)
+    assert "upn" not in {column.casefold() for column in tables[0]}
+    gathered = [table.to_parquet() for table in tables]
+    assert gathered[0] == gathered[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda index, effects: index["schemas"].update(effects=99), "made by a newer version of "
+         "evidence (effects 99, this one reads up to "),
+        (lambda index, effects: effects["columns"].append("months_gained"), "its columns are not "
+         "those of the contract"),
+        (lambda index, effects: effects["rows"][0].__setitem__(effects["columns"].index("unit"),
+         "months"), "effects, row 1, column unit: must be one of sd, pp, points, score"),
+    ],
+)  # fmt: skip
+def test_unknown_schema_of_a_hub_is_one_line(sent, own, tmp_path, change, said):
+    with zipfile.ZipFile(sent) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    index, effects = json.loads(parts[bundle.INDEX]), json.loads(parts["effects.json"])
+    change(index, effects)
+    parts |= {
+        bundle.INDEX: json.dumps(index).encode(),
+        "effects.json": json.dumps(effects).encode(),
+    }
+    before = log.head(own)
+    with pytest.raises(EvidenceError) as error:
+        merge.merge(listed(parts, tmp_path / "odd.zip"), "Rathfern", own, reviewer="Cy Checker")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
     assert log.head(own) == before
 
 

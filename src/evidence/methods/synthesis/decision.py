@@ -68,7 +68,7 @@ def decide(belief: PooledPosterior, *, worthwhile: float, trial_error: float = 0
     worthwhile : float
         Smallest effect worth its cost; above 0.
     trial_error : float
-        Standard error that a further trial would have: 0.1 SD is a trial of about 40 schools.
+        Standard error that a further trial would have: see :func:`trial_error`.
 
     Raises
     ------
@@ -95,16 +95,15 @@ def decide(belief: PooledPosterior, *, worthwhile: float, trial_error: float = 0
     gain = _expected_excess(mean - worthwhile, math.sqrt(variance))
     learnt = variance / math.sqrt(variance + trial_error**2)
     trial = _expected_excess(mean - worthwhile, learnt) - max(0.0, mean - worthwhile)
-    chance = f"{100 * above:.0f}% probable that the effect is worth its cost"
+    chance = f"the chance that the effect is worth its cost is {words.chance(above)}"
     if above >= LIKELY:
-        word, reason = "continue", f"it is {chance}"
+        word, reason = "continue", chance
     elif above > 1 - LIKELY:
-        word, reason = "test properly", f"it is {chance}: too unsure to continue or to stop"
+        word, reason = "test properly", f"{chance}, too unsure to continue or to stop"
     elif positive >= LIKELY:
-        word = "change"
-        reason = f"it probably helps ({100 * positive:.0f}%), but it is only {chance}"
+        word, reason = "change", f"it probably helps ({words.chance(positive)}), but {chance}"
     else:
-        word, reason = "stop", f"it is only {chance}"
+        word, reason = "stop", chance
     return Decision(
         word=word,
         reason=reason,
@@ -115,6 +114,49 @@ def decide(belief: PooledPosterior, *, worthwhile: float, trial_error: float = 0
         loss_stop=gain,
         value_of_trial=trial,
     )
+
+
+def trial_error(
+    n_schools: float,
+    *,
+    pupils_per_school: float = 30.0,
+    icc: float = 0.15,
+    explained: float = 0.5,
+) -> float:
+    """Return the standard error (SD) of a trial with half of n schools treated.
+
+    Parameters
+    ----------
+    n_schools : float
+        2 or more.
+    pupils_per_school : float
+        1 or more.
+    icc : float
+        Share of the variance that lies between schools, from 0 to 1.
+    explained : float
+        Share of it, and of that within schools, that the baseline explains; below 1.
+
+    Raises
+    ------
+    EvidenceError
+        A number is out of range.
+
+    References
+    ----------
+    Bloom, H., Richburg-Hayes, L. and Black, A. (2007), Educational Evaluation and Policy Analysis
+    29(1), eq. 3.
+    """
+    ranges = {
+        "n_schools": (n_schools, 2, math.inf),
+        "pupils_per_school": (pupils_per_school, 1, math.inf),
+        "icc": (icc, 0, 1),
+        "explained": (explained, 0, 0.999),
+    }
+    for name, (value, least, most) in ranges.items():
+        if not (least <= value <= most) or math.isinf(value):
+            raise EvidenceError(f"{name} is {value}; a number from {least} to {most:g} is needed")
+    of_school = (1 - explained) * (icc + (1 - icc) / pupils_per_school)
+    return 2 * math.sqrt(of_school / n_schools)
 
 
 def _expected_excess(mean: float, sd: float) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from scipy.special import ndtr
 
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import TableResult
-from evidence.methods.synthesis.pooling import Column, checked
+from evidence.methods.synthesis.inputs import Column, checked
 from evidence.show import words
 from evidence.stats import covariance
 
@@ -49,12 +51,13 @@ class PooledPosterior(TableResult):
     prior_sd: float
     _mixture: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] = field(repr=False)
 
-    def probability_above(self, threshold: float, *, of: str = "mean") -> float:
+    def probability_above(self, threshold: Any, *, of: str = "mean") -> Any:
         """Return the probability that the mean effect, or the next trial's, is above a value.
 
         Parameters
         ----------
-        threshold : float
+        threshold : float or ndarray
+            With several, the probability is an array as well.
         of : {"mean", "next"}
         """
         if of not in ("mean", "next"):
@@ -63,11 +66,11 @@ class PooledPosterior(TableResult):
 
     def sentence(self) -> str:
         """Say how probable a gain is, on average and in the next trial."""
-        mean, new = (100 * self.probability_above(0.0, of=of) for of in ("mean", "next"))
+        mean, new = (words.chance(self.probability_above(0.0, of=of)) for of in ("mean", "next"))
         return (
             f"Mean effect {words.number(self.estimate, 2, sign=True)} "
             f"({words.interval(self.ci_lower, self.ci_upper, 2)}): above 0 with a probability of "
-            f"{mean:.0f}%, in the next trial of {new:.0f}%, given the prior."
+            f"{mean}, in the next trial of {new}, given the prior."
         )
 
 
@@ -79,6 +82,7 @@ def posterior(
     prior_mean: float = 0.0,
     prior_sd: float = 1.0,
     cluster: Sequence | np.ndarray | pd.Series | None = None,
+    unit: str | Sequence[str] = "",
     level: float = 0.95,
 ) -> PooledPosterior:
     """Pool effects with priors, by quadrature; no sampler, the same answer every time.
@@ -94,6 +98,8 @@ def posterior(
         Of the normal prior on the mean effect.
     cluster : array-like, optional
         What several effects come from; effects then differ between clusters and within.
+    unit : str or sequence of str, optional
+        As :func:`evidence.methods.synthesis.pooling.pool` checks it.
     level : float
 
     Raises
@@ -116,9 +122,9 @@ def posterior(
     for name, value in (("tau_scale", tau_scale), ("prior_sd", prior_sd)):
         if not (0 < value < math.inf):
             raise EvidenceError(f"{name} is {value}; a number above 0 is needed")
-    given = checked(estimates, std_errors, cluster, least=1)
+    given = checked(estimates, std_errors, cluster, least=1, unit=unit)
     y, v = given.estimates, given.std_errors**2
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES if cluster is None else _NODES // 2)
+    nodes, weights = _gauss(_NODES if cluster is None else _NODES // 2)
     tau = (nodes + 1) * _REACH / 2 * tau_scale
     prior = np.log(weights) - 0.5 * (tau / tau_scale) ** 2
     if given.cluster is None:
@@ -162,11 +168,14 @@ def posterior(
 
 
 _SAID = ("mean effect", "next trial")
+_gauss = cache(np.polynomial.legendre.leggauss)
 
 
-def _above(mixture, threshold: float, new: bool) -> float:
+def _above(mixture, threshold: Any, new: bool) -> Any:
     share, mean, variance, spread = mixture
-    return float(share @ ndtr((mean - threshold) / np.sqrt(variance + new * spread)))
+    over = mean - np.asarray(threshold, dtype=float)[..., None]
+    found = ndtr(over / np.sqrt(variance + new * spread)) @ share
+    return float(found) if np.ndim(found) == 0 else found
 
 
 def _row(mixture, new: bool, level: float) -> dict[str, float]:

@@ -13,50 +13,13 @@ from scipy.special import chdtrc, fdtrc, ndtri, stdtr, stdtrit
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import page
+from evidence.methods.synthesis.inputs import Column, Effects, checked
 from evidence.show import words
 from evidence.stats import covariance, meta_analysis
 from evidence.stats.meta_analysis import METHODS, Weighted
 
 INFERENCE = ("hartung-knapp", "z", "t")
 FEW = 5  # below as many results their mean is no headline
-Column = Sequence[float] | np.ndarray | pd.Series
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Effects:
-    """Effects that were checked, ready to be pooled.
-
-    Parameters
-    ----------
-    estimates, std_errors : ndarray of shape (k,)
-    labels : tuple of str
-    model : ndarray of shape (k, p)
-        The model matrix, ones first.
-    terms : tuple of str
-        Names of its columns.
-    cluster : ndarray of int or None
-    """
-
-    estimates: np.ndarray
-    std_errors: np.ndarray
-    labels: tuple[str, ...]
-    model: np.ndarray
-    terms: tuple[str, ...]
-    cluster: np.ndarray | None
-
-    def subset(self, kept: np.ndarray) -> Effects:
-        """Return some of the effects, clusters counted from 0 again."""
-        cluster = self.cluster
-        if cluster is not None:
-            cluster = np.unique(cluster[kept], return_inverse=True)[1]
-        return Effects(
-            estimates=self.estimates[kept],
-            std_errors=self.std_errors[kept],
-            labels=tuple(np.array(self.labels)[kept]),
-            model=self.model[kept],
-            terms=self.terms,
-            cluster=cluster,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -261,6 +224,7 @@ def pool(
     cluster: Sequence | np.ndarray | pd.Series | None = None,
     moderators: Mapping[str, Sequence] | pd.DataFrame | None = None,
     labels: Sequence[str] | None = None,
+    unit: str | Sequence[str] = "",
     level: float = 0.95,
 ) -> Pooled:
     """Pool effects of the same kind, allowing that the true effects differ.
@@ -281,6 +245,8 @@ def pool(
         first in order.
     labels : sequence of str, optional
         Names of the effects.
+    unit : {"sd", "pp", "points", "score"} or a sequence of them, optional
+        Of the effects, an entry each or one for all: checked, that nothing else is pooled for it.
     level : float
 
     Returns
@@ -291,7 +257,7 @@ def pool(
     ------
     EvidenceError
         Fewer than two effects, a standard error that is not above 0, a missing value, lengths that
-        differ, or moderators that cannot be told apart.
+        differ, moderators that cannot be told apart, several units, or months.
 
     Notes
     -----
@@ -310,89 +276,8 @@ def pool(
     covariance.check_level(level)
     if cluster is not None and method != "REML":
         raise EvidenceError(f"method is {method!r}; with cluster= it is 'REML'")
-    return _pool(
-        checked(estimates, std_errors, cluster, moderators, labels), method, inference, level
-    )
-
-
-def checked(
-    estimates: Column,
-    std_errors: Column,
-    cluster: Sequence | np.ndarray | pd.Series | None = None,
-    moderators: Mapping[str, Sequence] | pd.DataFrame | None = None,
-    labels: Sequence[str] | None = None,
-    least: int = 2,
-) -> Effects:
-    """Return effects that can be pooled; the parameters and errors of :func:`pool`."""
-    y, error = numbers("estimates", estimates), numbers("std_errors", std_errors)
-    k = len(y)
-    if k < least:
-        raise EvidenceError(f"estimates: {words.counted(k, 'result')}; {least} or more are needed")
-    columns = {"std_errors": error}
-    table = pd.DataFrame() if moderators is None else pd.DataFrame(dict(moderators))
-    columns |= {f"moderators, {name!r}": table[name] for name in table}
-    columns |= {} if cluster is None else {"cluster": cluster}
-    columns |= {} if labels is None else {"labels": labels}
-    for name, column in columns.items():
-        if len(column) != k:
-            raise EvidenceError(f"{name}: {len(column)} values for {k} estimates")
-    if not (error > 0).all():
-        raise EvidenceError(
-            f"std_errors, entry {int(np.argmin(error > 0)) + 1}: above 0 is needed; without an "
-            "error a result cannot be pooled"
-        )
-    codes = None
-    if cluster is not None:
-        codes, known = pd.factorize(pd.Series(list(cluster)))
-        if (codes < 0).any():
-            raise EvidenceError(f"cluster, entry {int(np.argmin(codes)) + 1}: is missing")
-        if len(known) < 2:
-            raise EvidenceError("cluster: one only; two or more are needed, or leave it out")
-    model, terms = [np.ones(k)], ["mean effect"]
-    for name in table:
-        for term, values in _dummies(str(name), table[name]):
-            model.append(values)
-            terms.append(term)
-    matrix = np.column_stack(model)
-    if (len(terms) > 1 and matrix.shape[1] >= k) or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
-        raise EvidenceError(
-            f"moderators: {matrix.shape[1] - 1} columns cannot be told apart with {k} results; "
-            "leave some out"
-        )
-    known = [f"result {i}" for i in range(1, k + 1)] if labels is None else map(str, labels)
-    return Effects(
-        estimates=y, std_errors=error, labels=tuple(known), model=matrix, terms=tuple(terms),
-        cluster=codes,
-    )  # fmt: skip
-
-
-def numbers(name: str, column: Column) -> np.ndarray:
-    """Return one finite number an entry.
-
-    Raises
-    ------
-    EvidenceError
-        An entry is none.
-    """
-    try:
-        values = np.atleast_1d(np.asarray(column, dtype=float))
-    except (TypeError, ValueError):
-        values = pd.to_numeric(pd.Series(list(column)), errors="coerce").to_numpy(float)
-    if not np.isfinite(values).all():
-        raise EvidenceError(
-            f"{name}, entry {int(np.argmin(np.isfinite(values))) + 1}: a finite number is needed"
-        )
-    return values
-
-
-def _dummies(name: str, column: pd.Series) -> list[tuple[str, np.ndarray]]:
-    if column.isna().any():
-        row = int(column.isna().to_numpy().argmax()) + 1
-        raise EvidenceError(f"moderators, {name!r}, entry {row}: is missing")
-    if pd.api.types.is_numeric_dtype(column):
-        return [(name, numbers(name, column))]
-    others = sorted(column.astype(str).unique())[1:]
-    return [(f"{name}: {other}", (column == other).to_numpy(float)) for other in others]
+    given = checked(estimates, std_errors, cluster, moderators, labels, unit=unit)
+    return _pool(given, method, inference, level)
 
 
 def _pool(given: Effects, method: str, inference: str, level: float) -> Pooled:
@@ -421,12 +306,10 @@ def _pool(given: Effects, method: str, inference: str, level: float) -> Pooled:
     statistic = np.divide(beta, error, out=np.full(p, math.nan), where=error > 0)
     half = np.where(np.isinf(df), ndtri((1 + level) / 2), stdtrit(df, (1 + level) / 2))
     p_value = 2 * np.where(np.isinf(df), stdtr(1e12, -abs(statistic)), stdtr(df, -abs(statistic)))
-    coefficients = pd.DataFrame(
-        {
-            "term": given.terms, "estimate": beta, "std_error": error, "df": df,
-            "p_value": p_value, "ci_lower": beta - half * error, "ci_upper": beta + half * error,
-        }
-    )  # fmt: skip
+    columns = {
+        "estimate": beta, "std_error": error, "df": df,
+        "p_value": p_value, "ci_lower": beta - half * error, "ci_upper": beta + half * error,
+    }  # fmt: skip
     typical = meta_analysis.typical_variance(v, x) if k > p else math.nan
     low, middle, high = (100 * t / (t + typical) for t in (spread[0], tau2, spread[1]))
     h2 = tau2 / typical + 1
@@ -435,7 +318,7 @@ def _pool(given: Effects, method: str, inference: str, level: float) -> Pooled:
         low = high = math.nan
     further = half[0] * math.sqrt(tau2 + error[0] ** 2) if method != "FE" else math.nan
     return Pooled(
-        **coefficients.drop(columns="term").iloc[0].to_dict(),
+        **{name: float(column[0]) for name, column in columns.items()},
         statistic=float(statistic[0]),
         level=level,
         prediction_lower=float(beta[0] - further),
@@ -457,7 +340,7 @@ def _pool(given: Effects, method: str, inference: str, level: float) -> Pooled:
         n_clusters=k if given.cluster is None else int(given.cluster.max()) + 1,
         method=method,
         inference=inference,
-        coefficients=coefficients,
+        coefficients=pd.DataFrame({"term": given.terms} | columns),
         caveats=_caveats(k, df[0]),
         _effects=given,
         **_moderators(beta, cross, df, given, method, tau2),

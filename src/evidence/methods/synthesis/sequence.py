@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
+from scipy.special import stdtrit
 
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import TableResult
-from evidence.methods.synthesis.pooling import Column, checked, numbers, pool
+from evidence.methods.synthesis.inputs import Column, checked, numbers
 from evidence.show import words
 from evidence.stats import covariance
-from evidence.stats.meta_analysis import heterogeneity
+from evidence.stats.meta_analysis import Weighted, heterogeneity
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -26,7 +26,7 @@ class ConfidenceSequence(TableResult):
     ----------
     table : DataFrame
         A row a trial, in the order of arrival: `label`, `n_studies`, `estimate`, `ci_lower`,
-        `ci_upper` (always valid; infinite while there is none), `ordinary_lower`,
+        `ci_upper` (always valid), `ordinary_lower`,
         `ordinary_upper` (Hartung–Knapp, as if nobody had looked before; NaN for the first).
     level : float
     """
@@ -53,7 +53,7 @@ def confidence_sequence(
     std_errors: Column,
     *,
     labels: Sequence[str] | None = None,
-    planned: int = 10,
+    expected: float = 0.2,
     level: float = 0.95,
 ) -> ConfidenceSequence:
     """Pool trials as they arrive, with intervals that hold at all looks together.
@@ -64,72 +64,70 @@ def confidence_sequence(
         In the order of arrival. A trial that is missing because of its result is no part of what
         this promises.
     labels : sequence of str, optional
-    planned : int
-        After about how many trials the interval should be tightest. It must not be chosen after
-        looking.
+    expected : float
+        How large effects of this kind are, about. It must not be chosen after looking; a poor
+        guess makes intervals wider, never wrong.
     level : float
         The true mean lies in *all* intervals with at least this probability.
 
     Raises
     ------
     EvidenceError
-        As :func:`evidence.methods.synthesis.pooling.pool`, or `planned` is below 1.
+        As :func:`evidence.methods.synthesis.pooling.pool`, or `expected` is not above 0.
 
     Notes
     -----
-    With weights w_t = 1/(v_t + τ̂²_{t−1}) that are known before result t (τ̂² of the earlier ones by
-    Paule–Mandel), S_t(μ) = Σ w(y − μ) and V_t(μ) = Σ w²(y − μ)², the product
-    √(ρ/(ρ + V)) exp(S²/(2(ρ + V))) is at the true μ a supermartingale beginning at 1, whatever τ²
-    is, where results are symmetric around μ. The interval holds all μ at which it has stayed below
-    1/α. It is tightest where V is ρ(b + log(1 + b)) with b = 2 log(1/α); V is about Σw, so that
-    ρ = planned × w_1/(b + log(1 + b)).
+    Results are normal around μ with variance v + τ². Let m_t be the density of the first t results
+    mixed over μ ~ N(0, expected²) and a half-normal τ. At the true μ and τ the ratio of m_t to
+    their density is a martingale beginning at 1, so that it ever reaches 1/α with probability α at
+    most, whatever the mixture. The interval holds all μ for which some τ keeps it below: for each
+    τ those within √(2(ℓ_τ − log m_t − log α)/Σw) of the weighted mean, ℓ_τ the largest log
+    density.
 
     References
     ----------
-    de la Peña, V., Klass, M. and Lai, T. (2004), Annals of Probability 32(3), theorem 2.1 and
-    example 4.1. Howard, S. et al. (2021), Annals of Statistics 49(2), section 4.
+    Robbins, H. (1970), Annals of Mathematical Statistics 41(5), section 3. Wasserman, L., Ramdas,
+    A. and Balakrishnan, S. (2020), PNAS 117(29), section 8.
     """
     covariance.check_level(level)
     given = checked(estimates, std_errors, labels=labels, least=1)
-    if not (numbers("planned", [planned]) >= 1).all():
-        raise EvidenceError(f"planned is {planned}; 1 or more is needed")
+    if not (numbers("expected", [expected]) > 0).all():
+        raise EvidenceError(f"expected is {expected}; a number above 0 is needed")
     y, v = given.estimates, given.std_errors**2
-    bound = -2 * math.log(1 - level)
-    weights, rows, low, high = np.empty(len(y)), [], -math.inf, math.inf
+    lows, highs = _always(y, v, expected, level)
+    rows, ones = [], np.ones((len(y), 1))
     for t in range(len(y)):
-        ones = np.ones((t, 1))
-        weights[t] = 1 / (v[t] + (heterogeneity(y[:t], v[:t], ones, "PM") if t else 0.0))
-        w, rho = weights[: t + 1], planned * weights[0] / (bound + math.log1p(bound))
-        middle = float(w @ y[: t + 1] / w.sum())
-        here = _limits(w, y[: t + 1], middle, rho, bound)
-        low, high = max(low, here[0]), min(high, here[1])
+        one, middle = ones[: t + 1], float(y[0])
         ordinary = (math.nan, math.nan)
-        if t:
-            so_far = pool(y[: t + 1], given.std_errors[: t + 1], level=level)
-            middle, ordinary = so_far.estimate, (so_far.ci_lower, so_far.ci_upper)
-        rows.append((given.labels[t], t + 1, middle, low, high, *ordinary))
+        if t:  # what `pool` says by default
+            fit = Weighted.of(
+                y[: t + 1], v[: t + 1], one, heterogeneity(y[: t + 1], v[: t + 1], one, "REML")
+            )
+            middle, half = float(fit.coefficients[0]), stdtrit(t, (1 + level) / 2)
+            half *= math.sqrt(fit.bread[0, 0] * fit.q / t)
+            ordinary = (middle - half, middle + half)
+        rows.append((given.labels[t], t + 1, middle, lows[t], highs[t], *ordinary))
     names = ["label", "n_studies", "estimate", "ci_lower", "ci_upper"]
     table = pd.DataFrame(rows, columns=[*names, "ordinary_lower", "ordinary_upper"])
     return ConfidenceSequence(table=table, level=level)
 
 
-def _limits(
-    w: np.ndarray, y: np.ndarray, middle: float, rho: float, bound: float
-) -> tuple[float, float]:
-    """Return where the supermartingale reaches 1/α below and above `middle`; infinite if never."""
-
-    def over(mu: float) -> float:
-        scores = w * (y - mu)
-        whole = rho + float(scores @ scores)
-        return float(scores.sum()) ** 2 / whole - math.log(whole / rho) - bound
-
-    ends = []
-    for sign in (-1, 1):
-        step = 1 / math.sqrt(w.sum())
-        while over(middle + sign * step) < 0 and step < 1e6:
-            step *= 1.5
-        end = sign * math.inf
-        if over(middle + sign * step) >= 0:
-            end = brentq(over, *sorted((middle, middle + sign * step)), xtol=1e-12)
-        ends.append(float(end))
-    return ends[0], ends[1]
+def _always(
+    y: np.ndarray, v: np.ndarray, expected: float, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the interval after each result: the largest over a grid of τ."""
+    tau = expected * np.concatenate([[0.0], np.geomspace(1e-3, 1e3, 300)])
+    share = np.exp(-0.5 * (2 * tau / expected) ** 2) * np.gradient(tau)
+    w = 1 / (v + tau[:, None] ** 2)
+    total, first, square = (np.cumsum(w * part, axis=1) for part in (1.0, y, y**2))
+    best = 0.5 * (np.cumsum(np.log(w), axis=1) - square + first**2 / total)
+    wider = total + expected**-2.0
+    mixed = 0.5 * (np.cumsum(np.log(w), axis=1) - square + first**2 / wider)
+    mixed -= np.log(expected) + 0.5 * np.log(wider)
+    largest = mixed.max(axis=0)
+    mixture = largest + np.log(share @ np.exp(mixed - largest) / share.sum())
+    room = 2 * (best - mixture - math.log(1 - level)) / total
+    half = np.sqrt(np.maximum(room, 0.0))
+    low = np.where(room > 0, first / total - half, math.inf).min(axis=0)
+    high = np.where(room > 0, first / total + half, -math.inf).max(axis=0)
+    return np.maximum.accumulate(low), np.minimum.accumulate(high)

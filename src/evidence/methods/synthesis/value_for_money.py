@@ -25,7 +25,7 @@ class ValueForMoney:
     cost : float
         Pounds a pupil a year: set-up spread over the years, and running cost.
     total : float
-        Pounds in all.
+        Pounds in all; NaN where it is not known how many pupils are reached.
     pupils : float
     years : float
     per_month, ci_lower, ci_upper, level : float
@@ -55,7 +55,9 @@ class ValueForMoney:
 
     def sentence(self) -> str:
         """Say the price of a month, and that it has no end where it has none."""
-        text = f"£{self.cost:,.0f} a pupil a year, £{self.total:,.0f} in all"
+        text = f"£{self.cost:,.0f} a year for each pupil"
+        if self.total == self.total:
+            text += f", £{self.total:,.0f} in all"
         if math.isnan(self.ci_lower):
             said = "; no price of a month can be given: the effect may be nothing, or a loss"
         else:
@@ -65,10 +67,8 @@ class ValueForMoney:
                 upper = "no upper limit, since the effect may be nothing"
             said += f" (£{self.ci_lower:,.0f} to {upper})"
         if self.break_even == self.break_even:
-            said += (
-                f". At £{self.worth:,.0f} a month it pays from an effect of "
-                f"{words.number(self.break_even, 2, sign=True)} SD on"
-            )
+            least = words.number(self.break_even, 2 if self.break_even >= 0.01 else 4, sign=True)
+            said += f". At £{self.worth:,.0f} a month it pays from an effect of {least} SD on"
         return f"{text}{said}."
 
     def _repr_html_(self) -> str:
@@ -81,7 +81,7 @@ def value_for_money(
     *,
     set_up: float = 0.0,
     running: float,
-    pupils: float,
+    pupils: float = math.nan,
     years: float = 3.0,
     df: float = math.inf,
     worth: float = math.nan,
@@ -97,8 +97,8 @@ def value_for_money(
         Pounds spent once.
     running : float
         Pounds a year.
-    pupils : float
-        Pupils reached each year.
+    pupils : float, optional
+        Pupils reached each year; without, `set_up` and `running` are pounds a pupil.
     years : float
         Over which set-up is spread: three, as in EEF reports.
     df : float
@@ -110,7 +110,7 @@ def value_for_money(
     Raises
     ------
     EvidenceError
-        A cost below 0, no pupil, no year, or no standard error.
+        A cost below 0, no pupil, no year, no standard error, or an effect beyond 1 SD: months.
 
     Notes
     -----
@@ -125,19 +125,23 @@ def value_for_money(
     for name, value, least in (("set_up", set_up, 0), ("running", running, 0)):
         if not (least <= value < math.inf):
             raise EvidenceError(f"{name} is {value}; pounds, 0 or more, are needed")
-    for name, value in (("pupils", pupils), ("years", years), ("std_error", std_error)):
+    many = 1.0 if math.isnan(pupils) else pupils
+    for name, value in (("pupils", many), ("years", years), ("std_error", std_error)):
         if not (0 < value < math.inf):
             raise EvidenceError(f"{name} is {value}; a number above 0 is needed")
-    if not math.isfinite(estimate):
-        raise EvidenceError(f"estimate is {estimate}; a finite number is needed")
-    cost = (set_up / years + running) / pupils
+    if not abs(estimate) <= 1:
+        raise EvidenceError(
+            f"estimate is {estimate}; standard deviations are needed, of which 12 months of "
+            "progress are 1: it is no number of months"
+        )
+    cost = (set_up / years + running) / many
     half = float(stdtrit(min(df, 1e9), (1 + level) / 2)) * std_error
     low, high = estimate - half, estimate + half
     price = [cost * MONTH / end if end > 0 else math.inf for end in (high, low)]
     known = high > 0
     return ValueForMoney(
         cost=cost,
-        total=set_up + running * years,
+        total=(set_up + running * years) * pupils / many,
         pupils=pupils,
         years=years,
         per_month=cost * MONTH / estimate if known and estimate > 0 else math.nan,

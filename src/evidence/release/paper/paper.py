@@ -68,7 +68,7 @@ GLOSSARY = (
      "Foundation."),
     ("Similar pupils", "those compared with: the other arm of a trial, or schools that had similar "
      "results, pupils and programmes and did not take part."),
-    ("Strength", "none to five squares: five is a large trial drawn by lot with few losses."),
+    ("Strength", "none to five squares: five is a large randomised trial with few losses."),
     ("Too little data", "the range holds zero and reaches beyond what would matter: not yet known, "
      "which is not the same as no effect."),
 )  # fmt: skip
@@ -345,7 +345,7 @@ def _limits(rows: pd.DataFrame, record: Mapping[str, Any]) -> list[Block]:
     items: list[Parts] = [
         [f"{counted(unsure, 'result')} of {n}: too little data to tell a worthwhile effect from "
          "none. This is not the same as no effect."],
-        [f"{counted(chosen, 'result')} of {n} come from schools that were not drawn by lot; "
+        [f"{counted(chosen, 'result')} of {n} come from schools that were not drawn at random; "
          "reasons for a change that nobody measured may remain."],
         [f"With {counted(n, 'result')} looked at together, about {number(n / 20)} would lie "
          "outside zero by chance alone if nothing had worked."],

@@ -47,7 +47,7 @@ OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
 # What the register or the runner hands to a notebook by itself.
 GIVEN = {
     "programme", "cohort", "title", "cohort_title", "design", "simulated", "outcomes",
-    "subgroups", "data", "out", "run_id", "published",
+    "subgroups", "data", "out", "run_id", "published", "programmes",
 }  # fmt: skip
 _RESERVED = ("indicators", "hubs")  # folders of the site
 _ESTIMATES = (
