@@ -39,7 +39,8 @@ def board(published: str | Path | None = None) -> parts.Page:
 def _build(folder: Path) -> Iterator[widgets.Widget]:
     record = reader.release(folder)
     rows = tables.summary(reader.effects(folder), record["programmes"])
-    top = parts.note(parts.top(record, "board", tables.finding(rows), lead=LEAD))
+    lead = LEAD if len(rows) else "What is watched over time is under One area."
+    top = parts.note(parts.top(record, "board", tables.finding(rows), lead=lead))
     yield top
     if rows.empty:
         return

@@ -175,6 +175,7 @@ class _Site:
             rows.finding(own),
             area=name,
             against=f"against {self.tables.national}{official}",
+            lead=rows.LEAD,
             table=rows.table(own),
             detail=f"{self.areas[name]}-detail.html",
         )

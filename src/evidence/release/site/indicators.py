@@ -28,13 +28,15 @@ def links(indicators: pd.DataFrame) -> dict[str, str]:
 def said(indicators: pd.DataFrame, run_id: str) -> list[tuple[str, str, list[str]]]:
     """Return name, address and sentences of each indicator of a run, for a page one level down."""
     own, whole = indicators[indicators["run_id"] == run_id], links(indicators)
-    shown = own["sentence"].where(own["symbol"].isin(["", "u"]), "")  # not that one is hidden
-    sentences = shown.groupby(own["indicator"], sort=False)
     addresses = {name: f"../{to}" for to, name in whole.items()}
-    return [
-        (name, addresses[name], [text for text in dict.fromkeys(some) if text])
-        for name, some in sentences
-    ]
+    return [(name, addresses[name], _said(some)) for name, some in
+            own.groupby("indicator", sort=False)]  # fmt: skip
+
+
+def _said(rows: pd.DataFrame) -> list[str]:
+    """Return what rows say, each sentence once; that a figure is hidden, its cell says."""
+    shown = rows["sentence"].where(rows["symbol"].isin(["", "u"]), "")
+    return [text for text in dict.fromkeys(shown) if text]
 
 
 def pages(record: Mapping[str, Any], indicators: pd.DataFrame) -> list[tuple[str, str]]:
@@ -56,7 +58,7 @@ def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
     whose = {run["programme"] for run in runs}
     values = {
         "sources": [text for text in dict.fromkeys(rows.get("published", ())) if text],
-        "said": [text for text in dict.fromkeys(rows["sentence"]) if text],
+        "said": _said(rows),
         "table": _table(records(rows)),
         "symbols": [(key, word) for key, word in SYMBOLS.items() if key in set(rows["symbol"])],
         "runs": runs,
