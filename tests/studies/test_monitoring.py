@@ -224,3 +224,15 @@ def test_a_denominator_below_its_numerator_is_refused(folder):
     table.to_csv(folder / "plans.csv", index=False)
     with pytest.raises(EvidenceError, match=r"^column 'within', row \d+: the count is above its"):
         ev.Monitoring.read(str(folder), PLAN)
+
+
+def test_six_digit_years_are_written_as_people_do_and_rebased_either_way(folder):
+    table = pd.read_csv(folder / "plans.csv")
+    year = table["time_period"].astype(int)
+    joined = (year - 1).astype(str) + (year % 100).astype(str).str.zfill(2)
+    table.assign(time_period=joined).to_csv(folder / "plans.csv", index=False)
+    for rebase in ("201516", "2015/16"):
+        study = ev.Monitoring.read(str(folder), PLAN | {"rebase": [rebase]})
+        assert study.chart.table["time"].tolist()[-2:] == ["2017/18", "2018/19"]
+        assert study.chart.table["part"].nunique() == 2
+    assert "in 2018/19; it" in study.headline

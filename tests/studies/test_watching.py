@@ -1,5 +1,7 @@
 """Studies of what is watched: small files with known answers, and files that are wrong."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -307,6 +309,20 @@ def test_blanks_are_no_answers_and_weights_bring_back_who_was_asked(tmp_path):
     assert (one.yes, one.answered, one.asked) == (30, 50, 80)
     assert study.weighted["It is better"].estimate == pytest.approx(60 / 80)
     assert "50 of 80 schools asked answered" in shown(study)
+
+
+def test_a_sentence_tells_no_more_than_the_rounded_figures_of_its_row(tmp_path, cases):
+    study = survey(tmp_path, [("a", x) for x in ["Agree"] * 61 + ["Disagree"] * 46 + [""] * 20])
+    (said,) = study.indicators["sentence"]
+    assert said == (
+        "Of those who answered 57% (95% interval 48 to 66%); 84% of 127 asked answered, so of all "
+        "asked it is between 48% and 64%."
+    )
+    said = timeliness(cases).indicators["sentence"].iloc[-1]
+    assert re.search(r"\d\.\d", said) is None
+    assert study.told("+0.04 a year (−0.04 to +1.16), p = .049", 1) == (
+        "0.0 a year (0.0 to +1.2), p = .049"
+    )
 
 
 def test_an_answer_that_is_neither_is_refused(tmp_path):

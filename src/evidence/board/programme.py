@@ -138,7 +138,7 @@ def _top(
         finding = headline(row, outcome=row["outcome_title"])
         finding = finding if finding[:2].isupper() else finding[:1].lower() + finding[1:]
     known = [card["phase"], card["lead"]]
-    if card.get("cost") is not None:
+    if card.get("cost") is not None and card["design"] != "monitoring":
         known.append(f"£{card['cost']:,.0f} a pupil a year")
     return parts.top(
         record,

@@ -121,8 +121,7 @@ def know(row: Mapping[str, Any]) -> str:
     """Return what a reader should know of a row in a sentence or two."""
     text = RULES.get(row["rule"], "")
     if few := row["variation"] == "too few":
-        readings = f"{row['readings']:.0f}"
-        text = f"Only {readings} reading{'s' * (readings != '1')}: too few to tell change."
+        text = "Read once." if row["readings"] == 1 else f"Read {row['readings']:.0f} times."
     if text and not few and row["variation"] == row.get("beside_variation"):
         text += f" {row.get('beside', 'England')} changed too."
     gap, beside = row["value"] - row["national"], row.get("beside", "England")

@@ -185,7 +185,9 @@ class Gap(Watching):
                         "comparator_value": beside.get(row["time"], np.nan)
                         if unit != "index"
                         else np.nan,
-                        "sentence": f"{self.plan.area}: {gap.sentence()}" if last else "",
+                        "sentence": self.told(f"{self.plan.area}: {gap.sentence()}", digits)
+                        if last
+                        else "",
                     }
                 )
         return self.contract(rows)

@@ -126,7 +126,7 @@ class Monitoring(Watching):
             time="time",
             improvement=_BETTER[plan.polarity],
             target=target,
-            rebase=plan.rebase,
+            rebase=[published.spelt(text) for text in plan.rebase],
             fix_after=plan.fix_after or None,
             **options,
         )
@@ -204,6 +204,8 @@ class Monitoring(Watching):
         beside = rows["order"].map(against.drop_duplicates("order").set_index("order")["value"])
         last = (rows["order"] == self.latest["order"]).to_numpy()
         rank = None if self.ranking is None else self.ranking.of(self.latest["area"])
+        n = self.latest["n"]
+        places = self.rules.places(n) if n > 0 else 1
         table = pd.DataFrame(
             {
                 "run_id": plan.run_id,
@@ -221,7 +223,7 @@ class Monitoring(Watching):
                 "rank": np.nan if rank is None else np.where(last, rank["rank"], np.nan),
                 "band": None if rank is None else np.where(last, rank["band"], ""),
                 "symbol": rows["symbol"],
-                "sentence": np.where(last, self.headline, ""),
+                "sentence": np.where(last, self.told(self.headline, places), ""),
                 "published": plan.published,
             }
         )
@@ -341,7 +343,8 @@ def tidy(plan: MonitoringPlan, rows: pd.DataFrame) -> pd.DataFrame:
     area = frames.labels(rows, names[0]).astype("str")
     for name in names[1:]:
         area = area.where(area.notna(), frames.labels(rows, name).astype("str"))
-    table = pd.DataFrame({"area": area, "time": written, "value": np.nan})
+    times = [published.spelt(text) for text in written]
+    table = pd.DataFrame({"area": area, "time": times, "value": np.nan})
     table = table.assign(ci_lower=np.nan, ci_upper=np.nan, n=np.nan, symbol="", order=order)
     table["local"] = ~frames.missing(rows, plan.local or names[0])
     if plan.count:

@@ -165,10 +165,17 @@ class Survey(Watching):
                     "unit": "% of answers",
                     "n": one.answered,
                     "symbol": "u" if odd else "",
-                    "sentence": grim.sentence() if odd else one.sentence(),
+                    "sentence": grim.sentence() if odd else self._said(one),
                 }
             )
         return self.contract(rows)
+
+    def _said(self, one: methods.Survey) -> str:
+        """Return what a row says: of people, without the count that its rounded share hides."""
+        if self.plan.published or self.plan.printed:
+            return one.sentence()
+        text = one.sentence().partition(": ")[2]
+        return self.told(f"Of those who answered {text}", self.rules.places(one.answered))
 
     @property
     def questions(self) -> dict[str, Callable[[], list[Any]]]:

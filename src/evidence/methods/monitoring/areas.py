@@ -214,7 +214,7 @@ class _Indicator:
         return cls(
             name=name,
             areas=labels,
-            times=[times[step] for step in range(len(steps))],
+            times=[published.spelt(times[step]) for step in range(len(steps))],
             values=grid(values),
             sizes=sizes,
             targets=targets,

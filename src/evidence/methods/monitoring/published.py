@@ -169,6 +169,12 @@ def period(text: str) -> tuple[int, str] | None:
     return None if not 0 < end - start <= 10 or step_wrong else (end, said)
 
 
+def spelt(text: str) -> str:
+    """Return a time as people write it: 2018/19 for 201819, any other as it is."""
+    joined = re.fullmatch(rf"({_YEAR})(\d\d)", text)
+    return f"{joined[1]}/{joined[2]}" if joined and period(text) else text
+
+
 def _part(text: str) -> float:
     """Return the place in time of a term or quarter (Autumn 2018, 2018/19 Q2), NaN of others."""
     match = _PART.fullmatch(" ".join(text.casefold().split()))
