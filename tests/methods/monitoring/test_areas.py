@@ -115,8 +115,8 @@ def test_what_cannot_be_judged_is_left_out_and_named_and_no_range_is_below_zero(
     value = pd.to_numeric(data["value"], errors="coerce")
     near_zero = value - value.groupby(data["indicator"]).transform("min")
     rates = data.assign(unit="rate", value=near_zero, n=np.nan)
-    never = data.assign(indicator="Never", value=np.nan, time="0")
-    rare = data.assign(indicator="Rare")
+    never = data[:9].assign(indicator="Never", value=np.nan, time="0")
+    rare = data[data["indicator"] == "Phonics"].assign(indicator="Rare")
     place = rare.groupby("area", sort=False).ngroup()
     rare = rare[place % rare["time"].nunique() == rare["time"] - rare["time"].min()]
     found = M.areas(pd.concat([rates, never, rare]), unit="unit", n="n")
