@@ -236,3 +236,25 @@ def test_six_digit_years_are_written_as_people_do_and_rebased_either_way(folder)
         assert study.chart.table["time"].tolist()[-2:] == ["2017/18", "2018/19"]
         assert study.chart.table["part"].nunique() == 2
     assert "in 2018/19; it" in study.headline
+
+
+def test_a_denominator_that_is_hidden_hides_its_figure(folder):
+    table = pd.read_csv(folder / "plans.csv", dtype="str")
+    last = (table["la_name"] == "Area 3") & (table["time_period"] == "2019")
+    table.loc[last, "plans"] = "c"
+    table.to_csv(folder / "plans.csv", index=False)
+    row = ev.Monitoring.read(str(folder), PLAN).indicators.iloc[-1]
+    assert (row["symbol"], np.isnan(row["value"])) == ("c", True)
+
+
+def test_what_the_plan_names_and_the_file_lacks_is_said(folder):
+    study = ev.Monitoring.read(str(folder), PLAN | {"against": "Wales", "region": "Nord"})
+    said = [str(part) for part in study.section("beside others").parts]
+    assert {"Wales is not in the file.", "Nord is not in the file."} <= set(said)
+    assert set(study.indicators["comparator"]) == {""}
+    for changes, message in (
+        ({"target": 800.0}, "plan: target is 800; a share is from 0 to 100"),
+        ({"claimed": ["York"]}, "plan: claimed needs neighbours, the official list to compare w"),
+    ):
+        with pytest.raises(EvidenceError, match=message):
+            _ = ev.Monitoring.read(str(folder), PLAN | changes).chart

@@ -92,9 +92,13 @@ def test_a_date_as_people_write_it_is_read_and_a_mixture_refused(cases):
     [
         (("", "2018-02-01", 0), "row 7: every case has a date on which it was asked for"),
         (("2018-01-01", "soon", 0), "column 'issued', row 7: is no date"),
-        (("2018-02-01", "2018-01-01", 0), "a duration cannot be negative; is an end before its"),
+        (
+            ("2018-02-01", "2018-01-01", 0),
+            "column 'issued', row 7: is before column 'requested'; mend one of the two",
+        ),
+        (("1899-02-01", "2018-01-01", 0), "column 'requested', row 7: is before 1990; mend the"),
         (("2018-11-01", "", 0), "is after the day on which the file was written (2018-10-08)"),
-        (("2018-01-01", "2018-02-01", 2), "column 'excepted': 1 and 0 are needed"),
+        (("2018-01-01", "2018-02-01", 2), "column 'excepted', row 7: 1 and 0 are needed"),
     ],
 )
 def test_a_case_that_cannot_be_is_refused_in_one_line(cases, row, message):
@@ -328,6 +332,11 @@ def test_a_sentence_tells_no_more_than_the_rounded_figures_of_its_row(tmp_path, 
 def test_an_answer_that_is_neither_is_refused(tmp_path):
     with pytest.raises(EvidenceError, match=r"column 'better', row 3: is none of the answers"):
         survey(tmp_path, [("primary", "Agree"), ("primary", "Perhaps")])
+
+
+def test_an_answer_is_yes_or_no_not_both(tmp_path):
+    with pytest.raises(EvidenceError, match="plan: 'agree' is in yes and in no; an answer is one"):
+        survey(tmp_path, [("a", "Agree")], no=["AGREE"])
 
 
 def test_printed_figures_are_checked_and_the_impossible_one_says_so():

@@ -54,6 +54,8 @@ class Monitoring(Watching):
         whole = readers.table(f"{data}/{plan.indicator}", known=[*filter(None, named)])
         rows = readers.select(whole, plan.where) if plan.where else whole
         read = {"table": tidy(plan, rows)}
+        if plan.claimed and not plan.neighbours:
+            raise EvidenceError("plan: claimed needs neighbours, the official list to compare with")
         if plan.neighbours:
             path = f"{data}/{plan.neighbours}"
             read["official"] = pd.read_excel(path, header=None, engine="openpyxl")
@@ -120,6 +122,8 @@ class Monitoring(Watching):
             options = {"value": "count", "n": "n", "chart": "p"}
         target = plan.target
         if "count" in rows and target is not None:
+            if not 0 <= target <= 100:
+                raise EvidenceError(f"plan: target is {target:g}; a share is from 0 to 100")
             target = target / 100
         return control_chart(
             rows,
@@ -218,7 +222,7 @@ class Monitoring(Watching):
                 "ci_upper": rows["ci_upper"],
                 "unit": plan.unit,
                 "n": rows["n"],
-                "comparator": plan.against,
+                "comparator": "" if against.empty else plan.against,
                 "comparator_value": beside,
                 "rank": np.nan if rank is None else np.where(last, rank["rank"], np.nan),
                 "band": None if rank is None else np.where(last, rank["band"], ""),
@@ -285,8 +289,16 @@ class Monitoring(Watching):
             ranking.sentence(self.latest["area"]) if ranking else None,
             official.sentence() if official else None,
             self.beside if len(self.beside) > 1 else None,
+            *self._absent,
             *(official.caveats if official else ()),
         ]
+
+    @property
+    def _absent(self) -> list[str]:
+        """Which of those that the plan sets beside the area are not in the file."""
+        known = set(self.table["area"].str.casefold())
+        names = filter(None, (self.plan.against, self.plan.region))
+        return [f"{name} is not in the file." for name in names if name.casefold() not in known]
 
     def _what_next(self) -> list[Any]:
         try:
@@ -355,6 +367,8 @@ def tidy(plan: MonitoringPlan, rows: pd.DataFrame) -> pd.DataFrame:
     else:
         table["value"] = published.numbers(rows, plan.value)[0]
     symbols = pd.Series(published.symbols(rows, plan.value or plan.count))
+    if plan.n:
+        symbols = symbols.mask(symbols == "", pd.Series(published.symbols(rows, plan.n)))
     hidden = table["value"].isna()
     table["symbol"] = symbols.where(symbols != "", "x").where(hidden, "")
     table = table.dropna(subset=["area"]).reset_index(drop=True)

@@ -78,6 +78,10 @@ class Survey(Watching):
         path = f"{data}/{plan.answers}"
         table = readers.table(path, known=[*plan.asks, *plan.traits])
         plan.require({"asks": list(plan.asks), "traits": plan.traits}, table)
+        if both := {x.casefold() for x in plan.yes} & {x.casefold() for x in plan.no}:
+            raise EvidenceError(
+                f"plan: {min(both)!r} is in yes and in no; an answer is one of them"
+            )
         words_of = {text.casefold(): flag for flag, texts in ((1, plan.yes), (0, plan.no))
                     for text in texts}  # fmt: skip
         for name in plan.asks:

@@ -115,6 +115,13 @@ def counts(
         A count is negative, or above what it is out of.
     """
     (top, notes), (bottom, more) = numbers(data, count), numbers(data, n)
+    for name in (count, n):
+        shares_of = [isinstance(x, str) and x.strip().endswith("%") for x in stored(data[name])]
+        if any(shares_of):
+            raise EvidenceError(
+                f"column {name!r}, {frames.row(shares_of.index(True), data)}: a percentage; counts "
+                "are needed: multiply by the denominator and round"
+            )
     for name, wrong, why in (
         (count, top < 0, "a count cannot be negative"),
         (n, bottom < 0, "a denominator cannot be negative"),
