@@ -25,18 +25,9 @@ NAN = float("nan")
 Record = Mapping[str, Any]
 
 
-def area(published: str | Path | None = None) -> parts.Page:
-    """Return the dashboard of the areas whose indicators the current release holds.
-
-    Parameters
-    ----------
-    published : path, optional
-        Where the releases are (see `evidence.release.store.reader`).
-    """
-    return parts.page(published, _build)
-
-
-def _build(folder: Path) -> Iterator[widgets.Widget]:
+@parts.dashboard
+def area(folder: Path) -> Iterator[widgets.Widget]:
+    """Return the dashboard of the areas whose indicators the current release holds."""
     record = reader.release(folder)
     indicators = reader.indicators(folder)
     indicators = indicators[indicators["group"].isin(["", "all"])]

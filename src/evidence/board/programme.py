@@ -24,18 +24,9 @@ from evidence.show.words import counted, headline
 OTHER = QUESTIONS[""]
 
 
-def programme(published: str | Path | None = None) -> parts.Page:
-    """Return the dashboard of one programme of the current release.
-
-    Parameters
-    ----------
-    published : path, optional
-        Where the releases are (see `evidence.release.store.reader`).
-    """
-    return parts.page(published, _build)
-
-
-def _build(folder: Path) -> Iterator[widgets.Widget]:
+@parts.dashboard
+def programme(folder: Path) -> Iterator[widgets.Widget]:
+    """Return the dashboard of one programme of the current release."""
     record = reader.release(folder)
     rows = tables.summary(reader.effects(folder), record["programmes"], primary=False)
     watched = reader.indicators(folder)

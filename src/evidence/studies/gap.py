@@ -54,13 +54,9 @@ class Gap(Watching):
 
     Parameters
     ----------
-    plan : GapPlan
-        The parameters of the notebook.
     tables : mapping
         `pupils`, and `fifths` (school to fifth of deprivation); `own` and `national`: a row a year,
         with the percentages of both groups and how many pupils each is of.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = GapPlan

@@ -35,14 +35,10 @@ class Monitoring(Watching):
 
     Parameters
     ----------
-    plan : MonitoringPlan
-        The parameters of the notebook.
     tables : mapping
         `table`: a row an area and time: `area`, `time`, `value`, `ci_lower`, `ci_upper`, `n`,
         `symbol`, `order` in time, and whether it is `local`: ranked; shares in per cent. And
         `official`: the sheet of statistical neighbours, where there is one.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = MonitoringPlan

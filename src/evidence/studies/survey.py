@@ -58,12 +58,8 @@ class Survey(Watching):
 
     Parameters
     ----------
-    plan : SurveyPlan
-        The parameters of the notebook.
     tables : mapping
         `answers`: a row each who was asked, its answers as 1, 0 or missing.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = SurveyPlan

@@ -59,13 +59,9 @@ class Timeliness(Monitoring):
 
     Parameters
     ----------
-    plan : TimelinessPlan
-        The parameters of the notebook.
     tables : mapping
         As those of :class:`evidence.studies.monitoring.Monitoring`; `without`: the same figures
         without exceptions; `cases`: a row a case with `weeks`, `done`, `excepted` and its dates.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = TimelinessPlan
