@@ -72,6 +72,7 @@ def test_a_study_answers_every_question(study):
         study.section("ranks")
 
 
+@pytest.mark.slow
 def test_findings_keep_the_contract_and_may_be_proposed(study, tmp_path):
     findings = study.findings()
     table = findings["indicators"]
@@ -129,6 +130,7 @@ def test_a_wrong_plan_is_refused_in_one_line(folder, changes, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_real_figures_are_read_as_they_are(shared, tmp_path):
     """One indicator of the long file: reading all 641,070 rows takes seconds."""
     long = pd.read_parquet(shared / "data/local-authority/bds_long_0.parquet")
@@ -173,11 +175,19 @@ def lait(folder, cells, place="Area 1", **changes):
     return ev.Monitoring.read(str(folder), plan | changes)
 
 
+SYMBOLS = {
+    "z": "z", "x": "x", "c": "c", "low": "low", "u": "u", "k": "low", ":": "x", "~": "low",
+    ".": "x", "": "x", " ": "x", "c ": "c", "C": "c",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("symbol", "written"),
-    [("z", "z"), ("x", "x"), ("c", "c"), ("low", "low"), ("u", "u"), ("k", "low"), (":", "x"),
-     ("~", "low"), (".", "x"), ("", "x"), (" ", "x"), ("c ", "c"), ("C", "c")],
-)  # fmt: skip
+    [
+        pytest.param(*pair, marks=() if pair[0] in ("z", "~", " ") else pytest.mark.slow)
+        for pair in SYMBOLS.items()
+    ],
+)
 def test_a_symbol_is_never_a_zero(tmp_path, symbol, written):
     study = lait(tmp_path, [("2016", "49"), ("2017", "50"), ("2018", symbol)])
     row = study.indicators.set_index("period").loc["2018"]

@@ -115,6 +115,7 @@ def test_as_of_is_a_date(cases):
         timeliness(cases, as_of="today")
 
 
+@pytest.mark.slow
 def test_a_file_of_counts_with_and_without_exceptions(tmp_path, rng):
     rows = []
     for year in range(2012, 2020):
@@ -188,6 +189,7 @@ def tables(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_gap_of_published_tables_here_and_nationally(tables):
     years = [2017, 2018, 2019]
     plan = of("gap", pupils="", ks2=[f"{year}.csv" for year in years], years=years, scores=[],
@@ -212,6 +214,7 @@ def school(folder, **changes):
     return ev.School.read(str(folder), plan | changes)
 
 
+@pytest.mark.slow
 def test_a_school_beside_all_others_with_the_reasons_of_those_alike(tables):
     study = school(tables)
     assert study.called == "School 3"
@@ -376,6 +379,7 @@ def test_a_printed_figure_that_cannot_be_is_refused(printed, message):
 # participation --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_reach_has_its_denominator_and_names_who_did_not_join(tmp_path):
     rows = [(100_000 + n, f"School {n}", "Primary" if n < 60 else "Secondary", 50 + n, 10.0)
             for n in range(80)]  # fmt: skip

@@ -78,6 +78,7 @@ def test_a_folder_that_holds_something_is_refused(site):
         area_site.build(area_site.Tables(table=empty, series=empty), site)
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_site_of_a_file(tmp_path):
     data = area_site.made_up(5).drop(columns="polarity")
     data = data[data["indicator"].isin(["Measure 01", "Measure 02"])]
