@@ -1,5 +1,6 @@
 """The dashboard of one area, from what a release holds."""
 
+import re
 import shutil
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 import watched_area
 
 from evidence.board import area, board, programme, widgets
+from evidence.release.site import indicators as site_of_indicators
 from evidence.release.site import measures
 from evidence.release.store import reader
 from evidence.show import area_rows
@@ -115,6 +117,20 @@ def test_the_site_has_one_page_of_all_that_is_watched_where_no_effect_is(publish
     assert '<a href="indicators/plans-within-20-weeks.html">Plans within 20 weeks</a>' in text
     assert "11 more areas have figures of these measures" in text
     assert "Run the notebooks" not in text
+
+
+def test_figures_that_are_whole_have_no_decimals_on_a_measures_page(published):
+    indicators = reader.indicators(published)
+    ends = {name: indicators[name].round() for name in ("value", "ci_lower", "ci_upper")}
+    whole = indicators.assign(**ends, period=indicators["period"] + " Q4")
+    for some, decimals in ((whole, False), (indicators, True)):
+        (_, page), *_ = site_of_indicators.pages(reader.release(published), some)
+        figures = re.findall(r'<td class="n">([\d.]+)</td>', page)
+        assert figures
+        assert any("." in figure for figure in figures) is decimals
+    assert "2019 Q4" in site_of_indicators.pages(reader.release(published), whole)[0][1].replace(
+        "\u00a0", " "
+    )
 
 
 def test_measures_read_once_or_without_comparator_say_no_more_than_they_know(published):

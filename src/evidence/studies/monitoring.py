@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import readers
-from evidence.data.schema import INDICATORS, WATCHED
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.monitoring import published
@@ -21,6 +20,7 @@ from evidence.methods.monitoring.proportions import Change, change
 from evidence.methods.monitoring.ranks import Ranking, rank_and_band, rank_interval
 from evidence.show import words
 from evidence.show.picture import Picture
+from evidence.show.rows import records
 from evidence.stats import intervals
 from evidence.studies.plan import MonitoringPlan
 from evidence.studies.study import answered
@@ -206,28 +206,19 @@ class Monitoring(Watching):
         rank = None if self.ranking is None else self.ranking.of(self.latest["area"])
         n = self.latest["n"]
         places = self.rules.places(n) if n > 0 else 1
-        table = pd.DataFrame(
-            {
-                "run_id": plan.run_id,
-                "indicator": plan.name,
-                "area": rows["area"],
-                "group": "all",
-                "period": rows["time"],
-                "value": rows["value"],
-                "ci_lower": rows["ci_lower"],
-                "ci_upper": rows["ci_upper"],
-                "unit": plan.unit,
-                "n": rows["n"],
-                "comparator": "" if against.empty else plan.against,
-                "comparator_value": beside,
-                "rank": np.nan if rank is None else np.where(last, rank["rank"], np.nan),
-                "band": None if rank is None else np.where(last, rank["band"], ""),
-                "symbol": rows["symbol"],
-                "sentence": np.where(last, self.told(self.headline, places), ""),
-                "published": plan.published,
-            }
+        columns = ["area", "value", "ci_lower", "ci_upper", "n", "symbol"]
+        table = rows[columns].assign(
+            indicator=plan.name,
+            period=rows["time"],
+            unit=plan.unit,
+            comparator="" if against.empty else plan.against,
+            comparator_value=beside,
+            rank=np.nan if rank is None else np.where(last, rank["rank"], np.nan),
+            band="" if rank is None else np.where(last, rank["band"], ""),
+            sentence=np.where(last, self.told(self.headline, places), ""),
         )
-        return table[list(WATCHED if plan.published else INDICATORS)].reset_index(drop=True)
+        found = self.contract(records(table))
+        return found if plan.published else found.drop(columns="published")
 
     @answered
     def headline(self) -> str:
