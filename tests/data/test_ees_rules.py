@@ -266,7 +266,7 @@ FAULTS = {
             "a.csv, row 2, column pupils: must be a plain number or one of z, x, c, low, k, u "
             "(: ~ . - are of older releases)",
         )
-        for text in (":", "~", ".", "-", "1,000", "12%", "many", "supp")
+        for text in (":", "~", ".", "-", "1,000", "12%", "many", "supp", "\u22125", " 5", "1e999%")
     },
 }
 WARNINGS = {
@@ -290,6 +290,14 @@ WARNINGS = {
     "decimal places not said": (
         {"meta": [(5, "indicator_dp", "")]},
         "a.meta.csv, row 5, column indicator_dp: say how many decimal places are shown",
+    ),
+    "region of another authority": (
+        {"data": [(6, "region_code", "E12000001"), (6, "region_name", "North East")]},
+        "a.csv, row 6, column region_code: is not the region of this authority",
+    ),
+    "labels alike": (
+        {"meta": [(5, "label", " pupils")]},
+        "a.meta.csv, row 5, column label: differs from an earlier one in capitals or spaces only",
     ),
     "region of an authority": (
         {"data": [(6, "region_code", ""), (6, "region_name", "")]},

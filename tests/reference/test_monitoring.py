@@ -356,3 +356,19 @@ def test_xmr_leaves_out_large_moving_ranges():
     values = np.array([10.0, 11, 10, 11, 10, 11, 10, 11, 60, 11, 10, 11, 10, 11, 10, 11])
     _, width = control_charts.xmr(values)
     assert width[0] == pytest.approx(2.66)
+
+
+@pytest.mark.parametrize(
+    ("weeks", "finished", "median"),
+    [
+        ([1, 2, 3, 4], [1, 1, 1, 1], 2.5),
+        ([1, 2, 3, 9], [1, 1, 0, 0], 5.5),
+        ([1, 2, 5, 6, 9], [1, 1, 0, 1, 1], 6),
+        ([1, 2, 3, 4, 5, 6, 7, 8], [1, 1, 1, 1, 0, 0, 0, 0], 6),
+        ([4, 4, 6, 6], [1, 1, 1, 1], 5),
+        ([3, 3, 3, 8, 8, 9], [1, 1, 1, 0, 1, 1], 5.5),
+    ],
+)
+def test_a_median_on_a_level_stretch_is_its_middle(weeks, finished, median):
+    """``quantile(survfit(Surv(weeks, finished) ~ 1, conf.type = "log-log"), .5)``, survival 3."""
+    assert survival.kaplan_meier(weeks, finished).quantile(0.5)[0] == median

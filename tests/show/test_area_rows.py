@@ -36,6 +36,10 @@ def row(**changes):
         ({"rank_lower": 100.0}, "On course"),
         ({"rank_lower": NAN, "n_ranked": NAN}, "On course"),
         ({"assurance": "passes", "variation": "concern"}, "Needs a decision"),
+        ({"variation": "too few"}, "Too little to judge"),
+        ({"variation": ""}, "Too little to judge"),
+        ({"variation": "too few", "rank_lower": 120.0}, "Watch"),
+        ({"variation": "too few", "assurance": "fails"}, "Needs a decision"),
     ],
 )
 def test_rows_are_grouped_by_what_needs_attention(changes, group):
@@ -73,7 +77,11 @@ def test_the_title_says_the_finding(bad, good, title):
         ({"national": 50.0, "polarity": ""}, "11.1 points above England."),
         ({"national": 70.0, "unit": ""}, "8.9 worse than England."),
         ({"national": NAN}, "Varies as it always has."),
-        ({"readings": 1, "variation": "too few"}, "Only 1 reading: too few to tell change."),
+        (
+            {"readings": 1, "variation": "too few"},
+            "Read once. Level with England, within chance.",
+        ),
+        ({"readings": 5, "variation": "too few", "national": NAN}, "Read 5 times."),
         (
             {"rule": "trend", "variation": "concern", "beside_variation": "concern"},
             "Seven readings in a row go one way. England changed too. Level with England, within "
@@ -112,3 +120,7 @@ def test_a_table_says_in_words_what_icons_and_drawings_show_and_escapes_names():
     ):
         assert words in html  # fmt: skip
     assert 'stroke-dasharray="4 3"' in html  # too little data is dashed
+
+
+def test_one_reading_is_no_line():
+    assert area_rows.spark(row(series=row()["series"][:1])) == ""

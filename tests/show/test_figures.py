@@ -133,7 +133,7 @@ def test_funnel_marks_the_school_asked_about_and_draws_two_pairs_of_limits(ax):
     dots = next(line for line in ax.lines if line.get_marker() == "o")
     assert dots.get_xdata().tolist() == [10, 20, 40]  # the hidden one is not drawn
     assert {float(line.get_ydata()[0]) for line in ax.lines[:4]} == {30, 40, 80, 90}
-    assert [text.get_text() for text in ax.texts] == ["this school"]
+    assert [text.get_text() for text in ax.get_legend().texts] == ["this school"]
 
 
 @pytest.mark.parametrize("time", ["2019 Q4", "2019-12", "2019", "2018/19 autumn"])

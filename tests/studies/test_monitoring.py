@@ -72,6 +72,7 @@ def test_a_study_answers_every_question(study):
         study.section("ranks")
 
 
+@pytest.mark.slow
 def test_findings_keep_the_contract_and_may_be_proposed(study, tmp_path):
     findings = study.findings()
     table = findings["indicators"]
@@ -129,6 +130,7 @@ def test_a_wrong_plan_is_refused_in_one_line(folder, changes, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_real_figures_are_read_as_they_are(shared, tmp_path):
     """One indicator of the long file: reading all 641,070 rows takes seconds."""
     long = pd.read_parquet(shared / "data/local-authority/bds_long_0.parquet")
@@ -173,11 +175,19 @@ def lait(folder, cells, place="Area 1", **changes):
     return ev.Monitoring.read(str(folder), plan | changes)
 
 
+SYMBOLS = {
+    "z": "z", "x": "x", "c": "c", "low": "low", "u": "u", "k": "low", ":": "x", "~": "low",
+    ".": "x", "": "x", " ": "x", "c ": "c", "C": "c",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("symbol", "written"),
-    [("z", "z"), ("x", "x"), ("c", "c"), ("low", "low"), ("u", "u"), ("k", "low"), (":", "x"),
-     ("~", "low"), (".", "x"), ("", "x"), (" ", "x"), ("c ", "c"), ("C", "c")],
-)  # fmt: skip
+    [
+        pytest.param(*pair, marks=() if pair[0] in ("z", "~", " ") else pytest.mark.slow)
+        for pair in SYMBOLS.items()
+    ],
+)
 def test_a_symbol_is_never_a_zero(tmp_path, symbol, written):
     study = lait(tmp_path, [("2016", "49"), ("2017", "50"), ("2018", symbol)])
     row = study.indicators.set_index("period").loc["2018"]
@@ -224,3 +234,37 @@ def test_a_denominator_below_its_numerator_is_refused(folder):
     table.to_csv(folder / "plans.csv", index=False)
     with pytest.raises(EvidenceError, match=r"^column 'within', row \d+: the count is above its"):
         ev.Monitoring.read(str(folder), PLAN)
+
+
+def test_six_digit_years_are_written_as_people_do_and_rebased_either_way(folder):
+    table = pd.read_csv(folder / "plans.csv")
+    year = table["time_period"].astype(int)
+    joined = (year - 1).astype(str) + (year % 100).astype(str).str.zfill(2)
+    table.assign(time_period=joined).to_csv(folder / "plans.csv", index=False)
+    for rebase in ("201516", "2015/16"):
+        study = ev.Monitoring.read(str(folder), PLAN | {"rebase": [rebase]})
+        assert study.chart.table["time"].tolist()[-2:] == ["2017/18", "2018/19"]
+        assert study.chart.table["part"].nunique() == 2
+    assert "in 2018/19; it" in study.headline
+
+
+def test_a_denominator_that_is_hidden_hides_its_figure(folder):
+    table = pd.read_csv(folder / "plans.csv", dtype="str")
+    last = (table["la_name"] == "Area 3") & (table["time_period"] == "2019")
+    table.loc[last, "plans"] = "c"
+    table.to_csv(folder / "plans.csv", index=False)
+    row = ev.Monitoring.read(str(folder), PLAN).indicators.iloc[-1]
+    assert (row["symbol"], np.isnan(row["value"])) == ("c", True)
+
+
+def test_what_the_plan_names_and_the_file_lacks_is_said(folder):
+    study = ev.Monitoring.read(str(folder), PLAN | {"against": "Wales", "region": "Nord"})
+    said = [str(part) for part in study.section("beside others").parts]
+    assert {"Wales is not in the file.", "Nord is not in the file."} <= set(said)
+    assert set(study.indicators["comparator"]) == {""}
+    for changes, message in (
+        ({"target": 800.0}, "plan: target is 800; a share is from 0 to 100"),
+        ({"claimed": ["York"]}, "plan: claimed needs neighbours, the official list to compare w"),
+    ):
+        with pytest.raises(EvidenceError, match=message):
+            _ = ev.Monitoring.read(str(folder), PLAN | changes).chart

@@ -1,5 +1,7 @@
 """Studies of what is watched: small files with known answers, and files that are wrong."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,7 +58,8 @@ def test_cases_are_counted_by_the_month_in_which_they_end_and_open_ones_wait(cas
     ]
     assert study.without.own["time"].tolist() == ["2018-03", "2018-05"]
     row = study.waiting.summary.iloc[0]
-    assert (row["n"], row["open"], row["median"]) == (5, 2, 20)
+    # the curve is level at a half from 20 to 30 weeks; R: quantile(survfit(...), .5) is 25
+    assert (row["n"], row["open"], row["median"]) == (5, 2, 25)
     within = study.waiting.within.iloc[0]
     assert within["waiting"] == 1  # the one open for 40 weeks
     backlog = study.backlog.set_index("time")
@@ -90,9 +93,13 @@ def test_a_date_as_people_write_it_is_read_and_a_mixture_refused(cases):
     [
         (("", "2018-02-01", 0), "row 7: every case has a date on which it was asked for"),
         (("2018-01-01", "soon", 0), "column 'issued', row 7: is no date"),
-        (("2018-02-01", "2018-01-01", 0), "a duration cannot be negative; is an end before its"),
+        (
+            ("2018-02-01", "2018-01-01", 0),
+            "column 'issued', row 7: is before column 'requested'; mend one of the two",
+        ),
+        (("1899-02-01", "2018-01-01", 0), "column 'requested', row 7: is before 1990; mend the"),
         (("2018-11-01", "", 0), "is after the day on which the file was written (2018-10-08)"),
-        (("2018-01-01", "2018-02-01", 2), "column 'excepted': 1 and 0 are needed"),
+        (("2018-01-01", "2018-02-01", 2), "column 'excepted', row 7: 1 and 0 are needed"),
     ],
 )
 def test_a_case_that_cannot_be_is_refused_in_one_line(cases, row, message):
@@ -108,6 +115,7 @@ def test_as_of_is_a_date(cases):
         timeliness(cases, as_of="today")
 
 
+@pytest.mark.slow
 def test_a_file_of_counts_with_and_without_exceptions(tmp_path, rng):
     rows = []
     for year in range(2012, 2020):
@@ -181,6 +189,7 @@ def tables(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_gap_of_published_tables_here_and_nationally(tables):
     years = [2017, 2018, 2019]
     plan = of("gap", pupils="", ks2=[f"{year}.csv" for year in years], years=years, scores=[],
@@ -205,6 +214,7 @@ def school(folder, **changes):
     return ev.School.read(str(folder), plan | changes)
 
 
+@pytest.mark.slow
 def test_a_school_beside_all_others_with_the_reasons_of_those_alike(tables):
     study = school(tables)
     assert study.called == "School 3"
@@ -309,9 +319,28 @@ def test_blanks_are_no_answers_and_weights_bring_back_who_was_asked(tmp_path):
     assert "50 of 80 schools asked answered" in shown(study)
 
 
+def test_a_sentence_tells_no_more_than_the_rounded_figures_of_its_row(tmp_path, cases):
+    study = survey(tmp_path, [("a", x) for x in ["Agree"] * 61 + ["Disagree"] * 46 + [""] * 20])
+    (said,) = study.indicators["sentence"]
+    assert said == (
+        "Of those who answered 57% (95% interval 48 to 66%); 84% of 127 asked answered, so of all "
+        "asked it is between 48% and 64%."
+    )
+    said = timeliness(cases).indicators["sentence"].iloc[-1]
+    assert re.search(r"\d\.\d", said) is None
+    assert study.told("+0.04 a year (−0.04 to +1.16), p = .049", 1) == (
+        "0.0 a year (0.0 to +1.2), p = .049"
+    )
+
+
 def test_an_answer_that_is_neither_is_refused(tmp_path):
     with pytest.raises(EvidenceError, match=r"column 'better', row 3: is none of the answers"):
         survey(tmp_path, [("primary", "Agree"), ("primary", "Perhaps")])
+
+
+def test_an_answer_is_yes_or_no_not_both(tmp_path):
+    with pytest.raises(EvidenceError, match="plan: 'agree' is in yes and in no; an answer is one"):
+        survey(tmp_path, [("a", "Agree")], no=["AGREE"])
 
 
 def test_printed_figures_are_checked_and_the_impossible_one_says_so():
@@ -350,6 +379,7 @@ def test_a_printed_figure_that_cannot_be_is_refused(printed, message):
 # participation --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_reach_has_its_denominator_and_names_who_did_not_join(tmp_path):
     rows = [(100_000 + n, f"School {n}", "Primary" if n < 60 else "Secondary", 50 + n, 10.0)
             for n in range(80)]  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -12,35 +12,22 @@ import ipywidgets as widgets
 import pandas as pd
 
 from evidence.board import widgets as parts
-from evidence.errors import EvidenceError
+from evidence.release.site.measures import charts, measures
 from evidence.release.store import reader
 from evidence.release.store.provenance import facts
 from evidence.show import area_rows, tables
 from evidence.show.questions import grouped
 from evidence.show.render import render
 from evidence.show.rows import missing, records
-from evidence.show.words import ASSURANCE, VARIATION, counted
+from evidence.show.words import counted
 
-LEAD = (
-    "An icon says whether a figure has really changed, and whether it can be relied on to meet its "
-    "target. Grey bands hold what chance alone would do."
-)
 NAN = float("nan")
 Record = Mapping[str, Any]
 
 
-def area(published: str | Path | None = None) -> parts.Page:
-    """Return the dashboard of the areas whose indicators the current release holds.
-
-    Parameters
-    ----------
-    published : path, optional
-        Where the releases are (see `evidence.release.store.reader`).
-    """
-    return parts.page(published, _build)
-
-
-def _build(folder: Path) -> Iterator[widgets.Widget]:
+@parts.dashboard
+def area(folder: Path) -> Iterator[widgets.Widget]:
+    """Return the dashboard of the areas whose indicators the current release holds."""
     record = reader.release(folder)
     indicators = reader.indicators(folder)
     indicators = indicators[indicators["group"].isin(["", "all"])]
@@ -58,7 +45,7 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
 
     @cache
     def own(name: str) -> list[dict[str, Any]]:
-        return measures(indicators, drawn, name)
+        return measures(indicators, drawn, name, partial(address, name))
 
     def begin_area(chosen: str | None = None) -> None:
         titles = [row["title"] for row in own(which.value)]
@@ -69,9 +56,10 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
     def show() -> None:
         rows = own(which.value)
         cards = _cards(record, rows)
-        about = f"{which.value} · against {', '.join(dict.fromkeys(r['beside'] for r in rows))}"
+        against = ", ".join(filter(None, dict.fromkeys(row["beside"] for row in rows)))
+        about = f"{which.value} · against {against}" if against else which.value
         title = area_rows.finding(rows)
-        top.value = parts.top(record, "area", title, lead=LEAD, about=about, cards=cards)
+        top.value = parts.top(record, "area", title, lead=area_rows.LEAD, about=about, cards=cards)
         chosen = [row for row in rows if row["title"] == measure.value]
         choice = {"area": which.value, "measure": measure.value or ""}
         shown.value = _answer(folder, record, indicators, rows, chosen, choice)
@@ -83,116 +71,9 @@ def _build(folder: Path) -> Iterator[widgets.Widget]:
     yield from (top, parts.bar(which, measure), shown, parts.note(parts.foot(record)))
 
 
-def measures(
-    indicators: pd.DataFrame, drawn_of: Mapping[str, pd.DataFrame], name: str
-) -> list[dict[str, Any]]:
-    """Return the rows of an area, as `evidence.show.area_rows` shows them.
-
-    Parameters
-    ----------
-    indicators : DataFrame
-        The released `indicators`, of everybody.
-    drawn_of : mapping
-        Their control charts, as :func:`charts`.
-    name : str
-        The area.
-    """
-    rows = []
-    own = indicators[indicators["area"] == name]
-    for title, readings in own.groupby("indicator", sort=False):
-        series = readings.drop_duplicates("period")
-        known = series[series["value"].notna()]
-        if known.empty:
-            continue
-        last = known.iloc[-1].to_dict()
-        drawn = drawn_of.get(f"{title}, {name}", pd.DataFrame())
-        said = last["sentence"]
-        rows.append(
-            {
-                "area": name,
-                "title": title,
-                "href": address({"area": name, "measure": title}),
-                "unit": last["unit"],
-                "time": last["period"],
-                "value": last["value"],
-                "lower": last["ci_lower"],
-                "upper": last["ci_upper"],
-                "target": drawn["target"].iloc[-1] if "target" in drawn else NAN,
-                "variation": _said(VARIATION, said),
-                "assurance": _said(ASSURANCE, said),
-                "rule": next((rule for rule in area_rows.RULES if f"({rule})" in said), ""),
-                "readings": len(known),
-                **_rank(last, indicators),
-                "national": NAN if missing(last["comparator_value"]) else last["comparator_value"],
-                "beside": "England" if missing(last["comparator"]) else last["comparator"],
-                "series": _series(known, drawn),
-                "run_id": last["run_id"],
-            }
-        )
-    return rows
-
-
-def address(choice: Mapping[str, str]) -> str:
-    """Return the address of a choice."""
-    return "area?" + urlencode(choice)
-
-
-def _said(words: Mapping[str, str], sentence: str) -> str:
-    """Return which of these phrases a sentence says, the longest first; "" for none."""
-    phrases = sorted(filter(None, words.values()), key=len, reverse=True)
-    phrase = next((text for text in phrases if text in sentence), None)
-    return next((key for key, text in words.items() if text and text == phrase), "")
-
-
-def charts(record: Record, folder: Path, indicators: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the released control charts of indicators, by indicator and area."""
-    runs = (record["runs"].get(key) for key in indicators["run_id"].unique())
-    places = {reader.place_of(run) for run in runs if run}
-    found = {}
-    for entry in record["figures"]:
-        if reader.place_of(entry) in places:
-            try:
-                shown = reader.picture(entry, folder)
-            except (EvidenceError, ValueError, KeyError, TypeError):
-                continue
-            if shown["kind"] == "control_chart":
-                found[shown["title"].rpartition(": ")[0]] = shown["table"]
-    return found
-
-
-def _series(known: pd.DataFrame, drawn: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the readings with the limits that a released chart has of them."""
-    limits: dict[str, Mapping[str, Any]] = {}
-    if "time" in drawn:
-        limits = {str(one["time"]): one for one in records(drawn)}
-    found = []
-    for one in records(known[["period", "value"]]):
-        at = limits.get(one["period"], {})
-        ends = {key: at.get(key, NAN) for key in ("centre", "lower", "upper")}
-        signal = at.get("signal", "common cause")
-        found.append({"time": one["period"], "value": one["value"], "signal": signal, **ends})
-    return found
-
-
-def _rank(last: Mapping[str, Any], indicators: pd.DataFrame) -> dict[str, Any]:
-    """Return the rank, from where to where the ranges of all areas let it be, and what is better.
-
-    Which way is better is what the ranks of the released areas say.
-    """
-    same = (indicators["indicator"] == last["indicator"]) & (indicators["period"] == last["period"])
-    others = indicators[same & indicators["rank"].notna()].drop_duplicates("area")
-    found: dict[str, Any] = {"rank_lower": NAN, "rank_upper": NAN, "n_ranked": NAN}
-    found |= {"rank": last["rank"], "polarity": ""}
-    if missing(last["rank"]) or len(others) < 4 or others["rank"].max() > len(others):
-        return found
-    best = others.loc[others["rank"].idxmin(), "value"]
-    sign = 1 if best >= others.loc[others["rank"].idxmax(), "value"] else -1
-    low, high = others["ci_lower"], others["ci_upper"]
-    better = (low > last["ci_upper"]) if sign > 0 else (high < last["ci_lower"])
-    worse = (high < last["ci_lower"]) if sign > 0 else (low > last["ci_upper"])
-    ends = {"rank_lower": 1.0 + better.sum(), "rank_upper": float(len(others) - worse.sum())}
-    ends["n_ranked"] = float(len(others))
-    return found | ends | {"polarity": "high" if sign > 0 else "low"}
+def address(name: str, measure: str) -> str:
+    """Return the address of a measure of an area."""
+    return "area?" + urlencode({"area": name, "measure": measure})
 
 
 def _cards(record: Record, rows: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
@@ -209,9 +90,10 @@ def _answer(
     chosen: list[dict[str, Any]],
     choice: Mapping[str, str],
 ) -> str:
-    plain = _sheet(rows)
+    plain = sheet(rows)
     said = counted(len(rows), "measure")
     one = chosen[0] if chosen else None
+    beside = _beside(indicators, one) if one else ()
     run = record["runs"].get(one["run_id"]) if one else None
     figures = (
         [entry for entry in record["figures"] if reader.place_of(entry) == reader.place_of(run)]
@@ -226,8 +108,8 @@ def _answer(
         one=one,
         know=area_rows.know(one) if one else "",
         sentence=_sentence(indicators, one) if one else "",
-        beside=tables.frame(_beside(indicators, one), caption=f"{one['title']}, side by side")
-        if one
+        beside=tables.frame(beside, caption=f"{one['title']}, side by side")
+        if len(beside) > 1
         else "",
         figures={
             heading: [parts.figure(entry, folder) for entry in some]
@@ -261,7 +143,7 @@ def _beside(indicators: pd.DataFrame, one: Mapping[str, Any]) -> pd.DataFrame:
     there = {line[0] for line in lines}
     lines += [(name, x, NAN, NAN, NAN, "") for name, x in others.items() if name not in there]
     lines.sort(key=lambda line: (line[0] != one["area"], line[0] not in others))
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "Area": [line[0] for line in lines],
             "Latest": [line[5] or area_rows.figure(line[1], one["unit"]) for line in lines],
@@ -271,9 +153,10 @@ def _beside(indicators: pd.DataFrame, one: Mapping[str, Any]) -> pd.DataFrame:
             "Rank": ["" if missing(line[4]) else f"{line[4]:.0f}" for line in lines],
         }
     )
+    return table.loc[:, table.ne("").any()]
 
 
-def _sheet(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def sheet(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the rows as the plain table that is under the page."""
     cells = [area_rows.cells(row) for row in rows]
     return pd.DataFrame(

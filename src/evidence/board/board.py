@@ -25,21 +25,13 @@ FILTERS = (
 )
 
 
-def board(published: str | Path | None = None) -> parts.Page:
-    """Return the dashboard of the current release.
-
-    Parameters
-    ----------
-    published : path, optional
-        Where the releases are (see `evidence.release.store.reader`).
-    """
-    return parts.page(published, _build)
-
-
-def _build(folder: Path) -> Iterator[widgets.Widget]:
+@parts.dashboard
+def board(folder: Path) -> Iterator[widgets.Widget]:
+    """Return the dashboard of the current release."""
     record = reader.release(folder)
     rows = tables.summary(reader.effects(folder), record["programmes"])
-    top = parts.note(parts.top(record, "board", tables.finding(rows), lead=LEAD))
+    lead = LEAD if len(rows) else "What is watched over time is under One area."
+    top = parts.note(parts.top(record, "board", tables.finding(rows), lead=lead))
     yield top
     if rows.empty:
         return

@@ -37,18 +37,9 @@ _FILES = {
 }
 
 
-def hub(published: str | Path | None = None) -> parts.Page:
-    """Return the dashboard of the evidence base across hubs.
-
-    Parameters
-    ----------
-    published : path, optional
-        Where the releases are (see `evidence.release.store.reader`).
-    """
-    return parts.page(published, _build)
-
-
-def _build(folder: Path) -> Iterator[widgets.Widget]:
+@parts.dashboard
+def hub(folder: Path) -> Iterator[widgets.Widget]:
+    """Return the dashboard of the evidence base across hubs."""
     record = reader.release(folder)
     hubs = record.get("hubs", {})
     rows = everything(folder, record)

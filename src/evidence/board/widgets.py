@@ -79,28 +79,29 @@ class Page(_Deaf, widgets.VBox):
         return {**super()._repr_mimebundle_(**kwargs), "text/html": first(self)}
 
 
-def page(published: str | Path | None, build: Callable[[Path], Iterable[widgets.Widget]]) -> Page:
-    """Return the page that `build` makes of the current release, or a plain sentence.
+def dashboard(build: Callable[[Path], Iterable[widgets.Widget]]) -> Callable[..., Page]:
+    """Return a function that shows the page which `build` makes of the current release.
 
-    Parameters
-    ----------
-    published : path, optional
-        Where the releases are (see `evidence.release.store.reader`).
-    build : callable
-        Gives the widgets; it gets the folder of the release, which stays the same while the page
-        is open whatever is released meanwhile.
+    It takes where the releases are (`published`; see `evidence.release.store.reader`) and returns a
+    `Page`, or a plain sentence. `build` gives the widgets; it gets the folder of the release, which
+    stays the same while the page is open whatever is released meanwhile.
     """
-    if os.environ.get("EVIDENCE_DASHBOARD"):
-        widgets.Widget.close_all()  # the page that was here before
-    try:
-        parts = [*build(reader.folder(published).resolve())]
-    except (EvidenceError, OSError, ValueError, KeyError):
-        parts = [
-            note("<h1>There is no release to show yet</h1><p>Try again in a minute.</p>"),
-        ]
-    whole = Page([note(f"<style>{STYLE}</style>"), *parts], layout=Note.shared["layout"])
-    whole.add_class("board")
-    return whole
+
+    def show(published: str | Path | None = None) -> Page:
+        if os.environ.get("EVIDENCE_DASHBOARD"):
+            widgets.Widget.close_all()  # the page that was here before
+        try:
+            parts = [*build(reader.folder(published).resolve())]
+        except (EvidenceError, OSError, ValueError, KeyError):
+            parts = [
+                note("<h1>There is no release to show yet</h1><p>Try again in a minute.</p>"),
+            ]
+        whole = Page([note(f"<style>{STYLE}</style>"), *parts], layout=Note.shared["layout"])
+        whole.add_class("board")
+        return whole
+
+    show.__doc__ = build.__doc__
+    return show
 
 
 def asked(*names: str) -> dict[str, str]:

@@ -24,6 +24,11 @@ _OURS = {
     "y_axis_name": "unit",
 }
 _NEEDED = ("area", "indicator", "time", "value")
+# Shares of the tool, each with the indicator of the same file that it is out of. It has no others.
+_OUT_OF = dict.fromkeys(
+    ("CareLeaverAcc", "CareLeaverEET", "CareLeaversNEET", "LAC_19_HE", "CareLeavers_LA_NotInTouch"),
+    "NoCareLeavers",
+)
 
 
 def read(
@@ -38,7 +43,8 @@ def read(
         "low"), `unit` ("%"), `target`, `title`, `code` and `group` if there are any; or the long
         file of the Local Authority Interactive Tool.
     measures : str or Path, optional
-        A row an indicator, with the columns about it that `path` lacks; the tool's dictionary.
+        A row an indicator, with the columns about it that `path` lacks, and perhaps `denominator`:
+        the indicator of the same file that a share is out of; the tool's dictionary.
     only : sequence of str, optional
         The indicators wanted, by name or title.
 
@@ -56,6 +62,7 @@ def read(
     for name in _NEEDED:
         if name not in table:
             raise EvidenceError(f"{path}: has no column {name!r}; needed: {', '.join(_NEEDED)}")
+    out_of = pd.Series(_OUT_OF)
     if measures is not None:
         about = _named(readers.table(measures))
         if "indicator" not in about:
@@ -64,6 +71,10 @@ def read(
         for name in ("title", "polarity", "unit", "target"):
             if name in about and name not in table:
                 table[name] = table["indicator"].map(about[name])
+        if "denominator" in about:
+            out_of = about["denominator"].dropna().astype("str").str.strip()
+    if "n" not in table and table["indicator"].isin(out_of.index).any():
+        table["n"] = _sizes(path, table, out_of)
     for name in ("title", "polarity", "unit"):
         table[name] = table[name].astype("str") if name in table else ""
         table[name] = table[name].where(~table[name].isin(["nan", "NA", "None"]), "").str.strip()
@@ -86,7 +97,19 @@ def read(
     wide |= {"london (inner)", "london (outer)"}
     name = table["area"].astype("str").str.strip()
     inside = ~name.str.casefold().isin(wide) & ~name.str.endswith("(Pre LG)")
-    return table.assign(area=name, local=name.where(inside)).reset_index(drop=True)
+    return table.assign(area=name, local=name.where(inside))
+
+
+def _sizes(path: str | Path, table: pd.DataFrame, out_of: pd.Series) -> pd.Series:
+    """Return what each share is out of: the figure of another indicator of its area and time."""
+    names = table["indicator"].map(out_of)
+    known = set(table["indicator"])
+    for name in sorted(set(names.dropna()) - known):
+        raise EvidenceError(f"{path}: has no indicator {name!r}, a denominator; give another")
+    keys = ["indicator", "area", "time"]
+    sizes = table.drop_duplicates(keys).set_index(keys)["value"]
+    wanted = pd.MultiIndex.from_arrays([names, table["area"], table["time"]])
+    return pd.Series(sizes.reindex(wanted).to_numpy(), index=table.index)
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:

@@ -34,7 +34,8 @@ from evidence.data.ees_pairs import (
     meta_path,
     read,
 )  # fmt: skip
-from evidence.data.sheet import NUMBER
+
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def check(path: str | Path) -> tuple[list[str], list[str]]:
@@ -147,6 +148,9 @@ def _meta_rows(pair: Pair) -> Iterator[Breach]:
     label = meta["label"]
     yield from say("label", label.str.strip() == "", "may not be empty")
     yield from say("label", label.duplicated() & (label != ""), "stands in an earlier row too")
+    alike = label.str.split().str.join(" ").str.casefold()
+    near = alike.duplicated() & ~label.duplicated() & (alike != "")
+    yield from say("label", near, "differs from an earlier one in capitals or spaces only", False)
     for column in ("indicator_grouping", "indicator_unit", "indicator_dp"):
         yield from say(column, is_filter & (meta[column] != ""), "must be empty for a filter")
     for column in ("filter_hint", "filter_grouping_column"):
@@ -338,6 +342,12 @@ def _codes(pair: Pair) -> Iterator[Breach]:
         columns = "code and name" if which != "Local authority" else "new code, old code and name"
         why = f"{columns} are no pair of the official list (capitals count)"
         yield from pair.at(code, wrong, why)
+    if {"new_la_code", "region_code"} <= {*data.columns}:
+        known = areas.known().drop_duplicates("code").set_index("code")["region"]
+        said = data["region_code"].replace(["E13000001", "E13000002"], "E12000007")  # London's two
+        own = data["new_la_code"].map(known)
+        elsewhere = own.notna() & (own != "") & (said != "") & (said != own)
+        yield from pair.at("region_code", elsewhere, "is not the region of this authority", False)
 
 
 def _twice(pair: Pair) -> Iterator[Breach]:
@@ -359,9 +369,8 @@ def _figures(pair: Pair) -> Iterator[Breach]:
         if unit[name] in ("string", "numberstring"):
             wrong = cells.isin([":", "~"])
         else:
-            distinct = {c: bool(NUMBER.fullmatch(c)) for c in cells.unique()}
+            distinct = {c: bool(_PLAIN.fullmatch(c)) for c in cells.unique()}
             wrong = ~cells.map(distinct) & ~cells.isin([*SYMBOLS, ""])
-            wrong |= cells.str.contains("[,%]")
         why = "must be a plain number or one of z, x, c, low, k, u (: ~ . - are of older releases)"
         yield from pair.at(name, wrong, why)
 

@@ -38,7 +38,13 @@ GROUPS = {
     "Watch": "hit and miss, improving but short of its target, or among the lowest quarter however "
     "the ranks fall",
     "On course": "the rest",
+    "Too little to judge": "too few readings to tell change, and no target to set them beside",
 }
+FEW = 6  # readings below which change is not judged
+LEAD = (
+    "An icon says whether a figure has really changed, and whether it can be relied on to meet its "
+    "target. Grey bands hold what chance alone would do."
+)
 RULES = {
     "outside the limits": "The latest reading is outside the band.",
     "trend": "Seven readings in a row go one way.",
@@ -60,7 +66,10 @@ def group(row: Mapping[str, Any]) -> str:
     if row["variation"] == "concern" or (row["assurance"] == "fails" and not improving):
         return "Needs a decision"
     lowest = row["rank_lower"] > 0.75 * row["n_ranked"]  # not so where there is no rank
-    return "Watch" if row["assurance"] in ("fails", "hit and miss") or lowest else "On course"
+    if row["assurance"] in ("fails", "hit and miss") or lowest:
+        return "Watch"
+    unknown = row["variation"] in ("too few", "") and row["assurance"] != "passes"
+    return "Too little to judge" if unknown else "On course"
 
 
 def grouped(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -110,11 +119,10 @@ def cells(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def know(row: Mapping[str, Any]) -> str:
     """Return what a reader should know of a row in a sentence or two."""
-    if row["variation"] == "too few":
-        readings = f"{row['readings']:.0f}"
-        return f"Only {readings} reading{'s' * (readings != '1')}: too few to tell change."
     text = RULES.get(row["rule"], "")
-    if text and row["variation"] == row.get("beside_variation"):
+    if few := row["variation"] == "too few":
+        text = "Read once." if row["readings"] == 1 else f"Read {row['readings']:.0f} times."
+    if text and not few and row["variation"] == row.get("beside_variation"):
         text += f" {row.get('beside', 'England')} changed too."
     gap, beside = row["value"] - row["national"], row.get("beside", "England")
     if known(gap):
@@ -124,7 +132,7 @@ def know(row: Mapping[str, Any]) -> str:
         way = way or ("better than" if (gap > 0) == (row["polarity"] == "high") else "worse than")
         level = f"Level with {beside}, within chance."
         text += f" {size} {way} {beside}." if clear else f" {level}"
-    return text.strip() or "Varies as it always has."
+    return text.strip() or "Varies as it always has." * (row["variation"] == "common cause")
 
 
 def figure(value: float, unit: str, digits: int = 1) -> str:
@@ -162,7 +170,7 @@ def span(row: Mapping[str, Any]) -> str:
 def spark(row: Mapping[str, Any]) -> str:
     """Return the last twelve readings between their limits as a small chart."""
     series = [*row["series"]][-12:]
-    if not series:
+    if len(series) < 2:
         return ""
     width, height = SPARK
     ends = [one[key] for one in series for key in ("value", "lower", "upper")] + [row["target"]]
@@ -177,7 +185,7 @@ def spark(row: Mapping[str, Any]) -> str:
     )
     return render(
         "area/spark.svg",
-        alt=f"{len(series)} readings, from {said} to {latest}" if len(series) > 1 else latest,
+        alt=f"{len(series)} readings, from {said} to {latest}",
         width=width,
         height=height,
         band=(at(last["upper"]), at(last["lower"]) - at(last["upper"])) if band else None,

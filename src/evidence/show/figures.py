@@ -347,7 +347,8 @@ def draw_waiting(frame: pd.DataFrame, ax: Axes) -> Axes:
     ax.plot(shown["weeks"], shown["done"], color=COLOURS[""], linewidth=2.5, drawstyle="steps-post")
     limit = frame["limit"].iloc[0]
     ax.axvline(limit, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    ax.text(limit, 1.0, f" {limit:g} weeks", transform=ax.get_xaxis_transform(), va="top")
+    place = {"xytext": (5, 0), "textcoords": "offset points", "va": "top"}
+    ax.annotate(f"{limit:g} weeks", (limit, 1.0), xycoords=ax.get_xaxis_transform(), **place)
     ax.set(xlabel="Weeks since the request", ylabel="Done (%)", ylim=(0, 100))
     return ax
 
@@ -370,13 +371,11 @@ def draw_funnel(frame: pd.DataFrame, ax: Axes) -> Axes:
             ax.plot(shown["n"], limit, color=RULE, linewidth=1.5, linestyle=dash)
     ax.plot(shown["n"], shown["centre"], color=INK, linewidth=1)
     ax.plot(shown["n"], shown["value"], "o", color=COLOURS["too little data"], markersize=4)
-    for row in shown[shown["asked"]].to_dict("records"):
-        at = (row["n"], row["value"])
-        ax.plot(*at, "D", color=COLOURS["worse than similar"], markersize=9)
-        right = row["n"] > shown["n"].median()
-        place = {"xytext": (-9 if right else 9, 0), "ha": "right" if right else "left"}
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
-        ax.annotate("this school", at, va="center", textcoords="offset points", bbox=box, **place)
+    own = shown[shown["asked"]]
+    look = {"color": COLOURS["worse than similar"], "markersize": 9, "label": "this school"}
+    ax.plot(own["n"], own["value"], "D", **look)
+    if len(own):
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     ax.set(xlabel="Pupils\nDashed: 95% limits, solid: 99.8%", ylabel="")
     return ax
 
@@ -440,7 +439,7 @@ def draw_overlap(frame: pd.DataFrame, ax: Axes) -> Axes:
         ax.barh(place, width, left=left, height=0.55, color=COLOURS[""])
         said = "not shown" if unknown else f"{count:,.0f}"
         ax.text(left + width + 0.15, place, said, va="center")
-    ax.set_xticks(range(len(names)), names, rotation=40, ha="left")
+    ax.set_xticks(range(len(names)), names, rotation=90)
     ax.xaxis.tick_top()
     ax.set_yticks([])
     ax.set_xlim(-0.6, left + longest + 1.2)

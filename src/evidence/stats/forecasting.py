@@ -7,6 +7,7 @@ from scipy.special import stdtrit
 
 from evidence.errors import EvidenceError
 
+FEW = 4  # series whose median change says what all did together
 PRIOR = 4.0  # how many changes the common spread counts for beside a series' own
 
 
@@ -39,11 +40,16 @@ def together(values: np.ndarray, horizon: int, level: float) -> tuple[np.ndarray
     each divided by its own series' spread (:func:`spreads`), times the spread of the series: split
     conformal intervals (Lei and others 2018, Journal of the American Statistical Association 113).
     They hold as often as they say if the next year differs from those before no more than those
-    did from each other.
+    did from each other. What all series did together last may be undone, as after a pandemic: the
+    last changes count once more, with their common shift turned round.
     """
     moves = changes(values, horizon)
     scale = spreads(moves)
-    scaled = (moves / np.maximum(scale, 1e-12)[:, None])[~np.isnan(moves)]
+    scaled = moves / np.maximum(scale, 1e-12)[:, None]
+    last = scaled[~np.isnan(scaled[:, -1]), -1]
+    scaled = scaled[~np.isnan(scaled)]
+    if len(last) >= FEW:
+        scaled = np.concatenate([scaled, last - 2 * np.median(last)])
     count, tail = len(scaled), (1 - level) / 2
     if not count:
         raise EvidenceError(f"no series has two values {horizon} apart; they say how far one moves")

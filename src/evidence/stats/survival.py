@@ -42,11 +42,19 @@ class Curve:
         )
 
     def quantile(self, share: float) -> tuple[float, float, float]:
-        """Return the time by which `share` is done, and its limits (Brookmeyer and Crowley)."""
+        """Return the time by which `share` is done, and its limits (Brookmeyer and Crowley).
+
+        Where the curve is level at `share`, the middle of that stretch, as R's survival has it.
+        """
 
         def first(values: np.ndarray) -> float:
             below = np.flatnonzero(values <= 1 - share + 1e-9)
-            return float(self.time[below[0]]) if len(below) else math.nan
+            if not len(below):
+                return math.nan
+            after = np.flatnonzero(values < 1 - share - 1e-9)
+            end = self.time[after[0]] if len(after) else self.last
+            level = abs(values[below[0]] - (1 - share)) < 1e-9
+            return float((self.time[below[0]] + end) / 2 if level else self.time[below[0]])
 
         return first(self.survival), first(self.lower), first(self.upper)
 

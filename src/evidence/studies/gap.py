@@ -54,13 +54,9 @@ class Gap(Watching):
 
     Parameters
     ----------
-    plan : GapPlan
-        The parameters of the notebook.
     tables : mapping
         `pupils`, and `fifths` (school to fifth of deprivation); `own` and `national`: a row a year,
         with the percentages of both groups and how many pupils each is of.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = GapPlan
@@ -185,7 +181,9 @@ class Gap(Watching):
                         "comparator_value": beside.get(row["time"], np.nan)
                         if unit != "index"
                         else np.nan,
-                        "sentence": f"{self.plan.area}: {gap.sentence()}" if last else "",
+                        "sentence": self.told(f"{self.plan.area}: {gap.sentence()}", digits)
+                        if last
+                        else "",
                     }
                 )
         return self.contract(rows)

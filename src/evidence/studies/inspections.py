@@ -64,12 +64,8 @@ class Inspections(Watching):
 
     Parameters
     ----------
-    plan : InspectionsPlan
-        The parameters of the notebook.
     tables : mapping
         `inspected`; `stock`, `national` and `schools` where the plan names them.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = InspectionsPlan

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import readers
-from evidence.data.schema import INDICATORS, WATCHED
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.monitoring import published
@@ -21,6 +20,7 @@ from evidence.methods.monitoring.proportions import Change, change
 from evidence.methods.monitoring.ranks import Ranking, rank_and_band, rank_interval
 from evidence.show import words
 from evidence.show.picture import Picture
+from evidence.show.rows import records
 from evidence.stats import intervals
 from evidence.studies.plan import MonitoringPlan
 from evidence.studies.study import answered
@@ -35,14 +35,10 @@ class Monitoring(Watching):
 
     Parameters
     ----------
-    plan : MonitoringPlan
-        The parameters of the notebook.
     tables : mapping
         `table`: a row an area and time: `area`, `time`, `value`, `ci_lower`, `ci_upper`, `n`,
         `symbol`, `order` in time, and whether it is `local`: ranked; shares in per cent. And
         `official`: the sheet of statistical neighbours, where there is one.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = MonitoringPlan
@@ -54,6 +50,8 @@ class Monitoring(Watching):
         whole = readers.table(f"{data}/{plan.indicator}", known=[*filter(None, named)])
         rows = readers.select(whole, plan.where) if plan.where else whole
         read = {"table": tidy(plan, rows)}
+        if plan.claimed and not plan.neighbours:
+            raise EvidenceError("plan: claimed needs neighbours, the official list to compare with")
         if plan.neighbours:
             path = f"{data}/{plan.neighbours}"
             read["official"] = pd.read_excel(path, header=None, engine="openpyxl")
@@ -120,13 +118,15 @@ class Monitoring(Watching):
             options = {"value": "count", "n": "n", "chart": "p"}
         target = plan.target
         if "count" in rows and target is not None:
+            if not 0 <= target <= 100:
+                raise EvidenceError(f"plan: target is {target:g}; a share is from 0 to 100")
             target = target / 100
         return control_chart(
             rows,
             time="time",
             improvement=_BETTER[plan.polarity],
             target=target,
-            rebase=plan.rebase,
+            rebase=[published.spelt(text) for text in plan.rebase],
             fix_after=plan.fix_after or None,
             **options,
         )
@@ -204,28 +204,21 @@ class Monitoring(Watching):
         beside = rows["order"].map(against.drop_duplicates("order").set_index("order")["value"])
         last = (rows["order"] == self.latest["order"]).to_numpy()
         rank = None if self.ranking is None else self.ranking.of(self.latest["area"])
-        table = pd.DataFrame(
-            {
-                "run_id": plan.run_id,
-                "indicator": plan.name,
-                "area": rows["area"],
-                "group": "all",
-                "period": rows["time"],
-                "value": rows["value"],
-                "ci_lower": rows["ci_lower"],
-                "ci_upper": rows["ci_upper"],
-                "unit": plan.unit,
-                "n": rows["n"],
-                "comparator": plan.against,
-                "comparator_value": beside,
-                "rank": np.nan if rank is None else np.where(last, rank["rank"], np.nan),
-                "band": None if rank is None else np.where(last, rank["band"], ""),
-                "symbol": rows["symbol"],
-                "sentence": np.where(last, self.headline, ""),
-                "published": plan.published,
-            }
+        n = self.latest["n"]
+        places = self.rules.places(n) if n > 0 else 1
+        columns = ["area", "value", "ci_lower", "ci_upper", "n", "symbol"]
+        table = rows[columns].assign(
+            indicator=plan.name,
+            period=rows["time"],
+            unit=plan.unit,
+            comparator="" if against.empty else plan.against,
+            comparator_value=beside,
+            rank=np.nan if rank is None else np.where(last, rank["rank"], np.nan),
+            band="" if rank is None else np.where(last, rank["band"], ""),
+            sentence=np.where(last, self.told(self.headline, places), ""),
         )
-        return table[list(WATCHED if plan.published else INDICATORS)].reset_index(drop=True)
+        found = self.contract(records(table))
+        return found if plan.published else found.drop(columns="published")
 
     @answered
     def headline(self) -> str:
@@ -283,8 +276,16 @@ class Monitoring(Watching):
             ranking.sentence(self.latest["area"]) if ranking else None,
             official.sentence() if official else None,
             self.beside if len(self.beside) > 1 else None,
+            *self._absent,
             *(official.caveats if official else ()),
         ]
+
+    @property
+    def _absent(self) -> list[str]:
+        """Which of those that the plan sets beside the area are not in the file."""
+        known = set(self.table["area"].str.casefold())
+        names = filter(None, (self.plan.against, self.plan.region))
+        return [f"{name} is not in the file." for name in names if name.casefold() not in known]
 
     def _what_next(self) -> list[Any]:
         try:
@@ -341,7 +342,8 @@ def tidy(plan: MonitoringPlan, rows: pd.DataFrame) -> pd.DataFrame:
     area = frames.labels(rows, names[0]).astype("str")
     for name in names[1:]:
         area = area.where(area.notna(), frames.labels(rows, name).astype("str"))
-    table = pd.DataFrame({"area": area, "time": written, "value": np.nan})
+    times = [published.spelt(text) for text in written]
+    table = pd.DataFrame({"area": area, "time": times, "value": np.nan})
     table = table.assign(ci_lower=np.nan, ci_upper=np.nan, n=np.nan, symbol="", order=order)
     table["local"] = ~frames.missing(rows, plan.local or names[0])
     if plan.count:
@@ -352,6 +354,8 @@ def tidy(plan: MonitoringPlan, rows: pd.DataFrame) -> pd.DataFrame:
     else:
         table["value"] = published.numbers(rows, plan.value)[0]
     symbols = pd.Series(published.symbols(rows, plan.value or plan.count))
+    if plan.n:
+        symbols = symbols.mask(symbols == "", pd.Series(published.symbols(rows, plan.n)))
     hidden = table["value"].isna()
     table["symbol"] = symbols.where(symbols != "", "x").where(hidden, "")
     table = table.dropna(subset=["area"]).reset_index(drop=True)

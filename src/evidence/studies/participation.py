@@ -44,12 +44,8 @@ class Participation(Watching):
 
     Parameters
     ----------
-    plan : ParticipationPlan
-        The parameters of the notebook.
     tables : mapping
         `schools` and `spells`.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = ParticipationPlan

@@ -71,13 +71,9 @@ class School(Watching):
 
     Parameters
     ----------
-    plan : SchoolPlan
-        The parameters of the notebook.
     tables : mapping
         `panel`: a row a school and year, the authority's and the country's rows among them;
         `establishments`, `judgements` and `categories` where the plan names them.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = SchoolPlan

@@ -58,12 +58,8 @@ class Survey(Watching):
 
     Parameters
     ----------
-    plan : SurveyPlan
-        The parameters of the notebook.
     tables : mapping
         `answers`: a row each who was asked, its answers as 1, 0 or missing.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = SurveyPlan
@@ -78,6 +74,10 @@ class Survey(Watching):
         path = f"{data}/{plan.answers}"
         table = readers.table(path, known=[*plan.asks, *plan.traits])
         plan.require({"asks": list(plan.asks), "traits": plan.traits}, table)
+        if both := {x.casefold() for x in plan.yes} & {x.casefold() for x in plan.no}:
+            raise EvidenceError(
+                f"plan: {min(both)!r} is in yes and in no; an answer is one of them"
+            )
         words_of = {text.casefold(): flag for flag, texts in ((1, plan.yes), (0, plan.no))
                     for text in texts}  # fmt: skip
         for name in plan.asks:
@@ -165,10 +165,17 @@ class Survey(Watching):
                     "unit": "% of answers",
                     "n": one.answered,
                     "symbol": "u" if odd else "",
-                    "sentence": grim.sentence() if odd else one.sentence(),
+                    "sentence": grim.sentence() if odd else self._said(one),
                 }
             )
         return self.contract(rows)
+
+    def _said(self, one: methods.Survey) -> str:
+        """Return what a row says: of people, without the count that its rounded share hides."""
+        if self.plan.published or self.plan.printed:
+            return one.sentence()
+        text = one.sentence().partition(": ")[2]
+        return self.told(f"Of those who answered {text}", self.rules.places(one.answered))
 
     @property
     def questions(self) -> dict[str, Callable[[], list[Any]]]:

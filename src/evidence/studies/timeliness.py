@@ -26,6 +26,7 @@ _FORMS = ("%Y-%m-%d", "%d/%m/%Y")
 _PERIODS = {"month": "M", "quarter": "Q"}
 _STEP = 4  # weeks between the points of the curve that may leave
 _WITHOUT = "without exceptions"
+_EARLIEST = pd.Timestamp("1990-01-01")  # no case is as old: a year was mistyped
 
 
 class TimelinessPlan(MonitoringPlan):
@@ -58,13 +59,9 @@ class Timeliness(Monitoring):
 
     Parameters
     ----------
-    plan : TimelinessPlan
-        The parameters of the notebook.
     tables : mapping
         As those of :class:`evidence.studies.monitoring.Monitoring`; `without`: the same figures
         without exceptions; `cases`: a row a case with `weeks`, `done`, `excepted` and its dates.
-    rules : Rules
-        What the data owner lets leave.
     """
 
     kind = TimelinessPlan
@@ -244,12 +241,19 @@ def _cases(path: str, plan: TimelinessPlan) -> pd.DataFrame:
                 f"{path}: column {name!r}, {frames.row(late.argmax())}: is after the day on which "
                 f"the file was written ({today:%Y-%m-%d}); mend the date, or as_of"
             )
+    for wrong, name, why in (
+        (began < _EARLIEST, plan.requested, f"is before {_EARLIEST:%Y}; mend the date"),
+        (ended < began, plan.issued, f"is before column {plan.requested!r}; mend one of the two"),
+    ):
+        if wrong.any():
+            raise EvidenceError(f"{path}: column {name!r}, {frames.row(wrong.argmax())}: {why}")
     excepted = np.zeros(len(table))
     if plan.excepted:
         frames.require(table, (plan.excepted,))
         excepted = frames.numbers(table, plan.excepted)
-        if not np.isin(excepted, (0, 1)).all():
-            raise EvidenceError(f"{path}: column {plan.excepted!r}: 1 and 0 are needed")
+        if not (known := np.isin(excepted, (0, 1))).all():
+            where = frames.row(known.argmin())
+            raise EvidenceError(f"{path}: column {plan.excepted!r}, {where}: 1 and 0 are needed")
     return pd.DataFrame(
         {
             "requested": began,

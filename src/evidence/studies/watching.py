@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
@@ -13,6 +14,7 @@ import pandas as pd
 from evidence.data.rules import Rules, load
 from evidence.data.schema import WATCHED
 from evidence.methods.monitoring.control_chart import ControlChart
+from evidence.show import words
 from evidence.show.picture import Picture
 from evidence.studies.plan import CommonPlan
 from evidence.studies.sections import Section
@@ -126,6 +128,17 @@ class Watching(Questions):
             pairs = zip(table[name], places, strict=True)
             table[name] = [x if x != x else round(x, d) for x, d in pairs]
         return table
+
+    def told(self, text: str, places: int) -> str:
+        """Return a sentence with at most so many decimals: no more than its row's figures have."""
+        if self.plan.published:
+            return text
+
+        def shorter(found: re.Match[str]) -> str:
+            size = words.number(float(found[2]), min(places, len(found[2].partition(".")[2])))
+            return size if not float(size) else f"{found[1]}{size}"  # zero has no sign
+
+        return re.sub(r"([+−]?)(?<![.\d])(\d+\.\d+)", shorter, text)
 
     def charted(
         self, chart: ControlChart, title: str, alt: str, *, counted: bool = False, **more: Any

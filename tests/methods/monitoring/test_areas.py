@@ -108,3 +108,24 @@ def test_wrong_tables_are_refused(data):
     assert str(error.value).startswith(message)
     with pytest.raises(ev.EvidenceError, match="column 'value', row 3"):
         M.areas(data.astype({"value": "object"}).assign(value=["1", "many", *data["value"][2:]]))
+
+
+def test_what_cannot_be_judged_is_left_out_and_named_and_no_range_is_below_zero(data):
+    """A whole file is not lost to one of its indicators."""
+    value = pd.to_numeric(data["value"], errors="coerce")
+    near_zero = value - value.groupby(data["indicator"]).transform("min")
+    rates = data.assign(unit="rate", value=near_zero, n=np.nan)
+    never = data[:9].assign(indicator="Never", value=np.nan, time="0")
+    rare = data[data["indicator"] == "Phonics"].assign(indicator="Rare")
+    place = rare.groupby("area", sort=False).ngroup()
+    rare = rare[place % rare["time"].nunique() == rare["time"] - rare["time"].min()]
+    found = M.areas(pd.concat([rates, never, rare]), unit="unit", n="n")
+    assert set(found.table["indicator"]) == set(data["indicator"])
+    assert found.caveats[0] == "Never: no figure at any time"
+    assert "Rare: left out: at no time have half of its areas a figure" in found.caveats
+    assert (found.table["lower"] >= 0).all()
+    once = M.areas(data[data["time"] == data["time"].max()])
+    assert once.table.loc[once.table["polarity"] != "", "rank"].notna().any()
+    assert once.table["rank_lower"].isna().all()
+    with pytest.raises(ev.EvidenceError, match=r"^no indicator can be shown: Never: no figure"):
+        M.areas(never)

@@ -149,6 +149,10 @@ MORE = {  # other ways through the same functions
     "gap by year": of(panel, M.gap_index, score="pct", disadvantaged="lamp", time="year"),
 }
 ORDERED = ("slope_index",)  # nothing in the order of rows
+QUICK = ("control_chart", "funnel", "rank_and_band", "transitions", "agreement")  # a kind each
+NAMES = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CALLS | MORE
+]
 
 
 @functools.cache
@@ -160,7 +164,7 @@ def test_every_public_function_is_tried():
     assert {*CALLS} | NUMBERS_ONLY | FILES == set(dir(M))
 
 
-@pytest.mark.parametrize("name", CALLS | MORE)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_disguise_changes_nothing(name):
     expected, call = plainly(name), (CALLS | MORE)[name]
     assert not isinstance(expected, str)
@@ -171,7 +175,7 @@ def test_a_disguise_changes_nothing(name):
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", CALLS | MORE)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_rows_changes_nothing(name):
     def shuffled(table):
         return table.sample(frac=1, random_state=4)
@@ -179,9 +183,10 @@ def test_the_order_of_rows_changes_nothing(name):
     assert asked((CALLS | MORE)[name], shuffled) == plainly(name)
 
 
-def test_degenerate_tables_are_answered_whole_or_refused_in_a_line():
+@pytest.mark.parametrize("cases", [10, pytest.param(CASES, marks=pytest.mark.slow)])
+def test_degenerate_tables_are_answered_whole_or_refused_in_a_line(cases):
     found, calls = [], CALLS | MORE
-    for case in range(CASES):
+    for case in range(cases):
         rng = np.random.default_rng([2027, case])
         name = [*calls][case % len(calls)]
         how, change = degenerate(rng)

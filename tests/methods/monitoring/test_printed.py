@@ -16,12 +16,15 @@ def table(*rows, polarity="high", indicator="Reading"):
     return data.assign(indicator=indicator, polarity=polarity)
 
 
+SLOW = pytest.mark.slow
+
+
 def findings(data, **options):
     return printed_bands(data, **NAMES, **options).table
 
 
 @pytest.mark.parametrize("high", [True, False])
-@pytest.mark.parametrize("n", [150, 151, 152])
+@pytest.mark.parametrize("n", [21, *(pytest.param(n, marks=SLOW) for n in (150, 151, 152))])
 def test_every_band_that_the_rule_gives_is_found_right(rng, n, high):
     """Values with many ties, ranked and banded by the rule itself."""
     values = np.round(rng.normal(60, 4, n))

@@ -165,3 +165,11 @@ def test_terms_and_quarters_are_times():
     for text in ("2018 Q5", "Winter 2018", "Autumn", "Autumn 18", "2018/17 Autumn"):
         with pytest.raises(EvidenceError, match="row 3: not a time"):
             published.times(pd.DataFrame({"t": ["2018", text]}), "t")
+
+
+@pytest.mark.parametrize("column", ["count", "n"])
+def test_a_percentage_is_no_count(column):
+    data = pd.DataFrame({"count": ["3", "4"], "n": ["10", "20"]})
+    data.loc[1, column] = "12% "
+    with pytest.raises(EvidenceError, match=f"column '{column}', row 3: a percentage; counts are"):
+        published.counts(data, "count", "n")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from evidence.data import area_files
 from evidence.errors import EvidenceError
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -77,6 +78,7 @@ def test_a_folder_that_holds_something_is_refused(site):
         area_site.build(area_site.Tables(table=empty, series=empty), site)
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_site_of_a_file(tmp_path):
     data = area_site.made_up(5).drop(columns="polarity")
     data = data[data["indicator"].isin(["Measure 01", "Measure 02"])]
@@ -99,3 +101,29 @@ def test_the_command_makes_the_site_of_a_file(tmp_path):
     assert sorted(path.name for path in (tmp_path / "site/measures").iterdir()) == [
         "phonics.html", "phonics.svg",
     ]  # fmt: skip
+
+
+def test_denominators_of_another_indicator_make_a_funnel_and_their_lack_is_said(tmp_path):
+    data = area_site.made_up(6)
+    data = data[data["indicator"].isin(["Measure 01", "Measure 02"])]
+    sizes = data[data["indicator"] == "Measure 01"].assign(
+        indicator="Pupils", value=lambda rows: rows["n"], polarity="", unit=""
+    )
+    whole = pd.concat([data, sizes]).drop(columns="n")
+    whole.to_csv(tmp_path / "a.csv", index=False)
+    about = "indicator,denominator\nMeasure 01,{}\nMeasure 02,\n"
+    (tmp_path / "m.csv").write_text(about.format("Pupil"))
+    with pytest.raises(EvidenceError, match="has no indicator 'Pupil', a denominator; give anoth"):
+        area_files.read(tmp_path / "a.csv", tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_text(about.format("Pupils"))
+    rows = area_files.read(tmp_path / "a.csv", tmp_path / "m.csv")
+    found = area_site.areas(rows, n="n", unit="unit", target="target", local="local")
+    funnels = {name: one.table for name, one in found.funnels.items()}
+    assert list(funnels) == ["Measure 01"]
+    shown = area_site.Tables(table=found.table, series=found.series, funnels=funnels)
+    area_site.build(shown, tmp_path / "site")
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")}
+    assert "No funnel" not in pages["measure-01"]
+    assert "No funnel: how many each share is of is not in the file." in pages["measure-02"]
+    assert "No funnel: it is of shares, and this measure is none." in pages["pupils"]
+    assert pages["authority-0001-detail"].count("No funnel") == 2

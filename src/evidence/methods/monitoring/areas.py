@@ -13,7 +13,7 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.methods.monitoring.funnel import Funnel, funnel
-from evidence.methods.monitoring.ranks import rank_interval
+from evidence.methods.monitoring.ranks import rank_and_band, rank_interval
 from evidence.stats import control_charts as charts
 from evidence.stats import forecasting, intervals
 
@@ -116,12 +116,18 @@ def areas(
     frames.require(data, (*names.values(), n, polarity, unit, target, local))
     numeric = [name for name in (value, n, target) if name]
     data = data.assign(**{name: published.numbers(data, name)[0] for name in numeric})
+    every = frames.factor(data, indicator)[1]
+    data = data[data[value].notna()]  # a reading without a figure shows nothing, whatever its time
     codes, indicators = frames.factor(data, indicator)
+    notes = [f"{name}: no figure at any time" for name in every if name not in set(indicators)]
     options = {"n": n, "polarity": polarity, "unit": unit, "target": target, "local": local}
-    tables, series, funnels_of, notes = [], [], {}, []
+    tables, series, funnels_of = [], [], {}
     for code, name in enumerate(indicators):
-        own = data[codes == code].reset_index(drop=True)
+        own = data[codes == code]
         one = _Indicator.read(own, name, names, options, national)
+        if one.now < 0:
+            notes.append(f"{name}: left out: at no time have half of its areas a figure")
+            continue
         judged, readings = one.judged()
         tables.append(one.placed(judged, draws, seed))
         series.append(readings)
@@ -130,6 +136,8 @@ def areas(
             signal = found.table.set_index("unit")["signal"]
             tables[-1]["funnel"] = tables[-1]["area"].map(signal).fillna("")
         notes += one.notes
+    if not tables:
+        raise EvidenceError(f"no indicator can be shown: {'; '.join(notes[:3])}")
     table = pd.concat(tables, ignore_index=True)
     if "funnel" not in table:
         table["funnel"] = ""
@@ -214,7 +222,7 @@ class _Indicator:
         return cls(
             name=name,
             areas=labels,
-            times=[times[step] for step in range(len(steps))],
+            times=[published.spelt(times[step]) for step in range(len(steps))],
             values=grid(values),
             sizes=sizes,
             targets=targets,
@@ -227,12 +235,10 @@ class _Indicator:
 
     @property
     def now(self) -> int:
-        """The last time at which half of the areas that ever have a figure have one."""
+        """The last time at which half of the areas that ever have a figure have one, else -1."""
         known = (~np.isnan(self.values))[self.local]
         enough = known.sum(0) * 2 >= known.any(1).sum()
-        if not enough.any() or not known.any():
-            raise EvidenceError(f"indicator {self.name!r}: at no time have half of its areas one")
-        return int(np.flatnonzero(enough)[-1])
+        return int(np.flatnonzero(enough)[-1]) if enough.any() and known.any() else -1
 
     def judged(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the latest readings with what they show, and all readings with their limits."""
@@ -259,7 +265,9 @@ class _Indicator:
             exact = [100 * end for end in intervals.wilson(share * sized, sized, LEVEL)]
             low, high = (np.where(sized > 0, x, y) for x, y in zip(exact, (low, high), strict=True))
         if self.unit == "%":
-            low, high = np.maximum(low, 0), np.minimum(high, 100)
+            high = np.minimum(high, 100)
+        if not (values < 0).any():  # a rate or a count: no range reaches below zero
+            low = np.maximum(low, 0)
         signs = {"high": 1, "low": -1}.get(self.polarity, 0)
         good = {1: ("concern", "improvement"), -1: ("improvement", "concern")}
         down, up = good.get(signs, ("low", "high"))
@@ -321,18 +329,14 @@ class _Indicator:
         if self.sizes is not None:
             size = dict(zip(self.areas, self.sizes[:, self.now], strict=True))
             rows, call = ranked.assign(n=ranked["area"].map(size)), {"n": "n"}
-        found = rank_interval(
-            rows.reset_index(drop=True),
-            area="area",
-            value="value",
-            polarity=self.polarity,
-            draws=draws,
-            seed=seed,
-            **call,
-        )
-        return judged.drop(columns="spread").merge(
-            found.table[["area", *columns]], on="area", how="left"
-        )
+        named = {"area": "area", "value": "value", "polarity": self.polarity}
+        rows = rows.reset_index(drop=True)
+        sure = (rows[next(iter(call.values()))] > 0) & rows["value"].notna()
+        if sure.sum() < 4:  # how far chance moves them is not known
+            ranks = rank_and_band(rows, **named).table.assign(rank_lower=np.nan, rank_upper=np.nan)
+        else:
+            ranks = rank_interval(rows, **named, **call, draws=draws, seed=seed).table
+        return judged.drop(columns="spread").merge(ranks[["area", *columns]], on="area", how="left")
 
     def funnel(self) -> Funnel | None:
         """Return the funnel of the latest readings, where three areas or more can be in it."""

@@ -115,6 +115,13 @@ def counts(
         A count is negative, or above what it is out of.
     """
     (top, notes), (bottom, more) = numbers(data, count), numbers(data, n)
+    for name in (count, n):
+        shares_of = [isinstance(x, str) and x.strip().endswith("%") for x in stored(data[name])]
+        if any(shares_of):
+            raise EvidenceError(
+                f"column {name!r}, {frames.row(shares_of.index(True), data)}: a percentage; counts "
+                "are needed: multiply by the denominator and round"
+            )
     for name, wrong, why in (
         (count, top < 0, "a count cannot be negative"),
         (n, bottom < 0, "a denominator cannot be negative"),
@@ -167,6 +174,12 @@ def period(text: str) -> tuple[int, str] | None:
         middle is not None and int(middle) != (start + 1) % 100
     )
     return None if not 0 < end - start <= 10 or step_wrong else (end, said)
+
+
+def spelt(text: str) -> str:
+    """Return a time as people write it: 2018/19 for 201819, any other as it is."""
+    joined = re.fullmatch(rf"({_YEAR})(\d\d)", text)
+    return f"{joined[1]}/{joined[2]}" if joined and period(text) else text
 
 
 def _part(text: str) -> float:

@@ -175,6 +175,7 @@ class _Site:
             rows.finding(own),
             area=name,
             against=f"against {self.tables.national}{official}",
+            lead=rows.LEAD,
             table=rows.table(own),
             detail=f"{self.areas[name]}-detail.html",
         )
@@ -195,6 +196,7 @@ class _Site:
                     "met": rows.TARGETS[row["assurance"]],
                     "chart": chart(row),
                     "funnel": self._highlighted(name, near, key),
+                    "no_funnel": self._no_funnel(key, name),
                     "lines": [self.lines[name, key], *beside],
                 }
             )
@@ -219,6 +221,7 @@ class _Site:
             "area/measure.html",
             changed,
             funnel=self._highlighted("", (), name),
+            no_funnel=self._no_funnel(name),
             lines=[
                 *([national] if national else []),
                 *(self.lines[row["area"], name] for row in own),
@@ -262,6 +265,16 @@ class _Site:
             "near": [places[other] for other in near if other in places],
             "alt": alt,
         }
+
+    def _no_funnel(self, name: str, area: str = "") -> str:
+        """Say why a measure has no funnel, or an area no place in it; "" where it has."""
+        if name in self.points:
+            placed = not area or area in self.points[name][0]
+            return "" if placed else "Not in the funnel: how many it is of is not in the file."
+        units = {own[name]["unit"] for own in self.rows.values() if name in own}
+        if units != {"%"}:
+            return "No funnel: it is of shares, and this measure is none."
+        return "No funnel: how many each share is of is not in the file."
 
 
 def chart(row: Mapping[str, Any]) -> str:

@@ -28,13 +28,15 @@ def links(indicators: pd.DataFrame) -> dict[str, str]:
 def said(indicators: pd.DataFrame, run_id: str) -> list[tuple[str, str, list[str]]]:
     """Return name, address and sentences of each indicator of a run, for a page one level down."""
     own, whole = indicators[indicators["run_id"] == run_id], links(indicators)
-    shown = own["sentence"].where(own["symbol"].isin(["", "u"]), "")  # not that one is hidden
-    sentences = shown.groupby(own["indicator"], sort=False)
     addresses = {name: f"../{to}" for to, name in whole.items()}
-    return [
-        (name, addresses[name], [text for text in dict.fromkeys(some) if text])
-        for name, some in sentences
-    ]
+    return [(name, addresses[name], _said(some)) for name, some in
+            own.groupby("indicator", sort=False)]  # fmt: skip
+
+
+def _said(rows: pd.DataFrame) -> list[str]:
+    """Return what rows say, each sentence once; that a figure is hidden, its cell says."""
+    shown = rows["sentence"].where(rows["symbol"].isin(["", "u"]), "")
+    return [text for text in dict.fromkeys(shown) if text]
 
 
 def pages(record: Mapping[str, Any], indicators: pd.DataFrame) -> list[tuple[str, str]]:
@@ -56,7 +58,7 @@ def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
     whose = {run["programme"] for run in runs}
     values = {
         "sources": [text for text in dict.fromkeys(rows.get("published", ())) if text],
-        "said": [text for text in dict.fromkeys(rows["sentence"]) if text],
+        "said": _said(rows),
         "table": _table(records(rows)),
         "symbols": [(key, word) for key, word in SYMBOLS.items() if key in set(rows["symbol"])],
         "runs": runs,
@@ -74,21 +76,33 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
         return any(_there(row[key]) for row in rows)
 
     unit = rows[0]["unit"]  # "% of schools"
+    said = _UNITS.get(unit, f", {unit}" * bool(unit))
+    whole = all(
+        row[key] == round(row[key])
+        for row in rows
+        for key in ("value", "ci_lower", "ci_upper", "comparator_value")
+        if _there(row[key])
+    )
     groups = {row["group"] for row in rows}
     others = {row["comparator"] for row in rows if _there(row["comparator_value"])}
     same = len(others) == 1 and all(others)
     columns = [
         (True, "Area", False, [row["area"] for row in rows]),
         (len(groups) > 1 or groups - {"all", ""}, "Group", False, [row["group"] for row in rows]),
-        (True, "When", False, [row["period"] for row in rows]),
-        (True, f"Value{_UNITS.get(unit, f', {unit}' * bool(unit))}", True, map(_value, rows)),
-        (filled("ci_lower"), "95% range", True, map(_range, rows)),
+        (True, "When", False, [_unbroken(row["period"]) for row in rows]),
+        (
+            True,
+            f"Value{said}",
+            True,
+            [_value(row, whole) for row in rows],
+        ),
+        (filled("ci_lower"), "95% range", True, [_range(row, whole) for row in rows]),
         (filled("n"), many, True, [row.get("n_symbol") or _count(row["n"]) for row in rows]),
         (
             filled("comparator_value"),
             f"Set beside: {next(iter(others))}" if same else "Set beside",
             True,
-            [_beside(row, named=not same) for row in rows],
+            [_beside(row, whole, named=not same) for row in rows],
         ),
         (filled("rank"), "Rank", True, [_count(row["rank"]) for row in rows]),
         (
@@ -101,27 +115,33 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     return layout([column for shown, *column in columns if shown], row_heads=True)
 
 
-def _value(row: Mapping[str, Any]) -> str:
+def _unbroken(period: str) -> str:
+    """Return a short period, such as 2018 Q4, so that it stays on one line."""
+    return period.replace(" ", "\u00a0") if len(period) <= 12 else period
+
+
+def _value(row: Mapping[str, Any], whole: bool) -> str:
     if row["symbol"] and row["symbol"] != "u":
         return row["symbol"]
-    return _figure(row["value"]) + (" u" if row["symbol"] else "")
+    return _figure(row["value"], whole) + (" u" if row["symbol"] else "")
 
 
-def _range(row: Mapping[str, Any]) -> str:
+def _range(row: Mapping[str, Any], whole: bool) -> str:
     if not (_there(row["ci_lower"]) and _there(row["ci_upper"])):
         return ""
-    return f"{_figure(row['ci_lower'])} to {_figure(row['ci_upper'])}"
+    return f"{_figure(row['ci_lower'], whole)} to {_figure(row['ci_upper'], whole)}"
 
 
-def _beside(row: Mapping[str, Any], *, named: bool) -> str:
+def _beside(row: Mapping[str, Any], whole: bool, *, named: bool) -> str:
     if not _there(row["comparator_value"]):
         return ""
     name = f"{row['comparator']}: " if named and _there(row["comparator"]) else ""
-    return f"{name}{_figure(row['comparator_value'])}"
+    return f"{name}{_figure(row['comparator_value'], whole)}"
 
 
-def _figure(value: float) -> str:
-    if value == round(value) and abs(value) >= 1000:
+def _figure(value: float, whole: bool) -> str:
+    """Return a figure with a decimal, or more of a small one; none where the column has none."""
+    if whole or (value == round(value) and abs(value) >= 1000):
         return f"{value:,.0f}".replace("-", "−")
     return number(value, 1 if abs(value) >= 1 or value == 0 else 3)
 

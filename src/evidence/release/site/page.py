@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evidence.show import tables
+from evidence.show import area_rows, tables
 from evidence.show.render import render, safe
 from evidence.show.why import band
 
 _HERE = Path(__file__)
-STYLE = tables.STYLE + _HERE.with_name("site.css").read_text(encoding="utf-8")
+STYLE = tables.STYLE + area_rows.STYLE + _HERE.with_name("site.css").read_text(encoding="utf-8")
 SCRIPT = _HERE.with_name("site.js").read_text(encoding="utf-8")
 HOME = {"index.html": "All programmes"}
 UP = {"../index.html": "All programmes"}

@@ -27,7 +27,7 @@
       );
       shown += !row.hidden;
     }
-    for (const group of document.querySelectorAll(".group"))
+    for (const group of document.querySelectorAll("section.group"))
       group.hidden = !group.querySelector("tbody tr:not([hidden])");
     title.textContent = found(shown, Object.fromEntries(choices.map((c) => [c.name, c.value])));
     said.textContent = shown

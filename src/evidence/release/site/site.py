@@ -13,9 +13,10 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.release.site import indicators, reports
+from evidence.release.site.measures import one_page
 from evidence.release.site.page import HOME, UP, day, page
 from evidence.release.store import provenance, reader
-from evidence.show import tables
+from evidence.show import area_rows, tables
 from evidence.show.picture import Picture
 from evidence.show.questions import grouped
 from evidence.show.render import safe
@@ -52,7 +53,7 @@ def build(folder: str | Path) -> list[Path]:
     watched = reader.indicators(folder)
     rows = tables.summary(effects, record["programmes"])
     pages = [
-        ("index.html", _index(record, rows, watched)),
+        ("index.html", _index(folder, record, rows, watched)),
         ("sure.html", _sure(record)),
         ("glossary.html", page("glossary", record, "What the words mean", trail=HOME)),
         *indicators.pages(record, watched),
@@ -93,10 +94,13 @@ def address(programme: str, cohort: str = "") -> str:
     return f"{programme}/{cohort or 'index'}.html"
 
 
-def _index(record: Mapping[str, Any], rows: pd.DataFrame, watched: pd.DataFrame) -> str:
+def _index(
+    folder: Path, record: Mapping[str, Any], rows: pd.DataFrame, watched: pd.DataFrame
+) -> str:
     whose = {record["runs"][key]["programme"] for key in set(watched["run_id"])}
-    values: dict[str, Any] = {"lead": LEAD, "watched": indicators.links(watched), "board": ""}
-    values["shown"] = whose
+    values: dict[str, Any] = {"lead": LEAD, "board": "", "foot": area_rows.FOOT}
+    links = {name: to for to, name in indicators.links(watched).items()}
+    values |= {"shown": whose, "watched": one_page(folder, record, watched, links)}
     if len(rows):
         values |= {
             "shown": whose | set(rows["programme"]),
@@ -104,6 +108,8 @@ def _index(record: Mapping[str, Any], rows: pd.DataFrame, watched: pd.DataFrame)
             **_filters(rows),
         }
     title, cards = tables.finding(rows), record["programmes"]
+    if rows.empty and values["watched"]:
+        title = values["watched"][0][1]
     return page("index", record, title, cards=cards, script=len(rows) > 0, **values)
 
 
@@ -221,6 +227,7 @@ def _cohort(
         notebook = json.loads(source.read_text(encoding="utf-8"))
         trail |= {f"{name}.html": cohort["title"]}
         more = reports.public(notebook, figures, run.get("parameters", {}), bool(main))
+        more["said"] = said
         more["sentences"] = list(rows["sentence"])[1:] if main else []
         title += ": the report"
         report = page("report", record, title, cards=[card], trail=trail, **values, **more)
