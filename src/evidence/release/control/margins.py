@@ -82,7 +82,7 @@ class Sums:
                 total = graph.new(at, exact, 0)
                 for parts in ways:
                     if graph.adds_up(total, parts):
-                        graph.add_sum(total, parts)
+                        graph.add_sum(total, parts, how=(SURE, GUESSED))
         add_levels(graph, self.named)
 
     def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:
