@@ -204,10 +204,11 @@ def narrow(releases, few=()) -> list[tuple]:
 
     What was hidden for another's sake is no secret as long as it is known not to be small, nor is
     what an earlier release told by itself.
-    `few` are pupils who left, in no table by themselves: what they are, the line, the true count.
-    That nobody may have left tells nothing of them.
+    `few` are pupils who left: what they are, the line, the true count. That nobody may have left
+    tells nothing of those whom no table has by themselves.
     """
     known, hidden = facts(releases)
+    nowhere = {tuple(line) for _, line, _ in few} - hidden.keys()
     for name, line, exact in few:
         hidden[tuple(line)] = (len(releases) - 1, name, 0, "", releases[-1].rules.threshold, exact)
     # What another release shows is no secret: it is not below the threshold.
@@ -217,12 +218,11 @@ def narrow(releases, few=()) -> list[tuple]:
         return []
     low, high = ends([*hidden], known)
     threshold, exact = np.array([(place[-2], place[-1]) for place in hidden.values()]).T
-    told = (high - low < threshold - 1e-3) & (low < threshold)
+    told = high - low < threshold - 1e-3
     if len(releases) > 1:
         least, most = ends([*hidden], facts(releases[:-1])[0])
-        told &= (exact < threshold) | (most - least >= threshold - 1e-3)
-    left = {tuple(line) for _, line, _ in few}
-    told &= (low > 1e-3) | ~np.array([line in left for line in hidden])
+        told &= (low < threshold) & ((exact < threshold) | (most - least >= threshold - 1e-3))
+    told &= (low > 1e-3) | ~np.array([line in nowhere for line in hidden])
     places = zip(hidden.values(), low, high, told, strict=True)
     return [(*place[:-1], *ends) for place, *ends, is_told in places if is_told]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -37,6 +37,7 @@ class CellGraph:
         self.title: list[str] = []
         self.shown: dict[int, float] = {}  # as rounded, for the texts
         self.index: dict[tuple, list[int]] = {}
+        self.apart: set[tuple] = set()  # not the number that an earlier release showed as such
         self.twins: dict[int, set[int]] = {}  # shown or hidden together
         self.places: dict[str, dict[str, np.ndarray]] = {}
         self.scopes: dict[str, set] = {}
@@ -133,6 +134,15 @@ class CellGraph:
                 if i >= 0 and j >= 0:
                     self._remainder(i, [j], cells.rules.full_disclosive, labels[at])
 
+    def hidden_earlier(self, name: str, frame: pd.DataFrame, now: Safe | None) -> Iterator[tuple]:
+        """Give place, name and labels of each number that an earlier table hid."""
+        roles = now._cells.roles if alike(frame, now) else Roles()
+        texts, counts = described(frame, now)
+        places, labels = group_labels(name, texts, roles.margins)
+        for column, (what, label) in self._heads(counts.columns).items():
+            for row in np.flatnonzero(frame[f"{column}_symbol"] == "c"):
+                yield places[row], what, labels[row] | label
+
     def add_earlier(self, name: str, frame: pd.DataFrame, rules: Rules, now: Safe | None) -> None:
         """Take up a table as an earlier release showed it."""
         now = now if alike(frame, now) else None
@@ -151,12 +161,14 @@ class CellGraph:
                 known = list(self.index.get(at, ()))
                 if value == value:
                     low, high = interval(value, rules, amount=amount)
-                    fits = [i for i in known if self._fits(i, low, high)]
+                    same = at not in self.apart
+                    fits = [i for i in known if same and self._fits(i, low, high)]
                     ids[row] = i = fits[0] if fits else self.new(at, np.nan, rules.threshold)
                     self._know(i, low, high)
                     self.past[i] = True
                     for j in known if not fits else ():
                         self.hide_changed(i, j)
+                        self.secret[j] |= not same and self.current[j]
                 elif symbol == "c":
                     known.sort(key=lambda i: not self.secret[i])
                     ids[row] = i = known[0] if known else self.new(at, np.nan, rules.threshold)
