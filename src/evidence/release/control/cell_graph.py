@@ -37,6 +37,7 @@ class CellGraph:
         self.title: list[str] = []
         self.shown: dict[int, float] = {}  # as rounded, for the texts
         self.index: dict[tuple, list[int]] = {}
+        self.unseen: set[int] = set()  # sums that no table shows
         self.apart: set[tuple] = set()  # not the number that an earlier release showed as such
         self.twins: dict[int, set[int]] = {}  # shown or hidden together
         self.places: dict[str, dict[str, np.ndarray]] = {}

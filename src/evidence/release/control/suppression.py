@@ -40,7 +40,7 @@ from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, 
 from evidence.release.control.cell_selection import close
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.levels import part_from_gone
-from evidence.release.control.margins import Sums
+from evidence.release.control.margins import Sums, add_unseen
 from evidence.release.control.populations import add_equal
 from evidence.release.control.published_tables import described
 
@@ -83,6 +83,7 @@ def complete(
     for name, safe in safes.items():
         graph.add_current(name, safe)
     graph.pair_equal_numbers()
+    add_unseen(graph)
     tables = ((name, frame) for _, tables in earlier for name, frame in tables.items())
     part_from_gone(graph, (graph.hidden_earlier(n, frame, safes.get(n)) for n, frame in tables))
     for rules, tables in earlier:
