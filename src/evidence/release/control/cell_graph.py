@@ -90,9 +90,12 @@ class CellGraph:
         if len(columns) > 1 and len({what for _, what in headed.values()}) == 1:
             for column, (dimension, what) in headed.items():
                 found[column] = (what, frozenset({(dimension, column)}))
+            counted = {what for names in self.known_as.values() for what in names.values()}
             for column in columns:
                 if column.casefold() in TOTALS:
                     found[column] = (what, frozenset())
+                elif not known[column] and column not in counted:  # a label of this table only
+                    found[column] = (what, frozenset({(dimension, column)}))
         return found
 
     def add_current(self, name: str, safe: Safe) -> None:

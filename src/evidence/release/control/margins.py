@@ -18,17 +18,25 @@ Row = tuple[tuple, frozenset, list[Sequence[int]]]  # place, labels, numbers tha
 
 
 def add_unseen(graph: CellGraph) -> None:
-    """Add the sums over one label that no table shows: they may count the same as in other places.
+    """Add the sums over one label, and what is left of one, that no table shows.
 
-    Only of several places.
+    Only of several places: they may count the same as a group of another one.
     """
-    if len(set(graph.scope)) > 1:
-        for blocks, *_ in list(graph.tables):
-            for what, block in blocks.items():
-                for (place, rest, over), parts in margins_of(*block):
-                    if len(over) == 1 and (place, what, rest) not in graph.index:
-                        exact = sum(graph.exact[i] for i in parts)
-                        graph.unseen.add(graph.new((place, what, rest), exact, 0))
+    several = len(set(graph.scope)) > 1
+    for blocks, *_ in list(graph.tables) if several else ():
+        for what, block in blocks.items():
+            for (place, rest, over), parts in margins_of(*block):
+                if len(over) > 1:
+                    continue
+                exact = sum(graph.exact[i] for i in parts)
+                totals = graph.index.get((place, what, rest), ())
+                if not totals:
+                    graph.unseen.add(graph.new((place, what, rest), exact, 0))
+                for total in totals:
+                    if graph.exact[total] > exact and total not in graph.unseen:
+                        left = (place, what, rest | {(over[0], "")})
+                        i = graph.new(left, graph.exact[total] - exact, 0)
+                        graph.sums[(total, *sorted(parts), i)] = SURE
 
 
 class Sums:
