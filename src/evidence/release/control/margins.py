@@ -31,7 +31,9 @@ def add_unseen(graph: CellGraph) -> None:
                 exact = sum(graph.exact[i] for i in parts)
                 totals = graph.index.get((place, what, rest), ())
                 if not totals:
-                    graph.unseen.add(graph.new((place, what, rest), exact, 0))
+                    graph.unseen.add(i := graph.new((place, what, rest), exact, 0))
+                    ends = graph.lower, graph.upper
+                    graph.lower[i], graph.upper[i] = (sum(end[j] for j in parts) for end in ends)
                 for total in totals:
                     if graph.exact[total] > exact and total not in graph.unseen:
                         left = (place, what, rest | {(over[0], "")})

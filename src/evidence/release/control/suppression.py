@@ -83,12 +83,12 @@ def complete(
     for name, safe in safes.items():
         graph.add_current(name, safe)
     graph.pair_equal_numbers()
-    add_unseen(graph)
     tables = ((name, frame) for _, tables in earlier for name, frame in tables.items())
     part_from_gone(graph, (graph.hidden_earlier(n, frame, safes.get(n)) for n, frame in tables))
     for rules, tables in earlier:
         for name, frame in tables.items():
             graph.add_earlier(name, frame, rules, safes.get(name))
+    add_unseen(graph)
     add_equal(graph)
     Sums(graph).find()
     until, closed = time.monotonic() + seconds, {}
