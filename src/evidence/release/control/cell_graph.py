@@ -132,11 +132,16 @@ class CellGraph:
         blocks = stack(places, labels, self.places[name], heads)
         self.tables.append((blocks, self.places[name], places, labels, cells.roles.margins, True))
         for part, whole in cells.roles.percentages.values():
-            for at, (i, j) in enumerate(
-                zip(*(self.places[name][c] for c in (whole, part)), strict=True)
-            ):
+            lack = f"{whole} less {part}"  # adds up over labels as its whole does
+            pairs = zip(*(self.places[name][c] for c in (whole, part)), strict=True)
+            for at, (i, j) in enumerate(pairs):
                 if i >= 0 and j >= 0:
-                    self._remainder(i, [j], cells.rules.full_disclosive, labels[at])
+                    k = self._remainder(i, [j], cells.rules.full_disclosive, labels[at], lack)
+                    for values, value in zip(
+                        blocks.setdefault(lack, ([], [], [])), (places[at], labels[at], k),
+                        strict=True,
+                    ):  # fmt: skip
+                        values.append(value)
 
     def hidden_earlier(self, name: str, frame: pd.DataFrame, now: Safe | None) -> Iterator[tuple]:
         """Give place, name and labels of each number that an earlier table hid."""
@@ -313,13 +318,16 @@ class CellGraph:
             rest = self.new((self.scope[total], f"{self.title[total]} less", frozenset()), over, 0)
             self.sums[(total, *parts, rest)] = LIKELY
 
-    def _remainder(self, total: int, parts: Iterable[int], zero: bool, labels: frozenset) -> None:
+    def _remainder(
+        self, total: int, parts: list | tuple, zero: bool, labels: frozenset, name: str = ""
+    ) -> int:
         """Add what is left of a total as a number of its own that nobody shows."""
         over = self.exact[total] - sum(self.exact[i] for i in parts)
-        at = (self.scope[total], f"{self.title[total]} less {len(list(parts))}", labels)
+        at = (self.scope[total], name or f"{self.title[total]} less {len(parts)}", labels)
         i = self.new(at, over, self.width[total])
         nobody = zero and over == 0 and self.exact[total] > 0
         self.secret[i] = nobody or 0 < over < self.width[total]
         self.before[i] = over != over  # an earlier release's: it may be small
         self.harmless[i] = self.harmless[total]
         self.sums[(total, *parts, i)] = SURE if over == over else LIKELY
+        return i
