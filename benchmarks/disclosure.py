@@ -4,8 +4,9 @@ Promises: in more than 10,000 generated tables, most with margins, half of them 
 releases, the attacker of `tests/attacker.py` works nothing out, nor where there is no time to seek
 the fewest cells to hide, and catches builds that were weakened on purpose; nor does it of 20,000
 releases with several levels in one column, shared control groups, renamed cohorts, groups that some
-have left, rates and merged hubs (`--staged`, resumed by `--first`, ended after `--minutes`); a table of 200 x 50 with
-margins is protected in under 5 seconds, and what the runs in `runs/` propose in under 20.
+have left, rates and merged hubs (`--staged`, resumed by `--first`, ended after `--minutes`); a
+table of 200 x 50 with margins is protected in under 5 seconds, and what the runs in `runs/` propose
+in under 20.
 Run: python benchmarks/disclosure.py [TABLES], or --staged [RELEASES] [--first SEED] [--minutes M]
 """
 
