@@ -76,12 +76,16 @@ def test_hierarchies_group_of_nobody_may_be_part_of_any_total():
     assert any((6, (4, 5, 2)) in one for one in found)
 
 
+@pytest.mark.slow
 def test_hierarchies_of_many_equal_groups_ends():
     assert hierarchies(np.full((30, 1), 10.0))
     assert hierarchies(np.full((200, 1), 10.0)) is not None
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind == "left" else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS],
+)
 def test_attacker_works_nothing_out_where_a_weakened_build_tells(kind):
     """Shortest form of `benchmarks/disclosure.py --staged`."""
     assert [found for seed in range(2) if (found := staged(seed, kinds=(kind,))[0])] == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -50,9 +51,14 @@ def listed(parts, to):
     return to
 
 
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory):
+    return released(tmp_path_factory.mktemp("ours"), "ours")
+
+
 @pytest.fixture
-def own(tmp_path):
-    return released(tmp_path / "own", "ours")
+def own(ours, tmp_path):
+    return shutil.copytree(ours, tmp_path / "published", symlinks=True)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +78,7 @@ def test_merge_without_a_reviewer_of_its_own_changes_nothing(sent, own, reviewer
     assert log.head(own) == before
 
 
+@pytest.mark.slow
 def test_merge_is_signed_in_record_and_log(sent, own):
     merge.merge(sent, "Rathfern", own, reviewer="Cy Checker")
     assert reader.release(own)["reviewer"] == "Cy Checker"

@@ -51,6 +51,7 @@ def test_pages_have_icons_funnels_rank_ranges_neighbours_and_words_for_drawings(
         assert "aria-label=" in drawing or 'aria-hidden="true"' in drawing
 
 
+@pytest.mark.slow
 def test_names_are_escaped_and_two_alike_have_pages_of_their_own(tmp_path):
     data = area_site.made_up(4)
     data = data[data["indicator"] == "Measure 01"]
@@ -77,6 +78,7 @@ def test_a_folder_that_holds_something_is_refused(site):
         area_site.build(area_site.Tables(table=empty, series=empty), site)
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_site_of_a_file(tmp_path):
     data = area_site.made_up(5).drop(columns="polarity")
     data = data[data["indicator"].isin(["Measure 01", "Measure 02"])]

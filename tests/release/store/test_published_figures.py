@@ -48,6 +48,7 @@ def made(root, register=SOURCE, source=SOURCE, units=(), **more):
     return run, card | {"published": register, "units": [*units]}
 
 
+@pytest.mark.slow
 def test_published_figures_leave_as_they_are_and_say_where_they_are_from(tmp_path):
     run, card = made(tmp_path)
     report = publish.release([run], [card], tmp_path / "published")
@@ -73,6 +74,7 @@ def test_published_figures_that_the_register_does_not_know_are_refused(tmp_path,
     assert not (tmp_path / "published/current").exists()
 
 
+@pytest.mark.slow
 def test_a_picture_that_the_register_does_not_know_is_left_out(tmp_path):
     run, card = made(tmp_path, register="", source="")
     (run / "figures/over-time.json").write_text(drawn().to_json())
@@ -83,6 +85,7 @@ def test_a_picture_that_the_register_does_not_know_is_left_out(tmp_path):
     assert np.isnan(reader.indicators(tmp_path / "published")["n"].iloc[2])
 
 
+@pytest.mark.slow
 def test_a_register_that_says_published_frees_no_other_figures(tmp_path):
     run, card = made(tmp_path, register=SOURCE, source="")
     publish.release([run], [card], tmp_path / "published")
@@ -150,6 +153,7 @@ def test_a_pupil_number_does_not_leave_as_published():
         candidates.protect_picture(replace(drawn(), alt="of A123456789012"), said=SOURCE)
 
 
+@pytest.mark.slow
 def test_a_bundle_carries_published_figures_and_their_source(tmp_path):
     run, card = made(tmp_path)
     publish.release([run], [card], tmp_path / "theirs")
