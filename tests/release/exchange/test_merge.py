@@ -134,6 +134,17 @@ def refused(act):
     return ""
 
 
+@pytest.mark.parametrize("name", [5, True, "x" * 200])
+@pytest.mark.parametrize("key", ["run_id", "programme", "cohort"])
+def test_bundle_of_a_run_without_a_plain_name_is_refused(sent, tmp_path, key, name):
+    with zipfile.ZipFile(sent) as file:
+        parts = {each: file.read(each) for each in file.namelist()}
+    index = json.loads(parts[bundle.INDEX])
+    next(iter(index["runs"].values()))[key] = name
+    harm = listed(parts | {bundle.INDEX: json.dumps(index)}, tmp_path / "harm.zip")
+    assert refused(partial(merge.checked, harm)).endswith("has no plain name")
+
+
 @pytest.mark.slow
 def test_bundle_of_any_values_is_taken_or_told_in_a_line(sent, own, tmp_path, rng):
     """60 tries here, as many as EVIDENCE_FUZZ says where it does."""

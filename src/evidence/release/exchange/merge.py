@@ -154,6 +154,9 @@ def checked_index(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(runs, dict) or not all(isinstance(run, dict) for run in runs.values()):
         raise EvidenceError(f"{path}: its runs are not listed; ask for it again")
     kept = [provenance(run) for run in runs.values()]
+    names = [run[key] for run in kept for key in ("run_id", "programme", "cohort")]
+    if not all(isinstance(name, str) and len(name) < 200 for name in names):
+        raise EvidenceError(f"{path}: a run, its programme or its cohort has no plain name")
     return {
         "number": said["number"],
         "date": said["date"],
