@@ -3,10 +3,11 @@
 Promises: in more than 10,000 generated tables, most with margins, half of them in pairs of
 releases, the attacker of `tests/attacker.py` works nothing out, nor where there is no time to seek
 the fewest cells to hide, and catches builds that were weakened on purpose; nor does it of 20,000
-releases with several levels in one column, shared control groups, renamed cohorts and groups that
-some have left (`--staged`, resumed by `--first`); a table of 200 x 50 with
-margins is protected in under 5 seconds, and what the runs in `runs/` propose in under 20.
-Run: python benchmarks/disclosure.py [TABLES], or --staged [RELEASES] [--first SEED]
+releases with several levels in one column, shared control groups, renamed cohorts, groups that some
+have left, rates and merged hubs (`--staged`, resumed by `--first`, ended after `--minutes`); a
+table of 200 x 50 with margins is protected in under 5 seconds, and what the runs in `runs/` propose
+in under 20.
+Run: python benchmarks/disclosure.py [TABLES], or --staged [RELEASES] [--first SEED] [--minutes M]
 """
 
 from __future__ import annotations
@@ -50,22 +51,29 @@ def attacked(tables: int, finish=complete, first: int = 10_000) -> Counter:
     return seen
 
 
-def staged(releases: int, first: int, finish=complete) -> None:
-    """Make releases of every kind in turn; print what was found, kind by kind."""
-    for kind in attacker.KINDS:
-        start, seen = time.perf_counter(), Counter()
-        for seed in range(first, first + -(-releases // len(attacker.KINDS))):
-            found, cells, hidden, made = attacker.staged(seed, finish, (kind,))
-            seen.update(
+def staged(releases: int, first: int, minutes: float, finish=None) -> None:
+    """Make releases, every kind in turn, until there are enough or time is up; print each kind."""
+    seen = {kind: Counter() for kind in attacker.KINDS}
+    until, seed = time.monotonic() + 60 * minutes, first
+    while sum(one["releases"] for one in seen.values()) < releases and time.monotonic() < until:
+        for kind, one in seen.items():
+            start = time.process_time()
+            how = finish or partial(complete, seconds=3)
+            found, cells, hidden, made = attacker.staged(seed, how, (kind,))
+            one.update(
                 releases=len(made), cells=cells, hidden=hidden, recovered=len(found),
-                named=any(release.notes for release in made),
+                caught=bool(found), named=any(release.notes for release in made), tried=1,
+                seconds=time.process_time() - start,
             )  # fmt: skip
-            if found and finish is complete:
+            if found and not finish:
                 print(f"worked out of {kind} with seed {seed}: {found}", flush=True)
+        seed += 1
+    for kind, one in seen.items():
         print(
-            f"{kind}: {seen['releases']:,} releases, {seen['cells']:,} cells, {seen['hidden']:,} "
-            f"hidden; worked out: {seen['recovered']}, named to the reviewer: {seen['named']} "
-            f"({time.perf_counter() - start:.0f} s)",
+            f"{kind}: {one['releases']:,} releases of {one['tried']:,} tries, {one['cells']:,} "
+            f"cells, {one['hidden']:,} hidden; worked out: {one['recovered']} cells of "
+            f"{one['caught']}, named to the reviewer: {one['named']} "
+            f"({one['seconds']:.0f} s of processor time)",
             flush=True,
         )
 
@@ -131,10 +139,11 @@ if __name__ == "__main__":
     parser.add_argument("tables", nargs="?", type=int, default=10_000)
     parser.add_argument("--staged", nargs="?", type=int, const=20_000)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=1e6)
     given = parser.parse_args()
     if given.staged:
-        staged(given.staged, given.first)
+        staged(given.staged, given.first, given.minutes)
         print("weakened: each table by itself, earlier releases forgotten")
-        staged(min(given.staged, 80), given.first, alone)
+        staged(min(given.staged, 120), given.first, given.minutes, alone)
     else:
         main(given.tables)

@@ -3,7 +3,7 @@
 The attacker starts from the pupils: one unknown number for each combination of all labels. Every
 cell of a table is a sum of such numbers, known to within its rounding where it is shown, and
 exactly where a mean stands beside it. A linear programme for each hidden cell finds the least and
-the most that it can be. Of the code that is tested only `protect` and `complete` are used.
+the most that it can be. Of the code that is tested only what protects and completes is used.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from evidence.data.rules import Rules
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import protect
 from evidence.release.control.suppression import complete
+from evidence.release.store.candidates import protect_indicators
 
 DIMS = ("area", "sex", "year_group")
 BASE = 5
@@ -109,7 +110,7 @@ def draw(rng, count: np.ndarray, means: bool) -> dict[str, Table]:
     return found
 
 
-def hierarchy(rng) -> tuple[np.ndarray, Table]:
+def hierarchy(rng, kinds=("n", "mean", "share")) -> tuple[np.ndarray, Table]:
     """Draw pupils of schools in federations of a county, and count all three as areas.
 
     Or of several groupings, all of them subgroups. Rows may stand in any order.
@@ -129,7 +130,7 @@ def hierarchy(rng) -> tuple[np.ndarray, Table]:
         groups["all" if many else "county"] = np.ones(unit.size, bool)
     size = np.exp(rng.normal(rng.uniform(2, 4), rng.uniform(0.5, 1.2), unit.size))
     count = rng.poisson(np.multiply.outer(size, np.full((rng.integers(1, 3), 2), 0.3)))
-    return count, grouped(rng, count, groups)
+    return count, grouped(rng, count, groups, kinds)
 
 
 def grouped(rng, count, groups: dict, kinds=("n", "mean", "share"), mixed=True) -> Table:
@@ -191,12 +192,19 @@ def publish(tables, rules, earlier=(), finish=complete) -> Release:
     safes = {}
     for name, one in tables.items():
         try:
-            safes[name] = protect(one.frame, **one.roles, rules=rules)
+            if "value" in one.frame:
+                safes[name] = protect_indicators(one.frame.drop(columns="met"), rules)
+            else:
+                safes[name] = protect(one.frame, **one.roles, rules=rules)
         except EvidenceError:  # every count is small
             continue
     done, notes = finish(safes, earlier=[(e.rules, e.shown) for e in earlier])
     assert earlier or not notes, notes
-    return Release(rules, {name: safe.table for name, safe in done.items()}, tables, notes)
+    shown = {name: safe.table for name, safe in done.items()}
+    for name in [name for name in shown if "value" in shown[name]]:
+        met = tables[name].frame["met"].where(shown[name]["value"].notna())
+        shown[name] = shown[name].assign(met=met)  # as good as shown: see `told_by_rates`
+    return Release(rules, shown, tables, notes)
 
 
 def narrow(releases, few=()) -> list[tuple]:
@@ -204,10 +212,11 @@ def narrow(releases, few=()) -> list[tuple]:
 
     What was hidden for another's sake is no secret as long as it is known not to be small, nor is
     what an earlier release told by itself.
-    `few` are pupils who left, in no table by themselves: what they are, the line, the true count.
-    That nobody may have left tells nothing of them.
+    `few` are pupils who left: what they are, the line, the true count. That nobody may have left
+    tells nothing of those whom no table has by themselves.
     """
     known, hidden = facts(releases)
+    nowhere = {tuple(line) for _, line, _ in few} - hidden.keys()
     for name, line, exact in few:
         hidden[tuple(line)] = (len(releases) - 1, name, 0, "", releases[-1].rules.threshold, exact)
     # What another release shows is no secret: it is not below the threshold.
@@ -217,12 +226,11 @@ def narrow(releases, few=()) -> list[tuple]:
         return []
     low, high = ends([*hidden], known)
     threshold, exact = np.array([(place[-2], place[-1]) for place in hidden.values()]).T
-    told = (high - low < threshold - 1e-3) & (low < threshold)
+    told = high - low < threshold - 1e-3
     if len(releases) > 1:
         least, most = ends([*hidden], facts(releases[:-1])[0])
-        told &= (exact < threshold) | (most - least >= threshold - 1e-3)
-    left = {tuple(line) for _, line, _ in few}
-    told &= (low > 1e-3) | ~np.array([line in left for line in hidden])
+        told &= (low < threshold) & ((exact < threshold) | (most - least >= threshold - 1e-3))
+    told &= (low > 1e-3) | ~np.array([line in nowhere for line in hidden])
     places = zip(hidden.values(), low, high, told, strict=True)
     return [(*place[:-1], *ends) for place, *ends, is_told in places if is_told]
 
@@ -240,9 +248,17 @@ def facts(releases) -> tuple[dict[tuple, list[float]], dict[tuple, tuple]]:
         least = BASE * -(-threshold // BASE)  # what the smallest counts are shown as
         for name, frame in release.shown.items():
             counted, true = release.tables[name].counted, release.tables[name].frame
+            if "value" in frame:
+                for row, low, high in told_by_rates(frame, true, release.rules):
+                    before = known.get(tuple(counted["met"][row]), [0, np.inf])
+                    known[tuple(counted["met"][row])] = [max(low, before[0]), min(high, before[1])]
+                    exact = true["n"][row]
+                    known[tuple(counted["n"][row])] = [exact, exact]
             for column, lines in counted.items():
                 for row, (value, line) in enumerate(zip(frame[column], lines, strict=True)):
                     exact = true[column][row]
+                    if tuple(line) in known and "value" in frame and value == value:
+                        continue
                     if value == value:
                         low, high = threshold if value == least else value - 2, value + 2
                         if value == 0 or ("mean" in frame and frame["mean"][row] > 0):
@@ -261,6 +277,18 @@ def facts(releases) -> tuple[dict[tuple, list[float]], dict[tuple, tuple]]:
                     if rest < threshold and frame["n"][row] == frame["n"][row]:  # who did not
                         hidden[tuple(counted["n"][row] - line)] = *place, rest
     return known | {line: [1, np.inf] for line in zero - known.keys()}, hidden
+
+
+def told_by_rates(frame, true, rules):
+    """Give the least and the most that the counts behind rates can be, and their rows.
+
+    A rate beside a count of pupils is one more statistic: the count is taken as known exactly.
+    """
+    for row in np.flatnonzero(frame["value"].notna()):
+        n, value = true["n"][row], frame["value"][row]
+        half = 10.0 ** -rules.places(n) / 2
+        low, high = (value - half) * n / 100, (value + half) * n / 100
+        yield row, np.ceil(low - 1e-6), np.floor(high + 1e-6)
 
 
 def ends(lines: list[tuple], known: dict[tuple, list[float]]) -> tuple[np.ndarray, np.ndarray]:
@@ -303,14 +331,15 @@ def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int, list[Relea
     return found, sum(map(len, cells)), int(sum(c.isna().sum() for c in cells)), releases
 
 
-KINDS = ("levels", "arms", "renamed", "left")
+KINDS = ("levels", "arms", "renamed", "left", "rates", "hubs")
 
 
 def staged(seed: int, finish=complete, kinds=KINDS) -> tuple[list[tuple], int, int, list[Release]]:
-    """Make a release of mixed levels or of programmes with one control group; or two.
+    """Make a release of mixed levels, of rates or of programmes with one control group; or two.
 
-    The second is of the same cohort under another name, or of a group that some have left.
-    What is returned is what `trial` returns.
+    The second is of the same cohort under another name, of a group that some have left, or another
+    hub's that has the same pupils, which is not merged where it tells what either hides.
+    What is returned is what `trial` returns, whatever a release names as told before.
     """
     rng = np.random.default_rng(seed)
     kind = rng.choice(kinds)
@@ -326,18 +355,43 @@ def staged(seed: int, finish=complete, kinds=KINDS) -> tuple[list[tuple], int, i
             {f"figures/p/{cohort}/{name}": one for name, one in draw(rng, count, False).items()}
             for cohort in ("2018", "autumn")
         ]
+    elif kind == "rates":
+        steps = [{"indicators/p/2018/t": rates(rng)}]
+    elif kind == "hubs":
+        count = pupils(rng)
+        steps = [
+            {f"figures/{hub}p/2018/{name}": one for name, one in draw(rng, count, False).items()}
+            for hub in ("", "other:")
+        ]
     else:
         steps, few = left(rng, rules)
     for tables in steps:
-        releases.append(publish(tables, rules, releases, finish))
+        before = [] if kind == "hubs" else releases
+        releases.append(publish(tables, rules, before, finish))
+    both = [(each.rules, each.shown) for each in releases]
+    if kind == "hubs" and finish({}, earlier=both)[1]:
+        releases.pop()
     frames = [
         release.shown[name][c]
         for release in releases
         for name in release.shown
         for c in release.tables[name].counted
     ]
-    found = [] if any(release.notes for release in releases) else narrow(releases, few)
+    found = narrow(releases, few)
     return found, sum(map(len, frames)), int(sum(c.isna().sum() for c in frames)), releases
+
+
+def rates(rng) -> Table:
+    """Draw pupils of schools in federations of a county: how many, what share met a standard."""
+    _, table = hierarchy(rng, ("share",))
+    found = table.frame.rename(columns={"group": "area", "sex": "group"}).drop(columns="pct")
+    nothing = dict.fromkeys(("ci_lower", "ci_upper", "comparator_value", "rank"), np.nan)
+    words = dict.fromkeys(("comparator", "band", "symbol", "sentence"), "")
+    found = found.assign(
+        run_id="r", indicator="met", period="2018", unit="%", value=100 * found["met"] / found["n"],
+        **nothing, **words,
+    )  # fmt: skip
+    return Table(found, {}, table.counted, True)
 
 
 def left(rng, rules: Rules) -> tuple[list[dict[str, Table]], list[tuple]]:

@@ -294,7 +294,8 @@ def test_the_country_is_counted_from_its_schools_and_shares_of_schools_are_publi
     study = inspections(tmp_path, [(1, "OS", "Gd"), (2, "Gd", "Gd")], national="england.csv",
                         national_judgement="grade")  # fmt: skip
     assert study.national.tolist() == [50, 50, 50, 50]
-    table = ev.propose("", **study.findings()).indicators.table
+    assert ev.propose("", **study.findings()).indicators is None  # no plan says that they are
+    table = ev.propose("", **study.findings() | {"units": ["% of schools"]}).indicators.table
     assert table["n"].tolist() == [2, 2, 2, 2]  # schools, not pupils
     assert table["comparator_value"].tolist()[0] == 50
 

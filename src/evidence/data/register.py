@@ -127,6 +127,9 @@ class Programme:
     published : str
         Where its figures are published already, such as "DfE, SEN2, Open Government Licence": they
         leave as they are. "" for figures of one's own, which disclosure control protects.
+    units : list of str
+        Units of its figures that give back no number of pupils, such as "points", or "% of schools"
+        and "schools", which are public. A value in any other unit is protected as a rate of pupils.
     automatic : bool
         Whether results may be released without a reviewer: simulated or public data only.
     subgroups : list of str
@@ -154,6 +157,7 @@ class Programme:
     simulated: bool = False
     public: bool = False
     published: str = ""
+    units: list[str] = field(default_factory=list)
     automatic: bool = False
     ask_next: str = ""
     claim: str = ""

@@ -369,6 +369,7 @@ def _parameters(
         "design": programme.design,
         "simulated": programme.simulated,
         "published": programme.published,
+        "units": programme.units,
         "outcomes": [asdict(outcome) for outcome in programme.outcomes],
         "subgroups": programme.subgroups,
     }

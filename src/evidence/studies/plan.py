@@ -75,6 +75,7 @@ class CommonPlan(Checked):
     cohort_title: str = ""
     simulated: bool = False
     published: str = ""
+    units: list[str] = Field(default_factory=list)
     labels: dict[str, str] = Field(default_factory=dict)
     data: str = ""
     out: str = ""

@@ -251,4 +251,5 @@ class Study(Questions, Generic[P]):
             "titles": self.titles,
             "rules": self.rules,
             "checks": [each.sentence() for each in self.recomputed],
+            "units": self.plan.units,
         }

@@ -109,6 +109,7 @@ class Watching(Questions):
             "pictures": self.counted_pictures,
             "rules": self.rules,
             "published": self.plan.published,
+            "units": self.plan.units,
         }
 
     def contract(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -38,6 +38,22 @@ def test_to_ees_is_read_back_without_loss(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.csv", "mine.meta.csv"]
 
 
+@pytest.mark.parametrize("unit", ["%", "points"])
+def test_to_ees_says_where_figures_are_published_already(tmp_path, unit):
+    rows = watched().assign(unit=unit, published="DfE, SEN2, Open Government Licence v3",
+                            area=["Leeds", "Bristol, City of", "England", "Dorset"])  # fmt: skip
+    M.to_ees(rows, tmp_path / "mine.csv")
+    assert check(tmp_path / "mine.csv") == ([], [])
+    kept = [*KEPT, "published"]
+    pd.testing.assert_frame_equal(
+        M.from_ees(tmp_path / "mine.csv")[kept].sort_values("area", ignore_index=True),
+        rows[kept].sort_values("area", ignore_index=True),
+    )
+    rows.loc[0, "published"] = "another"
+    assert_refused("indicators: Absence has more than one source", M.to_ees, rows,
+                   tmp_path / "a.csv")  # fmt: skip
+
+
 def test_to_ees_keeps_every_rule_and_earns_no_warning(tmp_path):
     M.to_ees(indicators(), tmp_path / "mine.csv")
     assert check(tmp_path / "mine.csv") == ([], [])

@@ -391,3 +391,20 @@ def test_attacker_knows_how_to_subtract():
     table = Table(frame, {"counts": "n"}, {"n": lines})
     ((*_, low, high),) = narrow([Release(Rules(), {"t": safe.table}, {"t": table})])
     assert (round(low), round(high)) == (1, 9)
+
+
+@pytest.mark.parametrize("name", ["area", "level", "method", "title", "verdict", "area_symbol"])
+@pytest.mark.parametrize("whole", ["all", "County"])
+def test_complete_knows_groups_whatever_their_column_is_called(name, whole):
+    frame = pd.DataFrame({name: ["Hill", "Lake", "Mill", whole], "n": [40, 50, 7, 97]})
+    done, _ = complete({"t": protect(frame.assign(mean=7.3), counts="n", statistics="mean")})
+    assert done["t"].table["n"].isna().sum() == 2
+
+
+def test_complete_knows_groups_of_yes_and_no():
+    """Hidden, 7 would be all less those who are not."""
+    yes = pd.DataFrame({"meals": [True, False], "n": [7, 90]}).assign(mean=7.3)
+    whole = pd.DataFrame({"n": [97]}).assign(mean=7.3)
+    safes = {n: protect(f, counts="n", statistics="mean") for n, f in (("t", yes), ("u", whole))}
+    done, _ = complete(safes)
+    assert done["t"].table["n"].isna().all() or done["u"].table["n"].isna().all()

@@ -52,9 +52,14 @@ def listed(parts, to):
     return to
 
 
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory):
+    return released(tmp_path_factory.mktemp("ours"), "ours")
+
+
 @pytest.fixture
-def own(tmp_path):
-    return released(tmp_path / "own", "ours")
+def own(ours, tmp_path):
+    return shutil.copytree(ours, tmp_path / "published", symlinks=True)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +129,7 @@ def test_unknown_schema_of_a_hub_is_one_line(sent, own, tmp_path, change, said):
     assert log.head(own) == before
 
 
+@pytest.mark.slow
 def test_merge_is_signed_in_record_and_log(sent, own):
     merge.merge(sent, "Rathfern", own, reviewer="Cy Checker")
     assert reader.release(own)["reviewer"] == "Cy Checker"
@@ -186,6 +192,17 @@ def refused(act):
     except EvidenceError as error:
         return str(error)
     return ""
+
+
+@pytest.mark.parametrize("name", [5, True, "x" * 200])
+@pytest.mark.parametrize("key", ["run_id", "programme", "cohort"])
+def test_bundle_of_a_run_without_a_plain_name_is_refused(sent, tmp_path, key, name):
+    with zipfile.ZipFile(sent) as file:
+        parts = {each: file.read(each) for each in file.namelist()}
+    index = json.loads(parts[bundle.INDEX])
+    next(iter(index["runs"].values()))[key] = name
+    harm = listed(parts | {bundle.INDEX: json.dumps(index)}, tmp_path / "harm.zip")
+    assert refused(partial(merge.checked, harm)).endswith("has no plain name")
 
 
 @pytest.mark.slow

@@ -52,6 +52,7 @@ def test_pages_have_icons_funnels_rank_ranges_neighbours_and_words_for_drawings(
         assert "aria-label=" in drawing or 'aria-hidden="true"' in drawing
 
 
+@pytest.mark.slow
 def test_names_are_escaped_and_two_alike_have_pages_of_their_own(tmp_path):
     data = area_site.made_up(4)
     data = data[data["indicator"] == "Measure 01"]

@@ -40,14 +40,15 @@ def drawn(source=SOURCE):
     )  # fmt: skip
 
 
-def made(root, register=SOURCE, source=SOURCE, **more):
+def made(root, register=SOURCE, source=SOURCE, units=(), **more):
     folder = root / "runs/lamp/2018/00000000000000aa"
     run = write_run(folder, [], [drawn(source)], figures(source), **more)
     cohorts = {name: [] for name in PROGRAMMES} | {"lamp": [{"name": "2018", "title": "2018"}]}
     card = programmes(cohorts)[0]
-    return run, card | {"published": register}
+    return run, card | {"published": register, "units": [*units]}
 
 
+@pytest.mark.slow
 def test_published_figures_leave_as_they_are_and_say_where_they_are_from(tmp_path):
     run, card = made(tmp_path)
     report = publish.release([run], [card], tmp_path / "published")
@@ -73,6 +74,7 @@ def test_published_figures_that_the_register_does_not_know_are_refused(tmp_path,
     assert not (tmp_path / "published/current").exists()
 
 
+@pytest.mark.slow
 def test_a_picture_that_the_register_does_not_know_is_left_out(tmp_path):
     run, card = made(tmp_path, register="", source="")
     (run / "figures/over-time.json").write_text(drawn().to_json())
@@ -83,10 +85,59 @@ def test_a_picture_that_the_register_does_not_know_is_left_out(tmp_path):
     assert np.isnan(reader.indicators(tmp_path / "published")["n"].iloc[2])
 
 
+@pytest.mark.slow
 def test_a_register_that_says_published_frees_no_other_figures(tmp_path):
     run, card = made(tmp_path, register=SOURCE, source="")
     publish.release([run], [card], tmp_path / "published")
     assert reader.indicators(tmp_path / "published")["symbol"].tolist() == ["", "", "c", "z"]
+
+
+@pytest.mark.parametrize("unit", ["% of schools", "schools", "points", "", "widgets"])
+def test_a_unit_that_the_register_does_not_name_frees_nothing(unit):
+    """Of 43 pupils 1 is 2.3%, of 2,000 20 are 1.0%: no word of a notebook lets the first leave."""
+    row = watched().iloc[[0]].drop(columns="published", errors="ignore")
+    rows = pd.concat([row.assign(area=a, value=v, n=n, unit=unit) for a, v, n in (
+        ("a", 2.3256, 43), ("b", 50.0, 400), ("c", 30.2, 2000))], ignore_index=True)  # fmt: skip
+    table = candidates.protect_indicators(rows).table
+    assert table["value"].isna().tolist() == [True, False, False]
+    assert table["n"].tolist() == [45, 400, 2000]
+    shown = candidates.protect_indicators(rows, units=[unit]).table
+    exact = unit in ("% of schools", "schools")
+    assert shown["n"].tolist() == [43 if exact else 45, 400, 2000]
+    assert shown["value"].notna().all()
+    other = candidates.protect_indicators(rows.assign(unit=[unit, "%", "%"]), units=[unit]).table
+    assert exact <= np.isnan(other["value"][0])  # not one report of schools: all are pupils
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("said", ["", "schools"])
+def test_a_picture_of_schools_counts_pupils_unless_the_register_says_schools(tmp_path, said):
+    table = pd.DataFrame({"programmes": ["lamp", "none"], "n_schools": [3, 41]})
+    picture = Picture(name="kinds", kind="overlap", title="Kinds", alt="Kinds", table=table,
+                      schools=("n_schools",))  # fmt: skip
+    run, card = made(tmp_path, register="", source="", units=[said] if said else [])
+    (run / "figures/kinds.json").write_text(picture.to_json())
+    (run / "figures/over-time.json").unlink()
+    assert not publish.release([run], [card], tmp_path / "published").refused
+    (entry,) = reader.release(tmp_path / "published")["figures"]
+    shown = reader.picture(entry, tmp_path / "published")["table"]
+    assert shown["n_schools"].fillna(-1).tolist() == ([3, 41] if said else [-1, 40])
+    assert verify.verify(tmp_path / "published", tmp_path / "runs") == []
+
+
+@pytest.mark.slow
+def test_a_report_that_lies_about_its_unit_is_protected_until_the_register_agrees(tmp_path):
+    own, known = made(tmp_path / "own")
+    publish.release([own], [known], tmp_path / "ours")
+    for said in ([], ["% of schools"]):
+        run, card = made(tmp_path / f"r{len(said)}", register="", source="", units=said)
+        rows = pd.read_parquet(run / "indicators.parquet").assign(unit="% of schools")
+        rows.to_parquet(run / "indicators.parquet")
+        publish.release([run], [card], tmp_path / f"p{len(said)}")
+        n = reader.indicators(tmp_path / f"p{len(said)}")["n"]
+        assert (n.iloc[2] == 9) == bool(said)
+        path = bundle.make(tmp_path / f"p{len(said)}", tmp_path / f"{len(said)}.zip")
+        merge.merge(path, f"hub{len(said)}", tmp_path / "ours", reviewer="Cy")
 
 
 def test_figures_of_a_report_have_one_source_or_none():
@@ -102,6 +153,7 @@ def test_a_pupil_number_does_not_leave_as_published():
         candidates.protect_picture(replace(drawn(), alt="of A123456789012"), said=SOURCE)
 
 
+@pytest.mark.slow
 def test_a_bundle_carries_published_figures_and_their_source(tmp_path):
     run, card = made(tmp_path)
     publish.release([run], [card], tmp_path / "theirs")

@@ -97,6 +97,7 @@ FORGED_TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORGED_TEXTS)
 def test_verify_text_that_its_run_does_not_give_is_found(whole, published, what):
     FORGED_TEXTS[what](published)
@@ -107,6 +108,7 @@ def test_verify_text_that_its_run_does_not_give_is_found(whole, published, what)
     ]
 
 
+@pytest.mark.slow
 def test_verify_setting_of_a_run_that_it_did_not_record_is_found(whole, published):
     runs = reader.release(published)["runs"]
     next(iter(runs.values()))["parameters"]["start"] = 2017
@@ -115,6 +117,7 @@ def test_verify_setting_of_a_run_that_it_did_not_record_is_found(whole, publishe
     assert fault.endswith("parameters is not what the run recorded")
 
 
+@pytest.mark.slow
 def test_verify_release_of_another_version_is_doubted_and_not_called_false(whole, published):
     text(published, "effects", "caveats")
     declare(published, rebuilt=True, made_with="of an older version")
@@ -132,6 +135,7 @@ def test_verify_release_of_another_version_is_doubted_and_not_called_false(whole
     assert "1 lines in the log, 1 could not be judged" in ended.output
 
 
+@pytest.mark.slow
 def test_verify_one_byte_changed_in_any_file_is_found(published, rng):
     """60 tries here, as many as EVIDENCE_FUZZ says where it does."""
     files = [path for path in sorted((published / "0001").rglob("*")) if path.is_file()]

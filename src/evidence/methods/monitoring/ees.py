@@ -36,6 +36,7 @@ _LABELS = {
 }
 _ENDS = {"ci_lower": "_lower", "ci_upper": "_upper", "n": "_out_of"}
 _MEASURED = "Measured in "  # the grouping of an indicator whose unit the format does not know
+_SOURCE = "As published: "  # and of one whose figures are published already
 _TERM = re.compile(
     r"(?i)(autumn|spring|summer)(?: term)? (\S+)|(\S+) (autumn|spring|summer)(?: term)?"
 )
@@ -52,7 +53,8 @@ def to_ees(
     ----------
     indicators : DataFrame
         Rows of the `indicators` contract, as released. Ranks, bands, comparators and sentences have
-        no place in the format; :func:`to_workbook` holds them.
+        no place in the format; :func:`to_workbook` holds them. Where figures are published already
+        stands in the grouping of their indicator.
     path : str or Path
         ``NAME.csv``: letters, figures, hyphens and underscores.
     year : {"Academic year", "Financial year", "Tax year"}
@@ -78,7 +80,8 @@ def to_ees(
     path = Path(path)
     if path.suffix != ".csv":
         raise EvidenceError(f"{path}: a pair is NAME.csv and NAME.meta.csv; give NAME.csv")
-    rows = schema.validate_indicators(indicators[[*schema.INDICATORS]])
+    columns = [name for name in schema.WATCHED if name in {*schema.INDICATORS, *indicators}]
+    rows = schema.validate_indicators(indicators.reindex(columns=columns))
     if rows.empty:
         raise EvidenceError("indicators: there are no rows to write")
     when = {text: _time(text, year) for text in dict.fromkeys(rows["period"])}
@@ -104,8 +107,11 @@ def to_ees(
     for number, (name, own) in enumerate(rows.groupby("indicator", sort=False), start=1):
         stem = _stem(str(name), number, data)
         unit = own["unit"].iloc[0]
+        source = own["published"].iloc[0] if "published" in own else ""
         if (own["unit"] != unit).any():
             raise EvidenceError(f"indicators: {name} has more than one unit")
+        if "published" in own and (own["published"] != source).any():
+            raise EvidenceError(f"indicators: {name} has more than one source")
         places = data.merge(key.loc[own.index].assign(row=own.index), on=names, how="left")["row"]
         columns = _cells(own, absent=places.isna().any())
         for part, cells in columns.items():
@@ -116,6 +122,7 @@ def to_ees(
             decimals = 0 if part == "n" else _decimals(cells)
             label = _LABELS[part].format(name)
             grouping = f"{_MEASURED}{unit}" if other else ""
+            grouping = "; ".join(filter(None, [grouping, f"{_SOURCE}{source}" if source else ""]))
             meta.append((column, "Indicator", label, grouping, official, str(decimals), "", ""))
     default = "Total" if (group == "Total").any() else group.iloc[0]
     if len(set(group)) > 1:
@@ -140,7 +147,8 @@ def from_ees(path: str | Path) -> pd.DataFrame:
     -------
     DataFrame
         The columns of the `indicators` contract that the format holds: `indicator`, `area`,
-        `group` ("all" for Total), `period`, `value`, `ci_lower`, `ci_upper`, `unit`, `n`, `symbol`.
+        `group` ("all" for Total), `period`, `value`, `ci_lower`, `ci_upper`, `unit`, `n`, `symbol`,
+        and `published` where a source is named.
 
     Raises
     ------
@@ -175,18 +183,21 @@ def from_ees(path: str | Path) -> pd.DataFrame:
         cells = {p: data[c] if c else pd.Series("", data.index) for p, c in columns.items()}
         there = pd.DataFrame(cells).ne("z").where(pd.DataFrame(cells).ne("")).any(axis=1)
         there |= not any(columns[part] for part in parts)
-        unit = row.indicator_unit or row.indicator_grouping.removeprefix(_MEASURED)
-        unit = unit if row.indicator_grouping.startswith(_MEASURED) else row.indicator_unit
+        grouping, _, source = row.indicator_grouping.partition(_SOURCE)
+        unit = row.indicator_unit
+        if grouping.startswith(_MEASURED):
+            unit = unit or grouping.removeprefix(_MEASURED).removesuffix("; ")
         number = {p: pd.to_numeric(c, errors="coerce").astype("float64") for p, c in cells.items()}
         symbol = cells["value"].where(number["value"].isna(), "").replace({"k": "low"})
         own = pd.DataFrame(
             {"indicator": row.label, "area": area, "group": group, "period": period, **number}
         )
-        read_back.append(own.assign(unit=unit, symbol=symbol)[there])
+        read_back.append(own.assign(unit=unit, symbol=symbol, published=source)[there])
     if not read_back:
         raise EvidenceError(f"{meta_path(Path(path))}: has no indicator")
-    columns = [name for name in schema.INDICATORS if name in read_back[0]]
-    return pd.concat(read_back, ignore_index=True)[columns]
+    table = pd.concat(read_back, ignore_index=True)
+    known = schema.WATCHED if table["published"].any() else schema.INDICATORS
+    return table[[name for name in known if name in table]]
 
 
 def _written(path: Path, data: pd.DataFrame, meta: pd.DataFrame) -> tuple[Path, Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -37,6 +37,8 @@ class CellGraph:
         self.title: list[str] = []
         self.shown: dict[int, float] = {}  # as rounded, for the texts
         self.index: dict[tuple, list[int]] = {}
+        self.unseen: set[int] = set()  # sums that no table shows
+        self.apart: set[tuple] = set()  # not the number that an earlier release showed as such
         self.twins: dict[int, set[int]] = {}  # shown or hidden together
         self.places: dict[str, dict[str, np.ndarray]] = {}
         self.scopes: dict[str, set] = {}
@@ -88,9 +90,12 @@ class CellGraph:
         if len(columns) > 1 and len({what for _, what in headed.values()}) == 1:
             for column, (dimension, what) in headed.items():
                 found[column] = (what, frozenset({(dimension, column)}))
+            counted = {what for names in self.known_as.values() for what in names.values()}
             for column in columns:
                 if column.casefold() in TOTALS:
                     found[column] = (what, frozenset())
+                elif not known[column] and column not in counted:  # a label of this table only
+                    found[column] = (what, frozenset({(dimension, column)}))
         return found
 
     def add_current(self, name: str, safe: Safe) -> None:
@@ -127,11 +132,25 @@ class CellGraph:
         blocks = stack(places, labels, self.places[name], heads)
         self.tables.append((blocks, self.places[name], places, labels, cells.roles.margins, True))
         for part, whole in cells.roles.percentages.values():
-            for at, (i, j) in enumerate(
-                zip(*(self.places[name][c] for c in (whole, part)), strict=True)
-            ):
+            lack = f"{whole} less {part}"  # adds up over labels as its whole does
+            pairs = zip(*(self.places[name][c] for c in (whole, part)), strict=True)
+            for at, (i, j) in enumerate(pairs):
                 if i >= 0 and j >= 0:
-                    self._remainder(i, [j], cells.rules.full_disclosive, labels[at])
+                    k = self._remainder(i, [j], cells.rules.full_disclosive, labels[at], lack)
+                    for values, value in zip(
+                        blocks.setdefault(lack, ([], [], [])), (places[at], labels[at], k),
+                        strict=True,
+                    ):  # fmt: skip
+                        values.append(value)
+
+    def hidden_earlier(self, name: str, frame: pd.DataFrame, now: Safe | None) -> Iterator[tuple]:
+        """Give place, name and labels of each number that an earlier table hid."""
+        roles = now._cells.roles if alike(frame, now) else Roles()
+        texts, counts = described(frame, now)
+        places, labels = group_labels(name, texts, roles.margins)
+        for column, (what, label) in self._heads(counts.columns).items():
+            for row in np.flatnonzero(frame[f"{column}_symbol"] == "c"):
+                yield places[row], what, labels[row] | label
 
     def add_earlier(self, name: str, frame: pd.DataFrame, rules: Rules, now: Safe | None) -> None:
         """Take up a table as an earlier release showed it."""
@@ -151,12 +170,14 @@ class CellGraph:
                 known = list(self.index.get(at, ()))
                 if value == value:
                     low, high = interval(value, rules, amount=amount)
-                    fits = [i for i in known if self._fits(i, low, high)]
+                    same = at not in self.apart
+                    fits = [i for i in known if same and self._fits(i, low, high)]
                     ids[row] = i = fits[0] if fits else self.new(at, np.nan, rules.threshold)
                     self._know(i, low, high)
                     self.past[i] = True
                     for j in known if not fits else ():
                         self.hide_changed(i, j)
+                        self.secret[j] |= not same and self.current[j]
                 elif symbol == "c":
                     known.sort(key=lambda i: not self.secret[i])
                     ids[row] = i = known[0] if known else self.new(at, np.nan, rules.threshold)
@@ -297,13 +318,16 @@ class CellGraph:
             rest = self.new((self.scope[total], f"{self.title[total]} less", frozenset()), over, 0)
             self.sums[(total, *parts, rest)] = LIKELY
 
-    def _remainder(self, total: int, parts: Iterable[int], zero: bool, labels: frozenset) -> None:
+    def _remainder(
+        self, total: int, parts: list | tuple, zero: bool, labels: frozenset, name: str = ""
+    ) -> int:
         """Add what is left of a total as a number of its own that nobody shows."""
         over = self.exact[total] - sum(self.exact[i] for i in parts)
-        at = (self.scope[total], f"{self.title[total]} less {len(list(parts))}", labels)
+        at = (self.scope[total], name or f"{self.title[total]} less {len(parts)}", labels)
         i = self.new(at, over, self.width[total])
         nobody = zero and over == 0 and self.exact[total] > 0
         self.secret[i] = nobody or 0 < over < self.width[total]
         self.before[i] = over != over  # an earlier release's: it may be small
         self.harmless[i] = self.harmless[total]
         self.sums[(total, *parts, i)] = SURE if over == over else LIKELY
+        return i

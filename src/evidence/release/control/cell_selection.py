@@ -134,7 +134,7 @@ def _fewest_cells(part: System, weak: np.ndarray, until: float) -> np.ndarray:
                 np.concatenate([np.tile(lower, points), np.zeros(h)]),
                 np.concatenate([np.tile(upper, points), np.ones(h)]),
             ),
-            options={"presolve": False, "time_limit": min(3.0, until - time.monotonic() + 0.1)},
+            options={"presolve": False, "time_limit": max(0.1, min(3.0, until - time.monotonic()))},
         ).x
     return free[:0] if found is None else free[found[points * n :] > 0.5]
 

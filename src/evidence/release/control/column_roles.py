@@ -23,6 +23,7 @@ WORDS = frozenset(
         "symbol", "estimand", "level", "worthwhile", "title", "published",
     }
 )  # fmt: skip
+_LAST = ("verdict", "run_id", "caveats", "sentence")
 SAID = frozenset({"verdict", "band"})  # words that say a statistic: hidden with it
 _UPN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]\d{11}[0-9A-Za-z](?![A-Za-z0-9])")
 # A decimal or a percentage kept as text would pass as a label.
@@ -84,14 +85,7 @@ class Roles:
 
     def dimensions(self, table: pd.DataFrame) -> tuple[str, ...]:
         """Return the columns that say which group a row is."""
-        if self.keys is not None:
-            return self.keys
-        return tuple(
-            str(name)
-            for name in table.columns
-            if (name in self.axes or is_text(table[name]))
-            and not (name in WORDS or str(name).endswith("_symbol"))
-        )
+        return distinguishing(table, self.axes) if self.keys is None else self.keys
 
     def check(self, table: pd.DataFrame, rules: Rules) -> None:
         """Refuse a table with a column that is not what it is said to be.
@@ -214,6 +208,25 @@ def is_text(column: pd.Series) -> bool:
     if column.dtype == object:
         return bool(column.dropna().map(lambda cell: isinstance(cell, str)).all())
     return isinstance(column.dtype, pd.StringDtype)
+
+
+def distinguishing(table: pd.DataFrame, axes: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the columns that say which group a row is.
+
+    What only describes it, by its name, is one of them where rows are else the same: a name is the
+    notebook's word. What may be another in the next release comes last.
+    """
+    texts = [
+        name for name in map(str, table.columns)
+        if (name in axes or is_text(table[name]) or pd.api.types.is_bool_dtype(table[name]))
+        and not (name.endswith("_symbol") and name.removesuffix("_symbol") in table)
+    ]  # fmt: skip
+    found = [name for name in texts if name not in WORDS]
+    many = len(table[found].drop_duplicates()) if found else min(1, len(table))
+    for name in sorted(WORDS.intersection(texts), key=lambda n: (n in _LAST, texts.index(n))):
+        if many < (more := len(table[[*found, name]].drop_duplicates())):
+            found, many = [*found, name], more
+    return tuple(found)
 
 
 def label_texts(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:

@@ -211,13 +211,15 @@ def protect_picture(
     *,
     rules: Rules | None = None,
     said: str = "",
+    schools: bool = False,
     also: Mapping[str, np.ndarray] | None = None,
     gone: frozenset[float] = frozenset(),
 ) -> Safe:
     """Protect the table behind a picture and the numbers in its words.
 
     The picture that leaves is drawn again from the protected table; one of published figures as it
-    is, where the register has `said` so. `also` and `gone` are those of `Safe.hiding`.
+    is, where the register has `said` so, and one that counts only `schools` where the register says
+    so too: else what it counts is taken for pupils. `also` and `gone` are those of `Safe.hiding`.
 
     Raises
     ------
@@ -234,6 +236,8 @@ def protect_picture(
             return published(picture.table, picture.published, said=said, picture=picture)
         if not (roles.counts or roles.schools):
             raise EvidenceError("no counts stand behind it; name the columns of pupils or schools")
+        if not (roles.counts or schools):
+            roles = replace(roles, counts=roles.schools, schools=())
         safe = _protect(picture.table, roles, rules, None, also, gone)
         if roles.statistics:
             few = (safe._cells.exact < rules.figure_count).any(axis=1)
@@ -250,7 +254,7 @@ def protect_picture(
     except EvidenceError as error:
         raise EvidenceError(f"picture {picture.name}: {error}") from None
     drawn = replace(picture, table=safe.table, **words)
-    again = partial(protect_picture, picture, rules=rules)
+    again = partial(protect_picture, picture, rules=rules, schools=schools)
     return Safe(_MAKER, safe.table, safe.suppressed, drawn, safe._cells, again)
 
 

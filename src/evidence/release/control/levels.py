@@ -7,7 +7,8 @@ several hold, some by chance, counts are hidden against whoever believes any of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 import numpy as np
@@ -19,6 +20,7 @@ _MANY = 30  # groups up to which every sum is tried; of more, those of neighbour
 _ALWAYS = 12  # groups up to which what is not found is not there
 _TOO_MANY = 1_000  # sums, most of which would be by chance
 _GUESSES = 40  # hierarchies that are tried beside the one believed
+_YEAR = re.compile(r"(19|20)\d\d")
 
 Sum = tuple[int, tuple[int, ...]]  # a total and its parts, as rows
 
@@ -70,6 +72,29 @@ def _add_column(graph: CellGraph, place: tuple, contexts: dict[tuple, dict[str, 
                 graph.add_sum(total, parts, how=(MATCHED, GUESSED))
         elif ways:
             graph.hierarchies.append(ways)
+
+
+def part_from_gone(graph: CellGraph, hidden: Iterable[Iterable[tuple]]) -> None:
+    """Keep this release's numbers apart from an earlier one's where a hidden group is gone since.
+
+    That a larger group counts as before would tell how few it was. Larger is who lacks its label
+    in a column, or is a total there; any other where there are none, unless all are times.
+    """
+    groups: dict[tuple, dict[str, int]] = {}
+    for (place, what, row), ids in graph.index.items():
+        for column, text in row:
+            at = (place, what, row - {(column, text)}, column)
+            groups.setdefault(at, {})[text] = ids[0]
+    gone = {at for numbers in hidden for at in numbers if at not in graph.index}
+    for key in {(*at[:2], at[2] - {label}, label[0]) for at in gone for label in at[2]}:
+        if known := groups.get(key):
+            ways = hierarchies(np.array([[graph.exact[i]] for i in known.values()])) or ()
+            texts = [*known]
+            larger = [texts[total] for way in ways for total, _ in way if total >= 0]
+            times = all(map(_YEAR.search, texts))
+            graph.apart |= {key[:3]} | {
+                (*key[:2], key[2] | {(key[3], text)}) for text in larger or texts * (not times)
+            }
 
 
 def hierarchies(values: np.ndarray) -> list[list[Sum]] | None:

@@ -17,6 +17,30 @@ _FEW = 6  # columns of which every choice is tried
 Row = tuple[tuple, frozenset, list[Sequence[int]]]  # place, labels, numbers that may add up
 
 
+def add_unseen(graph: CellGraph) -> None:
+    """Add the sums over one label, and what is left of one, that no table shows.
+
+    Only of several places: they may count the same as a group of another one.
+    """
+    several = len(set(graph.scope)) > 1
+    for blocks, *_ in list(graph.tables) if several else ():
+        for what, block in blocks.items():
+            for (place, rest, over), parts in margins_of(*block):
+                if len(over) > 1:
+                    continue
+                exact = sum(graph.exact[i] for i in parts)
+                totals = graph.index.get((place, what, rest), ())
+                if not totals:
+                    graph.unseen.add(i := graph.new((place, what, rest), exact, 0))
+                    ends = graph.lower, graph.upper
+                    graph.lower[i], graph.upper[i] = (sum(end[j] for j in parts) for end in ends)
+                for total in totals:
+                    if graph.exact[total] > exact and total not in graph.unseen:
+                        left = (place, what, rest | {(over[0], "")})
+                        i = graph.new(left, graph.exact[total] - exact, 0)
+                        graph.sums[(total, *sorted(parts), i)] = SURE
+
+
 class Sums:
     """Finds the sums of a graph, within and across tables, and adds them to it."""
 
@@ -57,7 +81,7 @@ class Sums:
                     for total in totals:
                         graph.add_sum(total, parts, inside=total in block[2], how=how)
                         graph.add_upper_bound(total, parts)
-                    if totals:
+                    if not graph.unseen.issuperset(totals):
                         continue
                     unseen.setdefault((place, what, rest), {})[tuple(sorted(parts))] = None
                     lacking.setdefault((place, what, over), []).append((place, rest, [parts]))
@@ -79,10 +103,11 @@ class Sums:
         for at, ways in unseen.items():  # two tables without totals add up to the same all the same
             known = [total for parts in ways if (total := sum(graph.exact[i] for i in parts)) >= 0]
             for exact in dict.fromkeys(known or [np.nan]) if len(ways) > 1 else ():
-                total = graph.new(at, exact, 0)
+                seen = [i for i in graph.index.get(at, ()) if graph.exact[i] == exact]
+                total = seen[0] if seen else graph.new(at, exact, 0)
                 for parts in ways:
                     if graph.adds_up(total, parts):
-                        graph.add_sum(total, parts)
+                        graph.add_sum(total, parts, how=(SURE, GUESSED))
         add_levels(graph, self.named)
 
     def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:

@@ -80,10 +80,12 @@ def _share(graph: CellGraph, numbers: Mapping, *groups: tuple[Place, tuple | Non
 
 def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
     """Return whether two numbers agree, and how much it says; nothing where it is not known."""
-    if not graph.are_known((i, j)):
+    fits = graph.adds_up(i, [j])
+    # A sum that no table shows may lack groups that the other has.
+    if not graph.are_known((i, j)) or not (fits or graph.unseen.isdisjoint((i, j))):
         return None
     known = graph.exact[i] == graph.exact[i] > 0 and graph.exact[j] == graph.exact[j]
-    return graph.adds_up(i, [j]), 1 + known
+    return fits, 1 + known
 
 
 def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None]) -> list[tuple | None]:
@@ -116,7 +118,10 @@ def _add_other_names(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, in
         if pair[0][0] != pair[1][0] and pair[0][1] != pair[1][1]
     )
     for (one, other), equal in pairs.items():
-        both = groups[one].keys() & groups[other].keys()
+        both = [
+            at for at in groups[one].keys() & groups[other].keys()
+            if _agree(graph, groups[one][at], groups[other][at])
+        ]  # fmt: skip
         few = one[1][0] == other[1][0] and all(
             len(texts[place, label[0]]) <= _ARMS for place, label in (one, other)
         )

@@ -8,16 +8,13 @@ import numpy as np
 import pandas as pd
 
 from evidence.data.rules import Rules
-from evidence.release.control.column_roles import WORDS, is_text, label_texts
+from evidence.release.control.column_roles import distinguishing, label_texts
 from evidence.release.control.disclosure import Safe
 
 
 def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the labels and the counts of a table as an earlier release showed it."""
-    dims = now._cells.labels.columns if alike(frame, now) else [
-        c for c in frame
-        if is_text(frame[c]) and not (c in WORDS or str(c).endswith("_symbol"))
-    ]  # fmt: skip
+    dims = now._cells.labels.columns if alike(frame, now) else distinguishing(frame)
     return label_texts(frame, dims), frame[[c for c in frame if f"{c}_symbol" in frame]]
 
 

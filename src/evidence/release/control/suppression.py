@@ -39,7 +39,8 @@ from evidence.release.control.bounds import SLACK, System
 from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, CellGraph
 from evidence.release.control.cell_selection import close
 from evidence.release.control.disclosure import Safe
-from evidence.release.control.margins import Sums
+from evidence.release.control.levels import part_from_gone
+from evidence.release.control.margins import Sums, add_unseen
 from evidence.release.control.populations import add_equal
 from evidence.release.control.published_tables import described
 
@@ -82,9 +83,12 @@ def complete(
     for name, safe in safes.items():
         graph.add_current(name, safe)
     graph.pair_equal_numbers()
+    tables = ((name, frame) for _, tables in earlier for name, frame in tables.items())
+    part_from_gone(graph, (graph.hidden_earlier(n, frame, safes.get(n)) for n, frame in tables))
     for rules, tables in earlier:
         for name, frame in tables.items():
             graph.add_earlier(name, frame, rules, safes.get(name))
+    add_unseen(graph)
     add_equal(graph)
     Sums(graph).find()
     until, closed = time.monotonic() + seconds, {}

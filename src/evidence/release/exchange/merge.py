@@ -27,7 +27,7 @@ from evidence.release.control.column_roles import refuse_upn
 from evidence.release.control.suppression import complete
 from evidence.release.exchange import bundle
 from evidence.release.store import disclosed, log, publish, releases
-from evidence.release.store.candidates import NAME, provenance
+from evidence.release.store.candidates import NAME, of_schools, provenance
 from evidence.release.store.exports import plain, plain_table
 from evidence.release.store.review import differ
 from evidence.show.words import effect_sentence
@@ -160,6 +160,9 @@ def checked_index(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(runs, dict) or not all(isinstance(run, dict) for run in runs.values()):
         raise EvidenceError(f"{path}: its runs are not listed; ask for it again")
     kept = [provenance(run) for run in runs.values()]
+    names = [run[key] for run in kept for key in ("run_id", "programme", "cohort")]
+    if not all(isinstance(name, str) and len(name) < 200 for name in names):
+        raise EvidenceError(f"{path}: a run, its programme or its cohort has no plain name")
     return {
         "number": said["number"],
         "date": said["date"],
@@ -205,6 +208,8 @@ def _card(path: Path, card: Any) -> dict[str, Any]:
     if cost is not None and not _is_number(cost, 0, 1e7):
         raise EvidenceError(f"{path}: {where}: its cost is not a number of pounds")
     kept |= {"name": card["name"], "design": card["design"], "cost": cost}
+    units = listed(card.get("units") or [], path)
+    kept["units"] = [_text(unit, path, f"{where}, units") for unit in units]
     kept["simulated"] = card.get("simulated") is not False  # real only where that is said
     kept["cohorts"], kept["outcomes"] = [], []
     for cohort in listed(card.get("cohorts"), path):
@@ -249,13 +254,13 @@ def _tables(
     for name, frame, count in (("effects", effects, "n_pupils"), ("indicators", indicators, "n")):
         shown = frame[count]
         if name == "indicators":
-            known = _published(frame, meta)
+            known, schools = _public(frame, meta)
             if "published" in frame and (odd := (frame["published"] != "") & ~known).any():
                 raise EvidenceError(
                     f"{path}: {name}, row {odd.idxmax() + 1}: says that it is published already, "
                     "and its programme does not; do not use it, and tell the sender"
                 )
-            shown = shown.mask(known)
+            shown = shown.mask(known | schools)
         bad = (shown < rules["threshold"]) & (shown != 0) | (shown % rules["base"] != 0)
         if (bad & shown.notna()).any():
             raise EvidenceError(
@@ -284,12 +289,16 @@ def _tables(
     return effects.astype({"sentence": "str"}), indicators
 
 
-def _published(indicators: pd.DataFrame, meta: Mapping[str, Any]) -> pd.Series:
-    """Return which rows are of figures that their programme says are published."""
-    said = {card["name"]: card["published"] for card in meta["programmes"]}
-    sources = {key: said.get(run["programme"], "") for key, run in meta["runs"].items()}
+def _public(indicators: pd.DataFrame, meta: Mapping[str, Any]) -> tuple[pd.Series, pd.Series]:
+    """Return which rows their programme says are published, and which count schools."""
+    cards = {card["name"]: card for card in meta["programmes"]}
+    cards = {key: cards.get(run["programme"], {}) for key, run in meta["runs"].items()}
+    sources = {key: card.get("published", "") for key, card in cards.items()}
     source = indicators["run_id"].map(sources).fillna("")
-    return (source != "") & (indicators.get("published", "") == source)
+    schools = pd.Series(False, index=indicators.index)
+    for key, rows in indicators.groupby("run_id"):
+        schools[rows.index] = of_schools(rows, cards.get(key, {}).get("units", ()))
+    return (source != "") & (indicators.get("published", "") == source), schools
 
 
 def _frame(

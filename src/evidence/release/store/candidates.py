@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -41,13 +41,13 @@ _KEPT = (
 )  # fmt: skip
 _SHOWN = (
     "name", "title", "phase", "lead", "about", "cost", "design", "simulated", "public",
-    "automatic", "ask_next", "claim", "published",
+    "automatic", "ask_next", "claim", "published", "units",
 )  # fmt: skip
 OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
 # What the register or the runner hands to a notebook by itself.
 GIVEN = {
     "programme", "cohort", "title", "cohort_title", "design", "simulated", "outcomes",
-    "subgroups", "data", "out", "run_id", "published", "programmes",
+    "subgroups", "data", "out", "run_id", "published", "programmes", "units",
 }  # fmt: skip
 _RESERVED = ("indicators", "hubs")  # folders of the site
 _ESTIMATES = (
@@ -56,7 +56,7 @@ _ESTIMATES = (
 )  # fmt: skip
 _CASES = ("have", "lack")  # counts behind an indicator, which do not leave
 _COUNTED = ("pupils", "children", "cases", "plans", "count", "number")  # units that are counts
-_OF_SCHOOLS = ("% of schools", "schools")
+_SCHOOLS = ("% of schools", "schools")
 _RATE = re.compile(r"\bper (\d[\d,]*)|%|\bpct\b|\bper ?cent(?:age)?(?! ?-?points?)\b")
 _MODEL_TERMS = 10  # parameters reckoned for a model whose row does not say how many it has
 
@@ -88,7 +88,12 @@ class Candidate:
 
 
 def read(
-    folder: Path, titles: Mapping[str, str], rules: Rules | None = None, *, said: str = ""
+    folder: Path,
+    titles: Mapping[str, str],
+    rules: Rules | None = None,
+    *,
+    said: str = "",
+    units: Sequence[str] = (),
 ) -> Candidate:
     """Read and protect what a run folder holds.
 
@@ -103,6 +108,8 @@ def read(
         What may leave.
     said : str
         Where the register says that the programme's figures are published already; "" for nowhere.
+    units : sequence of str
+        Units that the register says give back no number of pupils.
 
     Raises
     ------
@@ -129,14 +136,16 @@ def read(
     indicators, safe = pd.read_parquet(folder / "indicators.parquet"), no_indicators(rules)
     if len(indicators):
         indicators = plain_table(validate_indicators(indicators)).assign(run_id=record["run_id"])
-        safe = protect_indicators(indicators, rules, said=said)
+        safe = protect_indicators(indicators, rules, said=said, units=units)
     pictures, titled, refused, source = {}, {}, [], None
     for path in sorted(folder.glob("figures/*.json")):
         try:
             content = reader.parsed(path)
             picture = Picture.from_json(json.dumps(plain(content)))
             titled[picture.name] = content["title"]
-            pictures[picture.name] = protect_picture(picture, rules=rules, said=said)
+            pictures[picture.name] = protect_picture(
+                picture, rules=rules, said=said, schools="schools" in units
+            )
         except EvidenceError as error:
             refused.append(str(error))
     pictures = dict(sorted(pictures.items(), key=lambda item: item[1].picture.place))
@@ -219,7 +228,11 @@ def _without_effects(caveats: str) -> str:
 
 
 def protect_indicators(
-    indicators: pd.DataFrame, rules: Rules | None = None, *, said: str = ""
+    indicators: pd.DataFrame,
+    rules: Rules | None = None,
+    *,
+    said: str = "",
+    units: Sequence[str] = (),
 ) -> Safe:
     """Protect a table of indicators; what is hidden says so in its symbol and its sentence.
 
@@ -228,7 +241,9 @@ def protect_indicators(
     whole per cents of few pupils. A value that is itself a count of pupils is one. An area that a
     row is compared with is told by its own row where it has one. Figures that are published already
     leave as they are where the register has `said` so; one report's are all published, or none. So
-    do shares of schools, which are public, where a report has no others.
+    do shares of schools, which are public, where a report has no others and the register names
+    their unit among `units`. Without its word a notebook's unit frees nothing: a value in a unit
+    that is neither a rate, nor a number of pupils, nor named is taken for a percentage.
     """
     rules = rules or Rules()
     if sources := set(indicators["published"]) - {""} if "published" in indicators else set():
@@ -245,9 +260,9 @@ def protect_indicators(
         except EvidenceError as error:
             raise EvidenceError(f"indicators: {error}") from None
     figures = ("value", "ci_lower", "ci_upper", "comparator_value", "rank")
-    if len(indicators) and indicators["unit"].str.strip().str.casefold().isin(_OF_SCHOOLS).all():
+    if len(indicators) and of_schools(indicators, units).all():
         return protect(indicators, rules=rules, counts=(), schools=("n",), axes=figures)
-    indicators = _with_cases(indicators, rules)
+    indicators = _with_cases(indicators, rules, units)
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
         hidden = table["value"].isna() & (table["symbol"] == "")
@@ -269,10 +284,21 @@ def protect_indicators(
     )
 
 
-def _with_cases(indicators: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+def of_schools(indicators: pd.DataFrame, units: Sequence[str]) -> pd.Series:
+    """Return which rows count schools by their own unit and by the register's word, `units`."""
+    return _unit(indicators).isin(_SCHOOLS) & indicators["unit"].isin(units)
+
+
+def _unit(indicators: pd.DataFrame) -> pd.Series:
+    return indicators["unit"].str.strip().str.casefold()
+
+
+def _with_cases(indicators: pd.DataFrame, rules: Rules, units: Sequence[str]) -> pd.DataFrame:
     """Add the pupils who have what an indicator says, and those who do not; round the rates."""
-    unit = indicators["unit"].str.strip().str.casefold()
-    counted, per, n = unit.isin(_COUNTED), unit.map(_per).astype("float64"), indicators["n"]
+    unit, n = _unit(indicators), indicators["n"]
+    named = indicators["unit"].isin(units) & ~unit.isin(_SCHOOLS)
+    counted, per = unit.isin(_COUNTED), unit.map(_per).astype("float64")
+    per = per.fillna(100.0).mask(named & per.isna())
     share = (indicators["value"] / per).where(lambda share: share.between(0, 1))
     have = (share * n).round().mask(counted, indicators["value"].round())
     out = indicators.assign(have=have.fillna(n), lack=(n - have).mask(counted).fillna(n))

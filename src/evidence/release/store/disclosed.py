@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.data.rules import Rules
-from evidence.release.control.column_roles import WORDS
+from evidence.release.control.column_roles import WORDS, distinguishing
 from evidence.release.control.populations import HUB
 from evidence.release.store import reader
 
@@ -51,7 +51,10 @@ def made(folder: Path) -> dict[str, Any]:
 def _table(name: str, content: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
     """Return a table without its sentences, and the hash by which it is known again."""
     columns = content["columns"]
-    kept = [at for at, c in enumerate(columns) if not (c in WORDS and types[c] == "str")]
+    said = distinguishing(pd.DataFrame(content["data"], columns=columns).astype(types))
+    kept = [
+        at for at, c in enumerate(columns) if c in said or not (c in WORDS and types[c] == "str")
+    ]
     disclosed = {
         "name": name,
         "all_columns": columns,

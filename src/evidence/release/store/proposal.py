@@ -80,6 +80,7 @@ def propose(
     rules: Rules | str | Path | None = None,
     checks: Sequence[str] = (),
     published: str = "",
+    units: Sequence[str] = (),
 ) -> Proposal:
     """Hand a notebook's results over as candidates; called in its last cell.
 
@@ -102,6 +103,8 @@ def propose(
         What was checked and how it came out, for the record of the run (`run.json`).
     published : str
         Where the figures are published already, for the preview; the release asks the register.
+    units : sequence of str
+        Units that give back no number of pupils, for the preview; the release asks the register.
 
     Returns
     -------
@@ -135,12 +138,16 @@ def propose(
     try:
         if len(effects):
             safe_effects = candidates.protect_effects(effects, titles, rules)
-        safe_indicators = candidates.protect_indicators(indicators, rules, said=published)
+        safe_indicators = candidates.protect_indicators(
+            indicators, rules, said=published, units=units
+        )
     except EvidenceError as error:
         refused.append(str(error))
     for picture in placed:
         try:
-            safe_pictures.append(protect_picture(picture, rules=rules, said=published))
+            safe_pictures.append(
+                protect_picture(picture, rules=rules, said=published, schools="schools" in units)
+            )
         except EvidenceError as error:
             refused.append(str(error))
     return Proposal(

@@ -363,14 +363,14 @@ def _read(
 ) -> tuple[dict[str, candidates.Candidate], list[str], list[str]]:
     """Read and protect the chosen runs; return them by place, what was refused and where."""
     titles = {c["name"]: {o["name"]: o["title"] for o in c["outcomes"]} for c in cards}
-    said = {c["name"]: c["published"] or "" for c in cards}
+    said = {c["name"]: {"said": c["published"] or "", "units": c["units"] or ()} for c in cards}
     read: dict[str, candidates.Candidate] = {}
     refused: list[str] = []
     left_out: list[str] = []
     for folder in choice.runs:
         try:
             name = folder.parts[-3]
-            one = candidates.read(folder, titles.get(name, {}), rules, said=said.get(name, ""))
+            one = candidates.read(folder, titles.get(name, {}), rules, **said.get(name, {}))
         except EvidenceError as error:
             where = "/".join(folder.parts[-3:-1])
             refused.append(f"{where}: {error}")

@@ -66,9 +66,9 @@ def _against_run(
     place, nothing = reader.place_of(run), pd.DataFrame()
     card = next(c for c in record["programmes"] if c["name"] == run["programme"])
     titles = {outcome["name"]: outcome["title"] for outcome in card["outcomes"]}
-    said = card.get("published") or ""
+    words = {"said": card.get("published") or "", "units": card.get("units") or ()}
     try:
-        again = candidates.read(source, titles, Rules(**record["rules"]), said=said)
+        again = candidates.read(source, titles, Rules(**record["rules"]), **words)
     except EvidenceError as error:
         return [*faults, f"run {key}: {error}"]
     pairs = {kind: (_own(table, key), getattr(again, kind).table) for kind, table in tables.items()}
