@@ -303,13 +303,29 @@ def independent(triangle: np.ndarray, spread: np.ndarray) -> list[int]:
 
 def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
     """Return codes 0, 1, … of the combinations that occur, in their order."""
-    label = np.zeros(len(codes[0]), int)
+    label, size, most = np.zeros(1, int), 1, 8 * len(codes[0])
     for column in codes:
-        label = label * (int(np.ptp(column)) + 1) + (column - column.min()).astype(int)
-        if label.max() < 8 * len(label):  # a million rows take a twentieth of what sorting takes
-            occurs = np.zeros(int(label.max()) + 1, bool)
-            occurs[label] = True
+        low = int(column.min())
+        width = int(column.max()) - low + 1
+        if size * width > most:
+            label, size = _close(label, size, most)
+            if width > most:
+                column = np.unique(column, return_inverse=True)[1]
+                low, width = 0, int(column.max()) + 1
+        own = column.astype(int)
+        own -= low
+        label = own if size == 1 else label * width + own
+        size *= width
+    return _close(label, size, most)[0]
+
+
+def _close(label: np.ndarray, size: int, most: int) -> tuple[np.ndarray, int]:
+    """Return codes below `size` without those that do not occur, and how many do."""
+    if size <= most:  # a million rows take a twentieth of what sorting takes
+        occurs = np.zeros(size, bool)
+        occurs[label] = True
+        if not occurs.all():
             label = (np.cumsum(occurs) - 1)[label]
-        else:
-            label = np.unique(label, return_inverse=True)[1]
-    return label
+    else:
+        label = np.unique(label, return_inverse=True)[1]
+    return label, int(label.max()) + 1

@@ -5,7 +5,8 @@ A missing value is never filled in silently: it is a level, a band or a column o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,33 @@ from evidence.stats.design import sums
 FEW = 12  # whole numbers with no more values than this, such as months of birth, are labels
 _BANDS = 5  # of a number in the context of a cell
 
-Block = tuple[np.ndarray, list[str]]
+Rows = slice | np.ndarray
+Block = tuple[Callable[[Rows], np.ndarray], list[str]]  # columns of some rows, their names
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Columns of a regression, written out for the rows that are asked for: a nation's fit nowhere.
+
+    Parameters
+    ----------
+    blocks : list of callable
+        Each gives the columns (r, k) of some rows.
+    shape : tuple of int
+    """
+
+    blocks: list[Callable[[Rows], np.ndarray]]
+    shape: tuple[int, int]
+
+    def __getitem__(self, rows: Rows) -> np.ndarray:
+        """Return these rows, shape (r, k)."""
+        n = len(range(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows)
+        out, place = np.empty((self.shape[1], n)), 0
+        for block in self.blocks:
+            for column in block(rows).T:
+                out[place] = column
+                place += 1
+        return out.T
 
 
 def regressors(
@@ -31,7 +58,7 @@ def regressors(
     cluster: str,
     fit: np.ndarray,
     knots: int,
-) -> Block:
+) -> tuple[Columns, list[str]]:
     """Return the columns of the regression model, shape (n, k), and their names.
 
     Baselines are natural cubic splines with knots at quantiles of the rows in `fit`
@@ -39,7 +66,7 @@ def regressors(
     its mean there and has a 0/1 column that marks them. `intake` are means of either over each
     school (and time).
     """
-    blocks: list[Block] = [(np.ones((len(data), 1)), ["intercept"])]
+    blocks: list[Block] = [(lambda rows: np.ones((1, 1)), ["intercept"])]
     if time is not None:
         blocks.append(_dummies(data, time, fit))
     blocks += [_spline(data, name, fit, knots) for name in baseline]
@@ -49,9 +76,15 @@ def regressors(
     for name in intake:
         whole = name in baseline or not _are_labels(data, name)
         values, names = (_number if whole else _dummies)(data, name, fit)
-        means = sums(school, values) / np.bincount(school)[:, None]
-        blocks.append((means[school], [f"mean of {label}" for label in names]))
-    return np.column_stack([block for block, _ in blocks]), [n for _, ns in blocks for n in ns]
+        means = sums(school, np.asarray(values(slice(None)), float))
+        means /= np.bincount(school)[:, None]
+        blocks.append((_means(means, school), [f"mean of {label}" for label in names]))
+    labels = [name for _, names in blocks for name in names]
+    return Columns([block for block, _ in blocks], (len(data), len(labels))), labels
+
+
+def _means(means: np.ndarray, school: np.ndarray) -> Callable[[Rows], np.ndarray]:
+    return lambda rows: means[school[rows]]
 
 
 def cell_levels(
@@ -95,7 +128,10 @@ def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:
     edges = np.unique(known)[1:]
     if len(edges) >= bands:
         edges = np.unique(np.quantile(known, np.arange(1, bands) / bands))
-    return np.where(np.isnan(values), 0, 1 + np.searchsorted(edges, values, side="right"))
+    codes = np.searchsorted(edges, values, side="right").astype(np.min_scalar_type(len(edges) + 1))
+    codes += 1
+    codes[np.isnan(values)] = 0
+    return codes
 
 
 def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
@@ -103,10 +139,13 @@ def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     values = frames.measured(data, name)
     missing = np.isnan(values)
     known = values[fit & ~missing]
-    block = np.where(missing, 0.0, values - (known.mean() if len(known) else 0.0))[:, None]
+    block = np.where(missing, 0.0, values - (known.mean() if len(known) else 0.0))
     if not missing.any():
-        return block, [name]
-    return np.column_stack([block, missing]), [name, f"{name}: missing"]
+        return lambda rows: block[rows, None], [name]
+    return (
+        lambda rows: np.column_stack([block[rows], missing[rows]]),
+        [name, f"{name}: missing"],
+    )
 
 
 def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block:
@@ -117,26 +156,38 @@ def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block
     if not len(known):
         raise EvidenceError(f"column {name!r}: no comparison row has a value")
     at = np.unique(np.quantile(known, np.linspace(0.05, 0.95, knots)))
+    end = at[-1]
     line, (_, *gaps) = _number(data, name, fit)
-    block, names = [line[:, 0]], [name]
-    for j in range(len(at) - 2):
-        first, last, end = at[j], at[-2], at[-1]
-        bend = (
-            np.maximum(values - first, 0) ** 3
-            - np.maximum(values - last, 0) ** 3 * (end - first) / (end - last)
-            + np.maximum(values - end, 0) ** 3 * (last - first) / (end - last)
-        )
-        block.append(np.where(missing, 0.0, bend / (end - at[0]) ** 2))
-        names.append(f"{name} (spline {j + 2})")
-    return np.column_stack([*block, line[:, 1:]]), [*names, *gaps]
+
+    def block(rows: Rows) -> np.ndarray:
+        own = values[rows]
+        least = np.where(missing[rows], -np.inf, own)
+        bends = [
+            _cubed(least - at[j])
+            - _cubed(least - at[-2]) * ((end - at[j]) / (end - at[-2]))
+            + _cubed(least - end) * ((at[-2] - at[j]) / (end - at[-2]))
+            for j in range(len(at) - 2)
+        ]
+        straight = line(rows)
+        scaled = [bend / (end - at[0]) ** 2 for bend in bends]
+        return np.column_stack([straight[:, 0], *scaled, straight[:, 1:]])
+
+    return block, [name, *(f"{name} (spline {j + 2})" for j in range(len(at) - 2)), *gaps]
+
+
+def _cubed(above: np.ndarray) -> np.ndarray:
+    above = np.maximum(above, 0)
+    return above * above * above
 
 
 def _dummies(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     """Return a 0/1 column a level but the one that most rows in `fit` have."""
     codes, names = _labels(data, name)
     most = np.bincount(codes[fit], minlength=len(names)).argmax()
-    others = [code for code in np.unique(codes) if code != most]
-    return codes[:, None] == others, [f"{name}: {names[code]}" for code in others]
+    seen = np.flatnonzero(np.bincount(codes))
+    codes, others = codes.astype(np.min_scalar_type(len(names))), seen[seen != most]
+    levels = others.astype(codes.dtype)
+    return lambda rows: codes[rows, None] == levels, [f"{name}: {names[code]}" for code in others]
 
 
 def _cell_labels(data: pd.DataFrame, name: str, fit: np.ndarray) -> np.ndarray:

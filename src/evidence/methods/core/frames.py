@@ -149,9 +149,9 @@ def needed(column: object) -> None:
 
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
-    if values.dtype in (np.float64, np.int64):  # most are, and what follows takes far longer
+    if _plain_numbers(values):  # most are, and what follows takes far longer
         numeric = values.to_numpy(float, copy=True)
-        if np.isfinite(numeric).all():
+        if not np.isinf(numeric).any():
             return numeric
     if what := _ODD.get(_kind(values)):
         raise EvidenceError(f"column {column!r} holds {what}; numbers are needed")
@@ -203,7 +203,31 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
     return once(data, ("factor", column), lambda: _factor(data[column], column))
 
 
+def _plain_numbers(values: pd.Series) -> bool:
+    return isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufb"
+
+
+def _used(values: pd.Series) -> tuple[np.ndarray, pd.Series]:
+    """Return places (−1 is missing) in the categories of a column that occur, and these."""
+    codes = values.cat.codes.to_numpy()
+    occurs = np.bincount(codes[codes >= 0], minlength=len(values.cat.categories)) > 0
+    places = np.append(np.cumsum(occurs) - 1, -1)[codes]
+    return places, pd.Series(values.cat.categories[occurs])
+
+
 def _factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
+    if _plain_numbers(values) and values.dtype.kind in "iu" and len(values):
+        plain = values.to_numpy()
+        low, high = int(plain.min()), int(plain.max())
+        if high - low < 8 * len(plain):  # as many as rows: no sorting is needed
+            codes = compact([plain])
+            found = np.empty(codes.max() + 1, plain.dtype)
+            found[codes] = plain
+            return codes, [*map(str, found.tolist())]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        places, kinds = _used(values)
+        levels, names = _factor(kinds, column)
+        return np.append(levels, -1)[places], names
     try:
         codes, found = pd.factorize(stored(values))
     except TypeError:
@@ -247,6 +271,10 @@ def is_text(values: pd.Series) -> bool:
 
 def _kind(values: pd.Series) -> str:
     """Return what a column holds: numbers are numbers, whether objects, text or categories."""
+    if _plain_numbers(values):
+        return "boolean" if values.dtype.kind == "b" else "floating"
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = _used(values)[1]
     plain = stored(values)
     kind = pd.api.types.infer_dtype(plain, skipna=True)
     if kind in ("string", "mixed", "mixed-integer"):  # numbers may be written as text
