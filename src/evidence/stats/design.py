@@ -6,7 +6,7 @@ never written out, yet they count in every formula as if they had been.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,6 +20,8 @@ _FEW = 16  # columns
 _APART = 1e-3  # least eigenvalue of a correlation matrix that Cholesky's factor may be taken of
 _PART = 16_384  # rows
 _RANK = 1e-7  # as R's lm: a column this near to the span of the earlier ones is dropped
+
+Rows = slice | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +240,31 @@ def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
             second = np.linalg.cholesky(again).T
             return transform @ np.linalg.inv(second), second @ first
     return None, np.linalg.qr(columns, mode="r")
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Columns of a regression, written out for the rows that are asked for: a nation's fit nowhere.
+
+    Parameters
+    ----------
+    blocks : list of callable
+        Each gives some rows of its columns, shape (k, r).
+    shape : tuple of int
+    """
+
+    blocks: list[Callable[[Rows], Sequence[np.ndarray]]]
+    shape: tuple[int, int]
+
+    def __getitem__(self, rows: Rows) -> np.ndarray:
+        """Return these rows, shape (r, k)."""
+        n = len(range(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows)
+        out, place = np.empty((self.shape[1], n)), 0
+        for block in self.blocks:
+            for column in block(rows):
+                out[place] = column
+                place += 1
+        return out.T
 
 
 def parts(n: int) -> list[slice]:

@@ -6,18 +6,19 @@ rows from the normal equations of an orthonormal basis.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from evidence.errors import EvidenceError
-from evidence.stats.cluster_sums import gains
-from evidence.stats.design import compact, independent, parts
+from evidence.stats.cluster_sums import cross_products, gains, together
+from evidence.stats.design import Columns, compact, independent, parts
 
 _APART = 1e-5  # least eigenvalue of a correlation matrix whose sums of products are exact enough
-_PART = 8_192  # rows
+_WIDE = 32  # times as many cells as rows may be counted at once
 _ALONE = 0.5  # below this leverage a group cannot decide a column alone
 
 
@@ -68,13 +69,15 @@ def cells(
     score = np.where(fit, outcome - centre, 0.0)
     expected = np.full(len(outcome), np.nan)
     count, used = np.zeros(len(outcome), int), np.zeros(len(outcome), int)
-    together = list(_whole_groups(group))
+    whole = [rows for rows, _ in together(group)]
     for place, cell in enumerate(levels):
         n_rows, total = np.bincount(cell, fit), np.bincount(cell, score)
-        for rows, _ in together:
+        for rows in whole:
             if not np.isnan(expected[rows]).any():
                 continue
-            own = compact([group[rows], cell[rows]])
+            own = (group[rows] - group[rows[0]]) * len(n_rows) + cell[rows]
+            if own[-1] > _WIDE * len(rows):
+                own = compact([own])
             here = np.bincount(own, fit[rows])[own], np.bincount(own, score[rows])[own]
             n, rest = n_rows[cell[rows]] - here[0], total[cell[rows]] - here[1]
             enough = np.isnan(expected[rows]) & (n >= smallest)
@@ -97,8 +100,9 @@ def regression(
     Parameters
     ----------
     columns : ndarray of shape (n, k)
-        Or anything that gives its rows by `columns[rows]`. The first is the intercept. The coefficient of a column that the others' rows do not
-        identify, such as a level that only this group has, is zero; rows that need it are noted.
+        Or anything that gives its rows by `columns[rows]`. The first is the intercept. The
+        coefficient of a column that the others' rows do not identify, such as a level that only
+        this group has, is zero; rows that need it are noted.
     outcome, fit, group
         As in :func:`cells`.
     weights : ndarray of shape (n,)
@@ -125,17 +129,24 @@ def regression(
     root = np.where(fit, np.sqrt(weights), 0.0)
     centre = np.average(outcome[fit], weights=weights[fit])
     score = root * np.where(fit, outcome - centre, 0.0)
-    together = list(_whole_groups(group))
-    grams, totals, size = _moments(columns, root, score, group, together)
-    kept, whole, ties = [*range(k)], grams.sum(axis=0), np.empty((k, 0))
-    spread = np.sqrt(np.diag(whole))
+    weighted = Columns(
+        [lambda rows: (columns[rows] * root[rows, None]).T, lambda rows: [score[rows]]],
+        (len(fit), k + 1),
+    )
+    grams = cross_products(group, weighted)
+    kept, ties, whole = [*range(k)], np.empty((k, 0)), grams.sum(axis=0)[:-1, :-1]
+    spread, turn = np.sqrt(np.diag(whole)), np.eye(k + 1)
     if spread.all() and np.linalg.eigvalsh(whole / spread[:, None] / spread)[0] > _APART:
-        turn = np.linalg.inv(np.linalg.cholesky(whole)).T
-        grams, totals = turn.T @ grams @ turn, totals @ turn
+        turn[:k, :k] = np.linalg.inv(np.linalg.cholesky(whole)).T
+        grams = turn.T @ grams @ turn
     else:
         kept, triangle, ties = _triangle(columns, root, np.flatnonzero(fit))
-        turn = np.linalg.inv(triangle)
-        grams, totals, _ = _moments(columns, root, score, group, together, (kept, turn))
+        turn = np.eye(k + 1)[:, [*kept, k]]
+        turn[np.ix_(kept, range(len(kept)))] = np.linalg.inv(triangle)
+        grams = cross_products(
+            group, Columns([lambda rows: (weighted[rows] @ turn).T], (len(fit), len(kept) + 1))
+        )
+    turn, grams, totals = turn[kept, :-1], grams[:, :-1, :-1], grams[:, :-1, -1]
     expected, used, bases = np.empty(len(fit)), np.zeros(len(fit), int), {(): 0}
 
     def note(rows: np.ndarray, kept: list[int], ties: np.ndarray) -> None:
@@ -145,18 +156,23 @@ def regression(
             used[rows] = 0
             return
         here = columns[rows]
+        size = largest()
         broken = np.abs(here[:, gone] - here[:, kept] @ ties)
         patterns, which = np.unique(broken > 1e-7 * size[gone], axis=0, return_inverse=True)
         names = [tuple(gone[pattern].tolist()) for pattern in patterns]
         used[rows] = np.array([bases.setdefault(name, len(bases)) for name in names])[which]
 
+    @functools.cache
+    def largest() -> np.ndarray:
+        return np.max([np.abs(columns[part]).max(axis=0) for part in parts(len(fit))], axis=0)
+
     rest = (totals.sum(axis=0) - totals)[..., None]
     coefficients = (turn @ gains(grams, rest, -1.0)[0])[..., 0]
-    for rows, ends in together:
+    for rows, ends in together(group):
         note(rows, kept, ties)
         block = columns[rows][:, kept].T
-        for start, stop in itertools.pairwise(ends):
-            expected[rows[start:stop]] = coefficients[group[rows[start]]] @ block[:, start:stop]
+        for code, (start, stop) in enumerate(itertools.pairwise(ends), group[rows[0]]):
+            expected[rows[start:stop]] = coefficients[code] @ block[:, start:stop]
     for code in np.flatnonzero(np.trace(grams, axis1=1, axis2=2) > _ALONE):
         if np.linalg.eigvalsh(grams[code])[-1] > 1 - 1e-9:
             rows, others = np.flatnonzero(group == code), np.flatnonzero(fit & (group != code))
@@ -167,52 +183,6 @@ def regression(
             expected[rows] = shown @ (design.T @ (root[others] * score[others]))
             note(rows, part, ties)
     return Expectation(centre + expected, fit.sum() - own[group], used, list(bases))
-
-
-def _whole_groups(group: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give places of rows, whole groups at a time and few enough for a processor's cache.
-
-    With them where the groups among them begin, and their number at the end.
-    """
-    size = np.bincount(group)
-    order = np.argsort(group.astype(np.min_scalar_type(len(size))), kind="stable")
-    end = np.cumsum(size[size > 0])
-    first = start = 0
-    while first < len(end):
-        last = max(first + 1, int(np.searchsorted(end, start + _PART, side="right")))
-        ends = np.append(start, end[first:last])
-        yield order[start : ends[-1]], ends - start
-        first, start = last, int(ends[-1])
-
-
-def _moments(
-    columns: np.ndarray,
-    root: np.ndarray,
-    score: np.ndarray,
-    group: np.ndarray,
-    together: Iterable[tuple[np.ndarray, np.ndarray]],
-    basis: tuple[list[int], np.ndarray] | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return Z'Z and Z'y of each group, and the largest size of each column.
-
-    Z are the columns, each row times its root of a weight, or those of `basis` and its turn.
-    """
-    k = columns.shape[1] if basis is None else len(basis[0])
-    n_groups = int(group.max()) + 1
-    grams, totals, size = np.zeros((n_groups, k, k)), np.zeros((n_groups, k)), np.zeros(k)
-    for rows, ends in together:
-        block = columns[rows].T
-        if basis is None:
-            size = np.maximum(size, np.abs(block).max(axis=1))
-        else:
-            block = basis[1].T @ block[basis[0]]
-        block *= root[rows]
-        right = score[rows]
-        for start, stop in itertools.pairwise(ends):
-            code, own = group[rows[start]], block[:, start:stop]
-            np.matmul(own, own.T, out=grams[code])
-            np.matmul(own, right[start:stop], out=totals[code])
-    return grams, totals, size
 
 
 def _triangle(

@@ -6,7 +6,6 @@ A missing value is never filled in silently: it is a level, a band or a column o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,38 +13,13 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.frames import compact
-from evidence.stats.design import sums
+from evidence.stats.design import Columns, Rows, sums
 
 FEW = 12  # whole numbers with no more values than this, such as months of birth, are labels
 _BANDS = 5  # of a number in the context of a cell
 
-Rows = slice | np.ndarray
-Block = tuple[Callable[[Rows], np.ndarray], list[str]]  # columns of some rows, their names
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """Columns of a regression, written out for the rows that are asked for: a nation's fit nowhere.
-
-    Parameters
-    ----------
-    blocks : list of callable
-        Each gives the columns (r, k) of some rows.
-    shape : tuple of int
-    """
-
-    blocks: list[Callable[[Rows], np.ndarray]]
-    shape: tuple[int, int]
-
-    def __getitem__(self, rows: Rows) -> np.ndarray:
-        """Return these rows, shape (r, k)."""
-        n = len(range(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows)
-        out, place = np.empty((self.shape[1], n)), 0
-        for block in self.blocks:
-            for column in block(rows).T:
-                out[place] = column
-                place += 1
-        return out.T
+# Some rows of columns, shape (k, r) or a list of k, and the columns' names
+Block = tuple[Callable[[Rows], Sequence[np.ndarray]], list[str]]
 
 
 def regressors(
@@ -76,7 +50,7 @@ def regressors(
     for name in intake:
         whole = name in baseline or not _are_labels(data, name)
         values, names = (_number if whole else _dummies)(data, name, fit)
-        means = sums(school, np.asarray(values(slice(None)), float))
+        means = sums(school, np.column_stack(values(slice(None))).astype(float))
         means /= np.bincount(school)[:, None]
         blocks.append((_means(means, school), [f"mean of {label}" for label in names]))
     labels = [name for _, names in blocks for name in names]
@@ -84,7 +58,7 @@ def regressors(
 
 
 def _means(means: np.ndarray, school: np.ndarray) -> Callable[[Rows], np.ndarray]:
-    return lambda rows: means[school[rows]]
+    return lambda rows: means[school[rows]].T
 
 
 def cell_levels(
@@ -141,11 +115,8 @@ def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     known = values[fit & ~missing]
     block = np.where(missing, 0.0, values - (known.mean() if len(known) else 0.0))
     if not missing.any():
-        return lambda rows: block[rows, None], [name]
-    return (
-        lambda rows: np.column_stack([block[rows], missing[rows]]),
-        [name, f"{name}: missing"],
-    )
+        return lambda rows: [block[rows]], [name]
+    return lambda rows: [block[rows], missing[rows]], [name, f"{name}: missing"]
 
 
 def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block:
@@ -159,7 +130,7 @@ def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block
     end = at[-1]
     line, (_, *gaps) = _number(data, name, fit)
 
-    def block(rows: Rows) -> np.ndarray:
+    def block(rows: Rows) -> list[np.ndarray]:
         own = values[rows]
         least = np.where(missing[rows], -np.inf, own)
         bends = [
@@ -168,9 +139,8 @@ def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block
             + _cubed(least - end) * ((at[-2] - at[j]) / (end - at[-2]))
             for j in range(len(at) - 2)
         ]
-        straight = line(rows)
-        scaled = [bend / (end - at[0]) ** 2 for bend in bends]
-        return np.column_stack([straight[:, 0], *scaled, straight[:, 1:]])
+        straight, *gap = line(rows)
+        return [straight, *(bend / (end - at[0]) ** 2 for bend in bends), *gap]
 
     return block, [name, *(f"{name} (spline {j + 2})" for j in range(len(at) - 2)), *gaps]
 
@@ -186,8 +156,8 @@ def _dummies(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     most = np.bincount(codes[fit], minlength=len(names)).argmax()
     seen = np.flatnonzero(np.bincount(codes))
     codes, others = codes.astype(np.min_scalar_type(len(names))), seen[seen != most]
-    levels = others.astype(codes.dtype)
-    return lambda rows: codes[rows, None] == levels, [f"{name}: {names[code]}" for code in others]
+    levels = others.astype(codes.dtype)[:, None]
+    return lambda rows: codes[rows] == levels, [f"{name}: {names[code]}" for code in others]
 
 
 def _cell_labels(data: pd.DataFrame, name: str, fit: np.ndarray) -> np.ndarray:
@@ -211,4 +181,6 @@ def _labels(data: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
             f"column {name!r} has {len(names)} different labels; a context may have "
             f"{frames.MOST_LEVELS}. Give numbers or broader groups"
         )
-    return np.where(codes < 0, len(names), codes), [*names, "missing"]
+    if codes.min() < 0:
+        codes = np.where(codes < 0, len(names), codes)
+    return codes, [*names, "missing"]

@@ -513,4 +513,5 @@ def given(
         raise EvidenceError(
             f"{argument} has {len(values)} values for {len(data)} rows: give one a row"
         )
-    return numbers(pd.DataFrame({argument: pd.array(values)}), argument), argument
+    column = values if isinstance(values, np.ndarray) else pd.array(values)
+    return numbers(pd.DataFrame({argument: column}), argument), argument

@@ -79,4 +79,4 @@ def table(
     """Return actual and expected results side by side, with the index of `data`."""
     columns = {"actual": score, "expected": expected, "deviation": score - expected}
     columns |= {"n_similar": n, "basis": basis, "comparison": fit}
-    return pd.DataFrame(columns, index=data.index)
+    return pd.DataFrame(columns, index=data.index, copy=False)
