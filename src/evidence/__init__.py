@@ -16,6 +16,7 @@ _NAMES = {
     "register": "data.register",
     "disclosure": "release.control.disclosure",
     "base": "release.store.reader",
+    "compress": "methods.core.compressed:compress",
     "estimate": "studies.fitted_model:estimate",
     "Picture": "show.picture:Picture",
     "secret": "data.secrets:secret",

@@ -12,12 +12,13 @@ import numpy as np
 from evidence.errors import EvidenceError
 from evidence.stats import cluster_sums, satterthwaite
 from evidence.stats.covariance import ALONE, EXACT, Inference
-from evidence.stats.design import Columns, parts
+from evidence.stats.design import Columns, compact, parts, sums
 from evidence.stats.satterthwaite import Links
 
 _APART = 1e-10  # least eigenvalue of a correlation matrix whose columns can be told apart
 _EXACT = 1e-12  # share of the outcome's sum of squares
 _NOWHERE = np.empty(0, int)
+_SAMPLE = 200_000  # rows in which the columns' level is looked up
 _AT_ONCE, _CLUSTERS = 50, 256  # regressions and clusters that fit a processor's cache
 _ALONE = 1e-6  # share of a coefficient's direction; below it is rounding
 
@@ -48,15 +49,34 @@ class Compressed:
     n_obs: int
 
     @classmethod
-    def of(cls, columns: np.ndarray | Columns, cluster: np.ndarray) -> Compressed:
-        """Take the sums of columns, shape (n, p), by cluster, labels of shape (n,)."""
+    def of(
+        cls,
+        columns: np.ndarray | Columns,
+        cluster: np.ndarray,
+        strata: np.ndarray | None = None,
+    ) -> Compressed:
+        """Take the sums of columns, shape (n, p), by cluster, whole numbers of shape (n,).
+
+        About the means of strata, codes from 0 each within one cluster, where they are given.
+        """
         n, p = columns.shape
-        centre = sum(columns[part].sum(axis=0) for part in parts(n)) / n
+        some = parts(n)[:: max(1, n // _SAMPLE)]
+        centre = np.mean([columns[part].mean(axis=0) for part in some], axis=0)
         about = Columns(
             [lambda _: np.ones((1, 1)), lambda rows: (columns[rows] - centre).T], (n, p + 1)
         )
-        clusters, codes = np.unique(cluster, return_inverse=True)
-        moments = cluster_sums.cross_products(codes, about)
+        codes = compact([cluster])
+        clusters = np.empty(int(codes.max()) + 1, cluster.dtype)
+        clusters[codes] = cluster
+        if strata is None:
+            moments = cluster_sums.cross_products(codes, about)
+        else:
+            moments = cluster_sums.cross_products(strata, about)
+            moments[:, 1:, 1:] -= moments[:, 1:, :1] * moments[:, :1, 1:] / moments[:, :1, :1]
+            moments[:, 1:, 0] = moments[:, 0, 1:] = 0.0
+            within = np.empty(len(moments), int)
+            within[strata] = codes
+            moments = sums(within, moments.reshape(len(moments), -1)).reshape(-1, p + 1, p + 1)
         scale = np.sqrt(np.diag(moments.sum(axis=0))[1:] / n)
         scale[scale == 0] = 1.0
         size = np.append(1.0, scale)

@@ -316,11 +316,11 @@ def covariates(
                 f"{MOST_LEVELS}. Give numbers, broader groups, or name it as cluster or strata"
             )
         first = 0 if every else 1
-        block = (codes[:, None] == np.arange(first, len(levels))).astype(float)
+        block = (codes == np.arange(first, len(levels))[:, None]).astype(float).T
         block[codes < 0] = np.nan
         blocks.append(block)
         names.extend(f"{column}: {level}" for level in levels[first:])
-    values = np.column_stack(blocks)
+    values = np.vstack([block.T for block in blocks]).T
     return values, names, ~np.isnan(values).any(axis=1)
 
 
