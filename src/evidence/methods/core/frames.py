@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import plausible
-from evidence.data.labels import ROWS, UNNAMED, YES_NO, headed, is_number, label, place, stored
+from evidence.data.labels import ROWS, UNNAMED, YES_NO, headed, is_number, label, stored
 from evidence.errors import EvidenceError
+from evidence.methods.core import stored_columns
 from evidence.methods.core.encoded import Encoded as Encoded
 from evidence.methods.core.encoded import changed as changed
 from evidence.methods.core.encoded import encoded as encoded
@@ -149,11 +150,11 @@ def needed(column: object) -> None:
 
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
-    if _plain_numbers(values):  # most are, and what follows takes far longer
+    if stored_columns.plain_numbers(values):  # most are, and what follows takes far longer
         numeric = values.to_numpy(float, copy=True)
         if not np.isinf(numeric).any():
             return numeric
-    if what := _ODD.get(_kind(values)):
+    if what := _ODD.get(stored_columns.kind(values)):
         raise EvidenceError(f"column {column!r} holds {what}; numbers are needed")
     plain = stored(values)
     try:
@@ -200,44 +201,7 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
         A cell holds a list or the like.
     """
     needed(column)
-    return once(data, ("factor", column), lambda: _factor(data[column], column))
-
-
-def _plain_numbers(values: pd.Series) -> bool:
-    return isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufb"
-
-
-def _used(values: pd.Series) -> tuple[np.ndarray, pd.Series]:
-    """Return places (−1 is missing) in the categories of a column that occur, and these."""
-    codes = values.cat.codes.to_numpy()
-    occurs = np.bincount(codes[codes >= 0], minlength=len(values.cat.categories)) > 0
-    places = np.append(np.cumsum(occurs) - 1, -1)[codes]
-    return places, pd.Series(values.cat.categories[occurs])
-
-
-def _factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
-    if _plain_numbers(values) and values.dtype.kind in "iu" and len(values):
-        plain = values.to_numpy()
-        low, high = int(plain.min()), int(plain.max())
-        if high - low < 8 * len(plain):  # as many as rows: no sorting is needed
-            codes = compact([plain])
-            found = np.empty(codes.max() + 1, plain.dtype)
-            found[codes] = plain
-            return codes, [*map(str, found.tolist())]
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        places, kinds = _used(values)
-        levels, names = _factor(kinds, column)
-        return np.append(levels, -1)[places], names
-    try:
-        codes, found = pd.factorize(stored(values))
-    except TypeError:
-        raise EvidenceError(
-            f"column {column!r}: some cells hold lists or the like; one label a row is needed"
-        ) from None
-    written = [label(value) for value in found]
-    names = sorted({name for name in written if name}, key=place)
-    code = {name: code for code, name in enumerate(names)} | {"": -1}
-    return np.array([*(code[name] for name in written), -1])[codes], names
+    return once(data, ("factor", column), lambda: stored_columns.factor(data[column], column))
 
 
 def ordered(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -266,21 +230,7 @@ def missing(data: pd.DataFrame, column: str) -> np.ndarray:
 
 def is_text(values: pd.Series) -> bool:
     """Say whether a column holds labels rather than numbers, whatever it is stored as."""
-    return _kind(values) not in _NUMERIC
-
-
-def _kind(values: pd.Series) -> str:
-    """Return what a column holds: numbers are numbers, whether objects, text or categories."""
-    if _plain_numbers(values):
-        return "boolean" if values.dtype.kind == "b" else "floating"
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = _used(values)[1]
-    plain = stored(values)
-    kind = pd.api.types.infer_dtype(plain, skipna=True)
-    if kind in ("string", "mixed", "mixed-integer"):  # numbers may be written as text
-        written = (str(value).strip() for value in dict.fromkeys(map(str, plain[~pd.isna(plain)])))
-        return "floating" if all(not text or is_number(text) for text in written) else "string"
-    return kind
+    return stored_columns.kind(values) not in _NUMERIC
 
 
 def covariates(
@@ -304,7 +254,7 @@ def covariates(
     """
     blocks, names = [np.empty((len(data), 0))], []
     for column in columns:
-        if not is_text(data[column]) or _kind(data[column]) in _ODD:
+        if not is_text(data[column]) or stored_columns.kind(data[column]) in _ODD:
             blocks.append(measured(data, column)[:, None])
             names.append(column)
             continue
