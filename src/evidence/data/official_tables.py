@@ -39,6 +39,8 @@ _CODE = re.compile(r"[A-Za-z/]{1,8}|[:~.*\-]|\.\.|\[[a-z]{1,4}\]")
 # of explore education statistics; symbols of older releases among them
 _SYMBOLS = frozenset(("z", "x", "c", "k", "u", "low", ":", "~", ".", "..", "*", "-"))
 _SYMBOLS |= {"NA", "N/A", "SUPP", "NP", "NE", "NEW", "LOWCOV", "DNS", "[z]", "[x]", "[c]", "[low]"}
+_SYMBOLS |= {"[k]", "[u]", "[~]", "NULL", "SP", "RE", "REDACTED"}
+_SYMBOLS |= {symbol.lower() for symbol in _SYMBOLS if len(symbol) > 1}
 _WHEN, _WHERE = ("time_period", "year"), ("geographic_level", "level")
 _IDENTIFIER = re.compile(
     r".*[_ ](code|name|id|uid|urn|ukprn|laestab)|time_.*|years?|level|.*urn|la|lea|estab|laestab"
