@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pandas as pd
+
 import evidence
 from evidence.data import file_kinds
 from evidence.errors import EvidenceError, Faults
@@ -18,6 +20,8 @@ from evidence.release.store.proposal import propose
 from evidence.run import ledger
 from evidence.run.plan_jobs import Job, Project, leaves
 from evidence.run.plan_jobs import check as check_register
+from evidence.studies.study import Questions
+from evidence.studies.watching import Watching
 
 _STUDY = re.compile(r"\bev\.([A-Z][a-z]+)\.read\(\s*data\s*,\s*globals\(\)\s*\)")
 _DESIGNS = {
@@ -107,8 +111,14 @@ def rehearse(job: Job, project: Project, *, whole: bool = True) -> list[str]:
     return _read(study)
 
 
-def _read(study: evidence.Trial | evidence.Impact | evidence.Monitoring) -> list[str]:
+def _read(study: Questions) -> list[str]:
     """Say what the data of a study are."""
+    if isinstance(study, Watching):
+        return [
+            f"{len(table):,} rows of {name}."
+            for name, table in study.tables.items()
+            if isinstance(table, pd.DataFrame)
+        ]
     table = study.table
     if isinstance(study, evidence.Impact):
         years = ", ".join(map(str, sorted(table["year"].unique())))
