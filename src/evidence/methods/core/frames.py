@@ -270,7 +270,8 @@ def covariates(
         block[codes < 0] = np.nan
         blocks.append(block)
         names.extend(f"{column}: {level}" for level in levels[first:])
-    values = np.vstack([block.T for block in blocks]).T
+    # A copy of a nation's columns costs more than what is done with them.
+    values = blocks[1] if len(blocks) == 2 else np.vstack([block.T for block in blocks]).T
     return values, names, ~np.isnan(values).any(axis=1)
 
 
