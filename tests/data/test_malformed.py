@@ -30,8 +30,8 @@ def _read(reader, path):
 @pytest.mark.parametrize(
     "seeds",
     [
-        pytest.param(range(20), id="few"),
-        pytest.param(range(20, COUNT), id="all", marks=pytest.mark.slow),
+        pytest.param(range(12), id="few"),
+        pytest.param(range(12, COUNT), id="all", marks=pytest.mark.slow),
     ],
 )
 def test_malformed_file_gives_a_result_or_one_line_soon(tmp_path, seeds):

@@ -42,10 +42,12 @@ def test_sample_county_is_passed_and_its_data_are_told(tmp_path):
     """Of each notebook one programme, those of what is watched among them."""
     data = tmp_path / "data"
     sample.make(data)
-    register = tomllib.loads((ROOT / "data/programmes.toml").read_text(encoding="utf-8"))
-    for_each = {each["notebook"]: name for name, each in reversed(register["programme"].items())}
+    text = (ROOT / "data/programmes.toml").read_text(encoding="utf-8")
+    register = tomllib.loads(text)
+    for_each = {each["notebook"]: name for name, each in register["programme"].items()}
     kept = {name: register["programme"][name] for name in for_each.values()}
-    (data / "programmes.toml").write_text(wrongs.toml(kept), encoding="utf-8")
+    top = text[: text.index("[programme.")]  # its sets of files
+    (data / "programmes.toml").write_text(top + wrongs.toml(kept), encoding="utf-8")
     parts = {"notebooks": ROOT / "notebooks", "runs": tmp_path / "runs"}
     said = []
     assert check(Project(register=data / "programmes.toml", data=data, **parts), said.append) == []
@@ -53,6 +55,7 @@ def test_sample_county_is_passed_and_its_data_are_told(tmp_path):
     assert any(line.startswith("gap/2019: ") and " rows of pupils" in line for line in said)
 
 
+@pytest.mark.slow
 def test_right_register_is_passed_and_its_data_are_told(project):
     said = []
     assert check(project, said.append) == []
