@@ -2,7 +2,8 @@
 
 ``python benchmarks/national.py`` makes 6,000,000 pupils (``--pupils`` for fewer), turns csv into
 parquet part by part, and runs each part in a process of its own, ours and the plain way by turns
-(``--rounds``): processor seconds, seconds and peak memory. Same answers are asserted.
+(``--rounds``): processor seconds, seconds and peak memory. Same answers are asserted. With
+``--country out_of_core dask`` also ten times as many rows, in a folder of parquet.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ PAIRS = [("itt", "statsmodels"), ("school_and_year", "absorbing"), ("did", "pane
 ALONE = ["convert", "cells", "regression", "specifications"]
 
 
-def cohort(year: int, pupils: int) -> pd.DataFrame:
-    """Return the pupils of a year; a school is the same in all of them."""
-    fixed, rng = np.random.default_rng(1), np.random.default_rng(year)
+def cohort(year: int, pupils: int, part: int = 0) -> pd.DataFrame:
+    """Return (a part of) the pupils of a year; a school is the same in all of them."""
+    fixed, rng = np.random.default_rng(1), np.random.default_rng([year, part])
     offered = fixed.permutation(SCHOOLS) % 2
     start = np.where(offered, fixed.integers(2015, 2018, SCHOOLS), 9999)
     effect, school = fixed.normal(0, 0.3, SCHOOLS), rng.integers(0, SCHOOLS, pupils)
@@ -148,39 +149,83 @@ def regression(data: pd.DataFrame) -> dict:
     return value_added(data, "regression")
 
 
-def specifications(data: pd.DataFrame) -> dict:
-    """Compress once, then a hundred regressions of five to ten columns with exact CR2."""
-    from evidence.stats.compressed import Compressed
+def with_extra(data: pd.DataFrame) -> pd.DataFrame:
+    """Return the eleven columns of the specifications, and the school."""
+    p, s = data["prior"], data["sen"]
+    extra = {"squared": p**2, "cubed": p**3, "p_sen": p * s, "p_fsm": p * data["fsm"]}
+    extra |= {"late": (data["year"] >= 2015).astype(int)}
+    return data[["urn", "score", *HELD, "year", "offered"]].assign(**extra)
 
+
+COLUMNS = ["score", "offered", *HELD, "year", "squared", "cubed", "p_sen", "p_fsm", "late"]
+
+
+def regressions(table) -> dict:
+    """Return what a hundred regressions of five to ten columns cost, and that of `itt`."""
     begun = time.process_time()
-    p, s = data["prior"].to_numpy(float), data["sen"].to_numpy(float)
-    names = ["score", *HELD, "year"]
-    extra = [p**2, p**3, p * s, p * data["fsm"], data["year"] >= 2015, data["offered"]]
-    table = Compressed.of(
-        np.column_stack([data[names], *extra]).astype(float), data["urn"].to_numpy()
-    )
-    compressed = time.process_time()
     rng = np.random.default_rng(0)
-    for size in rng.integers(4, 10, 100):
-        estimate, found = table.regress(0, rng.permutation(np.arange(1, 11))[:size], [11])
+    sizes = rng.integers(4, 10, 100)
+    held = [[*rng.permutation(COLUMNS[2:])[:size]] for size in sizes]
+    asked = [{"outcome": "score", "treatment": "offered", "covariates": some} for some in held]
+    table.regressions(asked)
     ended = time.process_time()
-    estimate, found = table.regress(0, [1, 2, 3, 4], [11])
-    return {
-        "compress": compressed - begun,
-        "hundred": ended - compressed,
-        "estimate": estimate[0],
-        "std_error": found.std_error[0],
-        "df": found.df[0],
-    }
+    (one,) = table.regressions([asked[0] | {"covariates": HELD}]).itertuples()
+    found = {"hundred": ended - begun, "estimate": one.estimate, "std_error": one.std_error}
+    return found | {"df": one.df, "rows": one.n_obs}
+
+
+def specifications(data: pd.DataFrame) -> dict:
+    """Compress once, then the regressions."""
+    data = with_extra(data)
+    begun = time.process_time()
+    table = ev.compress(data, COLUMNS, cluster="urn")
+    return {"compress": time.process_time() - begun, **regressions(table)}
+
+
+def folder_of(file: Path) -> Path:
+    """Return a folder of parquet beside a file, a part a year, the file's rows ten times."""
+    folder = file.with_suffix("")
+    if not folder.exists():
+        folder.mkdir()
+        for year in YEARS:
+            for tenth in range(10):
+                table = with_extra(cohort(year, pq.read_metadata(file).num_rows // 10, tenth))
+                table.to_parquet(folder / f"{year}-{tenth}.parquet")
+    return folder
+
+
+def out_of_core(file: Path) -> dict:
+    """Compress ten times as many rows, read from a folder a part at a time."""
+    return regressions(ev.compress(folder_of(file), COLUMNS, cluster="urn"))
+
+
+def dask(file: Path) -> dict:
+    """Compress the same folder on two local workers of dask, each part where it lies."""
+    from dask import dataframe, delayed
+    from dask.distributed import Client, as_completed
+
+    parts = dataframe.read_parquet(folder_of(file)).to_delayed()
+    with Client(n_workers=2, threads_per_worker=1) as client:
+        tasks = client.compute(
+            [delayed(ev.compress)(part, COLUMNS, cluster="urn") for part in parts]
+        )
+        whole = None
+        for done in as_completed(tasks):
+            whole = done.result() if whole is None else whole + done.result()
+            done.release()
+    return regressions(whole)
 
 
 def alone(part: str, file: Path) -> None:
     """Run a part in this process and print what it cost; loading is not counted."""
-    given = file if part == "convert" else read(file)
+    given = file if part in ("convert", "out_of_core", "dask") else read(file)
+    if given is file and part != "convert":
+        folder_of(file)
     before = time.process_time(), time.perf_counter()
     result = globals()[part](given)
     cost = {"cpu": time.process_time() - before[0], "wall": time.perf_counter() - before[1]}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(who).ru_maxrss for who in whose) / 1e6
     print(json.dumps({**cost, "gb": peak, **{k: float(v) for k, v in result.items()}}))
 
 
@@ -202,6 +247,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--pupils", type=int, default=6_000_000)
     asked.add_argument("--rounds", type=int, default=5)
+    asked.add_argument("--country", nargs="*", choices=["out_of_core", "dask"], default=[])
     asked.add_argument("--part")
     asked.add_argument("--file", type=Path)
     args = asked.parse_args()
@@ -212,6 +258,7 @@ def main() -> None:
         file = Path(folder) / "pupils.parquet"
         make(file.with_suffix(".csv"), args.pupils)
         found = {part: report(part, [run(part, file)]) for part in ALONE}
+        found |= {part: report(part, [run(part, file)]) for part in args.country}
         for ours, plain in PAIRS:
             turns = [(run(ours, file), run(plain, file)) for _ in range(args.rounds)]
             ways = zip((ours, plain), zip(*turns, strict=True), strict=True)
@@ -225,9 +272,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "--part" in sys.argv:
-        import evidence as ev
+    import evidence as ev
 
-        for room in (ev.trials.itt, ev.impact.did, ev.matching.expected):
+    if "--part" in sys.argv:
+        for room in (ev.trials.itt, ev.impact.did, ev.matching.expected, ev.compress):
             assert callable(room)  # loaded before the clock starts
     main()

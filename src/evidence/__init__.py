@@ -17,6 +17,7 @@ _NAMES = {
     "disclosure": "release.control.disclosure",
     "base": "release.store.reader",
     "compare": "studies.explorer:compare",
+    "compress": "methods.core.compressed:compress",
     "estimate": "studies.fitted_model:estimate",
     "Picture": "show.picture:Picture",
     "secret": "data.secrets:secret",

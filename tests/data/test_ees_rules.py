@@ -306,20 +306,35 @@ WARNINGS = {
 }
 
 
-@pytest.mark.parametrize(("changes", "message"), FAULTS.values(), ids=FAULTS)
+def cases(all_of_them):
+    """One in six is quick enough for every check; the others run with the slow ones."""
+    return [
+        pytest.param(*case, id=name, marks=[pytest.mark.slow] if place % 6 else [])
+        for place, (name, case) in enumerate(all_of_them.items())
+    ]
+
+
+@pytest.mark.parametrize(("changes", "message"), cases(FAULTS))
 def test_a_breach_is_named(pair, changes, message):
     faults, _ = pair(**changes)
     assert faults[0].startswith(message) if message.endswith(NATIONAL) else message in faults
 
 
-@pytest.mark.parametrize(("changes", "message"), WARNINGS.values(), ids=WARNINGS)
+@pytest.mark.parametrize(("changes", "message"), cases(WARNINGS))
 def test_what_the_screener_only_warns_of_is_no_fault(pair, changes, message):
     faults, warnings = pair(**changes)
     assert faults == []
     assert message in warnings
 
 
-@pytest.mark.parametrize("text", ["z", "x", "c", "low", "k", "u", "0", "-1.5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "low",
+        "-1.5",
+        *(pytest.param(t, marks=pytest.mark.slow) for t in ("z", "x", "c", "k", "u", "0")),
+    ],
+)
 def test_numbers_and_symbols_are_figures(pair, text):
     assert pair(data=[(2, "pupils", text)]) == ([], [])
 
@@ -345,6 +360,7 @@ def test_files_that_are_no_pair_are_refused(pair, tmp_path, name, content, messa
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_real_file_has_no_faults(shared, tmp_path):
     """DfE's own release of plans within 20 weeks."""
     source = shared / "send/ehcp_2025_timeliness_20_week.csv"
@@ -358,6 +374,7 @@ def test_a_real_file_has_no_faults(shared, tmp_path):
     assert check(tmp_path / "a.csv")[0] == []
 
 
+@pytest.mark.slow
 def test_check_on_the_command_line_names_breaches(pair, tmp_path):
     faults, _ = pair(data=[(2, "pupils", ":")])
     command = [sys.executable, "-m", "evidence.cli", "check", f"{tmp_path}/a.csv"]

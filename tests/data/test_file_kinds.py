@@ -1,5 +1,7 @@
 """Kinds of file: known by their columns, read into one shape, described without a cell."""
 
+from pathlib import Path
+
 import openpyxl
 import pandas as pd
 import pytest
@@ -31,18 +33,24 @@ def key(tmp_path, monkeypatch):
     [
         (BRISTOL.format("census"), "census", 174, "nor", set()),
         (BRISTOL.format("swf"), "workforce", 155, "ntea", set()),
+        (BRISTOL.format("ks2"), "ks2", 115, "telig", {"blank"}),
+        (BRISTOL.format("ks4"), "ks4", 47, "tpup", {"blank"}),
         (BRISTOL.format("ks5"), "ks5", 29, "tallppe_aleva", {"SUPP", "NE"}),
         (BRISTOL.format("pupdest"), "destinations", 27, "sfc", {"SUPP"}),
         (BRISTOL.format("spine"), "spine", 165, "iclose", set()),
-        ("performance-tables/england_census_2019.csv", "census", 23_942, "pnumeal", {"NA"}),
-        ("send/ehcp_2025_timeliness_20_week.csv", "statistics", 12_211,
-         "plans_issued_gt_1_year", {"x"}),
+        pytest.param("performance-tables/england_census_2019.csv", "census", 23_942, "pnumeal",
+                     {"NA"}, marks=pytest.mark.slow),
+        pytest.param("send/ehcp_2025_timeliness_20_week.csv", "statistics", 12_211,
+                     "plans_issued_gt_1_year", {"x"}, marks=pytest.mark.slow),
         ("send/absence_pru.csv", "statistics", 1_373, "sess_auth_ext_holiday", {"z"}),
-        ("local-authority/exclusions_la.csv", "statistics", 7_122, "perm_excl", {"x"}),
-        ("inspections/england_ofsted-schools.xlsx", "inspections", 21_733,
-         "overall effectiveness", set()),
-        ("establishments/gias_leeds.csv", "establishments", 771, "numberofpupils", set()),
-        ("local-authority/bds_long_0.parquet", "lait", 641_070, "values", {"-"}),
+        pytest.param("local-authority/exclusions_la.csv", "statistics", 7_122, "perm_excl", {"x"},
+                     marks=pytest.mark.slow),
+        pytest.param("inspections/england_ofsted-schools.xlsx", "inspections", 21_733,
+                     "overall effectiveness", set(), marks=pytest.mark.slow),
+        pytest.param("establishments/gias_leeds.csv", "establishments", 771, "numberofpupils",
+                     set(), marks=pytest.mark.slow),
+        pytest.param("local-authority/bds_long_0.parquet", "lait", 641_070, "values", {"-"},
+                     marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_real_file_is_known_and_keeps_every_row_and_code(shared, path, kind, rows, column, codes):
@@ -91,6 +99,107 @@ def test_transfer_file_has_a_row_a_result_pseudonyms_and_no_names(tmp_path):
     assert frame["upn"].str.fullmatch("p_[0-9a-f]{20}").all()
     assert frame["upn"].nunique() == 2
     assert len(readers.table(f"{path}#Pupil")) == 2
+
+
+SEN2 = """<?xml version="1.0" encoding="UTF-8"?><Message><Header><Source><LEA>850</LEA></Source>
+</Header><SEN2><Persons>{}</Persons></SEN2></Message>"""
+PERSON = """<Person><PersonBirthDate>2012-03-04</PersonBirthDate><Sex>F</Sex>
+<Ethnicity>WBRI</Ethnicity><UPN>{upn}</UPN><Requests><ReceivedDate>2024-02-01</ReceivedDate>
+<RequestOutcome>{outcome}</RequestOutcome></Requests></Person>"""
+
+
+def test_sen2_return_as_xml_or_as_csv_has_a_row_a_record(tmp_path):
+    path = tmp_path / "sen2.xml"
+    people = (("A1", "Y"), ("A2", "N"))
+    path.write_text(SEN2.format("".join(PERSON.format(upn=u, outcome=o) for u, o in people)))
+    assert guessed(path).name == "sen2"
+    with pytest.raises(EvidenceError, match="'Person', 'Requests'"):
+        official(path)
+    requests = official(f"{path}#Requests")
+    assert requests["requestoutcome"].tolist() == ["Y", "N"]
+    assert requests["receiveddate"].tolist() == ["2024-02-01"] * 2
+    people = official(f"{path}#Person")
+    assert people["upn"].tolist() == requests["upn"].tolist()
+    assert people["upn"].str.fullmatch("p_[0-9a-f]{20}").all()
+    module = tmp_path / "person.csv"
+    module.write_text("persontableid,NativeId,gendercurrent,upn\n7,1,F,A1\n8,2,M,A3\n")
+    assert guessed(module).name == "sen2"
+    assert official(module)["upn"].iloc[0] == people["upn"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "la", "first"), [("sn_may_2025", "301", "308"), ("sn_april_2021", "202", "213")]
+)
+def test_neighbours_are_one_row_an_authority_and_rank(shared, name, la, first):
+    path = shared / f"data/local-authority/{name}.xlsx"
+    assert guessed(path).name == "neighbours"
+    frame = official(path)
+    own = frame[frame["la"] == la]
+    assert own["rank"].tolist() == list(range(1, 11))
+    assert own["neighbour"].iloc[0] == first
+    assert frame.groupby("la").size().eq(10).all()
+    assert frame["la"].nunique() > 150
+
+
+def test_inspections_without_an_overall_judgement_are_known(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("URN,Quality of education,Behaviour and attitudes\n990001,2,NULL\n")
+    assert guessed(path).name == "inspections"
+    assert official(path, "inspections")["quality of education"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    ["parquet", "sav", "dta", *(pytest.param(e, marks=pytest.mark.slow) for e in ("xlsx", "ods"))],
+)
+def test_kind_is_the_same_whatever_it_is_stored_as(tmp_path, ending):
+    import pyreadstat
+
+    plain = {"urn": ["990001", "990002"], "nor": ["120", "SUPP"], "norg": ["61", "LOWCOV"]}
+    frame = pd.DataFrame({**plain, "norb": ["59", "x"], "schname": ["Hill", "Dale"]}, dtype=object)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    path = tmp_path / f"t.{ending}"
+    write = {
+        "xlsx": lambda: frame.to_excel(path, index=False),
+        "ods": lambda: frame.to_excel(path, index=False, engine="odf"),
+        "parquet": lambda: frame.to_parquet(path),
+        "sav": lambda: pyreadstat.write_sav(frame, path),
+        "dta": lambda: pyreadstat.write_dta(frame, path),
+    }
+    write[ending]()
+    found = official(path)
+    pd.testing.assert_frame_equal(found, official(tmp_path / "t.csv"))
+    assert found["nor"].iloc[0] == 120
+    assert found["norg_symbol"].tolist() == ["", "LOWCOV"]
+
+
+def test_contract_refuses_another_shape(tmp_path):
+    from pandera.errors import SchemaError
+
+    path = tmp_path / "t.csv"
+    path.write_text("URN,NOR,NORG,NORB\n990001,,61,59\nNAT,9,8,1\n")
+    frame = official(path)
+    assert frame["urn"].tolist() == ["990001", ""]
+    assert frame["nor_symbol"].tolist() == ["blank", ""]
+    contract = file_kinds.contract("census")
+    assert contract.validate(frame) is not None
+    for wrong in (
+        frame.assign(nor_symbol=""),
+        frame.assign(urn=["99001", ""]),
+        frame.assign(nor=["a", "b"]),
+        frame.drop(columns="norg"),
+    ):
+        with pytest.raises(SchemaError):
+            contract.validate(wrong)
+    with pytest.raises(EvidenceError, match="did you mean 'census'"):
+        file_kinds.contract("cens")
+
+
+def test_every_kind_is_documented_with_its_columns():
+    page = (Path(__file__).parents[2] / "docs/files.md").read_text().splitlines()
+    rows = {tuple(cell.strip(" `") for cell in line.split("|")[1:4]) for line in page}
+    for kind in file_kinds.LINES:
+        assert (kind.name, ", ".join(kind.texts), ", ".join(kind.figures)) in rows, kind.name
 
 
 def test_annex_a_list_is_found_below_its_title(tmp_path):

@@ -78,6 +78,7 @@ def test_check_warns_of_a_file_of_real_pupils_that_everybody_may_read(place, rea
     assert warnings(project) == []
 
 
+@pytest.mark.slow
 def test_sample_and_runs_shut_their_folders(place):
     shutil.rmtree(place)
     place.mkdir(mode=0o755)

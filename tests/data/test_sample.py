@@ -115,6 +115,7 @@ def test_make_is_labelled_as_simulated(folder):
     assert schools["phase"].value_counts().to_dict() == {"Primary": 280, "Secondary": 54}
 
 
+@pytest.mark.slow
 def test_make_upns_have_the_right_check_letter(folder):
     upns = readers.table(folder / "pupils.csv", ["upn"])["upn"]  # as written: no pseudonyms
     digits = np.array([list(upn[1:]) for upn in upns]).astype(int)
@@ -123,6 +124,7 @@ def test_make_upns_have_the_right_check_letter(folder):
     assert upns.is_unique
 
 
+@pytest.mark.slow
 def test_make_no_pupil_is_in_two_files(folder):
     names = ["pupils.csv", "ks4_pupils.csv"]
     files = [*sorted(folder.glob("trial_*.csv")), *(folder / name for name in names)]
@@ -133,6 +135,7 @@ def test_make_no_pupil_is_in_two_files(folder):
 # as real as real files ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_make_cohorts_have_about_8000_pupils_in_schools_of_usual_size(pupils):
     assert pupils.groupby("year").size().between(7_700, 8_300).all()
     size = pupils.groupby(["year", "urn"]).size()
@@ -141,6 +144,7 @@ def test_make_cohorts_have_about_8000_pupils_in_schools_of_usual_size(pupils):
     assert size.max() < 95
 
 
+@pytest.mark.slow
 def test_make_icc_of_a_years_scores_is_near_13(pupils):
     found = [
         icc(here[subject], here["urn"])
@@ -212,6 +216,7 @@ def test_make_progress_of_the_county_is_near_zero(folder):
         assert 1.3 < schools["MATPROG"].std() < 2.7
 
 
+@pytest.mark.slow
 def test_make_schools_vary_as_those_of_hampshire(folder, shared):
     """Spread between schools of 20 to 35 pupils, and how alike two years are, against real ones."""
     measures = ("PTMAT_EXP", "PTREAD_EXP", "MAT_AVERAGE")
@@ -264,6 +269,7 @@ def test_make_booster_naive_gain_is_three_times_the_truth(pupils, joined, truth)
     assert rate[2019] - rate[2018] > 3 * truth["year-6-booster"]["2019"]["PTRWM_EXP"]["estimate"]
 
 
+@pytest.mark.slow
 def test_primary_no_effect_before_a_programme_starts(county):
     reached = np.zeros(len(county.pupils), dtype=bool)
     for spell in county.spells:
@@ -276,6 +282,7 @@ def test_primary_no_effect_before_a_programme_starts(county):
     assert not changed[~reached].any()
 
 
+@pytest.mark.slow
 def test_primary_truth_is_the_difference_between_the_two_worlds(county):
     """Without overlap (the whole of what changed), the truths add up."""
     lamp = next(spell for spell in county.spells if spell.programme == "lamp")

@@ -3,10 +3,12 @@
 import copy
 import os
 import re
+import tomllib
 
 import pytest
 from conftest import ROOT
 
+from evidence.data import sample
 from evidence.errors import EvidenceError
 from evidence.run.plan_jobs import Project
 from evidence.run.rehearsal import check
@@ -35,6 +37,25 @@ def project(right, tmp_path):
     return Project(register=register, data=tmp_path, **parts)
 
 
+@pytest.mark.slow
+def test_sample_county_is_passed_and_its_data_are_told(tmp_path):
+    """Of each notebook one programme, those of what is watched among them."""
+    data = tmp_path / "data"
+    sample.make(data)
+    text = (ROOT / "data/programmes.toml").read_text(encoding="utf-8")
+    register = tomllib.loads(text)
+    for_each = {each["notebook"]: name for name, each in register["programme"].items()}
+    kept = {name: register["programme"][name] for name in for_each.values()}
+    top = text[: text.index("[programme.")]  # its sets of files
+    (data / "programmes.toml").write_text(top + wrongs.toml(kept), encoding="utf-8")
+    parts = {"notebooks": ROOT / "notebooks", "runs": tmp_path / "runs"}
+    said = []
+    assert check(Project(register=data / "programmes.toml", data=data, **parts), said.append) == []
+    assert len(said) >= len(for_each) > 7
+    assert any(line.startswith("gap/2019: ") and " rows of pupils" in line for line in said)
+
+
+@pytest.mark.slow
 def test_right_register_is_passed_and_its_data_are_told(project):
     said = []
     assert check(project, said.append) == []
@@ -79,7 +100,13 @@ def test_there_are_more_than_300_wrong_registers():
     assert len({each.label for each in ALL}) > 300
 
 
-@pytest.mark.parametrize("each", ALL[::EVERY], ids=lambda each: each.label)
+@pytest.mark.parametrize(
+    "each",
+    [
+        pytest.param(each, id=each.label, marks=[pytest.mark.slow] if place % 10 else [])
+        for place, each in enumerate(ALL[::EVERY])
+    ],
+)
 def test_wrong_register_is_refused(project, each):
     register = copy.deepcopy({each.who: wrongs.GOOD[each.who]})
     each.change(register, project.data)

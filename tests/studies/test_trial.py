@@ -7,7 +7,7 @@ import pytest
 
 import evidence as ev
 from evidence.errors import EvidenceError
-from evidence.methods.core import frames
+from evidence.methods.core import frames, stored_columns
 
 
 @pytest.fixture
@@ -60,16 +60,17 @@ def test_numbers_are_those_of_the_functions(pupils):
 
 def test_every_column_is_encoded_once(pupils, monkeypatch):
     asked = []
-    for name in ("_numbers", "_factor"):
-        inner = getattr(frames, name)
+    for room, name in ((frames, "_numbers"), (stored_columns, "factor")):
+        inner = getattr(room, name)
         monkeypatch.setattr(
-            frames,
+            room,
             name,
             lambda v, c, inner=inner, name=name: asked.append((name, c, len(v))) or inner(v, c),
         )
     study = ev.Trial.read(pupils, PLAN)
     study.answer(), study.section("who took part"), study.section("what changed")
-    whole = [one for one in asked if one[1] == len(pupils) and one[0] in ("Reading", "Test before")]
+    whole = [one for one in asked if one[2] == len(pupils) and one[1] in ("Reading", "Test before")]
+    assert whole
     assert len(whole) == len(set(whole))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import areas, readers
+from evidence.data.file_formats import tables
 from evidence.errors import EvidenceError, nearest
 
 # Column of the Local Authority Interactive Tool, of its dictionary, and of contracts: ours.
@@ -23,6 +24,7 @@ _OURS = {
     "measure": "title",
     "y_axis_name": "unit",
 }
+_LIST = ("la number", "la name", *(f"sn{rank}" for rank in range(1, 11)))  # of neighbours
 _NEEDED = ("area", "indicator", "time", "value")
 # Shares of the tool, each with the indicator of the same file that it is out of. It has no others.
 _OUT_OF = dict.fromkeys(
@@ -117,3 +119,40 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     names = {old: new if new != old else str(old).strip().lower() for old, new in names.items()}
     found = table.rename(columns=names)
     return found.loc[:, ~found.columns.duplicated()]
+
+
+def neighbours(path: str | Path) -> pd.DataFrame:
+    """Read the workbook of statistical neighbours, authorities that are no more among them.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    DataFrame
+        A row an authority and rank: `la` and `neighbour` (codes), `area`, `rank` (1 to 10) and
+        `closeness`, as printed. An authority without neighbours has no row.
+
+    Raises
+    ------
+    EvidenceError
+        No row has LA number, LA name and SN1 to SN10.
+    """
+    for table in tables(path):
+        rows = [(line, [cell.casefold() for cell in row], row) for line, row in table.rows]
+        heads = (place for place, (_, row, _) in enumerate(rows) if {*_LIST} <= {*row})
+        if (head := next(heads, None)) is None:
+            continue
+        code, name, *near = map(rows[head][1].index, _LIST)
+        width = max(near) + 2
+        padded = ([*row, *[""] * width] for _, _, row in rows[head + 1 :])
+        own = [row for row in padded if row[code].isdigit()]
+        found = [
+            (row[code], row[name], rank, row[place], row[place + 1])
+            for row in own
+            for rank, place in enumerate(near, start=1)
+            if row[place].isdigit()
+        ]
+        return pd.DataFrame(found, columns=["la", "area", "rank", "neighbour", "closeness"])
+    raise EvidenceError(f"{path}: no row has LA number, LA name and SN1 to SN10")

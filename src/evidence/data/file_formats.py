@@ -26,6 +26,7 @@ _PLAIN_BYTES, _MOST_TIMES = (
     200,
 )  # more than the first are no more than 200 times packed
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?(?:\n|$)', re.IGNORECASE)  # what Excel reads and hides
+_MARKS = ",;\t|"  # what separates cells
 _OLD_STATA = re.compile(rb"[\x66-\x76][\x01\x02]\x01\x00")
 _SIDE = re.compile(r"(^|/)(__MACOSX/|\.)|/$")  # what archives hold beside the file
 
@@ -67,8 +68,8 @@ def tables(path: str | Path) -> list[Table]:
     Parameters
     ----------
     path : str or Path
-        csv (comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252), the same gzipped or alone in
-        a zip archive; xlsx, xls or ods, of which ``book.xlsx#Data`` is the sheet "Data" alone;
+        csv (comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252), the same gzipped or alone
+        in a zip archive; xlsx, xls or ods, of which ``book.xlsx#Data`` is the sheet "Data" alone;
         parquet; sav (SPSS) or dta (Stata), with codes, and their labels beside them; XML, of which
         each kind of record is a table.
 
@@ -141,10 +142,10 @@ def _delimiter(text: str) -> str:
         counts = Counter(line.count(mark) for line in lines if mark in line)
         return (counts.most_common(1) or [(0, 0)])[0]
 
-    first = max(",;\t", key=lines[0].count)
+    first = max(_MARKS, key=lines[0].count)
     if lines[0].count(first) == usual(first)[0] > 0:
         return first
-    return max(",;\t", key=lambda mark: usual(mark)[1])
+    return max(_MARKS, key=lambda mark: usual(mark)[1])
 
 
 def _csv(path: str | Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -10,10 +10,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from evidence.data import (
+    area_files,
     labels,
     official_tables,
     participation_files,
@@ -24,6 +26,9 @@ from evidence.data import (
 )
 from evidence.data.file_formats import Table, tables
 from evidence.errors import EvidenceError, nearest
+
+if TYPE_CHECKING:
+    import pandera.pandas as pandera
 
 _TOP = 20  # rows among which a header is looked for
 
@@ -36,47 +41,61 @@ class Kind:
     ----------
     name, title : str
         What it is called here, and what people call it.
-    needs : tuple of str
-        Columns by which it is known, in lower case.
+    texts, figures : tuple of str
+        Columns by which it is known, in lower case: words and ids, and numbers or codes.
     urn, time : str
         Its columns of URNs and of times.
-    measures : tuple of str
-        Its columns of figures; without any, those that hold figures and codes alone.
+    alone : bool
+        Whether its figures are those of `figures` alone; else all columns of numbers and codes.
     spills : bool
         Whether its last column may spill over.
     """
 
     name: str
     title: str
-    needs: tuple[str, ...]
+    texts: tuple[str, ...]
+    figures: tuple[str, ...] = ()
     urn: str = ""
     time: str = ""
-    measures: tuple[str, ...] = ()
+    alone: bool = False
     spills: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns by which it is known."""
+        return (*self.texts, *self.figures)
 
 
 _GIAS = "(Get Information About Schools)"
+_TABLE = ("rectype", "urn", "schname")
+_URN = ("urn",)
 LINES = (
-    Kind("ks2", "key stage 2 performance table", ("rectype", "urn", "schname", "telig")),
-    Kind("ks4", "key stage 4 performance table", ("rectype", "urn", "schname", "tpup")),
-    Kind("ks5", "16 to 18 performance table", ("rectype", "urn", "schname", "tpup1618"), "urn"),
-    Kind("census", "pupil characteristics by school", ("urn", "nor", "norg", "norb"), "urn"),
-    Kind("workforce", "workforce by school", ("urn", "ntea", "nteaas"), "urn"),
-    Kind("destinations", "destinations by school", ("urn", "cohort", "overall", "fec"), "urn"),
-    Kind("absence", "absence by school", ("urn", "perctot", "ppersabs10"), "urn"),
-    Kind("spine", "list of schools", ("urn", "laestab", "schname", "iclose"), "urn"),
-    Kind("statistics", "official statistics", ("time_period", "geographic_level")),
+    Kind("ks2", "key stage 2 performance table", _TABLE, ("telig",), urn="urn"),
+    Kind("ks4", "key stage 4 performance table", _TABLE, ("tpup",), urn="urn"),
+    Kind("ks5", "16 to 18 performance table", _TABLE, ("tpup1618",), urn="urn"),
+    Kind("census", "pupil characteristics by school", _URN, ("nor", "norg", "norb"), urn="urn"),
+    Kind("workforce", "workforce by school", _URN, ("ntea", "nteaas"), urn="urn"),
+    Kind("destinations", "destinations by school", _URN, ("cohort", "overall", "fec"), urn="urn"),
+    Kind("absence", "absence by school", _URN, ("perctot", "ppersabs10"), urn="urn"),
+    Kind("spine", "list of schools", ("urn", "laestab", "schname"), ("iclose",), urn="urn"),
     Kind("statistics", "official statistics", ("year", "level")),
-    Kind("links", f"links of schools {_GIAS}", ("urn", "linkurn", "linktype"), "urn", spills=True),
+    Kind("statistics", "official statistics", ("time_period", "geographic_level")),
+    Kind("links", f"links of schools {_GIAS}", ("urn", "linkurn", "linktype"), urn="urn",
+         spills=True),
     Kind("groups", f"groups of schools {_GIAS}", ("group uid", "group name", "group type")),
-    Kind("establishments", f"schools {_GIAS}", ("urn", "establishmentname"), "urn", spills=True),
-    Kind("inspections", "Ofsted outcomes", ("urn", "overall effectiveness"), "urn"),
+    Kind("establishments", f"schools {_GIAS}", ("urn", "establishmentname"), urn="urn",
+         spills=True),
+    Kind("inspections", "Ofsted outcomes from September 2024", ("urn", "quality of education"),
+         urn="urn"),
+    Kind("inspections", "Ofsted outcomes", ("urn", "overall effectiveness"), urn="urn"),
     Kind("report cards", "Ofsted outcomes from November 2025",
-         ("urn", "inclusion", "achievement", "leadership and governance"), "urn"),
-    Kind("lait", "Local Authority Interactive Tool",
-         ("short desc", "years", "la and regions", "values"), time="years", measures=("values",)),
+         ("urn", "inclusion", "achievement", "leadership and governance"), urn="urn"),
+    Kind("lait", "Local Authority Interactive Tool", ("short desc", "years", "la and regions"),
+         ("values",), time="years", alone=True),
+    Kind("neighbours", "statistical neighbours", ("la number", "sn1", "sn10")),
     Kind("annex a", "Annex A list", ("child unique id",)),
-    Kind("ctf", "common transfer file", ("upn", "subject", "result")),
+    Kind("ctf", "common transfer file", ("upn", "subject"), ("result",)),
+    Kind("sen2", "SEN2 return (XML)", ("upn", "personbirthdate", "ethnicity")),
     Kind("sen2", "SEN2 return", ("persontableid",)),
     Kind("participation", "who took part", ("urn", "programme", "start")),
     Kind("pupils", "pupil file", ("upn", "urn", "year")),
@@ -114,20 +133,73 @@ def official(
     """
     if kind and kind not in KINDS:
         raise EvidenceError(f"kind is {kind!r}; {nearest(kind, KINDS)}")
-    found = KINDS[kind] if kind else guessed(path)
+    found = guessed(path, kind) or KINDS.get(kind)
     if found is None:
         raise EvidenceError(f"{path}: of no known kind; name one: kind is {', '.join(KINDS)}")
     if found.name == "statistics":
-        return official_tables.statistics(path, measures)
+        return _kept(path, found, official_tables.statistics(path, measures))
+    if found.name == "neighbours":
+        return _kept(path, found, area_files.neighbours(path))
     frame = official_tables.tidy(
         path,
         found.needs,
-        measures or found.measures,
+        measures or (found.figures if found.alone else ()),
+        figures=found.figures,
         time=found.time,
         urn=found.urn,
         spills=found.spills,
     )
-    return pseudonyms.protected(frame, path, names=names)
+    return _kept(path, found, pseudonyms.protected(frame, path, names=names))
+
+
+def contract(kind: str) -> pandera.DataFrameSchema:
+    """Return the contract of a kind's tidy shape: what :func:`official` gives, it holds.
+
+    Its columns by which it is known, words as text, figures as numbers; a URN of six digits or "";
+    a whole year; and, beside each figure that has `<name>_symbol`, a code where there is no number.
+
+    Raises
+    ------
+    EvidenceError
+        There is no such kind.
+    """
+    if kind not in KINDS:
+        raise EvidenceError(f"kind is {kind!r}; {nearest(kind, KINDS)}")
+    return _contract(KINDS[kind])
+
+
+def _contract(kind: Kind) -> pandera.DataFrameSchema:
+    import pandera.pandas as pa
+
+    if kind.name == "neighbours":
+        text = {name: pa.Column("str") for name in ("la", "area", "neighbour", "closeness")}
+        return pa.DataFrameSchema({**text, "rank": pa.Column("int64", pa.Check.in_range(1, 10))})
+    columns = {name: pa.Column() for name in kind.texts}
+    for name in kind.figures:
+        columns |= {name: pa.Column("float64", nullable=True), f"{name}_symbol": pa.Column("str")}
+    if kind.urn:
+        columns["urn"] = pa.Column("str", pa.Check.str_matches(r"^(\d{6})?$"))
+    if kind.time or kind.name == "statistics":
+        whole = pa.Check(pd.api.types.is_integer_dtype, error="whole numbers")
+        columns["year"] = pa.Column(checks=whole, nullable=True)
+    beside = pa.Check(_beside, error="a number or a code")
+    return pa.DataFrameSchema(columns, checks=beside, name=kind.name)
+
+
+def _beside(frame: pd.DataFrame) -> bool:
+    """Say whether each figure has either a number or a code."""
+    pairs = [name for name in frame if f"{name}_symbol" in frame]
+    return all((frame[name].isna() == (frame[f"{name}_symbol"] != "")).all() for name in pairs)
+
+
+def _kept(path: str | Path, kind: Kind, frame: pd.DataFrame) -> pd.DataFrame:
+    from pandera.errors import SchemaError
+
+    try:
+        return _contract(kind).validate(frame)
+    except SchemaError as error:
+        column = getattr(error.schema, "name", "")
+    raise EvidenceError(f"{path}: column {column!r} is not as a {kind.title} has it")
 
 
 def school_links(path: str | Path) -> dict[str, str]:
@@ -162,9 +234,12 @@ def school_links(path: str | Path) -> dict[str, str]:
     return dict(zip(pairs["old"][alone], pairs["new"][alone], strict=True))
 
 
-def guessed(path: str | Path) -> Kind | None:
-    """Return the kind of a file by its columns, in any of its sheets; None where it is of none."""
-    return _guess(_tops(path))
+def guessed(path: str | Path, name: str = "") -> Kind | None:
+    """Return the kind of a file by its columns, in any of its sheets; None where it is of none.
+
+    With a name, among the kinds of that name.
+    """
+    return _guess(_tops(path), name)
 
 
 def _tops(path: str | Path) -> list[list[set[str]]]:
@@ -178,9 +253,10 @@ def _tops(path: str | Path) -> list[list[set[str]]]:
     return [top(table) for table in tables(path)]
 
 
-def _guess(tops: Sequence[Sequence[set[str]]]) -> Kind | None:
+def _guess(tops: Sequence[Sequence[set[str]]], name: str = "") -> Kind | None:
     rows = [row for top in tops for row in top]
-    fitting = [kind for kind in LINES if any(row.issuperset(kind.needs) for row in rows)]
+    lines = [kind for kind in LINES if name in ("", kind.name)]
+    fitting = [kind for kind in lines if any(row.issuperset(kind.needs) for row in rows)]
     return max(fitting, key=lambda kind: len(kind.needs), default=None)
 
 

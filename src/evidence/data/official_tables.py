@@ -39,6 +39,8 @@ _CODE = re.compile(r"[A-Za-z/]{1,8}|[:~.*\-]|\.\.|\[[a-z]{1,4}\]")
 # of explore education statistics; symbols of older releases among them
 _SYMBOLS = frozenset(("z", "x", "c", "k", "u", "low", ":", "~", ".", "..", "*", "-"))
 _SYMBOLS |= {"NA", "N/A", "SUPP", "NP", "NE", "NEW", "LOWCOV", "DNS", "[z]", "[x]", "[c]", "[low]"}
+_SYMBOLS |= {"[k]", "[u]", "[~]", "NULL", "SP", "RE", "REDACTED"}
+_SYMBOLS |= {symbol.lower() for symbol in _SYMBOLS if len(symbol) > 1}
 _WHEN, _WHERE = ("time_period", "year"), ("geographic_level", "level")
 _IDENTIFIER = re.compile(
     r".*[_ ](code|name|id|uid|urn|ukprn|laestab)|time_.*|years?|level|.*urn|la|lea|estab|laestab"
@@ -248,6 +250,7 @@ def tidy(
     needs: Sequence[str],
     measures: Sequence[str] = (),
     *,
+    figures: Sequence[str] = (),
     time: str = "",
     urn: str = "",
     spills: bool = False,
@@ -262,6 +265,8 @@ def tidy(
     measures : sequence of str
         Columns of figures; without any, each that holds figures and codes alone and whose name is
         not that of a code, name or time.
+    figures : sequence of str
+        Columns that are figures in any case, though all blank.
     time : str
         Column from which `year` is taken, the one in which a school year ends, where it says one.
     urn : str
@@ -294,15 +299,20 @@ def tidy(
         columns["year"] = pd.Series([known[cell] for cell in cells.column(time)], dtype="Int64")
     if urn:
         columns["urn"] = [labels.urn(cell) or "" for cell in cells.column(urn)]
-    return _with_symbols(cells, asked, columns)
+    return _with_symbols(cells, asked, columns, figures)
 
 
-def _with_symbols(cells: Sheet, asked: Sequence[str], columns: dict[str, object]) -> pd.DataFrame:
+def _with_symbols(
+    cells: Sheet,
+    asked: Sequence[str],
+    columns: dict[str, object],
+    figures: Sequence[str] = (),
+) -> pd.DataFrame:
     """Return `columns` and, of all others, figures with their codes beside them, or text."""
     faults = Faults()
     for name in filter(None, cells.names):
         column = cells.column(name)
-        if name in asked or (not asked and _is_measure(cells, name, column)):
+        if name in (*asked, *figures) or (not asked and _is_measure(cells, name, column)):
             with faults.note():
                 symbols = _measure(cells, name, [False] * len(column))
                 columns[name], columns[f"{name}_symbol"] = symbols

@@ -6,8 +6,9 @@ import re
 
 import numpy as np
 
-_BIG = np.array([88, 98, 99, 888, 998, 999, 8888, 9998, 9999, 99999, 999999], dtype=float)
-_CODES = np.concatenate([_BIG, -_BIG, [8, 9, -7, -8, -9]])
+_BIG = np.array([77, 88, 97, 98, 99, 777, 888, 997, 998, 999, 7777, 8888, 9997, 9998, 9999, 99999,
+                 999999], dtype=float)  # fmt: skip
+_CODES = np.concatenate([_BIG, -_BIG, [8, 9, *range(-9, 0)]])
 _ONCE = (-99, 888)  # from here on outwards one such value is enough, between them two are
 _AGE = re.compile(
     r"(?:^|.*[^a-z])ages?(?:_?(?:in)?_?(?:months?|mths|years?|yrs))?(?:[^a-z].*|$)", re.IGNORECASE
@@ -62,7 +63,8 @@ def missing_codes(values: np.ndarray) -> list[float]:
 
     Known codes alone (9, 99, 999, −9, −99 and the like) that recur, or are large, and lie farther
     from the other values than these from each other; negative ones, wherever no other value is
-    negative; 8 and 9 only beside yes and no (0 and 1, or 1 and 2).
+    negative (from −1 to −6, as far as the others); 8 and 9 only beside yes and no (0 and 1, or 1
+    and 2).
     """
     ends = (np.nanmin(values), np.nanmax(values)) if not np.isnan(values).all() else ()
     if not np.isin(ends, _CODES).any():
@@ -80,7 +82,7 @@ def missing_codes(values: np.ndarray) -> list[float]:
             return False
         if code in (8, 9):
             return yes_no
-        if code < low and low >= 0:
+        if code <= -7 and low >= 0:
             return True
         distance = max(code - high, low - code)
         return distance >= (high - low) / (2 if abs(code) > 99 else 1)

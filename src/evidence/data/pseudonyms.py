@@ -81,9 +81,10 @@ def protected(
             "leave them out of the file"
         )
     attrs = frame.attrs
+    secret = _secret(_place()) if coded else b""  # read once: a nation has millions of pupils
     for name in coded:
         cells = frame[name].astype("str")
-        known = {cell: pseudonym(cell) for cell in cells.dropna().unique()}
+        known = {cell: _pseudonym(cell, secret) for cell in cells.dropna().unique()}
         frame = frame.assign(**{str(name): cells.map(known).astype("str")})
     frame.attrs = attrs
     return frame
@@ -101,12 +102,12 @@ def keep(frame: pd.DataFrame, folder: Path, file: Path) -> Path:
     return path
 
 
-def pseudonym(cell: str) -> str:
+def _pseudonym(cell: str, secret: bytes) -> str:
     """Return what stands for an id: the same for the same id and secret."""
     cell = cell.strip()
     if _DONE.fullmatch(cell):
         return cell
-    digest = hashlib.blake2b(cell.upper().encode(), key=_secret(_place()), digest_size=10)
+    digest = hashlib.blake2b(cell.upper().encode(), key=secret, digest_size=10)
     return f"p_{digest.hexdigest()}"
 
 

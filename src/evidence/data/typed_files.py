@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from evidence.data import labels, workbooks
 from evidence.errors import EvidenceError
 
 SPSS = (b"$FL2", b"$FL3")
+_ROWS = 1_000_000  # of a part
 _EXACT = 2**53  # from here on a float skips whole numbers
 
 
@@ -32,6 +34,32 @@ def parquet(path: str | Path, raw: bytes) -> pd.DataFrame:
     words = frame.attrs.get(labels.WORDS)
     frame.attrs = {labels.WORDS: words} if isinstance(words, dict) else {}
     return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
+
+
+def parquet_parts(path: str | Path, columns: Iterable[str]) -> Iterator[pd.DataFrame]:
+    """Give some columns of parquet, a file or a folder of files, a part at a time.
+
+    Raises
+    ------
+    EvidenceError
+        It cannot be read, or lacks a column.
+    """
+    import pyarrow
+    from pyarrow import dataset
+
+    try:
+        source = dataset.dataset(path, format="parquet", partitioning="hive")
+        if lacking := [name for name in columns if name not in source.schema.names]:
+            raise EvidenceError(f"{path} has no column {lacking[0]!r}")
+        for part in source.to_batches(
+            columns=[*columns], batch_size=_ROWS, batch_readahead=1, fragment_readahead=1
+        ):
+            if len(part):
+                yield part.to_pandas()
+    except EvidenceError:
+        raise
+    except (pyarrow.ArrowException, *workbooks.DAMAGED):
+        raise EvidenceError(f"{path}: not parquet that can be read") from None
 
 
 def statistics_package(path: str | Path, raw: bytes) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+import pandas as pd
 from packaging.requirements import Requirement
 
 from evidence.data import pseudonyms
@@ -115,7 +116,7 @@ def _private(data: Path) -> str:
 
 def _secret() -> str:
     try:
-        pseudonyms.pseudonym("a")
+        pseudonyms.protected(pd.DataFrame({"upn": ["a"]}), "")
     except (EvidenceError, OSError) as error:
         return re.sub(r"\s+", " ", str(error))
     return ""

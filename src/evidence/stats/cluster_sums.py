@@ -9,17 +9,17 @@ binomial series are exact.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from evidence.stats.design import Design, compact, sums
+from evidence.stats.design import Columns, Design, compact, sums
 from evidence.stats.satterthwaite import pairs
 
 NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides a direction alone
 SMALL = 0.05  # a leverage whose series is exact after a dozen terms
-# Rows a cluster and columns to which sums of products cost less than sorting (as measured)
-_TALL, _NARROW = 8, 8
+_TALL = 8  # rows a cluster to which sums of products cost less than sorting (as measured)
+_PART = 8_192  # rows
 _HELD = 4_000_000  # numbers of matrices held at once
 
 
@@ -89,29 +89,46 @@ def adjust(
     return tall
 
 
-def cross_products(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def cross_products(rows: np.ndarray, columns: np.ndarray | Columns) -> np.ndarray:
     """Return Z'Z of each cluster, shape (m, k, k).
 
     Parameters
     ----------
     rows : ndarray of int, shape (n,)
         Codes of the clusters, 0 to m − 1, each of which has a row.
-    columns : ndarray of shape (n, k)
+    columns : ndarray or Columns, shape (n, k)
     """
-    (n, k), size = columns.shape, np.bincount(rows)
-    out = np.empty((len(size), k, k))
-    in_order = (np.diff(rows) >= 0).all()
-    if n < _TALL * len(size) or (k <= _NARROW and not in_order):
+    (n, k), m = columns.shape, int(rows.max()) + 1
+    out = np.empty((m, k, k))
+    if n < _TALL * m:
+        z = columns[:].T
         for i, j in itertools.combinations_with_replacement(range(k), 2):
-            out[:, i, j] = out[:, j, i] = np.bincount(rows, columns[:, i] * columns[:, j])
+            out[:, i, j] = out[:, j, i] = np.bincount(rows, z[i] * z[j])
         return out
-    narrow = rows.astype(np.min_scalar_type(len(size)))  # numpy sorts 16 bits by counting
-    order = None if in_order else np.argsort(narrow, kind="stable")
-    end = np.cumsum(size)
-    for code, (start, stop) in enumerate(zip(end - size, end, strict=True)):
-        own = columns[start:stop] if order is None else columns[order[start:stop]]
-        np.matmul(own.T, own, out=out[code])
+    for places, ends in together(rows):
+        block, first = columns[places], rows[places[0]]
+        for code, (start, stop) in enumerate(itertools.pairwise(ends), first):
+            own = block[start:stop]
+            np.matmul(own.T, own, out=out[code])
     return out
+
+
+def together(rows: np.ndarray) -> Iterator[tuple[np.ndarray, list[int]]]:
+    """Give places of rows, whole clusters at a time and few enough for a processor's cache.
+
+    With them where each of the clusters among them, whose codes follow each other, begins, and
+    their number at the end.
+    """
+    size = np.bincount(rows)
+    narrow = rows.astype(np.min_scalar_type(len(size)))  # numpy sorts 16 bits by counting
+    order = np.argsort(narrow, kind="stable")
+    end = np.cumsum(size)
+    first = start = 0
+    while first < len(end):
+        last = max(first + 1, int(np.searchsorted(end, start + _PART, side="right")))
+        ends = [start, *end[first:last].tolist()]
+        yield order[start : ends[-1]], [place - start for place in ends]
+        first, start = last, ends[-1]
 
 
 def gains(gram: np.ndarray, right: np.ndarray, power: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ never written out, yet they count in every formula as if they had been.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,6 +20,8 @@ _FEW = 16  # columns
 _APART = 1e-3  # least eigenvalue of a correlation matrix that Cholesky's factor may be taken of
 _PART = 16_384  # rows
 _RANK = 1e-7  # as R's lm: a column this near to the span of the earlier ones is dropped
+
+Rows = slice | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,6 +242,31 @@ def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
     return None, np.linalg.qr(columns, mode="r")
 
 
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Columns of a regression, written out for the rows that are asked for: a nation's fit nowhere.
+
+    Parameters
+    ----------
+    blocks : list of callable
+        Each gives some rows of its columns, shape (k, r).
+    shape : tuple of int
+    """
+
+    blocks: list[Callable[[Rows], Sequence[np.ndarray]]]
+    shape: tuple[int, int]
+
+    def __getitem__(self, rows: Rows) -> np.ndarray:
+        """Return these rows, shape (r, k)."""
+        n = len(range(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows)
+        out, place = np.empty((self.shape[1], n)), 0
+        for block in self.blocks:
+            for column in block(rows):
+                out[place] = column
+                place += 1
+        return out.T
+
+
 def parts(n: int) -> list[slice]:
     """Return parts of n rows that fit a processor's cache."""
     return [slice(first, first + _PART) for first in range(0, n, _PART)]
@@ -303,13 +330,29 @@ def independent(triangle: np.ndarray, spread: np.ndarray) -> list[int]:
 
 def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
     """Return codes 0, 1, … of the combinations that occur, in their order."""
-    label = np.zeros(len(codes[0]), int)
+    label, size, most = np.zeros(1, int), 1, 8 * len(codes[0])
     for column in codes:
-        label = label * (int(np.ptp(column)) + 1) + (column - column.min()).astype(int)
-        if label.max() < 8 * len(label):  # a million rows take a twentieth of what sorting takes
-            occurs = np.zeros(int(label.max()) + 1, bool)
-            occurs[label] = True
+        low = int(column.min())
+        width = int(column.max()) - low + 1
+        if size * width > most:
+            label, size = _close(label, size, most)
+            if width > most:
+                column = np.unique(column, return_inverse=True)[1]
+                low, width = 0, int(column.max()) + 1
+        own = column.astype(int)
+        own -= low
+        label = own if size == 1 else label * width + own
+        size *= width
+    return _close(label, size, most)[0]
+
+
+def _close(label: np.ndarray, size: int, most: int) -> tuple[np.ndarray, int]:
+    """Return codes below `size` without those that do not occur, and how many do."""
+    if size <= most:  # a million rows take a twentieth of what sorting takes
+        occurs = np.zeros(size, bool)
+        occurs[label] = True
+        if not occurs.all():
             label = (np.cumsum(occurs) - 1)[label]
-        else:
-            label = np.unique(label, return_inverse=True)[1]
-    return label
+    else:
+        label = np.unique(label, return_inverse=True)[1]
+    return label, int(label.max()) + 1

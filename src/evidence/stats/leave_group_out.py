@@ -6,15 +6,19 @@ rows from the normal equations of an orthonormal basis.
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from evidence.errors import EvidenceError
-from evidence.stats.cluster_sums import gains
-from evidence.stats.design import compact, independent, parts
+from evidence.stats.cluster_sums import cross_products, gains, together
+from evidence.stats.design import Columns, compact, independent, parts
 
+_APART = 1e-5  # least eigenvalue of a correlation matrix whose sums of products are exact enough
+_WIDE = 32  # times as many cells as rows may be counted at once
 _ALONE = 0.5  # below this leverage a group cannot decide a column alone
 
 
@@ -65,12 +69,20 @@ def cells(
     score = np.where(fit, outcome - centre, 0.0)
     expected = np.full(len(outcome), np.nan)
     count, used = np.zeros(len(outcome), int), np.zeros(len(outcome), int)
+    whole = [rows for rows, _ in together(group)]
     for place, cell in enumerate(levels):
-        own = compact([cell, group])
-        rows, total = (np.bincount(cell, x)[cell] - np.bincount(own, x)[own] for x in (fit, score))
-        enough = np.isnan(expected) & (rows >= smallest)
-        expected[enough] = centre + total[enough] / rows[enough]
-        count[enough], used[enough] = rows[enough], place
+        n_rows, total = np.bincount(cell, fit), np.bincount(cell, score)
+        for rows in whole:
+            if not np.isnan(expected[rows]).any():
+                continue
+            own = (group[rows] - group[rows[0]]) * len(n_rows) + cell[rows]
+            if own[-1] > _WIDE * len(rows):
+                own = compact([own])
+            here = np.bincount(own, fit[rows])[own], np.bincount(own, score[rows])[own]
+            n, rest = n_rows[cell[rows]] - here[0], total[cell[rows]] - here[1]
+            enough = np.isnan(expected[rows]) & (n >= smallest)
+            rows, n, rest = rows[enough], n[enough], rest[enough]
+            expected[rows], count[rows], used[rows] = centre + rest / n, n, place
         if not np.isnan(expected).any():
             break
     return Expectation(expected, count, used, [(level,) for level in range(place + 1)])
@@ -88,8 +100,9 @@ def regression(
     Parameters
     ----------
     columns : ndarray of shape (n, k)
-        The first is the intercept. The coefficient of a column that the others' rows do not
-        identify, such as a level that only this group has, is zero; rows that need it are noted.
+        Or anything that gives its rows by `columns[rows]`. The first is the intercept. The
+        coefficient of a column that the others' rows do not identify, such as a level that only
+        this group has, is zero; rows that need it are noted.
     outcome, fit, group
         As in :func:`cells`.
     weights : ndarray of shape (n,)
@@ -116,8 +129,24 @@ def regression(
     root = np.where(fit, np.sqrt(weights), 0.0)
     centre = np.average(outcome[fit], weights=weights[fit])
     score = root * np.where(fit, outcome - centre, 0.0)
-    kept, triangle, ties = _triangle(columns, root, np.flatnonzero(fit))
-    turn, some = np.linalg.inv(triangle), slice(None) if len(kept) == k else kept
+    weighted = Columns(
+        [lambda rows: (columns[rows] * root[rows, None]).T, lambda rows: [score[rows]]],
+        (len(fit), k + 1),
+    )
+    grams = cross_products(group, weighted)
+    kept, ties, whole = [*range(k)], np.empty((k, 0)), grams.sum(axis=0)[:-1, :-1]
+    spread, turn = np.sqrt(np.diag(whole)), np.eye(k + 1)
+    if spread.all() and np.linalg.eigvalsh(whole / spread[:, None] / spread)[0] > _APART:
+        turn[:k, :k] = np.linalg.inv(np.linalg.cholesky(whole)).T
+        grams = turn.T @ grams @ turn
+    else:
+        kept, triangle, ties = _triangle(columns, root, np.flatnonzero(fit))
+        turn = np.eye(k + 1)[:, [*kept, k]]
+        turn[np.ix_(kept, range(len(kept)))] = np.linalg.inv(triangle)
+        grams = cross_products(
+            group, Columns([lambda rows: (weighted[rows] @ turn).T], (len(fit), len(kept) + 1))
+        )
+    turn, grams, totals = turn[kept, :-1], grams[:, :-1, :-1], grams[:, :-1, -1]
     expected, used, bases = np.empty(len(fit)), np.zeros(len(fit), int), {(): 0}
 
     def note(rows: np.ndarray, kept: list[int], ties: np.ndarray) -> None:
@@ -126,33 +155,33 @@ def regression(
         if not len(gone):
             used[rows] = 0
             return
-        broken = np.abs(columns[np.ix_(rows, gone)] - columns[np.ix_(rows, kept)] @ ties)
+        here = columns[rows]
+        size = largest()
+        broken = np.abs(here[:, gone] - here[:, kept] @ ties)
         patterns, which = np.unique(broken > 1e-7 * size[gone], axis=0, return_inverse=True)
         names = [tuple(gone[pattern].tolist()) for pattern in patterns]
         used[rows] = np.array([bases.setdefault(name, len(bases)) for name in names])[which]
 
-    size = np.abs(columns).max(axis=0)
-    note(np.arange(len(fit)), kept, ties)
-    order = np.argsort(group, kind="stable")
-    order = order[fit[order]]
-    grams, totals = np.empty((n_groups, len(kept), len(kept))), np.empty((n_groups, len(kept)))
-    for code, rows in enumerate(np.split(order, np.cumsum(own)[:-1])):
-        basis = root[rows, None] * columns[rows][:, some] @ turn
-        np.matmul(basis.T, basis, out=grams[code])
-        np.matmul(basis.T, score[rows], out=totals[code])
+    @functools.cache
+    def largest() -> np.ndarray:
+        return np.max([np.abs(columns[part]).max(axis=0) for part in parts(len(fit))], axis=0)
+
     rest = (totals.sum(axis=0) - totals)[..., None]
-    coefficients = turn @ gains(grams, rest, -1.0)[0]
-    for part in parts(len(fit)):
-        own_coefficients = coefficients[group[part], :, 0]
-        expected[part] = np.einsum("ij,ij->i", columns[part][:, some], own_coefficients)
+    coefficients = (turn @ gains(grams, rest, -1.0)[0])[..., 0]
+    for rows, ends in together(group):
+        note(rows, kept, ties)
+        block = columns[rows][:, kept].T
+        for code, (start, stop) in enumerate(itertools.pairwise(ends), group[rows[0]]):
+            expected[rows[start:stop]] = coefficients[code] @ block[:, start:stop]
     for code in np.flatnonzero(np.trace(grams, axis1=1, axis2=2) > _ALONE):
         if np.linalg.eigvalsh(grams[code])[-1] > 1 - 1e-9:
-            rows, others = group == code, np.flatnonzero(fit & (group != code))
+            rows, others = np.flatnonzero(group == code), np.flatnonzero(fit & (group != code))
             part, corner, ties = _triangle(columns, root, others)
-            design = np.linalg.solve(corner.T, columns[:, part].T).T
-            here = root[others] * score[others]
-            expected[rows] = design[rows] @ (design[others].T @ here)
-            note(np.flatnonzero(rows), part, ties)
+            design, shown = (
+                np.linalg.solve(corner.T, columns[which][:, part].T).T for which in (others, rows)
+            )
+            expected[rows] = shown @ (design.T @ (root[others] * score[others]))
+            note(rows, part, ties)
     return Expectation(centre + expected, fit.sum() - own[group], used, list(bases))
 
 

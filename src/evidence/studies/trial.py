@@ -209,7 +209,8 @@ class Trial(Study[TrialPlan]):
     def compared(self) -> frames.Encoded:
         """The pupils of the two arms that are compared."""
         chosen = frames.arms(self.table, *(self.arms[n] for n in ("treatment", "reference", "arm")))
-        return frames.Encoded(self.table[chosen.treated | chosen.control])
+        rows = chosen.treated | chosen.control
+        return self.table if rows.all() else frames.Encoded(self.table[rows])
 
     def analysed(self, outcome: Outcome) -> pd.DataFrame:
         """Return the pupils with everything that the analysis of an outcome needs."""

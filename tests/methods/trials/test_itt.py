@@ -217,9 +217,7 @@ def test_itt_with_wrong_input_says_what_where_and_how_to_mend(trial):
         f"column 'arm' has {n} different values; a treatment has 2 to 10 arms",
         trial.assign(arm=trial["pre"]),
     )
-    assert_refused(
-        "column 'arm' has 1 different values; a treatment has 2 to 10 arms", trial.assign(arm=1)
-    )
+    assert_refused("column 'arm' has 1 value; a treatment has 2 to 10 arms", trial.assign(arm=1))
     assert_refused(
         "column 'school': the treated arm has only one cluster; at least two per arm are needed "
         "to tell the treatment from the cluster",

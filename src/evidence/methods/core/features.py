@@ -5,7 +5,7 @@ A missing value is never filled in silently: it is a level, a band or a column o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,13 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.frames import compact
-from evidence.stats.design import sums
+from evidence.stats.design import Columns, Rows, sums
 
 FEW = 12  # whole numbers with no more values than this, such as months of birth, are labels
 _BANDS = 5  # of a number in the context of a cell
 
-Block = tuple[np.ndarray, list[str]]
+# Some rows of columns, shape (k, r) or a list of k, and the columns' names
+Block = tuple[Callable[[Rows], Sequence[np.ndarray]], list[str]]
 
 
 def regressors(
@@ -31,7 +32,7 @@ def regressors(
     cluster: str,
     fit: np.ndarray,
     knots: int,
-) -> Block:
+) -> tuple[Columns, list[str]]:
     """Return the columns of the regression model, shape (n, k), and their names.
 
     Baselines are natural cubic splines with knots at quantiles of the rows in `fit`
@@ -39,7 +40,7 @@ def regressors(
     its mean there and has a 0/1 column that marks them. `intake` are means of either over each
     school (and time).
     """
-    blocks: list[Block] = [(np.ones((len(data), 1)), ["intercept"])]
+    blocks: list[Block] = [(lambda rows: np.ones((1, 1)), ["intercept"])]
     if time is not None:
         blocks.append(_dummies(data, time, fit))
     blocks += [_spline(data, name, fit, knots) for name in baseline]
@@ -49,9 +50,15 @@ def regressors(
     for name in intake:
         whole = name in baseline or not _are_labels(data, name)
         values, names = (_number if whole else _dummies)(data, name, fit)
-        means = sums(school, values) / np.bincount(school)[:, None]
-        blocks.append((means[school], [f"mean of {label}" for label in names]))
-    return np.column_stack([block for block, _ in blocks]), [n for _, ns in blocks for n in ns]
+        means = sums(school, np.column_stack(values(slice(None))).astype(float))
+        means /= np.bincount(school)[:, None]
+        blocks.append((_means(means, school), [f"mean of {label}" for label in names]))
+    labels = [name for _, names in blocks for name in names]
+    return Columns([block for block, _ in blocks], (len(data), len(labels))), labels
+
+
+def _means(means: np.ndarray, school: np.ndarray) -> Callable[[Rows], np.ndarray]:
+    return lambda rows: means[school[rows]].T
 
 
 def cell_levels(
@@ -95,7 +102,10 @@ def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:
     edges = np.unique(known)[1:]
     if len(edges) >= bands:
         edges = np.unique(np.quantile(known, np.arange(1, bands) / bands))
-    return np.where(np.isnan(values), 0, 1 + np.searchsorted(edges, values, side="right"))
+    codes = np.searchsorted(edges, values, side="right").astype(np.min_scalar_type(len(edges) + 1))
+    codes += 1
+    codes[np.isnan(values)] = 0
+    return codes
 
 
 def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
@@ -103,10 +113,10 @@ def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     values = frames.measured(data, name)
     missing = np.isnan(values)
     known = values[fit & ~missing]
-    block = np.where(missing, 0.0, values - (known.mean() if len(known) else 0.0))[:, None]
+    block = np.where(missing, 0.0, values - (known.mean() if len(known) else 0.0))
     if not missing.any():
-        return block, [name]
-    return np.column_stack([block, missing]), [name, f"{name}: missing"]
+        return lambda rows: [block[rows]], [name]
+    return lambda rows: [block[rows], missing[rows]], [name, f"{name}: missing"]
 
 
 def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block:
@@ -117,26 +127,37 @@ def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block
     if not len(known):
         raise EvidenceError(f"column {name!r}: no comparison row has a value")
     at = np.unique(np.quantile(known, np.linspace(0.05, 0.95, knots)))
+    end = at[-1]
     line, (_, *gaps) = _number(data, name, fit)
-    block, names = [line[:, 0]], [name]
-    for j in range(len(at) - 2):
-        first, last, end = at[j], at[-2], at[-1]
-        bend = (
-            np.maximum(values - first, 0) ** 3
-            - np.maximum(values - last, 0) ** 3 * (end - first) / (end - last)
-            + np.maximum(values - end, 0) ** 3 * (last - first) / (end - last)
-        )
-        block.append(np.where(missing, 0.0, bend / (end - at[0]) ** 2))
-        names.append(f"{name} (spline {j + 2})")
-    return np.column_stack([*block, line[:, 1:]]), [*names, *gaps]
+
+    def block(rows: Rows) -> list[np.ndarray]:
+        own = values[rows]
+        least = np.where(missing[rows], -np.inf, own)
+        bends = [
+            _cubed(least - at[j])
+            - _cubed(least - at[-2]) * ((end - at[j]) / (end - at[-2]))
+            + _cubed(least - end) * ((at[-2] - at[j]) / (end - at[-2]))
+            for j in range(len(at) - 2)
+        ]
+        straight, *gap = line(rows)
+        return [straight, *(bend / (end - at[0]) ** 2 for bend in bends), *gap]
+
+    return block, [name, *(f"{name} (spline {j + 2})" for j in range(len(at) - 2)), *gaps]
+
+
+def _cubed(above: np.ndarray) -> np.ndarray:
+    above = np.maximum(above, 0)
+    return above * above * above
 
 
 def _dummies(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     """Return a 0/1 column a level but the one that most rows in `fit` have."""
     codes, names = _labels(data, name)
     most = np.bincount(codes[fit], minlength=len(names)).argmax()
-    others = [code for code in np.unique(codes) if code != most]
-    return codes[:, None] == others, [f"{name}: {names[code]}" for code in others]
+    seen = np.flatnonzero(np.bincount(codes))
+    codes, others = codes.astype(np.min_scalar_type(len(names))), seen[seen != most]
+    levels = others.astype(codes.dtype)[:, None]
+    return lambda rows: codes[rows] == levels, [f"{name}: {names[code]}" for code in others]
 
 
 def _cell_labels(data: pd.DataFrame, name: str, fit: np.ndarray) -> np.ndarray:
@@ -160,4 +181,6 @@ def _labels(data: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
             f"column {name!r} has {len(names)} different labels; a context may have "
             f"{frames.MOST_LEVELS}. Give numbers or broader groups"
         )
-    return np.where(codes < 0, len(names), codes), [*names, "missing"]
+    if codes.min() < 0:
+        codes = np.where(codes < 0, len(names), codes)
+    return codes, [*names, "missing"]

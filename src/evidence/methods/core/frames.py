@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import plausible
-from evidence.data.labels import ROWS, UNNAMED, YES_NO, headed, is_number, label, place, stored
+from evidence.data.labels import ROWS, UNNAMED, YES_NO, headed, is_number, label, stored
 from evidence.errors import EvidenceError
+from evidence.methods.core import stored_columns
 from evidence.methods.core.encoded import Encoded as Encoded
 from evidence.methods.core.encoded import changed as changed
 from evidence.methods.core.encoded import encoded as encoded
@@ -150,11 +151,11 @@ def needed(column: object) -> None:
 
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
-    if values.dtype in (np.float64, np.int64):  # most are, and what follows takes far longer
+    if stored_columns.plain_numbers(values):  # most are, and what follows takes far longer
         numeric = values.to_numpy(float, copy=True)
-        if np.isfinite(numeric).all():
+        if not np.isinf(numeric).any():
             return numeric
-    if what := _ODD.get(_kind(values)):
+    if what := _ODD.get(stored_columns.kind(values)):
         raise EvidenceError(f"column {column!r} holds {what}; numbers are needed")
     plain = stored(values)
     try:
@@ -201,20 +202,7 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
         A cell holds a list or the like.
     """
     needed(column)
-    return once(data, ("factor", column), lambda: _factor(data[column], column))
-
-
-def _factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
-    try:
-        codes, found = pd.factorize(stored(values))
-    except TypeError:
-        raise EvidenceError(
-            f"column {column!r}: some cells hold lists or the like; one label a row is needed"
-        ) from None
-    written = [label(value) for value in found]
-    names = sorted({name for name in written if name}, key=place)
-    code = {name: code for code, name in enumerate(names)} | {"": -1}
-    return np.array([*(code[name] for name in written), -1])[codes], names
+    return once(data, ("factor", column), lambda: stored_columns.factor(data[column], column))
 
 
 def ordered(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -243,17 +231,7 @@ def missing(data: pd.DataFrame, column: str) -> np.ndarray:
 
 def is_text(values: pd.Series) -> bool:
     """Say whether a column holds labels rather than numbers, whatever it is stored as."""
-    return _kind(values) not in _NUMERIC
-
-
-def _kind(values: pd.Series) -> str:
-    """Return what a column holds: numbers are numbers, whether objects, text or categories."""
-    plain = stored(values)
-    kind = pd.api.types.infer_dtype(plain, skipna=True)
-    if kind in ("string", "mixed", "mixed-integer"):  # numbers may be written as text
-        written = (str(value).strip() for value in dict.fromkeys(map(str, plain[~pd.isna(plain)])))
-        return "floating" if all(not text or is_number(text) for text in written) else "string"
-    return kind
+    return stored_columns.kind(values) not in _NUMERIC
 
 
 def covariates(
@@ -277,7 +255,7 @@ def covariates(
     """
     blocks, names = [np.empty((len(data), 0))], []
     for column in columns:
-        if not is_text(data[column]) or _kind(data[column]) in _ODD:
+        if not is_text(data[column]) or stored_columns.kind(data[column]) in _ODD:
             blocks.append(measured(data, column)[:, None])
             names.append(column)
             continue
@@ -289,11 +267,12 @@ def covariates(
                 f"{MOST_LEVELS}. Give numbers, broader groups, or name it as cluster or strata"
             )
         first = 0 if every else 1
-        block = (codes[:, None] == np.arange(first, len(levels))).astype(float)
+        block = (codes == np.arange(first, len(levels))[:, None]).astype(float).T
         block[codes < 0] = np.nan
         blocks.append(block)
         names.extend(f"{column}: {level}" for level in levels[first:])
-    values = np.column_stack(blocks)
+    # A copy of a nation's columns costs more than what is done with them.
+    values = blocks[1] if len(blocks) == 2 else np.vstack([block.T for block in blocks]).T
     return values, names, ~np.isnan(values).any(axis=1)
 
 
@@ -487,4 +466,5 @@ def given(
         raise EvidenceError(
             f"{argument} has {len(values)} values for {len(data)} rows: give one a row"
         )
-    return numbers(pd.DataFrame({argument: pd.array(values)}), argument), argument
+    column = values if isinstance(values, np.ndarray) else pd.array(values)
+    return numbers(pd.DataFrame({argument: column}), argument), argument

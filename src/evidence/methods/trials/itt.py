@@ -62,8 +62,10 @@ def itt(trial: TrialData, *, cov_type: str = "CR2", level: float = 0.95) -> Esti
     used, kind = trial.errors(cov_type)
     if used != cov_type != "CR2":
         raise EvidenceError(f"cov_type {cov_type!r} needs cluster=; without it use 'HC2'")
-    estimate, _ = trial.fitted
-    inference = trial.inference(used)
+    if used == "CR2" and trial.by_sums is not None:
+        estimate, inference = trial.by_sums
+    else:
+        estimate, inference = trial.fitted[0], trial.inference(used)
     freedom = "residual df" if cov_type == "classical" else "Satterthwaite df"
     weighted = f" weighted by {names['weights']}" if names["weights"] else ""
     method = f"OLS{trial.within}{weighted}, {kind} ({freedom})"
@@ -76,10 +78,7 @@ def answer(
     """Return an estimate from (value, standard error, df) in the outcome's units."""
     caveats = [
         *trial.caveats,
-        *(
-            f"{trial.names[j]} is explained by the others and left out"
-            for j in trial.design.dropped
-        ),
+        *(f"{trial.names[j]} is explained by the others and left out" for j in trial.dropped),
     ]
     if trial.strata is not None:
         seen = [np.bincount(trial.strata, arm) > 0 for arm in (trial.treated, trial.control)]

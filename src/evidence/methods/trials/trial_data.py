@@ -18,7 +18,8 @@ from evidence.methods.core import frames
 from evidence.methods.core.frames import compact
 from evidence.methods.core.reading import reads
 from evidence.stats import covariance, mixed_model
-from evidence.stats.design import Design, design
+from evidence.stats.compressed import Compressed
+from evidence.stats.design import Columns, Design, design
 from evidence.stats.effect_sizes import small_sample_factor
 
 _PLAIN = re.compile(r"[\W_]+")
@@ -27,6 +28,7 @@ _PUPIL = frozenset(
     for who in ("pupil", "student", "child", "participant", "learner", "candidate", "anon")
     for what in ("", "id", "no", "number", "ref", "reference", "code", "upn", "uid", "name")
 ) | {"id", "upn", "uid", "uniquepupilnumber", "pupilmatchingrefanonymous", "pupilmatchingref"}
+_BY_SUMS = 100_000  # rows that cost less as sums
 _FEW, _MANY = 20, 100_000  # rows of a table in which everybody is looked for twice
 _BEFORE = frozenset(("pre", "pretest", "before", "baseline"))
 _AFTER = frozenset(("post", "posttest", "after", "endline", "followup", "outcome", "midline"))
@@ -88,6 +90,39 @@ class TrialData:
     def fitted(self) -> tuple[np.ndarray, np.ndarray]:
         """Coefficient of the treatment, shape (1,), and residuals of the regression."""
         return self.design.fit(self.outcome)
+
+    @functools.cached_property
+    def by_sums(self) -> tuple[np.ndarray, covariance.Inference] | None:
+        """The treatment's coefficient and CR2 of many rows, from sums of products by cluster.
+
+        None where the rows themselves are needed: few rows or weights, strata that clusters share,
+        a column that others explain.
+        """
+        if len(self.outcome) < _BY_SUMS or self.cluster is None or self.weights is not None:
+            return None
+        if self.strata is not None:
+            owner = np.empty(int(self.strata.max()) + 1, int)
+            owner[self.strata] = self.cluster
+            if (owner[self.strata] != self.cluster).any():
+                return None
+        k = self.others.shape[1]
+        columns = Columns(
+            [
+                lambda rows: [self.outcome[rows], self.treated[rows]],
+                lambda rows: self.others.T[:, rows],
+            ],
+            (len(self.outcome), k + 2),
+        )
+        try:
+            sums = Compressed.of(columns, self.cluster, self.strata)
+            return sums.regress(0, range(2, k + 2), [1])
+        except EvidenceError:
+            return None
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """Places of the other columns that earlier ones explain."""
+        return self.design.dropped if self.by_sums is None else ()
 
     @functools.cached_property
     def answers(self) -> dict[str, Any]:
@@ -319,7 +354,7 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
         blocks.append(frames.measured(data, baseline)[:, None])
         names.append(baseline)
         have[baseline] = ~np.isnan(blocks[-1][:, 0])
-        if np.array_equal(score, blocks[-1][:, 0], equal_nan=True):
+        if all(np.array_equal(score[:n], blocks[-1][:n, 0], equal_nan=True) for n in (100, None)):
             raise EvidenceError(
                 f"columns {outcome!r} and {baseline!r} hold the same numbers: a baseline is "
                 "measured before the start, the outcome after it"
@@ -351,7 +386,7 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
         outcome=score[keep],
         treated=arms.treated[keep],
         control=arms.control[keep],
-        others=np.column_stack([*blocks, arms.others])[keep],
+        others=np.vstack([block.T for block in (*blocks, arms.others)]).T[keep],
         names=[*names, *(f"{treatment}: {name}" for name in arms.further)],
         cluster=None if cluster is None else compact([codes[cluster][keep]]),
         strata=compact([codes[name][keep] for name in strata]) if strata else None,

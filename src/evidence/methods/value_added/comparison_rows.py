@@ -31,7 +31,7 @@ def rows(
                 f"one of the {what} needs it: complete them or leave those rows out"
             )
     flag, name = frames.given(data, fit_on, "fit_on")
-    wrong = ~np.isin(flag, (0, 1))
+    wrong = (flag != 0) & (flag != 1)
     if wrong.any():
         raise EvidenceError(
             f"{name}, {frames.row(wrong.argmax())}: neither True nor False "
@@ -50,7 +50,7 @@ def rows(
 
 def two_schools(fit: np.ndarray, school: np.ndarray, which: str) -> None:
     """Refuse fewer than two comparison schools: one cannot be compared with another."""
-    schools = len(np.unique(school[fit]))
+    schools = np.count_nonzero(np.bincount(school, fit))
     if schools < 2:
         raise EvidenceError(
             f"{schools} comparison schools {which}; at least two are needed, so that each can be "
@@ -74,9 +74,9 @@ def table(
     fit: np.ndarray,
     expected: np.ndarray,
     n: np.ndarray,
-    basis: np.ndarray,
+    basis: pd.Categorical,
 ) -> pd.DataFrame:
     """Return actual and expected results side by side, with the index of `data`."""
     columns = {"actual": score, "expected": expected, "deviation": score - expected}
-    columns |= {"n_similar": n, "basis": pd.Categorical(basis), "comparison": fit}
-    return pd.DataFrame(columns, index=data.index)
+    columns |= {"n_similar": n, "basis": basis, "comparison": fit}
+    return pd.DataFrame(columns, index=data.index, copy=False)

@@ -126,7 +126,7 @@ def expected(
         )
         expectation = leave_group_out.regression(values, score, fit, school, np.ones(len(score)))
         names = comparison_rows.without(expectation, labels)
-    basis = np.array(names, object)[expectation.basis]
+    basis = pd.Categorical.from_codes(expectation.basis, names).remove_unused_categories()
     return comparison_rows.table(pupils, score, fit, expectation.expected, expectation.n, basis)
 
 
@@ -175,7 +175,7 @@ def deviations(
     deviation = found["deviation"].to_numpy()
     known = ~np.isnan(deviation)
     actual = found["actual"].to_numpy()
-    scale = 100.0 if np.isin(actual[known], (0, 1)).all() else 1.0
+    scale = 100.0 if ((actual == 0) | (actual == 1) | ~known).all() else 1.0
     n = np.bincount(at, known)
     with np.errstate(invalid="ignore"):  # a school without any result has no mean
         means = {
@@ -184,18 +184,19 @@ def deviations(
         }
     used = found["comparison"].to_numpy(bool) & known
     rest = scale * deviation[used] - means["deviation"][at[used]]
-    free = used.sum() - len(np.unique(at[used]))
+    compared = np.bincount(at, used) > 0
+    free = used.sum() - compared.sum()
     pooled = (rest**2).sum() / free if free else np.nan
-    first = pd.Series(np.arange(len(at))).groupby(at).first().to_numpy()
-    table = pd.DataFrame({name: frames.labels(pupils, name) for name in parts}).iloc[first]
-    table = table.reset_index(drop=True)
+    first = np.empty(len(n), int)
+    first[at[::-1]] = np.arange(len(at))[::-1]
+    table = pd.DataFrame({name: frames.labels(pupils.iloc[first], name) for name in parts})
     with np.errstate(divide="ignore"):
         variance = np.where(n > 0, pooled / n, np.nan)
     return table.assign(
         n_pupils=n.astype(int),
         **means,
         variance=variance,
-        comparison=np.bincount(at, used) > 0,
+        comparison=compared,
     )
 
 

@@ -83,9 +83,10 @@ def expected_schools(
     weight = np.where(weight > 0, weight, np.nan)
     begin = np.full(len(panel), np.nan) if start is None else frames.numbers(panel, start)
     horizon = np.where(when >= begin, when - begin, 0.0)
-    own, labels = features.regressors(
+    columns, labels = features.regressors(
         panel, baseline=(), context=listed, intake=(), time=time, cluster=unit, fit=fit, knots=0
     )
+    own = columns[:]
     results = pd.Series(score, pd.MultiIndex.from_arrays([school, when]))
     expected_, square = np.empty(len(panel)), np.empty(len(panel))
     count, basis = np.zeros(len(panel), int), np.empty(len(panel), object)
@@ -110,6 +111,6 @@ def expected_schools(
             expected_[rows], count[rows] = model.expected[rows], model.n[rows]
             basis[rows] = np.array(names, object)[model.basis[rows]]
             square[rows] = np.mean((score - model.expected)[fitted] ** 2 * weight[fitted])
-    return comparison_rows.table(panel, score, fit, expected_, count, basis).assign(
+    return comparison_rows.table(panel, score, fit, expected_, count, pd.Categorical(basis)).assign(
         variance=square / weight
     )
