@@ -1,0 +1,247 @@
+"""Find the claims of a report and what each of them lacks, by the rules of ``kinds.toml``.
+
+A claim is a sentence or a row of a table that says how good, how much better, how likely or how
+dear something is. It may lack six things: denominator, comparison, interval, selection, period,
+source. What is there is looked for in the sentence, in those beside it that say what the figures
+are, and in what introduces it; a thing that is absent is a question, not a fault.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evidence.data.documents import CELL, PAGE, Passage
+from evidence.release.claims.sentences import sentences
+
+COLUMNS = ("page", "sentence", "text", "kind", "words", "missing", "why", "ask")
+_NUMBER = re.compile(r"^(?!(?:19|20)\d\d$)[(£+−–-]*\d[\d.,]*(?:%|pp|pts|st|nd|rd|th)?\)?$")
+_NOTE = re.compile(r"^\W*(?:sources?|notes?|figures|data|these figures)\b", re.IGNORECASE)
+_CAPTION = re.compile(r"^(?:table|figure|chart)\s*\d|:$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Checklist:
+    """What a reviewer asks of a report.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each thing that a claim lacks: page, number and text of the sentence, kind of
+        claim, the words that make it one, what is missing, why it matters, what to ask for.
+    claims, pages : int
+        How many there are.
+    """
+
+    table: pd.DataFrame
+    claims: int
+    pages: int
+
+    def lines(self, width: int = 80) -> Iterator[str]:
+        """Return the checklist as lines of text."""
+        for (page, number), rows in self.table.groupby(["page", "sentence"], sort=False):
+            yield f"page {page}, sentence {number}: {rows['kind'].iloc[0]}"
+            yield from textwrap.wrap(f"“{rows['text'].iloc[0]}”", width - 2, **_indent(2, 3))
+            for row in rows.itertuples():
+                text = f"- no {row.missing}: {row.why} {row.ask}"
+                yield from textwrap.wrap(text, width, **_indent(2, 4))
+            yield ""
+        yield from textwrap.wrap(self.sentence(), width)
+
+    def sentence(self) -> str:
+        """Say in a sentence how many claims lack what."""
+        lacking = self.table[["page", "sentence"]].drop_duplicates().shape[0]
+        counts = Counter(self.table["missing"]).most_common()
+        what = f" ({', '.join(f'{thing} {count}' for thing, count in counts)})" if counts else ""
+        claims = f"{self.claims} claim{'s' * (self.claims != 1)}"
+        pages = f"{self.pages} page{'s' * (self.pages != 1)}"
+        return f"{claims} on {pages}, {lacking} of which lack{'s' * (lacking == 1)} something{what}"
+
+
+@dataclass(slots=True)
+class _Claim:
+    page: int
+    number: int
+    text: str
+    passage: int
+    kinds: dict[str, str] = field(default_factory=dict)  # and the words that show it
+    headers: tuple[str, ...] = ()
+
+
+def check(passages: Sequence[Passage]) -> Checklist:
+    """List what the claims of a document lack.
+
+    Parameters
+    ----------
+    passages : sequence of Passage
+        As :func:`evidence.data.documents.passages` reads them.
+    """
+    said = [claim for i, one in enumerate(passages) for claim in _read(i, one, passages)]
+    for number, claim in enumerate(said, 1):
+        claim.number = number
+    rows = []
+    for claim in said:
+        context = _context(claim, said, passages) if claim.kinds else {}
+        rows += [row for thing in _things() for row in _missing(claim, thing, context)]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    pages = max((one.page + one.text.count(PAGE) for one in passages), default=0)
+    return Checklist(table=table, claims=sum(bool(one.kinds) for one in said), pages=pages)
+
+
+def _read(index: int, passage: Passage, passages: Sequence[Passage]) -> Iterator[_Claim]:
+    if passage.kind == "heading":
+        return
+    if passage.kind == "row":
+        yield _row(index, passage, _around(index, passages))
+        return
+    for page, text in sentences(passage):
+        yield _Claim(page, 0, text, index, _kinds(text))
+
+
+def _row(index: int, passage: Passage, around: str) -> _Claim:
+    """Read a row of a table: its cells, each with the header of its column."""
+    cells, headers = passage.text.split(CELL), passage.header.split(CELL)
+    headers += [""] * (len(cells) - len(headers))
+    said = {h: cell for h, cell in zip(headers[1:], cells[1:], strict=False) if cell.strip()}
+    text = "; ".join([cells[0], *(f"{h} {cell}".strip() for h, cell in zip(
+        headers[1:], cells[1:], strict=False) if cell.strip())])  # fmt: skip
+    claim = _Claim(passage.page, 0, text, index, {}, tuple(said))
+    if any(_NUMBER.match(cell.strip()) for cell in cells[1:]):
+        rules, about = _rules(), " ".join([cells[0], *headers, around])
+        if rules["result"].search(about) and not re.search(r"\bpage\b", passage.header, re.I):
+            found = {name: "" for name, kind in rules["kinds"].items() if _in_row(kind, about)}
+            years = len({*re.findall(r"\b(?:19|20)\d\d\b", passage.header)}) > 1
+            found |= {"change": ""} if years else {}
+            claim.kinds = _settled(found or {"level": ""})
+    claim.kinds = claim.kinds or (_kinds(text) if passage.header else {})
+    return claim
+
+
+def _in_row(kind: Mapping[str, Any], about: str) -> bool:
+    return "row" in kind and bool(kind["row"].search(about))
+
+
+def _kinds(text: str) -> dict[str, str]:
+    """Return the kinds of claim that a sentence makes, with the words that show it."""
+    rules = _rules()
+    if any(quiet.search(text) for quiet in rules["sentence"]):
+        return {}
+    plain = rules["phrase"].sub("~", text)
+    topic = rules["result"] if rules["finance"].search(text) else rules["outcome"]
+    found = {}
+    for name, kind in rules["kinds"].items():
+        match = kind["pattern"].search(plain)
+        about = not kind.get("about") or topic.search(text)
+        if match and about and ("also" not in kind or kind["also"].search(text)):
+            found[name] = " ".join(match[0].split())[:60]
+    return _settled(found)
+
+
+def _settled(found: dict[str, str]) -> dict[str, str]:
+    """Leave out kinds that a more particular one replaces, and those that need another."""
+    kinds = _rules()["kinds"]
+    gone = {less for name in found for less in kinds[name].get("instead_of", ())}
+    kept = {name: words for name, words in found.items() if name not in gone}
+    return {
+        name: words
+        for name, words in kept.items()
+        if "with" not in kinds[name] or kept.keys() & {*kinds[name]["with"]}
+    }
+
+
+def _context(claim: _Claim, said: Sequence[_Claim], passages: Sequence[Passage]) -> dict[str, str]:
+    """Return where else each thing may be said."""
+    rules, beside, before = _rules(), [], []
+    for other in said:
+        if other.passage == claim.passage and other is not claim:
+            if not other.kinds and rules["figures"].search(other.text):
+                beside.append(other.text)
+            elif other.kinds and other.number < claim.number:
+                before.append(other.text)
+    around = _around(claim.passage, passages)
+    whole = " \n".join([claim.text, *beside, around])
+    wide = " \n".join([whole, *before, _heading(claim.passage, passages)])
+    return {thing: wide if rule["wide"] else whole for thing, rule in rules["things"].items()}
+
+
+def _heading(index: int, passages: Sequence[Passage]) -> str:
+    above = (one.text for one in reversed(passages[:index]) if one.kind == "heading")
+    return next(above, "")
+
+
+def _around(index: int, passages: Sequence[Passage]) -> str:
+    """Return what introduces a list or a table, and the note below it."""
+    kind, first, last = passages[index].kind, index, index
+    if kind not in ("item", "row"):
+        return ""
+    while first and passages[first - 1].kind == kind:
+        first -= 1
+    while last + 1 < len(passages) and passages[last + 1].kind == kind:
+        last += 1
+    lead = passages[first - 1] if first else None
+    note = passages[last + 1] if last + 1 < len(passages) else None
+    parts = [lead.text] if lead and (_CAPTION.search(lead.text) or lead.kind == "heading") else []
+    parts += [note.text] if note and kind == "row" and _NOTE.match(note.text) else []
+    return " \n".join(parts)
+
+
+def _missing(claim: _Claim, thing: str, context: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
+    rules = _rules()
+    rule = rules["things"][thing]
+    needing = [name for name in claim.kinds if thing in rules["kinds"][name]["needs"]]
+    if not needing or rule["pattern"].search(context[thing]):
+        return
+    if "header" in rule and any(rule["header"].search(header) for header in claim.headers):
+        return
+    special = (rules["words_for"].get(name, {}).get(thing) for name in needing)
+    why, ask = next(filter(None, special), (rule["why"], rule["ask"]))
+    words = "; ".join(filter(None, claim.kinds.values()))
+    kind = ", ".join(name for name in claim.kinds if name != "picked")
+    yield claim.page, claim.number, claim.text, kind, words, thing, why, ask
+
+
+def _things() -> list[str]:
+    return list(_rules()["things"])
+
+
+@cache
+def _rules() -> dict[str, Any]:
+    """Return the rules of ``kinds.toml``, their patterns compiled."""
+    raw = tomllib.loads(Path(__file__).with_name("kinds.toml").read_text(encoding="utf-8"))
+
+    def compiled(pattern: str) -> re.Pattern[str]:
+        for _ in range(3):  # words are made of words
+            pattern = re.sub(r"<(\w+)>", lambda match: raw["words"][match[1]], pattern)
+        return re.compile(pattern, re.IGNORECASE)
+
+    def each(table: Mapping[str, Any]) -> dict[str, Any]:
+        patterns = ("pattern", "also", "row", "header")
+        return {
+            name: {key: compiled(v) if key in patterns else v for key, v in rule.items()}
+            for name, rule in table.items()
+        }
+
+    return {
+        "kinds": each(raw["kinds"]),
+        "things": each(raw["things"]),
+        "words_for": raw["words_for"],
+        "sentence": [compiled(one) for one in raw["quiet"]["sentence"]],
+        "phrase": compiled("|".join(raw["quiet"]["phrase"])),
+        "finance": compiled(raw["quiet"]["finance"]),
+        "figures": compiled(raw["quiet"]["figures"]),
+        "result": compiled(r"\b<result>\b"),
+        "outcome": compiled(r"\b<outcome>\b"),
+    }
+
+
+def _indent(first: int, rest: int) -> dict[str, str]:
+    return {"initial_indent": " " * first, "subsequent_indent": " " * rest}
