@@ -141,7 +141,7 @@ def _kinds(text: str) -> dict[str, str]:
     for name, kind in rules["kinds"].items():
         match = kind["pattern"].search(plain)
         about = not kind.get("about") or topic.search(text)
-        if match and about and ("also" not in kind or kind["also"].search(text)):
+        if match and about and all(other.search(text) for other in kind["also"]):
             found[name] = " ".join(match[0].split())[:60]
     return _settled(found)
 
@@ -198,7 +198,11 @@ def _missing(claim: _Claim, thing: str, context: Mapping[str, str]) -> Iterator[
     rules = _rules()
     rule = rules["things"][thing]
     needing = [name for name in claim.kinds if thing in rules["kinds"][name]["needs"]]
-    if not needing or rule["pattern"].search(context[thing]):
+    if not needing:
+        return
+    there = [rules["kinds"][name]["has"].get(thing, rule["pattern"]) for name in needing]
+    text = rule["but"].sub("~", context[thing]) if "but" in rule else context[thing]
+    if all(pattern.search(text) for pattern in there):
         return
     if "header" in rule and any(rule["header"].search(header) for header in claim.headers):
         return
@@ -224,9 +228,11 @@ def _rules() -> dict[str, Any]:
         return re.compile(pattern, re.IGNORECASE)
 
     def each(table: Mapping[str, Any]) -> dict[str, Any]:
-        patterns = ("pattern", "also", "row", "header")
+        patterns = ("pattern", "row", "header", "but")
         return {
-            name: {key: compiled(v) if key in patterns else v for key, v in rule.items()}
+            name: {key: compiled(value) if key in patterns else value for key, value in rule.items()}
+            | {"also": [compiled(one) for one in rule.get("also", ())]}
+            | {"has": {thing: compiled(one) for thing, one in rule.get("has", {}).items()}}
             for name, rule in table.items()
         }
 
