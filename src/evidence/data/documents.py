@@ -222,7 +222,9 @@ def _pdf(path: str | Path, raw: bytes) -> list[Passage]:
     except (PyPdfError, RecursionError, *DAMAGED):
         raise EvidenceError(f"{path}: a damaged PDF; save or print it as PDF again") from None
     if not "".join(pages).strip():
-        raise EvidenceError(f"{path}: pictures without text, as of a scan; have its text recognised")
+        raise EvidenceError(
+            f"{path}: pictures without text, as of a scan; have its text recognised"
+        )
     return list(_printed(pages))
 
 
@@ -282,4 +284,3 @@ def _cells(line: str) -> list[str]:
 
 def _clean(text: str) -> str:
     return re.sub(r"[^\S\f]+", " ", text).strip()
-

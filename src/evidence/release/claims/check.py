@@ -230,7 +230,9 @@ def _rules() -> dict[str, Any]:
     def each(table: Mapping[str, Any]) -> dict[str, Any]:
         patterns = ("pattern", "row", "header", "but")
         return {
-            name: {key: compiled(value) if key in patterns else value for key, value in rule.items()}
+            name: {
+                key: compiled(value) if key in patterns else value for key, value in rule.items()
+            }
             | {"also": [compiled(one) for one in rule.get("also", ())]}
             | {"has": {thing: compiled(one) for thing, one in rule.get("has", {}).items()}}
             for name, rule in table.items()

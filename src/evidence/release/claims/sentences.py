@@ -27,7 +27,9 @@ def sentences(passage: Passage) -> Iterator[tuple[int, str]]:
             continue
         for begin in range(start, end, _LONGEST):
             piece = text[begin : min(begin + _LONGEST, end)]
-            turned = text[:begin].count(PAGE) + piece[: len(piece) - len(piece.lstrip())].count(PAGE)
+            turned = text[:begin].count(PAGE) + piece[: len(piece) - len(piece.lstrip())].count(
+                PAGE
+            )
             if piece.strip():
                 yield passage.page + turned, " ".join(piece.split())
         start = match.end() if match else end
