@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ _MARK = re.compile(r"^\s*(?:[•·●▪◦‣\uf0b7–—*-]|\(?[a-z]\)|\(?[ivx
 _NUMBERED = re.compile(r"^\s*\d{1,2}(?:\.\d{1,3}){1,3}\.?\s+")
 _VALUE = r"(?:[(£+−–-]*\d[\d.,]*(?:st|nd|rd|th)?%?\)?|[A-E]|n/a|-|[*x])"
 _PRINTED_ROW = re.compile(rf"^(\s*[^\W\d].*?)((?:\s+{_VALUE}){{2,}})\s*$")
-_COLUMNS = re.compile(r"\s*\|\s*|\t+|\s{2,}")
+_COLUMNS = re.compile(r"\s*\|\s*|\t+|\s{3,}")
 _FOOT = re.compile(r"^\W*(?:page\s*)?\d{1,4}(?:\s*(?:of|/)\s*\d{1,4})?\W*$", re.IGNORECASE)
 _END = re.compile(r"[.!?:;][\"”’)]*$")
 _PROSE = 25  # words of a cell that is a paragraph
@@ -103,7 +104,7 @@ def _word(path: str | Path, raw: bytes) -> list[Passage]:
 
 
 class _Word:
-    """Walks through the XML of a Word document, text boxes and notes included."""
+    """Walk through the XML of a Word document, text boxes and notes included."""
 
     def __init__(self, part: Any) -> None:
         from docx.oxml import parse_xml
@@ -209,22 +210,17 @@ def _pdf(path: str | Path, raw: bytes) -> list[Passage]:
     from pypdf.errors import DependencyError, PyPdfError
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    locked = f"{path}: has a password; save a copy without one"
+    locked = False
     try:
         reader = pypdf.PdfReader(io.BytesIO(raw))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise EvidenceError(locked)
+        locked = reader.is_encrypted and not reader.decrypt("")
         pages = [page.extract_text(extraction_mode="layout") for page in reader.pages]
-    except EvidenceError:
-        raise
-    except DependencyError:
-        raise EvidenceError(locked) from None
-    except (PyPdfError, RecursionError, *DAMAGED):
+    except (PyPdfError, DependencyError, RecursionError, *DAMAGED) as error:
+        if locked or isinstance(error, DependencyError):
+            raise EvidenceError(f"{path}: has a password; save a copy without one") from None
         raise EvidenceError(f"{path}: a damaged PDF; save or print it as PDF again") from None
     if not "".join(pages).strip():
-        raise EvidenceError(
-            f"{path}: pictures without text, as of a scan; have its text recognised"
-        )
+        raise EvidenceError(f"{path}: a scan without text; have its text recognised first")
     return list(_printed(pages))
 
 
@@ -233,31 +229,34 @@ def _printed(pages: list[str]) -> Iterator[Passage]:
     lines = [(page, line) for page, line in enumerate(pages, 1) for line in _body(line, pages)]
     lengths = sorted(len(line.strip()) for _, line in lines if line.strip())
     wide = 0.75 * min(lengths[int(0.95 * (len(lengths) - 1))] if lengths else 0, _WIDEST)
-    start, text, last, header = 1, "", 1, ""
+    start, text, last, header, blank, alone, item = 1, "", 1, "", True, True, None
 
     def whole() -> Iterator[Passage]:
         if words := _clean(text):
-            short = len(words.split()) <= 10 and not _END.search(words) and "%" not in words
+            short = alone and len(words) < 70 and not _END.search(words) and "%" not in words
             marked = _MARK.match(words) and not _NUMBERED.match(words)
             kind: Kind = "heading" if short and not marked and wide > 40 else "text"
             yield Passage(start, words, "item" if marked else kind)
 
     for page, line in lines:
         cells = _cells(line)
-        if cells or not line.strip() or _MARK.match(line) or _NUMBERED.match(line):
+        left = len(line) - len(line.lstrip())
+        ends = item is not None and left <= item  # what belongs to an item is set in
+        if cells or not line.strip() or ends or _MARK.match(line) or _NUMBERED.match(line):
             yield from whole()
-            text = ""
+            text, item = "", left if _MARK.match(line) else None
         header = header if cells else ""
         if cells:
             yield Passage(page, CELL.join(cells), "row", header)
             header = header or CELL.join(cells)
         elif line.strip():
+            alone = alone if text else blank
             start, joint = (start, PAGE if page > last else " ") if text else (page, "")
             text += joint + line.strip()
-            if len(line) > _WHOLE or len(line.strip()) < wide:
+            if item is None and (len(line) > _WHOLE or len(line.strip()) < wide):
                 yield from whole()
                 text = ""
-        last = page
+        last, blank = page, not line.strip()
     yield from whole()
 
 
@@ -276,11 +275,11 @@ def _body(page: str, pages: list[str]) -> list[str]:
 def _cells(line: str) -> list[str]:
     """Return the cells of a line that is a row of a table; none elsewhere."""
     cells = [cell for cell in _COLUMNS.split(line.strip().strip("|").strip()) if cell]
-    if len(cells) > 2 and not _MARK.match(line):
+    if len(cells) > 2 and len(line.split()) <= 4 * len(cells) and not _MARK.match(line):
         return cells
     row = _PRINTED_ROW.match(line)
     return [row[1].strip(), *row[2].split()] if row else []
 
 
 def _clean(text: str) -> str:
-    return re.sub(r"[^\S\f]+", " ", text).strip()
+    return re.sub(r"[^\S\f]+", " ", unicodedata.normalize("NFKC", text)).strip()

@@ -24,6 +24,7 @@ from evidence.data.documents import CELL, PAGE, Passage
 from evidence.release.claims.sentences import sentences
 
 COLUMNS = ("page", "sentence", "text", "kind", "words", "missing", "why", "ask")
+_NEAR = 12  # sentences before and after, in which something may be said
 _NUMBER = re.compile(r"^(?!(?:19|20)\d\d$)[(£+−–-]*\d[\d.,]*(?:%|pp|pts|st|nd|rd|th)?\)?$")
 _NOTE = re.compile(r"^\W*(?:sources?|notes?|figures|data|these figures)\b", re.IGNORECASE)
 _CAPTION = re.compile(r"^(?:table|figure|chart)\s*\d|:$", re.IGNORECASE)
@@ -47,15 +48,22 @@ class Checklist:
     pages: int
 
     def lines(self, width: int = 80) -> Iterator[str]:
-        """Return the checklist as lines of text."""
+        """Return the checklist as lines of text: each claim with its questions, then why."""
+
+        def folded(text: str, first: str, rest: int) -> list[str]:
+            return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=" " * rest)
+
         for (page, number), rows in self.table.groupby(["page", "sentence"], sort=False):
             yield f"page {page}, sentence {number}: {rows['kind'].iloc[0]}"
-            yield from textwrap.wrap(f"“{rows['text'].iloc[0]}”", width - 2, **_indent(2, 3))
+            yield from folded(f"“{rows['text'].iloc[0]}”", "  ", 3)
             for row in rows.itertuples():
-                text = f"- no {row.missing}: {row.why} {row.ask}"
-                yield from textwrap.wrap(text, width, **_indent(2, 4))
+                yield from folded(f"no {row.missing}: {row.ask}", "  - ", 4)
             yield ""
-        yield from textwrap.wrap(self.sentence(), width)
+        if len(self.table):
+            yield "Why it matters"
+        for row in self.table.drop_duplicates("why").sort_values("missing").itertuples():
+            yield from folded(f"{row.missing}: {row.why}", "  ", 4)
+        yield from folded(self.sentence(), "", 0)
 
     def sentence(self) -> str:
         """Say in a sentence how many claims lack what."""
@@ -91,7 +99,7 @@ def check(passages: Sequence[Passage]) -> Checklist:
     rows = []
     for claim in said:
         context = _context(claim, said, passages) if claim.kinds else {}
-        rows += [row for thing in _things() for row in _missing(claim, thing, context)]
+        rows += [row for thing in _rules()["things"] for row in _missing(claim, thing, context)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     pages = max((one.page + one.text.count(PAGE) for one in passages), default=0)
     return Checklist(table=table, claims=sum(bool(one.kinds) for one in said), pages=pages)
@@ -111,23 +119,22 @@ def _row(index: int, passage: Passage, around: str) -> _Claim:
     """Read a row of a table: its cells, each with the header of its column."""
     cells, headers = passage.text.split(CELL), passage.header.split(CELL)
     headers += [""] * (len(cells) - len(headers))
-    said = {h: cell for h, cell in zip(headers[1:], cells[1:], strict=False) if cell.strip()}
-    text = "; ".join([cells[0], *(f"{h} {cell}".strip() for h, cell in zip(
-        headers[1:], cells[1:], strict=False) if cell.strip())])  # fmt: skip
-    claim = _Claim(passage.page, 0, text, index, {}, tuple(said))
+    said = [(h, cell) for h, cell in zip(headers[1:], cells[1:], strict=False) if cell.strip()]
+    text = "; ".join([cells[0], *(" ".join(pair).strip() for pair in said)])
+    claim = _Claim(passage.page, 0, text, index, {}, tuple(header for header, _ in said))
     if any(_NUMBER.match(cell.strip()) for cell in cells[1:]):
         rules, about = _rules(), " ".join([cells[0], *headers, around])
         if rules["result"].search(about) and not re.search(r"\bpage\b", passage.header, re.I):
-            found = {name: "" for name, kind in rules["kinds"].items() if _in_row(kind, about)}
+            found = {
+                name: cells[0]
+                for name, kind in rules["kinds"].items()
+                if "row" in kind and kind["row"].search(about)
+            }
             years = len({*re.findall(r"\b(?:19|20)\d\d\b", passage.header)}) > 1
-            found |= {"change": ""} if years else {}
-            claim.kinds = _settled(found or {"level": ""})
+            found |= {"change": cells[0]} if years else {}
+            claim.kinds = _settled(found or {"level": cells[0]})
     claim.kinds = claim.kinds or (_kinds(text) if passage.header else {})
     return claim
-
-
-def _in_row(kind: Mapping[str, Any], about: str) -> bool:
-    return "row" in kind and bool(kind["row"].search(about))
 
 
 def _kinds(text: str) -> dict[str, str]:
@@ -161,11 +168,11 @@ def _settled(found: dict[str, str]) -> dict[str, str]:
 def _context(claim: _Claim, said: Sequence[_Claim], passages: Sequence[Passage]) -> dict[str, str]:
     """Return where else each thing may be said."""
     rules, beside, before = _rules(), [], []
-    for other in said:
+    for other in said[max(claim.number - _NEAR, 0) : claim.number + _NEAR]:
         if other.passage == claim.passage and other is not claim:
             if not other.kinds and rules["figures"].search(other.text):
                 beside.append(other.text)
-            elif other.kinds and other.number < claim.number:
+            elif other.number < claim.number and rules["carry"].search(claim.text):
                 before.append(other.text)
     around = _around(claim.passage, passages)
     whole = " \n".join([claim.text, *beside, around])
@@ -208,13 +215,9 @@ def _missing(claim: _Claim, thing: str, context: Mapping[str, str]) -> Iterator[
         return
     special = (rules["words_for"].get(name, {}).get(thing) for name in needing)
     why, ask = next(filter(None, special), (rule["why"], rule["ask"]))
-    words = "; ".join(filter(None, claim.kinds.values()))
+    words = "; ".join(dict.fromkeys(claim.kinds.values()))
     kind = ", ".join(name for name in claim.kinds if name != "picked")
     yield claim.page, claim.number, claim.text, kind, words, thing, why, ask
-
-
-def _things() -> list[str]:
-    return list(_rules()["things"])
 
 
 @cache
@@ -246,10 +249,7 @@ def _rules() -> dict[str, Any]:
         "phrase": compiled("|".join(raw["quiet"]["phrase"])),
         "finance": compiled(raw["quiet"]["finance"]),
         "figures": compiled(raw["quiet"]["figures"]),
+        "carry": compiled(raw["quiet"]["carry"]),
         "result": compiled(r"\b<result>\b"),
         "outcome": compiled(r"\b<outcome>\b"),
     }
-
-
-def _indent(first: int, rest: int) -> dict[str, str]:
-    return {"initial_indent": " " * first, "subsequent_indent": " " * rest}
