@@ -102,9 +102,7 @@ def test_word_reads_text_boxes_inserted_text_and_notes_once_and_no_deleted_text(
 
 def test_pdf_is_read_with_its_pages_wrapped_lines_and_tables(tmp_path):
     table = "Measure                 2017    2018\nKS2 reading, maths        62      69"
-    first, second, third = (
-        PROSE.replace("the ", f"the {who} ") for who in ("new", "old", "six")
-    )
+    first, second, third = (PROSE.replace("the ", f"the {who} ") for who in ("new", "old", "six"))
     pages = [
         f"County report\n\n{first}\n\n{table}\n\nPage 1 of 3",
         f"County report\n\nThe gap narrowed by 4%.\n\n{second}\n\nPage 2 of 3",

@@ -27,7 +27,6 @@ _FOOT = re.compile(r"^\W*(?:page\s*)?\d{1,4}(?:\s*(?:of|/)\s*\d{1,4})?\W*$", re.
 _END = re.compile(r"[.!?:;][\"”’)]*$")
 _PROSE = 25  # words of a cell that is a paragraph
 _WIDEST, _WHOLE = 110, 160  # of a line that is wrapped; of one that is a paragraph
-Kind = Literal["heading", "text", "item", "row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Passage:
 
     page: int
     text: str
-    kind: Kind = "text"
+    kind: Literal["heading", "text", "item", "row"] = "text"
     header: str = ""
 
 
@@ -76,10 +75,9 @@ def passages(path: str | Path) -> list[Passage]:
         found = _word(path, raw)
     elif b"%PDF-" in raw[:1024]:
         found = _pdf(path, raw)
+    elif "\0" in (text := decoded(raw)):
+        raise EvidenceError(f"{path}: not a text file; give a docx, a pdf or plain text")
     else:
-        text = decoded(raw)
-        if "\0" in text:
-            raise EvidenceError(f"{path}: not a text file; give a docx, a pdf or plain text")
         found = list(_printed(text.split(PAGE)))
     if not found:
         raise EvidenceError(f"{path}: has no text; give a docx, a pdf or plain text with words")
@@ -139,11 +137,6 @@ class _Word:
         for box in element.iter(f"{_W}txbxContent"):
             if not any(up.tag.endswith("}Fallback") for up in box.iterancestors()):
                 yield from self.passages(box)
-        section = element.find(f"{_W}pPr/{_W}sectPr")
-        if section is not None:
-            kind = section.find(f"{_W}type")
-            if kind is None or kind.get(f"{_W}val") != "continuous":
-                self.turn()
 
     def table(self, element: Any) -> Iterator[Passage]:
         header = ""
@@ -235,8 +228,8 @@ def _printed(pages: list[str]) -> Iterator[Passage]:
         if words := _clean(text):
             short = alone and len(words) < 70 and not _END.search(words) and "%" not in words
             marked = _MARK.match(words) and not _NUMBERED.match(words)
-            kind: Kind = "heading" if short and not marked and wide > 40 else "text"
-            yield Passage(start, words, "item" if marked else kind)
+            plain = "heading" if short and wide > 40 else "text"
+            yield Passage(start, words, "item" if marked else plain)
 
     for page, line in lines:
         cells = _cells(line)

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from typer.testing import CliRunner
 
 from evidence.cli import app
@@ -265,3 +266,10 @@ def test_what_cannot_be_read_is_said_in_a_line(tmp_path):
 
 def test_long_text_without_full_stops_takes_no_time():
     assert check([Passage(1, "attendance rose by 5 of the " * 500)]).claims == 14
+
+
+def test_the_example_of_the_docs_prints_what_it_says(capsys):
+    text = (ROOT / "docs/checking_reports.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    exec(code, {})
+    assert capsys.readouterr().out.strip() == re.search(r"# (1 claim.*)", code)[1]

@@ -13,8 +13,9 @@ import textwrap
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,11 @@ class Checklist:
 @dataclass(slots=True)
 class _Claim:
     page: int
-    number: int
     text: str
     passage: int
-    kinds: dict[str, str] = field(default_factory=dict)  # and the words that show it
+    kinds: dict[str, str]  # and the words that show it
+    around: str = ""  # what introduces its list or table, and the note below
+    heading: str = ""
     headers: tuple[str, ...] = ()
 
 
@@ -93,35 +95,46 @@ def check(passages: Sequence[Passage]) -> Checklist:
     passages : sequence of Passage
         As :func:`evidence.data.documents.passages` reads them.
     """
-    said = [claim for i, one in enumerate(passages) for claim in _read(i, one, passages)]
-    for number, claim in enumerate(said, 1):
-        claim.number = number
-    rows = []
-    for claim in said:
-        context = _context(claim, said, passages) if claim.kinds else {}
-        rows += [row for thing in _rules()["things"] for row in _missing(claim, thing, context)]
+    said = [*_read(passages)]
+    rows = [
+        (claim.page, i + 1, claim.text, *missing)
+        for i, claim in enumerate(said)
+        if claim.kinds
+        for missing in _missing(claim, _context(i, said))
+    ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     pages = max((one.page + one.text.count(PAGE) for one in passages), default=0)
     return Checklist(table=table, claims=sum(bool(one.kinds) for one in said), pages=pages)
 
 
-def _read(index: int, passage: Passage, passages: Sequence[Passage]) -> Iterator[_Claim]:
-    if passage.kind == "heading":
-        return
-    if passage.kind == "row":
-        yield _row(index, passage, _around(index, passages))
-        return
-    for page, text in sentences(passage):
-        yield _Claim(page, 0, text, index, _kinds(text))
+def _read(passages: Sequence[Passage]) -> Iterator[_Claim]:
+    """Return every sentence and row, claims or not, with what stands around it."""
+    heading, end = "", 0
+    for kind, group in groupby(passages, key=lambda one: one.kind):
+        block = [*group]
+        lead, end = passages[max(end - 1, 0)], end + len(block)
+        note = passages[end].text if end < len(passages) else ""
+        introduces = lead.kind == "heading" or _CAPTION.search(lead.text)
+        around = f"{lead.text}\n" if kind in ("item", "row") and introduces else ""
+        around += note if kind == "row" and _NOTE.match(note) else ""
+        for index, one in enumerate(block, end - len(block)):
+            if kind == "heading":
+                heading = one.text
+            elif kind == "row":
+                yield _row(index, one, around, heading)
+            else:
+                for page, text in sentences(one):
+                    yield _Claim(page, text, index, _kinds(text), around, heading)
 
 
-def _row(index: int, passage: Passage, around: str) -> _Claim:
+def _row(index: int, passage: Passage, around: str, heading: str) -> _Claim:
     """Read a row of a table: its cells, each with the header of its column."""
     cells, headers = passage.text.split(CELL), passage.header.split(CELL)
-    headers += [""] * (len(cells) - len(headers))
-    said = [(h, cell) for h, cell in zip(headers[1:], cells[1:], strict=False) if cell.strip()]
+    pairs = zip_longest(headers[1 : len(cells)], cells[1:], fillvalue="")
+    said = [(header, cell) for header, cell in pairs if cell.strip()]
     text = "; ".join([cells[0], *(" ".join(pair).strip() for pair in said)])
-    claim = _Claim(passage.page, 0, text, index, {}, tuple(header for header, _ in said))
+    used = tuple(header for header, _ in said)
+    claim = _Claim(passage.page, text, index, {}, around, heading, used)
     if any(_NUMBER.match(cell.strip()) for cell in cells[1:]):
         rules, about = _rules(), " ".join([cells[0], *headers, around])
         if rules["result"].search(about) and not re.search(r"\bpage\b", passage.header, re.I):
@@ -165,59 +178,34 @@ def _settled(found: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _context(claim: _Claim, said: Sequence[_Claim], passages: Sequence[Passage]) -> dict[str, str]:
-    """Return where else each thing may be said."""
-    rules, beside, before = _rules(), [], []
-    for other in said[max(claim.number - _NEAR, 0) : claim.number + _NEAR]:
-        if other.passage == claim.passage and other is not claim:
-            if not other.kinds and rules["figures"].search(other.text):
-                beside.append(other.text)
-            elif other.number < claim.number and rules["carry"].search(claim.text):
-                before.append(other.text)
-    around = _around(claim.passage, passages)
-    whole = " \n".join([claim.text, *beside, around])
-    wide = " \n".join([whole, *before, _heading(claim.passage, passages)])
-    return {thing: wide if rule["wide"] else whole for thing, rule in rules["things"].items()}
+def _context(index: int, said: Sequence[_Claim]) -> tuple[str, str]:
+    """Return where a thing may be said, and where also what holds for several sentences."""
+    claim, rules, beside, before = said[index], _rules(), [], []
+    for i in range(max(index - _NEAR, 0), min(index + _NEAR, len(said))):
+        if said[i].passage == claim.passage and i != index:
+            if not said[i].kinds and rules["figures"].search(said[i].text):
+                beside.append(said[i].text)
+            elif i < index and rules["carry"].search(claim.text):
+                before.append(said[i].text)
+    near = "\n".join([claim.text, *beside, claim.around])
+    return near, "\n".join([near, *before, claim.heading])
 
 
-def _heading(index: int, passages: Sequence[Passage]) -> str:
-    above = (one.text for one in reversed(passages[:index]) if one.kind == "heading")
-    return next(above, "")
-
-
-def _around(index: int, passages: Sequence[Passage]) -> str:
-    """Return what introduces a list or a table, and the note below it."""
-    kind, first, last = passages[index].kind, index, index
-    if kind not in ("item", "row"):
-        return ""
-    while first and passages[first - 1].kind == kind:
-        first -= 1
-    while last + 1 < len(passages) and passages[last + 1].kind == kind:
-        last += 1
-    lead = passages[first - 1] if first else None
-    note = passages[last + 1] if last + 1 < len(passages) else None
-    parts = [lead.text] if lead and (_CAPTION.search(lead.text) or lead.kind == "heading") else []
-    parts += [note.text] if note and kind == "row" and _NOTE.match(note.text) else []
-    return " \n".join(parts)
-
-
-def _missing(claim: _Claim, thing: str, context: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
+def _missing(claim: _Claim, context: tuple[str, str]) -> Iterator[tuple[str, ...]]:
+    """Return of each missing thing the kind of claim, its words, the thing, why and what to ask."""
     rules = _rules()
-    rule = rules["things"][thing]
-    needing = [name for name in claim.kinds if thing in rules["kinds"][name]["needs"]]
-    if not needing:
-        return
-    there = [rules["kinds"][name]["has"].get(thing, rule["pattern"]) for name in needing]
-    text = rule["but"].sub("~", context[thing]) if "but" in rule else context[thing]
-    if all(pattern.search(text) for pattern in there):
-        return
-    if "header" in rule and any(rule["header"].search(header) for header in claim.headers):
-        return
-    special = (rules["words_for"].get(name, {}).get(thing) for name in needing)
-    why, ask = next(filter(None, special), (rule["why"], rule["ask"]))
     words = "; ".join(dict.fromkeys(claim.kinds.values()))
-    kind = ", ".join(name for name in claim.kinds if name != "picked")
-    yield claim.page, claim.number, claim.text, kind, words, thing, why, ask
+    shown = ", ".join(name for name in claim.kinds if name != "picked")
+    for thing, rule in rules["things"].items():
+        needing = [name for name in claim.kinds if thing in rules["kinds"][name]["needs"]]
+        text = rule["but"].sub("~", context[rule["wide"]])
+        known = (rules["kinds"][name]["has"].get(thing, rule["pattern"]) for name in needing)
+        if all(pattern.search(text) for pattern in known):
+            continue
+        if not any(rule["header"].search(header) for header in claim.headers):
+            special = (rules["words_for"].get(name, {}).get(thing) for name in needing)
+            why, ask = next(filter(None, special), (rule["why"], rule["ask"]))
+            yield shown, words, thing, why, ask
 
 
 @cache
@@ -231,11 +219,10 @@ def _rules() -> dict[str, Any]:
         return re.compile(pattern, re.IGNORECASE)
 
     def each(table: Mapping[str, Any]) -> dict[str, Any]:
-        patterns = ("pattern", "row", "header", "but")
         return {
-            name: {
-                key: compiled(value) if key in patterns else value for key, value in rule.items()
-            }
+            name: rule
+            | {key: compiled(rule[key]) for key in ("pattern", "row", "header") if key in rule}
+            | {"but": compiled(rule.get("but", "(?!)"))}
             | {"also": [compiled(one) for one in rule.get("also", ())]}
             | {"has": {thing: compiled(one) for thing, one in rule.get("has", {}).items()}}
             for name, rule in table.items()
@@ -245,11 +232,9 @@ def _rules() -> dict[str, Any]:
         "kinds": each(raw["kinds"]),
         "things": each(raw["things"]),
         "words_for": raw["words_for"],
+        **{name: compiled(raw["quiet"][name]) for name in ("finance", "figures", "carry")},
         "sentence": [compiled(one) for one in raw["quiet"]["sentence"]],
         "phrase": compiled("|".join(raw["quiet"]["phrase"])),
-        "finance": compiled(raw["quiet"]["finance"]),
-        "figures": compiled(raw["quiet"]["figures"]),
-        "carry": compiled(raw["quiet"]["carry"]),
         "result": compiled(r"\b<result>\b"),
         "outcome": compiled(r"\b<outcome>\b"),
     }
