@@ -123,8 +123,10 @@ def _read(passages: Sequence[Passage]) -> Iterator[_Claim]:
             elif kind == "row":
                 yield _row(index, one, around, heading)
             else:
+                before = ""
                 for page, text in sentences(one):
-                    yield _Claim(page, text, index, _kinds(text), around, heading)
+                    yield _Claim(page, text, index, _kinds(text, before), around, heading)
+                    before = text
 
 
 def _row(index: int, passage: Passage, around: str, heading: str) -> _Claim:
@@ -150,17 +152,21 @@ def _row(index: int, passage: Passage, around: str, heading: str) -> _Claim:
     return claim
 
 
-def _kinds(text: str) -> dict[str, str]:
-    """Return the kinds of claim that a sentence makes, with the words that show it."""
+def _kinds(text: str, before: str = "") -> dict[str, str]:
+    """Return the kinds of claim that a sentence makes, with the words that show it.
+
+    What "it" is stands in the sentence before.
+    """
     rules = _rules()
     if any(quiet.search(text) for quiet in rules["sentence"]):
         return {}
     plain = rules["phrase"].sub("~", text)
     topic = rules["result"] if rules["finance"].search(text) else rules["outcome"]
+    subject = f"{text} {before}" if rules["carry"].search(text) else text
     found = {}
     for name, kind in rules["kinds"].items():
         match = kind["pattern"].search(plain)
-        about = not kind.get("about") or topic.search(text)
+        about = not kind.get("about") or topic.search(subject)
         if match and about and all(other.search(text) for other in kind["also"]):
             found[name] = " ".join(match[0].split())[:60]
     return _settled(found)
