@@ -194,7 +194,7 @@ def test_a_pdf_locked_by_its_owner_only_can_be_read(tmp_path):
     assert said(path) == [(1, "text", " ".join(PROSE.split()))]
 
 
-@pytest.mark.parametrize("make", ["word", "pdf"])
+@pytest.mark.parametrize("make", ["word", pytest.param("pdf", marks=pytest.mark.slow)])
 def test_cut_files_are_read_or_refused_in_a_line(request, tmp_path, make):
     whole = request.getfixturevalue("word") if make == "word" else printed(tmp_path / "a", PROSE)
     content = whole.read_bytes()
