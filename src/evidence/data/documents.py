@@ -208,7 +208,7 @@ def _pdf(path: str | Path, raw: bytes) -> list[Passage]:
         reader = pypdf.PdfReader(io.BytesIO(raw))
         locked = reader.is_encrypted and not reader.decrypt("")
         pages = [page.extract_text(extraction_mode="layout") for page in reader.pages]
-    except (PyPdfError, DependencyError, RecursionError, *DAMAGED) as error:
+    except (PyPdfError, DependencyError, RecursionError, AssertionError, *DAMAGED) as error:
         if locked or isinstance(error, DependencyError):
             raise EvidenceError(f"{path}: has a password; save a copy without one") from None
         raise EvidenceError(f"{path}: a damaged PDF; save or print it as PDF again") from None
