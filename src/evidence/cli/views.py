@@ -107,3 +107,19 @@ def dashboard(
     from evidence.board.server import serve
 
     serve(published, port, password_file=password_file, hosts=host or ())
+
+
+@app.command()
+def check_report(
+    file: Annotated[Path, Argument(help="A report that somebody wrote: docx, pdf or txt.")],
+    csv: Annotated[Path | None, Option(help="Write the list as a table too.")] = None,
+) -> None:
+    """List the claims of a report and what each lacks, as a checklist for its reviewer."""
+    from evidence.data.documents import passages
+    from evidence.release.claims.check import check
+
+    found = check(passages(file))
+    typer.echo("\n".join(found.lines()))
+    if csv:
+        found.table.to_csv(csv, index=False, encoding="utf-8-sig")
+        typer.echo(f"{csv}: {len(found.table):,} rows")

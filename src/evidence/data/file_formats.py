@@ -112,13 +112,7 @@ def _tables(path: str | Path, raw: bytes) -> list[Table]:
         return [Table(frame=typed_files.statistics_package(path, raw))]
     if raw.startswith(b"\xd0\xcf\x11\xe0"):  # xls, or an older document
         return _workbook(path, raw)
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = raw.decode("utf-16", errors="replace")
-    else:
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:  # what Excel on Windows writes as plain "CSV"
-            text = raw.decode("cp1252", errors="replace")
+    text = decoded(raw)
     if xml_records.START.match(text):
         return [Table(rows, name) for name, rows in xml_records.records(path, raw, text)]
     if "\0" in text or raw.startswith(b"%PDF"):
@@ -129,6 +123,16 @@ def _tables(path: str | Path, raw: bytes) -> list[Table]:
     else:
         delimiter = _delimiter(text)
     return [Table(_csv(path, text, delimiter), decimal="," if delimiter in ";\t" else ".")]
+
+
+def decoded(raw: bytes) -> str:
+    """Return a text file's text: UTF-16 with its mark, UTF-8, else Windows-1252."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16", errors="replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:  # what Excel on Windows writes as plain "CSV"
+        return raw.decode("cp1252", errors="replace")
 
 
 def _delimiter(text: str) -> str:
@@ -164,12 +168,13 @@ def _csv(path: str | Path, text: str, delimiter: str) -> Iterator[tuple[int, lis
         ) from None
 
 
-def _most(raw: bytes) -> int:
+def most_bytes(raw: bytes) -> int:
+    """Return how many bytes a packed file may unpack to."""
     return min(MOST_BYTES, max(_PLAIN_BYTES, _MOST_TIMES * len(raw)))
 
 
 def _gunzipped(path: str | Path, raw: bytes) -> bytes:
-    parts, size, most = [], 0, _most(raw)
+    parts, size, most = [], 0, most_bytes(raw)
     try:
         while raw:  # a file may hold several, one after the other
             unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -190,7 +195,7 @@ def _zipped(path: str | Path, raw: bytes) -> list[Table]:
     try:
         with ZipFile(io.BytesIO(raw)) as archive:
             names = archive.namelist()
-            if sum(entry.file_size for entry in archive.infolist()) > (most := _most(raw)):
+            if sum(entry.file_size for entry in archive.infolist()) > (most := most_bytes(raw)):
                 raise EvidenceError(f"{path}: unpacks to more than {most:,} bytes; split it")
             if "[Content_Types].xml" in names or "content.xml" in names:
                 return _workbook(path, raw)

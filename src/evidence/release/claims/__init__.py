@@ -1,0 +1,1 @@
+"""What the claims of a report lack, as a checklist for its reviewer."""
