@@ -77,6 +77,12 @@ _ROOMS = {
             "methods.impact.wild_bootstrap": "wild_bootstrap",
         },
     ),
+    "planning": (
+        "A trial before it starts: what it could find, and who is allocated to which arm.",
+        {
+            "methods.planning.power": "cheapest mdes power sample_size",
+        },
+    ),
     "monitoring": (
         "Figures watched over time and beside others: what differs, and what is noise.",
         {
