@@ -80,7 +80,9 @@ _ROOMS = {
     "planning": (
         "A trial before it starts: what it could find, and who is allocated to which arm.",
         {
+            "methods.planning.allocation": "allocate replay",
             "methods.planning.power": "cheapest mdes power sample_size",
+            "methods.planning.variance_components": "variance_components",
         },
     ),
     "monitoring": (
