@@ -82,6 +82,7 @@ _ROOMS = {
         {
             "methods.planning.allocation": "allocate replay",
             "methods.planning.power": "cheapest mdes power sample_size",
+            "methods.planning.roster_power": "roster_power",
             "methods.planning.variance_components": "variance_components",
         },
     ),

@@ -168,3 +168,47 @@ def power(effect: float, std_error: float, df: float, alpha: float, two_tailed: 
         return float(special.ndtr(shift - critical) + two_tailed * special.ndtr(-critical - shift))
     other = stats.nct.sf(critical, df, -shift) if two_tailed else 0.0  # the tail on the other side
     return float(stats.nct.sf(critical, df, shift) + other)
+
+
+def simulated(
+    treated: np.ndarray,
+    means: np.ndarray,
+    pupils: np.ndarray,
+    fixed: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return effect, CR2 error and Satterthwaite's df of each of many trials of whole schools.
+
+    Parameters
+    ----------
+    treated, means : ndarray of shape (draws, schools)
+        0 and 1, and the schools' mean outcomes.
+    pupils : ndarray of shape (schools,)
+    fixed : ndarray of shape (schools, k)
+        Intercept, strata and whatever else of the schools is held fixed, of full rank.
+
+    Notes
+    -----
+    Least squares of pupils. As no column varies within a school, each of its matrices has one
+    dimension, that of √n: with U orthonormal columns and leverage h = |U_j|², CR2 divides the
+    school's residual by √(1 − h). With a its weight in the error, G = a a'∘(I − UU') and df =
+    (tr G)²/ΣG², ΣG² = Σa⁴(1 − 2h) + |U'diag(a²)U|² (Pustejovsky and Tipton 2018, Journal of
+    Business and Economic Statistics 36(4), eq. 11). NaN where what is held
+    fixed decides the arms.
+    """
+    root = np.sqrt(pupils)
+    basis = np.linalg.qr(fixed * root[:, None])[0]
+    own, left = (x * root - ((x * root) @ basis) @ basis.T for x in (treated, means))
+    square = (own**2).sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        square = np.where(square > 1e-9 * pupils.sum(), square, np.nan)
+        effect = (own * left).sum(axis=1, keepdims=True) / square
+        leverage = (basis**2).sum(axis=1) + own**2 / square
+        weight = np.where(leverage < 1 - 1e-9, own**2 / (1 - leverage), 0.0) / square**2  # a²
+        variance = (weight * (left - effect * own) ** 2).sum(axis=1)
+        trace = (weight * (1 - leverage)).sum(axis=1)
+        pairs = (basis[:, :, None] * basis[:, None]).reshape(len(basis), -1)
+        inside = ((weight @ pairs) ** 2).sum(axis=1)
+        crossed = (((weight * own) @ basis) ** 2).sum(axis=1) / square[:, 0]
+        single = (weight * own**2).sum(axis=1) / square[:, 0]
+        total = (weight**2 * (1 - 2 * leverage)).sum(axis=1) + inside + 2 * crossed + single**2
+        return effect[:, 0], np.sqrt(variance), trace**2 / total

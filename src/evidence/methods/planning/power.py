@@ -38,6 +38,23 @@ class PowerFigure(float):
     values: dict[str, float]
     _said: str
 
+    @classmethod
+    def of(
+        cls,
+        value: float,
+        design: str,
+        std_error: float,
+        df: float,
+        values: Mapping[str, float],
+        said: str,
+    ) -> PowerFigure:
+        """Return a number with what it comes from."""
+        figure = cls(value)
+        figure.design, figure.std_error, figure.df = design, std_error, df
+        figure.values = dict(values)
+        figure._said = f"{said} ({design}, {df:.4g} degrees of freedom)."
+        return figure
+
     def sentence(self) -> str:
         """Say the figure in a sentence."""
         return self._said
@@ -288,16 +305,8 @@ class _Planned:
         return ", ".join(f"{s} = {self.values[s]:g}" for s in formulas.sizes(self.design))
 
     def figure(self, value: float, error: float, df: float, said: str) -> PowerFigure:
-        figure = PowerFigure(value)
-        figure.design, figure.std_error, figure.df, figure.values = (
-            self.design,
-            error,
-            df,
-            dict(self.values),
-        )
         words = f"With {self.sizes()} {said.format(f'{value:.2f}')}"
-        figure._said = f"{words} ({self.design}, {df:.4g} degrees of freedom)."
-        return figure
+        return PowerFigure.of(value, self.design, error, df, self.values, words)
 
 
 def _read(
