@@ -55,7 +55,9 @@ def sizes(design: str) -> str:
 def symbols(design: str) -> tuple[list[str], dict[str, float | None]]:
     """Return the symbols that a design needs, and those with a default (``df``: None)."""
     needed = [*sizes(design)]
-    with_default: dict[str, float | None] = {"p": 0.5, "g": 0, "r2_1": 0.0}
+    with_default: dict[str, float | None] = {"p": 0.5, "r2_1": 0.0}
+    if not nested(design) or "B" in DESIGNS[design]:
+        with_default["g"] = 0
     if nested(design):
         with_default |= {"rho_ic": 0.0 if levels(design) else 0.2, "ic_size": 1, "df": None}
         with_default |= {f"rho{at}_trt": 0.2 if at == 2 else 0.1 for at, _ in levels(design)}
@@ -82,7 +84,8 @@ def precision(design: str, value: Mapping[str, Any]) -> tuple[Any, Any]:
     effect varies between blocks; the pupils' (1 − Σρ)(1 − R²) is divided by pqN. The df are the
     units at the top less 1 (blocks) or 2 (arms), and less g. Of partially nested designs, where the
     treated are taught in groups of m, SE² = (1 − R²)(1 − pρ + Σ + ρq(m − 1))/(Npq(1 − ρ)), ρ the
-    groups' correlation and Σ what the levels above add.
+    groups' correlation and Σ what the levels above add; as in PowerUpR, BIRA2_pn takes g but its df
+    do not use it.
 
     References
     ----------

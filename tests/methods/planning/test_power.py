@@ -270,6 +270,35 @@ def test_mdes_tells_all_faults_at_once(given, expected):
     assert list(caught.value.faults) == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"esv2": 0.1}, ["BIRA2_random: rho2= is needed"]),
+        (
+            {"rho2": 0.2, "esv2": 0.1, "omega2": 0.1},
+            ["BIRA2_random: give esv2 (with rho above 0) or omega2, not both"],
+        ),
+        ({"rho2": 0.2}, ["BIRA2_random: omega2= is needed"]),
+        (
+            {"rho2": 2, "esv2": -1},
+            [
+                "rho2 is 2; a number from 0 to 1 is needed",
+                "esv2 is -1; a number from 0 on is needed",
+            ],
+        ),
+    ],
+)
+def test_esv_is_given_with_rho_and_instead_of_omega(given, expected):
+    with pytest.raises(ev.EvidenceError) as caught:
+        planning.mdes(design="BIRA2_random", n=20, J=30, **given)
+    assert list(caught.value.faults) == expected
+
+
+def test_covariates_that_a_partially_nested_design_cannot_count_are_refused():
+    with pytest.raises(ev.EvidenceError, match=r"^CRA2_pn: there is no g=; "):
+        planning.mdes(design="CRA2_pn", n=20, J=30, g=1)
+
+
 def test_shares_of_variance_above_one_are_refused():
     with pytest.raises(
         ev.EvidenceError, match=r"^CRA3: shares of variance add up to 1\.2; 1 is all"

@@ -21,38 +21,16 @@ _TEST = {"alpha": 0.05, "two_tailed": True, "control_rate": None, "subgroup": 1.
 class PowerFigure(float):
     """A smallest effect or a power: a number that knows what it comes from.
 
-    Parameters
-    ----------
-    design : str
-    std_error : float
-        Of the effect, in standard deviations of the outcome.
-    df : float
-        Degrees of freedom of its t test.
-    values : dict
-        Every symbol of the design, as given or by default.
+    It has the ``design``, the effect's ``std_error`` in standard deviations of the outcome, the
+    ``df`` of its t test and the ``values`` of every symbol, as given or by default.
     """
 
-    design: str
-    std_error: float
-    df: float
-    values: dict[str, float]
-    _said: str
-
     @classmethod
-    def of(
-        cls,
-        value: float,
-        design: str,
-        std_error: float,
-        df: float,
-        values: Mapping[str, float],
-        said: str,
-    ) -> PowerFigure:
-        """Return a number with what it comes from."""
+    def of(cls, value: float, said: str, **known: Any) -> PowerFigure:
+        """Return a number with its sentence, design, std_error, df and values."""
         figure = cls(value)
-        figure.design, figure.std_error, figure.df = design, std_error, df
-        figure.values = dict(values)
-        figure._said = f"{said} ({design}, {df:.4g} degrees of freedom)."
+        vars(figure).update(known)
+        figure._said = f"{said} ({figure.design}, {figure.df:.4g} degrees of freedom)."
         return figure
 
     def sentence(self) -> str:
@@ -232,7 +210,7 @@ def cheapest(
     return sizes | {"cost": float(count[best] * price[best]), "mdes": float(found[best])}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Planned:
     """A design with its symbols and its test, checked."""
 
@@ -242,7 +220,7 @@ class _Planned:
     kept: dict[str, float]
     alpha: float
     two_tailed: bool
-    power: float
+    power: float | None
     rate: float | None
 
     def fit(self, **sizes: Any) -> tuple[Any, Any]:
@@ -306,7 +284,8 @@ class _Planned:
 
     def figure(self, value: float, error: float, df: float, said: str) -> PowerFigure:
         words = f"With {self.sizes()} {said.format(f'{value:.2f}')}"
-        return PowerFigure.of(value, self.design, error, df, self.values, words)
+        known = {"design": self.design, "std_error": error, "df": df, "values": {**self.values}}
+        return PowerFigure.of(value, words, **known)
 
 
 def _read(
@@ -328,17 +307,15 @@ def _read(
     options.one_of("design", design, [*formulas.DESIGNS])
     test = _TEST | {name: given[name] for name in given if name in _TEST}
     given = {k: v for k, v in given.items() if k not in _TEST and v is not None}
-    for name, bounds in {"alpha": (0, 1), "control_rate": (0, 1), "subgroup": (0, 1)}.items():
+    for name, value in {"power": power, **test}.items():
         with faults.note():
-            if test[name] != _TEST[name]:
-                options.number(name, test[name], *bounds, ends=False)
+            if name == "two_tailed":
+                options.yes_or_no(two_tailed=value)
+            elif name != "attrition" and value != _TEST.get(name):
+                options.number(name, value, 0, 1, ends=False)
     with faults.note():
-        options.yes_or_no(two_tailed=test["two_tailed"])
-    for name, value, least in (("power", power, 0), ("es", es, 0)):
-        with faults.note():
-            if value is not None:
-                most = 1 if name == "power" else math.inf
-                options.number(name, value, least, most, ends=name == "es" and power is None)
+        if es is not None:
+            options.number("es", es, 0, ends=power is None)
     sizes = formulas.sizes(design)
     lost = test["attrition"]
     lost = dict(lost) if isinstance(lost, Mapping) else {"n": lost}
@@ -349,19 +326,21 @@ def _read(
             if share != 0:
                 options.number(f"attrition of {name}", share, 0, 1, ends=False)
     needed, with_default = formulas.symbols(design)
-    for name in [f"esv{at}" for at, kind in formulas.levels(design) if kind == "B"]:
-        omega, rho = f"omega{name[3:]}", f"rho{name[3:]}"
-        if name in given and omega in needed and omega not in given and rho in given:
-            with faults.note():
-                given[omega] = options.number(name, given.pop(name), 0) / options.number(
-                    rho, given[rho], 0, 1, ends=False
-                )
-    known = [*needed, *with_default]
+    known = [*needed, *with_default, *(f"esv{n[5:]}" for n in needed if n.startswith("omega"))]
     for name in given:
         with faults.note():
             if name not in known:
                 raise EvidenceError(f"{design}: there is no {name}=; {nearest(name, known)}")
             _limit(name, given[name])
+    for name in [name for name in known if name.startswith("esv") and name in given]:
+        omega, rho = f"omega{name[3:]}", given.get(f"rho{name[3:]}")
+        with faults.note():
+            if omega in given or rho == 0:
+                raise EvidenceError(
+                    f"{design}: give {name} (with rho above 0) or {omega}, not both"
+                )
+            variance = given.pop(name)
+            given[omega] = variance if rho is None or faults.noted else variance / rho
     out = [size for size in sizes if size not in given] if left else []
     if left and len(out) != left:
         word = "one of the sizes" if left == 1 else "two of the sizes"
@@ -380,16 +359,8 @@ def _read(
     if rate is not None and es is not None and es >= 1 - rate:
         raise EvidenceError(f"es is {es:g}; less than {1 - rate:g} is needed, to add up to a share")
     kept = {name: 1 - lost.get(name, 0) for name in sizes}
-    return _Planned(
-        design=design,
-        values=values,
-        left=out,
-        kept=kept | {"n": kept["n"] * test["subgroup"]},
-        alpha=test["alpha"],
-        two_tailed=bool(test["two_tailed"]),
-        power=0.8 if power is None else power,
-        rate=rate,
-    )
+    kept["n"] *= test["subgroup"]
+    return _Planned(design, values, out, kept, test["alpha"], test["two_tailed"], power, rate)
 
 
 def _limit(name: str, value: object) -> None:
@@ -398,7 +369,7 @@ def _limit(name: str, value: object) -> None:
         options.whole(name, value, 0)
     elif name in (*formulas.SIZES, "ic_size"):
         options.number(name, value, 1)
-    elif name.startswith("omega"):
+    elif name.startswith(("omega", "esv")):
         options.number(name, value, 0)
     elif name in ("df", "ratio_tc_var"):
         if not (name == "df" and value == math.inf):

@@ -109,12 +109,12 @@ def roster_power(
         parts.append(power.simulated(arm.astype(float), means, size, fixed))
     effect, error, df = map(np.concatenate, zip(*parts, strict=True))
     found = 2 * stdtr(df, -np.abs(effect / error)) < alpha
+    said = f"In {found.mean():.0%} of {draws:,} simulated trials of these {len(size)} schools an"
     return PowerFigure.of(
         float(found.mean()),
-        "roster",
-        float(np.nanstd(effect)),
-        float(np.nanmean(df)),
-        {"rho2": rho2, "r2_1": r2_1, "r2_2": r2_2, "J": len(size), "n": float(size.mean())},
-        f"In {found.mean():.0%} of {draws:,} simulated trials of these {len(size)} schools an "
-        f"effect of {es:g} is found",
+        f"{said} effect of {es:g} is found",
+        design="this roster",
+        std_error=float(np.nanstd(effect)),
+        df=float(np.nanmean(df)),
+        values={"rho2": rho2, "r2_1": r2_1, "r2_2": r2_2, "J": len(size), "n": float(size.mean())},
     )
