@@ -59,6 +59,15 @@ def test_allocation_is_the_one_kept_whatever_the_order_of_the_roster(name):
     assert allocate(nonce="another", **CASES[name]).table["arm"].tolist() != GOLDEN[name]
 
 
+def test_a_roster_read_from_another_kind_of_file_is_the_same_roster():
+    given = CASES["rerandomisation"] | {"strata": "size", "uneven": True}
+    found = allocate(**given, arms={"treatment": np.int64(1), "control": 1})
+    text = schools().astype({"size": str, "need": float, "score": float})
+    again = allocate(text, **given)
+    assert again.record["roster"] == found.record["roster"]
+    assert again.table.equals(found.table)
+
+
 def counts(found, by):
     return pd.crosstab(schools().set_index("school")[by], found.table.set_index("unit")["arm"])
 
@@ -258,6 +267,10 @@ def test_allocate_tells_all_faults_at_once():
         ({"covariates": "scores"}, "data has no column 'scores'; did you mean 'score'?"),
         ({"method": "pairs"}, "pairs: covariates= is needed"),
         ({"method": "minimisation"}, "minimisation: strata= is needed"),
+        (
+            {"method": "minimisation", "strata": "region", "sizes": {"a": 12, "b": 12}},
+            "minimisation: keeps a ratio on average; leave out sizes=",
+        ),
         ({"arms": {"a": 0, "b": 1}}, "arm 'a' is 0; a whole number from 1 on is needed"),
         ({"arms": ["a", "a"]}, "arms: at least two are needed, each of another name"),
         ({"sizes": {"a": 9, "b": 3}}, "sizes add up to 12; the roster has 24"),

@@ -218,8 +218,10 @@ def replay(path: str | Path, roster: pd.DataFrame, *, protocol: str) -> Allocati
 def _plain(value: Any) -> Any:
     """Return an argument as JSON holds it."""
     if isinstance(value, Mapping):
-        return dict(value)
-    return value if value is None or np.isscalar(value) else [*frames.listed(value)]
+        return {str(name): _plain(part) for name, part in value.items()}
+    if value is None or np.isscalar(value):
+        return value.item() if isinstance(value, np.generic) else value
+    return [*map(_plain, frames.listed(value))]
 
 
 def _words(seed: str) -> draws_of.Raw:
@@ -248,6 +250,8 @@ def _ratio(faults: Faults, arguments: Mapping[str, Any]) -> dict[str, int]:
     for check in (*checks, *(partial(options.whole, f"arm {n!r}", ratio[n], 1) for n in ratio)):
         with faults.note():
             check()
+    if method == "minimisation" and arguments["sizes"]:
+        faults.noted["minimisation: keeps a ratio on average; leave out sizes="] = None
     if method == "pairs" and [*ratio.values()] != [1, 1]:
         faults.noted["pairs: two arms are needed, 1 : 1"] = None
     return ratio
@@ -311,10 +315,10 @@ def _rule(
         if covariates and {*covariates} <= {*roster.columns}:
             values = frames.covariates(roster, covariates)[0][rows]
     faults.settle()
-    values = (
-        np.column_stack([np.bincount(group, v) for v in values.T]) / np.bincount(group)[:, None]
-    )
-    told = sealed.digest([[*map(str, each)] for each in roster[columns].to_numpy()[rows]])
+    values = np.column_stack([np.bincount(group, v) for v in values.T])
+    values = values / np.bincount(group)[:, None]
+    read = [frames.factor(roster, name) for name in columns]  # alike from every kind of file
+    told = sealed.digest([[columns[i], [n[c] for c in k[rows]]] for i, (k, n) in enumerate(read)])
     draw = partial(draws_of.stratified, stratum=stratum, base=base)
     if method == "minimisation":
         chance = arguments["probability"]
