@@ -76,6 +76,9 @@ def test_a_design_effect_that_eats_the_sample_is_said(rng):
         ({"covariates": ["score"]}, "column 'score' is given both as outcome and as covariate"),
         ({"covariates": ["earlier", "again"]}, "covariates earlier, again: one is decided by the"),
         ({"outcome": "same"}, "column 'same' is constant"),
+        ({"outcome": "school"}, "column 'school' is given both as outcome and as cluster"),
+        ({"outcome": "mean"}, "column 'mean' does not vary within schools beyond the covariates"),
+        ({"covariates": ["score2"]}, "column 'score' does not vary within schools beyond the cov"),
         ({"cluster": "pair"}, "column 'pair': 2 schools with a result; at least three, with two"),
         ({"cluster": "own"}, "column 'own': 60 schools with a result; at least three, with two"),
     ],
@@ -83,7 +86,15 @@ def test_a_design_effect_that_eats_the_sample_is_said(rng):
 def test_variance_components_refuses(rng, change, message):
     data = schools(rng, m=3)
     data["again"], data["same"], data["pair"] = 2 * data["earlier"], 1.0, data["school"] % 2
-    data["own"] = np.arange(60)
+    data["own"], data["mean"], data["score2"] = np.arange(60), data["school"] * 2.0, data["score"]
     given = {"outcome": "score", "cluster": "school"} | change
     with pytest.raises(ev.EvidenceError, match=f"^{message}"):
         components(data, **given)
+
+
+@pytest.mark.slow
+def test_a_covariate_that_few_schools_have_does_not_stop_the_intervals(rng):
+    data = schools(rng, m=8, n=6)
+    data["rare"] = (data["school"] == 3) * 1.0
+    found = components(data, outcome="score", cluster="school", covariates=["rare"], draws=99)
+    assert np.isfinite(found.table[["estimate", "ci_lower", "ci_upper"]].to_numpy()).all()

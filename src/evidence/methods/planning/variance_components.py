@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from evidence.show.words import counted
 from evidence.stats import reml
 from evidence.stats.covariance import check_level
 
+_GRID = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 150), np.linspace(0.5, 1, 50)[1:-1]])
 _LARGE = 2.0  # a design effect that is worth a warning
 
 
@@ -120,25 +122,28 @@ def variance_components(
     if np.ptp(y) == 0:
         raise EvidenceError(f"column {outcome!r} is constant: nothing is left to be shared out")
     centred = columns - columns.mean(axis=0)
-    if names and np.linalg.matrix_rank(centred / np.maximum(centred.std(axis=0), 1e-12)) < len(
-        centred.T
-    ):
+    rank = np.linalg.matrix_rank(centred / np.maximum(centred.std(axis=0), 1e-12)) if names else 0
+    if rank < columns.shape[1]:
         raise EvidenceError(
             f"covariates {', '.join(names)}: one is decided by the others; leave it out"
         )
-    rho, explained = _shares(y, columns, codes)
-    rng, rows = (
-        np.random.default_rng(seed),
-        np.split(np.argsort(codes, kind="stable"), size.cumsum()[:-1]),
-    )
+    if reml.add_up(y, columns, codes).share_within() < 1e-12:
+        raise EvidenceError(
+            f"column {outcome!r} does not vary within schools beyond the covariates: no variance "
+            "of pupils is left"
+        )
+    rho, explained = _shares(y, columns, codes, exact=True)
+    rng = np.random.default_rng(seed)
+    rows = np.split(np.argsort(codes, kind="stable"), size.cumsum()[:-1])
     drawn = []
     for _ in range(draws if names else 0):
         which = rng.integers(len(size), size=len(size))
         taken = np.concatenate([rows[school] for school in which])
         again = np.repeat(np.arange(len(size)), size[which])
-        drawn.append(_shares(y[taken], columns[taken], again)[1])
+        with suppress(np.linalg.LinAlgError):  # a covariate that is constant in these schools
+            drawn.append(_shares(y[taken], columns[taken], again, exact=False)[1])
     tails = [(1 - level) / 2, (1 + level) / 2]
-    ends = [_interval(y, codes, level)]
+    ends = [_interval(reml.add_up(y, columns[:, :0], codes), level)]
     ends += [*np.nanquantile(drawn, tails, axis=0).T] if names else [(0.0, 0.0)] * 2
     table = pd.DataFrame({"symbol": ["rho2", "r2_1", "r2_2"], "estimate": [rho, *explained]})
     table[["ci_lower", "ci_upper"]] = np.array(ends)
@@ -154,27 +159,38 @@ def variance_components(
     )
 
 
-def _shares(y: np.ndarray, columns: np.ndarray, codes: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return ρ, and what the columns explain within and between schools (NaN of nothing)."""
-    without, given = (_variances(y, part, codes) for part in (columns[:, :0], columns))
+def _shares(
+    y: np.ndarray, columns: np.ndarray, codes: np.ndarray, *, exact: bool
+) -> tuple[float, np.ndarray]:
+    """Return ρ, and what the columns explain within and between schools (0 of nothing)."""
+    parts = (columns[:, :0], columns)
+    without, given = (_variances(reml.add_up(y, part, codes), exact=exact) for part in parts)
     with np.errstate(divide="ignore", invalid="ignore"):
-        left = np.where(without > 1e-9 * without.sum(), given / without, np.nan)
-    return float(without[1] / without.sum()), np.where(np.isnan(left), 0.0, 1 - left)
+        left = np.where(without > 1e-9 * without.sum(), given / without, 1.0)
+    return float(without[1] / without.sum()), 1 - left
 
 
-def _variances(y: np.ndarray, columns: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Return the variances within and between schools by restricted maximum likelihood."""
-    sums = reml.add_up(y, columns, codes)
-    ratio = reml.ratio_of(reml.minimum(sums, reml=True))
-    within = reml.solve(sums, ratio, reml=True)[3] / (sums.n - sums.k)
-    return np.array([within, within * ratio[0, 0]])
+def _variances(sums: reml.Sums, *, exact: bool) -> np.ndarray:
+    """Return the variances within and between schools: exactly, or the best of a fine grid."""
+    if exact:
+        ratio = reml.ratio_of(reml.minimum(sums, reml=True))[0]
+        square = reml.solve(sums, ratio[:, None], reml=True)[3]
+    else:
+        deviance, squares = _deviances(sums, _GRID)
+        best = deviance.argmin()
+        ratio, square = _GRID[best] / (1 - _GRID[best]), squares[best]
+    return np.append(square, square * ratio) / (sums.n - sums.k)
 
 
-def _interval(y: np.ndarray, codes: np.ndarray, level: float) -> tuple[float, float]:
-    """Return the ρ whose restricted deviance is near enough to the least."""
-    sums = reml.add_up(y, np.empty((len(y), 0)), codes)
-    rho = np.concatenate([[0.0], np.geomspace(1e-6, 0.5, 4000), np.linspace(0.5, 1, 2002)[1:-1]])
+def _deviances(sums: reml.Sums, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the restricted deviance, and the sum of squares, at each ρ."""
     *_, square, terms = reml.solve(sums, (rho / (1 - rho))[:, None, None], reml=True)
-    deviance = (sums.n - sums.k) * np.log(square) + terms
+    return (sums.n - sums.k) * np.log(square) + terms, square
+
+
+def _interval(sums: reml.Sums, level: float) -> tuple[float, float]:
+    """Return the ρ whose restricted deviance is near enough to the least."""
+    rho = np.concatenate([[0.0], np.geomspace(1e-6, 0.5, 4000), np.linspace(0.5, 1, 2002)[1:-1]])
+    deviance, _ = _deviances(sums, rho)
     inside = rho[deviance - deviance.min() <= chi2.ppf(level, 1)]
     return float(inside[0]), float(inside[-1])
