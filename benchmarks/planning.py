@@ -1,6 +1,6 @@
 """Planning a trial: power by formula against simulated trials, and what it costs.
 
-``python benchmarks/planning.py`` simulates 1,000 random designs (about ten minutes on one core;
+``python benchmarks/planning.py`` simulates 1,000 random designs (two minutes on one core;
 ``--designs 50`` is a quick look), then times ten rosters of unequal schools, and the allocation of
 200 schools. With ``--mcpower PYTHON``, an interpreter that has mcpower from PyPI, a trial that both
 can simulate is timed in turn. Ends with 1 where power differs by more than a point.
@@ -41,8 +41,8 @@ for _ in sys.stdin:
 def random_design(design: str, rng: np.random.Generator) -> dict[str, float]:
     """Return sizes and shares of variance; an even number of units shares an arm."""
     needed, _ = formulas.symbols(design)
-    values = {size: 2 * int(rng.integers(2, 7)) for size in formulas.sizes(design)}
-    values["n"] = 2 * int(rng.integers(4, 20))
+    most = {"n": 15, "J": 7, "K": 5, "L": 5}
+    values = {size: 2 * int(rng.integers(2, most[size])) for size in formulas.sizes(design)}
     values |= {name: rng.uniform(0.01, 0.25) for name in needed if name.startswith("rho")}
     return values | {name: rng.uniform(0.1, 0.9) for name in needed if name.startswith("omega")}
 
