@@ -241,7 +241,7 @@ def test_cheapest_is_the_best_of_all_pairs():
                 "two_tailed is 1; True or False is needed",
                 "attrition: there is no 'q'; allowed: n, J",
                 "CRA2: there is no rho=; did you mean 'rho2'?",
-                "n is 0; a number from 1 on is needed",
+                "n is 0; a number from 1 to 1e+09 is needed",
                 "p is 1; a number between 0 and 1 is needed",
                 "CRA2: J= is needed",
                 "CRA2: rho2= is needed",
@@ -304,3 +304,21 @@ def test_shares_of_variance_above_one_are_refused():
         ev.EvidenceError, match=r"^CRA3: shares of variance add up to 1\.2; 1 is all"
     ):
         planning.mdes(design="CRA3", rho2=0.7, rho3=0.5, n=10, J=5, K=20)
+
+
+NAMES = ("n", "rho2", "alpha", "power", "p", "rel1", "subgroup", "attrition")
+ODD = (math.nan, -1, "a", 1e308, True, [1], np.array([1, 2]))
+ALL = ("rel1", "subgroup")  # where True is 1, and 1 is all
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"), [(n, odd) for n in NAMES for odd in ODD if not (odd is True and n in ALL)]
+)
+def test_an_odd_value_is_refused_in_a_line(name, odd):
+    given = {"design": "CRA2", "n": 20, "J": 30, "rho2": 0.1} | {name: odd}
+    with pytest.raises(ev.EvidenceError, match=rf"^(attrition of )?{name}|^attrition of n"):
+        planning.mdes(**given)
+
+
+def test_an_effect_far_beyond_doubt_is_found():
+    assert planning.power(design="IRA", n=10**9, es=5) == 1

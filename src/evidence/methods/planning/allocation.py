@@ -298,7 +298,7 @@ def _rule(
     if arguments["sizes"] and sum(ratio.values()) != len(first):
         faults.noted[f"sizes add up to {sum(ratio.values())}; the roster has {len(first)}"] = None
     base = np.empty(0, int)
-    if all(isinstance(part, int) and part > 0 for part in ratio.values()):
+    if ratio and all(isinstance(part, int) and part > 0 for part in ratio.values()):
         parts = np.array([*ratio.values()]) // math.gcd(*ratio.values())
         base = np.repeat(np.arange(len(ratio)), parts)
     for code, number in enumerate(np.bincount(stratum) if method != "minimisation" else ()):

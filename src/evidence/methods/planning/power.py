@@ -311,11 +311,11 @@ def _read(
         with faults.note():
             if name == "two_tailed":
                 options.yes_or_no(two_tailed=value)
-            elif name != "attrition" and value != _TEST.get(name):
+            elif name != "attrition" and _other(value, _TEST.get(name)):
                 options.number(name, value, 0, 1, ends=False)
     with faults.note():
         if es is not None:
-            options.number("es", es, 0, ends=power is None)
+            options.number("es", es, 0, 5, ends=power is None)
     sizes = formulas.sizes(design)
     lost = test["attrition"]
     lost = dict(lost) if isinstance(lost, Mapping) else {"n": lost}
@@ -323,7 +323,7 @@ def _read(
         with faults.note():
             if name not in sizes:
                 raise EvidenceError(f"attrition: there is no {name!r}; {nearest(name, sizes)}")
-            if share != 0:
+            if _other(share, 0):
                 options.number(f"attrition of {name}", share, 0, 1, ends=False)
     needed, with_default = formulas.symbols(design)
     known = [*needed, *with_default, *(f"esv{n[5:]}" for n in needed if n.startswith("omega"))]
@@ -363,19 +363,24 @@ def _read(
     return _Planned(design, values, out, kept, test["alpha"], test["two_tailed"], power, rate)
 
 
+def _other(value: object, default: object) -> bool:
+    """Say whether an option is not what needs no check; a column is no option."""
+    return not (value is None or np.isscalar(value)) or value != default
+
+
 def _limit(name: str, value: object) -> None:
     """Refuse a symbol's value out of its limits."""
     if name == "g":
         options.whole(name, value, 0)
     elif name in (*formulas.SIZES, "ic_size"):
-        options.number(name, value, 1)
+        options.number(name, value, 1, 1e9)
     elif name.startswith(("omega", "esv")):
         options.number(name, value, 0)
     elif name in ("df", "ratio_tc_var"):
-        if not (name == "df" and value == math.inf):
+        if name != "df" or _other(value, math.inf):
             options.number(name, value, 0, ends=False)
     elif name in ("p", "rel1"):
-        if not (name == "rel1" and value == 1):
+        if name == "p" or _other(value, 1):
             options.number(name, value, 0, 1, ends=False)
     else:
         options.number(name, value, 0, 1)
