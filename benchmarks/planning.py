@@ -1,6 +1,6 @@
 """Planning a trial: power by formula against simulated trials, and what it costs.
 
-``python benchmarks/planning.py`` simulates 1,000 random designs (two minutes on one core;
+``python benchmarks/planning.py`` simulates 1,000 random designs (over four minutes on one core;
 ``--designs 50`` is a quick look), then times ten rosters of unequal schools, and the allocation of
 200 schools. With ``--mcpower PYTHON``, an interpreter that has mcpower from PyPI, a trial that both
 can simulate is timed in turn. Ends with 1 where power differs by more than a point.
