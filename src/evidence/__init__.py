@@ -80,6 +80,15 @@ _ROOMS = {
             "methods.impact.wild_bootstrap": "wild_bootstrap",
         },
     ),
+    "planning": (
+        "A trial before it starts: what it could find, and who is allocated to which arm.",
+        {
+            "methods.planning.allocation": "allocate replay",
+            "methods.planning.power": "cheapest mdes power sample_size",
+            "methods.planning.roster_power": "roster_power",
+            "methods.planning.variance_components": "variance_components",
+        },
+    ),
     "monitoring": (
         "Figures watched over time and beside others: what differs, and what is noise.",
         {
