@@ -60,6 +60,7 @@ def test_within_a_group_the_worst_ranked_comes_first():
         (3, 20, "Three of 23 measures need a decision"),
         (12, 0, "12 of 12 measures need a decision"),
         (1, 0, "One measure needs a decision: bad 0"),
+        (0, 1, "No measure needs a decision"),
     ],
 )
 def test_the_title_says_the_finding(bad, good, title):

@@ -86,7 +86,11 @@ def finding(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return how many measures need a decision, and which: the title of a page."""
     names = [row["title"] for row in rows if group(row) == "Needs a decision"]
     count, of = (_COUNTS[n] if n < len(_COUNTS) else str(n) for n in (len(names), len(rows)))
-    what = f"{count} of {of.lower()} measures" if len(rows) > 1 else f"{count} measure"
+    what = (
+        f"{count} of {of.lower()} measures"
+        if len(rows) > 1
+        else f"{count if names else 'No'} measure"
+    )
     which = f": {' and '.join(names)}" if 0 < len(names) <= 2 else ""
     return f"{what} need{'s' * (len(names) < 2)} a decision{which}"
 
