@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
@@ -112,6 +113,13 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]] | None:
         Total and parts of each sum; a total below zero is that of so many sets of groups, which
         add up to the same, and is no group itself.
     """
+    counts = np.ascontiguousarray(values)  # equal counts are asked of again, by reader and table
+    return _hierarchies(counts.shape, counts.dtype.str, counts.tobytes())
+
+
+@lru_cache(maxsize=4096)
+def _hierarchies(shape: tuple[int, int], kind: str, held: bytes) -> list[list[Sum]] | None:
+    values = np.frombuffer(held, kind).reshape(shape)
     whole = int(values.sum(axis=1).argmax())
     if (2 * values[whole] == values.sum(axis=0)).all():  # nobody is counted twice
         return [[(whole, tuple(i for i in range(len(values)) if i != whole))]]
