@@ -213,17 +213,19 @@ def is_text(column: pd.Series) -> bool:
 def distinguishing(table: pd.DataFrame, axes: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the columns that say which group a row is.
 
-    What only describes it, by its name, is one of them where rows are else the same: a name is the
-    notebook's word. What may be another in the next release comes last.
+    What only describes it, by its name or as yes and no (whether an outcome is the primary one), is
+    one of them where rows are else the same: a name is the notebook's word. What may be another in
+    the next release comes last.
     """
     texts = [
         name for name in map(str, table.columns)
         if (name in axes or is_text(table[name]) or pd.api.types.is_bool_dtype(table[name]))
         and not (name.endswith("_symbol") and name.removesuffix("_symbol") in table)
     ]  # fmt: skip
-    found = [name for name in texts if name not in WORDS]
+    said = {name for name in texts if name in WORDS or pd.api.types.is_bool_dtype(table[name])}
+    found = [name for name in texts if name not in said]
     many = len(table[found].drop_duplicates()) if found else min(1, len(table))
-    for name in sorted(WORDS.intersection(texts), key=lambda n: (n in _LAST, texts.index(n))):
+    for name in sorted(said, key=lambda n: (n in _LAST, texts.index(n))):
         if many < (more := len(table[[*found, name]].drop_duplicates())):
             found, many = [*found, name], more
     return tuple(found)
