@@ -45,6 +45,7 @@ def test_sample_county_is_passed_and_its_data_are_told(tmp_path):
     text = (ROOT / "data/programmes.toml").read_text(encoding="utf-8")
     register = tomllib.loads(text)
     for_each = {each["notebook"]: name for name, each in register["programme"].items()}
+    del for_each["synthesis"]  # it waits for a release
     kept = {name: register["programme"][name] for name in for_each.values()}
     top = text[: text.index("[programme.")]  # its sets of files
     (data / "programmes.toml").write_text(top + wrongs.toml(kept), encoding="utf-8")
@@ -93,7 +94,7 @@ def test_a_study_of_what_is_watched_says_how_much_was_read(project):
     project.register.write_text(SURVEY, encoding="utf-8")
     said = []
     assert check(project, said.append) == []
-    assert said == ["survey/one: answers 40 rows."]
+    assert said == ["survey/one: 40 rows of answers."]
 
 
 def test_there_are_more_than_300_wrong_registers():

@@ -113,8 +113,11 @@ def rehearse(job: Job, project: Project, *, whole: bool = True) -> list[str]:
 def _read(study: evidence.Trial | evidence.Impact | Watching) -> list[str]:
     """Say what the data of a study are."""
     if isinstance(study, Watching) and not isinstance(study, evidence.Monitoring):
-        read = {name: one for name, one in study.tables.items() if isinstance(one, pd.DataFrame)}
-        return [f"{', '.join(f'{name} {len(one):,} rows' for name, one in read.items())}."]
+        return [
+            f"{len(one):,} rows of {name}."
+            for name, one in study.tables.items()
+            if isinstance(one, pd.DataFrame)
+        ]
     table = study.table
     if isinstance(study, evidence.Impact):
         years = ", ".join(map(str, sorted(table["year"].unique())))
