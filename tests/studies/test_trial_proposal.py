@@ -82,3 +82,14 @@ def test_an_answer_that_cannot_be_meant_is_refused(given, said):
 def test_a_file_without_a_trial_asks_and_does_not_fail():
     found = propose(pd.DataFrame({"a": ["x"] * 4, "b": [1, 2, 3, 4]}))
     assert found.questions[0].about == "treatment"
+
+
+@pytest.mark.parametrize("column", ["pupil", "age_of_one"])
+def test_values_of_a_column_that_is_no_treatment_are_not_told(column):
+    table = make(FILES[0][0], 1)[0].assign(age_of_one="x")
+    table.loc[3, "age_of_one"] = "secret"
+    with pytest.raises(EvidenceError) as error:
+        propose(table, {"treatment": column})
+    assert str(error.value).startswith(f"--treatment: column {column!r} has ")
+    assert "P0" not in str(error.value)
+    assert "secret" not in str(error.value)

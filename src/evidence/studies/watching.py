@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
@@ -82,14 +83,14 @@ class Watching(Questions):
         return {}
 
     @property
+    @abstractmethod
     def headlines(self) -> list[str]:
         """What was found, one sentence each, the finding first."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def indicators(self) -> pd.DataFrame:
         """Rows of the `indicators` contract."""
-        raise NotImplementedError
 
     @answered
     def name(self) -> str:
