@@ -24,8 +24,8 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from evidence import impact  # noqa: E402
-from evidence.data import sample_county  # noqa: E402
-from evidence.data.sample_tables import SUPPRESS  # noqa: E402
+from evidence.data.sample.county import Phase, primary  # noqa: E402
+from evidence.data.sample.tables import SUPPRESS  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PRIMARY = {  # as in data/programmes.toml, by the columns of the pupil file
@@ -48,7 +48,7 @@ METHODS = {
 BAND = (93.0, 97.0)
 
 
-def tables(county: sample_county.Phase, sen: str = "") -> pd.DataFrame:
+def tables(county: Phase, sen: str = "") -> pd.DataFrame:
     """Return schools × years as published: whole per cent, nothing of five pupils or fewer."""
     pupils = county.pupils.assign(**county.results)
     pupils = pupils.rename(columns={"at": "urn"}).assign(
@@ -66,7 +66,7 @@ def tables(county: sample_county.Phase, sen: str = "") -> pd.DataFrame:
 
 def analyse(number: int) -> list[tuple]:
     """Return for each programme and cohort of a county: truth, estimate and interval by method."""
-    county = sample_county.primary(np.random.default_rng([2027, number]))
+    county = primary(np.random.default_rng([2027, number]))
     spells = pd.DataFrame(
         [(at, s.programme, s.start) for s in county.spells for at in s.schools],
         columns=["urn", "programme", "start"],

@@ -17,7 +17,7 @@ import pandas as pd
 from evidence.methods.monitoring.control_chart import ControlChart, control_chart
 from evidence.methods.monitoring.forecast import forecast
 from evidence.methods.monitoring.ranks import rank_interval
-from evidence.stats import control_charts as charts
+from evidence.stats.monitoring import control_charts as charts
 
 YEARS, PUPILS, SHARE, SHIFT = 12, (12, 30), 0.65, 2.0
 

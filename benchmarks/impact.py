@@ -21,14 +21,14 @@ import pandas as pd  # noqa: E402
 from counties import CONTEXT, tables  # noqa: E402
 
 from evidence import impact, matching  # noqa: E402
-from evidence.data import sample_county  # noqa: E402
+from evidence.data.sample.county import primary  # noqa: E402
 
 ROUNDS, DRAWS, REFITS = 5, 999, 5
 MOST = 10.0  # seconds
 
 
 def main() -> None:
-    county = sample_county.primary(np.random.default_rng(2026))
+    county = primary(np.random.default_rng(2026))
     spells = pd.DataFrame(
         [(at, s.programme, s.start) for s in county.spells for at in s.schools],
         columns=["urn", "programme", "start"],

@@ -16,6 +16,7 @@ MODULES = {
     ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__"): path
     for path in ROOT.glob("src/**/*.py")
 }
+LAYERS = ["data", "show", "stats", "methods", "studies", "release", "run", "board"]
 COMMANDS = {"jupyterlab": "$(BIN)/jupyter lab", "pytest": "$(BIN)/pytest"}  # of the Makefile
 
 
@@ -111,3 +112,20 @@ def test_unknown_room_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match=r"^module 'evidence' has no attribute 'rooms'$"):
         _ = evidence.rooms
+
+
+def test_the_table_of_capabilities_names_every_file_once():
+    package = ROOT / "src" / "evidence"
+    table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("\n| all |")[0]
+    named = []
+    for place in re.findall(r"`([\w/.]+)`", table.split("## Where things live")[1]):
+        path = package / place
+        named += path.rglob("*.py") if path.is_dir() else [path]
+    doors = {path for path in package.rglob("__init__.py") if path.parent.name in LAYERS}
+    assert sorted(set(named)) == sorted(named), "a file is in two rows"
+    assert set(package.rglob("*.py")) - doors == set(named) - doors
+
+
+def test_no_room_is_crowded():
+    folders = {path.parent for path in MODULES.values()}
+    assert {f.name: n for f in folders if (n := len(list(f.glob("*.py")))) > 26} == {}

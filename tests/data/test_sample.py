@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence.data import readers, register, sample, sample_county, sample_trials
+from evidence.data import readers, register, sample
+from evidence.data.sample import trials
+from evidence.data.sample.county import primary
 from evidence.run.plan_jobs import RELEASED
 
 REGISTER = Path(__file__).resolve().parents[2] / "data" / "programmes.toml"
@@ -51,7 +53,7 @@ def joined(folder):
 
 @pytest.fixture(scope="module")
 def county():
-    return sample_county.primary(np.random.default_rng(2026))
+    return primary(np.random.default_rng(2026))
 
 
 def digest(paths):
@@ -358,7 +360,7 @@ def test_truth_is_found_by_a_crude_estimate(
 # trials ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("trial", sample_trials.TRIALS, ids=lambda trial: trial.programme)
+@pytest.mark.parametrize("trial", trials.TRIALS, ids=lambda trial: trial.programme)
 def test_make_trial_has_its_design_and_its_mishaps(folder, trial):
     name = trial.programme.removeprefix("mobilise-")
     frame = readers.table(folder / f"trial_{name}.csv", ["upn", "arm"], ["pre", "post"], ["upn"])
@@ -390,10 +392,10 @@ def test_make_one_trial_loses_a_school(folder):
 def test_simulate_many_trials_give_back_the_true_effect_and_the_icc(rng):
     """Over 40 draws of a design, the mean difference is the truth and the ICC is .13."""
     schools = pd.DataFrame({"urn": np.arange(60).astype(str), "fsm": 0.2, "eal": 0.06})
-    for trial in (sample_trials.TRIALS[2], sample_trials.TRIALS[3]):
+    for trial in (trials.TRIALS[2], trials.TRIALS[3]):
         found, alike, spread = [], [], []
         for _ in range(40):
-            frame, truth = sample_trials.simulate(rng, trial, schools)
+            frame, truth = trials.simulate(rng, trial, schools)
             arm = next(iter(trial.effects))
             control = frame["arm"] == "control"
             change = frame["post"] - 0.7 * frame["pre"]

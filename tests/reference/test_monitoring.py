@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 import evidence as ev
-from evidence.stats import control_charts, funnels, inequality, intervals, ordinal, survival
+from evidence.stats.monitoring import (
+    control_charts,
+    funnels,
+    inequality,
+    intervals,
+    ordinal,
+    survival,
+)
 
 EXACT = {"rtol": 1e-9, "atol": 1e-12}
 

@@ -112,7 +112,7 @@ def check(
 
 def _check_pair(path: Path) -> None:
     """Name what a pair for explore education statistics does not keep."""
-    from evidence.data.ees_rules import check
+    from evidence.data.ees.rules import check
 
     faults, warnings = check(path)
     typer.echo("\n".join(f"warning: {text}" for text in warnings), err=True, nl=bool(warnings))

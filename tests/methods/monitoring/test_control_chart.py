@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import evidence as ev
-from evidence.stats import control_charts
+from evidence.stats.monitoring import control_charts
 
 from ..refusal import assert_refused
 

@@ -7,7 +7,7 @@ from run_folders import watched
 
 import evidence as ev
 from evidence.data import schema
-from evidence.data.ees_rules import check
+from evidence.data.ees.rules import check
 
 from ..refusal import assert_refused
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import evidence as ev
-from evidence.stats import funnels
+from evidence.stats.monitoring import funnels
 
 from ..refusal import assert_refused
 
@@ -29,7 +29,7 @@ def test_small_schools_are_flagged_no_more_often_than_stated(rng):
 def test_exact_limits_are_where_the_exact_interval_has_the_centre():
     n = np.array([6, 30, 400])
     low, high = funnels.exact_limits(0.65, n, 0.95)
-    from evidence.stats.intervals import clopper_pearson
+    from evidence.stats.monitoring.intervals import clopper_pearson
 
     upper = clopper_pearson(low * n, n)[1]
     np.testing.assert_allclose(upper, 0.65, atol=1e-8)

@@ -6,7 +6,7 @@ import pytest
 
 from evidence.errors import EvidenceError
 from evidence.methods.monitoring.printed import printed_bands
-from evidence.stats import ranks
+from evidence.stats.monitoring import ranks
 
 NAMES = {name: name for name in ("indicator", "area", "value", "rank", "band", "polarity")}
 

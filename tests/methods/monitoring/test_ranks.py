@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import evidence as ev
-from evidence.stats import ranks
+from evidence.stats.monitoring import ranks
 
 from ..refusal import assert_refused
 

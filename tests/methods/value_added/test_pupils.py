@@ -7,7 +7,7 @@ from scipy import interpolate
 
 import evidence as ev
 from evidence import matching
-from evidence.data import sample_county
+from evidence.data.sample.county import primary
 from evidence.errors import EvidenceError
 
 from ..refusal import assert_refused
@@ -270,7 +270,7 @@ def test_deviations_are_means_with_the_pooled_variance_within():
 @pytest.mark.parametrize("method", ["regression", "cells"])
 def test_deviations_of_schools_that_nobody_treated_average_zero(method):
     """Of 20 placebo programmes of 60 schools without effect, the mean deviation is about 0."""
-    county = sample_county.primary(np.random.default_rng(2026))
+    county = primary(np.random.default_rng(2026))
     pupils = county.pupils.assign(maths=county.without["maths"])
     rng, z = np.random.default_rng(7), []
     model = {"outcome": "maths", "cluster": "at", "time": "year", "baseline": "ks1",

@@ -14,8 +14,8 @@ from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.methods.monitoring.funnel import Funnel, funnel
 from evidence.methods.monitoring.ranks import rank_and_band, rank_interval
-from evidence.stats import control_charts as charts
-from evidence.stats import forecasting, intervals
+from evidence.stats.monitoring import control_charts as charts
+from evidence.stats.monitoring import forecasting, intervals
 
 FEW = 6  # readings below which change and target are not judged
 UNSURE = 12  # readings below which limits are unsure (Making Data Count)

@@ -16,7 +16,7 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.show import words
-from evidence.stats import control_charts as charts
+from evidence.stats.monitoring import control_charts as charts
 
 FEW = 12  # points below which limits are unsure (Making Data Count)
 CHARTS = ("xmr", "p", "u", "run")
@@ -227,7 +227,7 @@ def control_chart(
     -----
     Rules, in the order in which they name a point: outside a limit; part of a trend; near a limit
     in two of three points on one side; part of a run on one side. Formulas in
-    :mod:`evidence.stats.control_charts`. Fewer than 12 points in a part are warned of.
+    :mod:`evidence.stats.monitoring.control_charts`. Fewer than 12 points in a part are warned of.
     """
     frames.require(data, (value, time, n, target if isinstance(target, str) else None))
     frames.distinct(("value", "time"), value=value, time=time, n=n)

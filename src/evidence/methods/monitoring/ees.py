@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import areas, schema
-from evidence.data.ees_pairs import (
+from evidence.data.ees.pairs import (
     GROUPS,
     LA,
     LIKE_A_PLACE,
@@ -23,7 +23,7 @@ from evidence.data.ees_pairs import (
     meta_path,
     read,
 )
-from evidence.data.ees_rules import check
+from evidence.data.ees.rules import check
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.monitoring import published

@@ -12,7 +12,8 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.show import words
-from evidence.stats import covariance, forecasting
+from evidence.stats import covariance
+from evidence.stats.monitoring import forecasting
 
 LEAST = 4  # values of a series before it is forecast
 
@@ -162,7 +163,8 @@ def forecast(
     Notes
     -----
     The last value is hard to beat over a year or two, and its error can be stated. Formulas in
-    :mod:`evidence.stats.forecasting`. A break that has not happened before is in no interval.
+    :mod:`evidence.stats.monitoring.forecasting`. A break that has not happened before is in no
+    interval.
     """
     covariance.check_level(level)
     frames.whole("horizon", horizon, 1)

@@ -14,7 +14,8 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.show import words
-from evidence.stats import covariance, funnels
+from evidence.stats import covariance
+from evidence.stats.monitoring import funnels
 
 KINDS = ("proportion", "rate", "mean")
 SPREADS = ("none", "multiplicative", "additive")
@@ -107,7 +108,7 @@ def funnel(
 
     References
     ----------
-    Spiegelhalter (2005): see :mod:`evidence.stats.funnels`.
+    Spiegelhalter (2005): see :mod:`evidence.stats.monitoring.funnels`.
     """
     frames.one_of("kind", kind, KINDS)
     frames.one_of("overdispersion", overdispersion, SPREADS)

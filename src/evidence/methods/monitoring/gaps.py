@@ -14,7 +14,8 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.show import words
-from evidence.stats import covariance, inequality, intervals
+from evidence.stats import covariance
+from evidence.stats.monitoring import inequality, intervals
 
 DRAWS, SEED = 100_000, 1
 
@@ -298,8 +299,8 @@ def slope_index(
 
     Notes
     -----
-    Formulas in :func:`evidence.stats.inequality.slope_index`. Limits are quantiles over 100,000
-    normal draws of the (transformed) values, as in PHEindicatormethods.
+    Formulas in :func:`evidence.stats.monitoring.inequality.slope_index`. Limits are quantiles over
+    100,000 normal draws of the (transformed) values, as in PHEindicatormethods.
     """
     covariance.check_level(level)
     frames.one_of("transform", transform, tuple(inequality.FORWARD))

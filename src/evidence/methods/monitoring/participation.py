@@ -13,7 +13,8 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.show import words
-from evidence.stats import covariance, intervals
+from evidence.stats import covariance
+from evidence.stats.monitoring import intervals
 
 ANY = "at least one"
 QUARTERS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")

@@ -15,7 +15,7 @@ from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.methods.monitoring.ranks import POLARITY
 from evidence.show import words
-from evidence.stats import ranks
+from evidence.stats.monitoring import ranks
 
 AS_THE_RULE, AGAINST, NO_BAND = "as the rule", "against the rule", ""
 

@@ -13,7 +13,8 @@ from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.core.results import page
 from evidence.show import words
-from evidence.stats import covariance, intervals
+from evidence.stats import covariance
+from evidence.stats.monitoring import intervals
 
 _METHODS = {"wilson": intervals.wilson, "exact": intervals.clopper_pearson}
 _RATES = {

@@ -11,7 +11,8 @@ from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
-from evidence.stats import covariance, ranks
+from evidence.stats import covariance
+from evidence.stats.monitoring import ranks
 
 POLARITY = ("high", "low")
 
@@ -146,7 +147,8 @@ def rank_interval(
     Notes
     -----
     True values are drawn given the estimates and how much areas differ
-    (:func:`evidence.stats.ranks.true_values`), and ranked; the interval holds `level` of the ranks.
+    (:func:`evidence.stats.monitoring.ranks.true_values`), and ranked; the interval holds `level`
+    of the ranks.
     The chance error of a share is that of a share drawn in by the share of all (weight of two
     cases), so that 0 of 5 is not certain.
 

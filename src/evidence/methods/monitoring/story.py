@@ -16,7 +16,8 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.show import words
-from evidence.stats import covariance, intervals
+from evidence.stats import covariance
+from evidence.stats.monitoring import intervals
 
 CHOSEN = (
     "this school was chosen as a success, so chance was probably on its side: others that did the "

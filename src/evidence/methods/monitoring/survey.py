@@ -13,7 +13,8 @@ from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.monitoring.proportions import Figure, number
 from evidence.show import words
-from evidence.stats import covariance, intervals
+from evidence.stats import covariance
+from evidence.stats.monitoring import intervals
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

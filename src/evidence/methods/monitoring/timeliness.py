@@ -13,7 +13,8 @@ from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
-from evidence.stats import covariance, survival
+from evidence.stats import covariance
+from evidence.stats.monitoring import survival
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -15,7 +15,8 @@ from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring.published import SYMBOLS
 from evidence.show import words
-from evidence.stats import covariance, ordinal
+from evidence.stats import covariance
+from evidence.stats.monitoring import ordinal
 
 # Ofsted's two scales, best first, and how each grade is written. They cannot be compared.
 OVERALL = ("outstanding", "good", "requires improvement", "inadequate")

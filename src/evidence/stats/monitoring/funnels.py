@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import bdtrik, ndtri, pdtrik
 
-from evidence.stats import intervals
+from evidence.stats.monitoring import intervals
 
 
 def score_limits(centre: float, n: np.ndarray, level: float) -> intervals.Pair:

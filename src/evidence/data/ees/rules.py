@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.data import areas
-from evidence.data.ees_pairs import (
+from evidence.data.ees.pairs import (
     GROUPS,
     LIKE_A_PLACE,
     META,

@@ -21,7 +21,7 @@ from evidence.methods.monitoring.threshold import RULES, Threshold, threshold
 from evidence.methods.monitoring.transitions import OVERALL, agreement, places_of, transitions
 from evidence.show import words
 from evidence.show.picture import Picture
-from evidence.stats import intervals
+from evidence.stats.monitoring import intervals
 from evidence.studies.plan import CommonPlan
 from evidence.studies.sections import say
 from evidence.studies.study import answered

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evidence.data.sample_county import numbered
+from evidence.data.sample.county import numbered
 
 ICC = 0.13
 R_SCHOOL, R_PUPIL = 0.8, 0.72  # correlation of the two tests between schools, and within

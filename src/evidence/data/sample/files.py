@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evidence.data import sample_county, sample_tables, sample_trials, sample_watched
 from evidence.data.private import own
-from evidence.data.sample_county import Phase
-from evidence.data.sample_tables import COUNTY, LA
+from evidence.data.sample import county, tables, trials, watched
+from evidence.data.sample.county import Phase
+from evidence.data.sample.tables import COUNTY, LA
 
 _FIRST = (
     "Quill Otter Heron Marl Sedge Willow Lapwing Brindle Thistle Pebble Kestrel Tansy Rook "
@@ -54,7 +54,7 @@ ks4_pupils.csv      pupils at the end of key stage 4
 participation.csv   which school was in which programme, from when to when
 trial_NAME.csv      pupils of a trial: arm, test before, test after, sessions attended
 truth.json          what the programmes truly changed, for those they reached
-""" + "".join(f"{name:<24}{about}\n" for name, about in sample_watched.FILES.items())
+""" + "".join(f"{name:<24}{about}\n" for name, about in watched.FILES.items())
 
 
 def make(folder: str | Path, seed: int = 2026) -> list[Path]:
@@ -80,8 +80,8 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
     """
     # a stream for each part, so that one part may change without the others
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)]
-    primary = sample_county.primary(streams[0])
-    secondary = sample_county.secondary(streams[1])
+    primary = county.primary(streams[0])
+    secondary = county.secondary(streams[1])
     schools = _name(streams[2], (primary, secondary))
     network = streams[3].permutation(len(secondary.schools))[:18]
     spells = [(0, spell.programme, spell.start, spell.schools) for spell in primary.spells]
@@ -97,18 +97,18 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
         "participation.csv": _csv(joined.sort_values(["programme", "start", "urn"])),
         "pupils.csv": _csv(pupils[_PUPIL.split()]),
     }
-    pupils = sample_tables.expectations(pupils, primary.without)
-    for year in sample_county.YEARS:
-        texts[f"ks2_{year}.csv"] = sample_tables.ks2(schools[0], pupils, year)
+    pupils = tables.expectations(pupils, primary.without)
+    for year in county.YEARS:
+        texts[f"ks2_{year}.csv"] = tables.ks2(schools[0], pupils, year)
     texts["ks4_pupils.csv"] = _csv(_identify(secondary, schools[1], years=12)[_KS4.split()])
     every = pd.concat(schools, ignore_index=True)
-    texts |= sample_watched.make(streams[4], every, joined["urn"])
+    texts |= watched.make(streams[4], every, joined["urn"])
     truth = {**primary.truth, **secondary.truth}
     members = joined[joined["programme"] == "mobilise"]
-    for number, trial in enumerate(sample_trials.TRIALS):
+    for number, trial in enumerate(trials.TRIALS):
         pool = schools[int(trial.secondary)]
         pool = pool[pool["urn"].isin(members.loc[members["start"] <= trial.year, "urn"])]
-        frame, effects = sample_trials.simulate(streams[3], trial, pool)
+        frame, effects = trials.simulate(streams[3], trial, pool)
         estabs = pool.set_index("urn")["estab"][frame["urn"]].to_numpy()
         # pupils of Years 4 and 8: none of them is in the key stage files
         entry = np.full(len(frame), trial.year - (9 if trial.secondary else 5))

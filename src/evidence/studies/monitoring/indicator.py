@@ -21,7 +21,7 @@ from evidence.methods.monitoring.ranks import Ranking, rank_and_band, rank_inter
 from evidence.show import words
 from evidence.show.picture import Picture
 from evidence.show.rows import records
-from evidence.stats import intervals
+from evidence.stats.monitoring import intervals
 from evidence.studies.plan import MonitoringPlan
 from evidence.studies.study import answered
 from evidence.studies.watching import LEVEL, Watching

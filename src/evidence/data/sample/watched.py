@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from evidence.data.sample_tables import COUNTY, LA
+from evidence.data.sample.tables import COUNTY, LA
 
 REGION, COUNTRY = "Eastern Levels", "England"
 _AREAS = (

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from evidence.data import areas
-from evidence.data.ees_rules import check
+from evidence.data.ees.rules import check
 from evidence.errors import EvidenceError
 
 DATA = """\

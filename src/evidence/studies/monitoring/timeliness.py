@@ -18,7 +18,7 @@ from evidence.methods.monitoring.timeliness import Timeliness as Waiting
 from evidence.methods.monitoring.timeliness import timeliness
 from evidence.show import words
 from evidence.show.picture import Picture
-from evidence.studies.monitoring import Monitoring, tidy
+from evidence.studies.monitoring.indicator import Monitoring, tidy
 from evidence.studies.plan import MonitoringPlan
 from evidence.studies.study import answered
 
@@ -60,8 +60,9 @@ class Timeliness(Monitoring):
     Parameters
     ----------
     tables : mapping
-        As those of :class:`evidence.studies.monitoring.Monitoring`; `without`: the same figures
-        without exceptions; `cases`: a row a case with `weeks`, `done`, `excepted` and its dates.
+        As those of :class:`evidence.studies.monitoring.indicator.Monitoring`; `without`:
+        the same figures without exceptions; `cases`: a row a case with
+        `weeks`, `done`, `excepted` and its dates.
     """
 
     kind = TimelinessPlan

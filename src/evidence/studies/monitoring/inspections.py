@@ -22,7 +22,7 @@ from evidence.methods.monitoring.transitions import (
 )
 from evidence.show import words
 from evidence.show.picture import Picture
-from evidence.stats import intervals
+from evidence.stats.monitoring import intervals
 from evidence.studies.plan import CommonPlan
 from evidence.studies.study import answered
 from evidence.studies.watching import LEVEL, Watching, percent

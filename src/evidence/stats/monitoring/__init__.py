@@ -1,0 +1,1 @@
+"""Numerics of monitoring: intervals, control charts, funnels, survival, ranks, forecasts."""

@@ -1,0 +1,1 @@
+"""Studies of what is watched: an indicator, the gap, inspections, timeliness, surveys, a school."""
