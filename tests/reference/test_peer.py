@@ -86,7 +86,7 @@ def test_variances_without_covariates_equal_eefanalytics(shared):
 
 @pytest.mark.slow
 # At a singular fit the profile has a kink, through which lme4 draws a smooth spline: its ends are
-# off by up to 0.24%. tests/test_mixed.py shows that ours solve the profile's equation.
+# off by up to 0.24%. tests/stats/test_mixed_model.py shows that ours solve the profile's equation.
 @pytest.mark.parametrize(
     ("case", "tolerance"), [("crt_2arm", 1e-5), ("crt_nocov", 1e-5), ("mst_2arm", 2.5e-3)]
 )
