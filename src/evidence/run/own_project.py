@@ -11,6 +11,7 @@ from typing import Any
 
 import evidence
 from evidence.data import pseudonyms
+from evidence.data.toml_text import setting
 from evidence.errors import EvidenceError
 
 _IGNORED = "data/mine/\nruns/\n.ipynb_checkpoints/\n"
@@ -86,22 +87,22 @@ def _register(name: str, title: str, pupils: str, plan: Mapping[str, Any]) -> st
         "# What is analysed. A line that begins with # is a note; add phase, lead, about",
         "# and cost (pounds a pupil a year).",
         f"[programme.{name}]",
-        f"title = {json.dumps(title)}",
+        setting("title", title),
         'phase = ""',
         'lead = ""',
         'about = ""',
         'design = "randomised"',
         f'notebook = "{_NOTEBOOK}"',
-        f"subgroups = {json.dumps(plan['subgroups'])}",
+        setting("subgroups", plan["subgroups"]),
         "",
         f"[programme.{name}.parameters]",
-        *(f"{key} = {json.dumps(value)}" for key, value in kept.items()),
+        *(setting(key, value) for key, value in kept.items()),
     ]
     for outcome in plan["outcomes"]:
         lines += ["", f"[[programme.{name}.outcomes]]"]
-        lines += [f"{key} = {json.dumps(value)}" for key, value in outcome.items()]
+        lines += [setting(key, value) for key, value in outcome.items()]
     lines += ["", f"[[programme.{name}.cohorts]]", 'name = "1"', 'title = "First cohort"',
-              f"files = {{ pupils = {json.dumps(pupils)} }}", ""]  # fmt: skip
+              setting("files", {"pupils": pupils}), ""]  # fmt: skip
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.data.register import load
+from evidence.data.toml_text import setting
 from evidence.errors import EvidenceError, nearest
 from evidence.release.exchange import bundle
 from evidence.release.exchange.merge import checked_index, listed
@@ -109,39 +110,25 @@ def _stub(
         "# Begun from another hub's bundle. Fill in what is empty and check every setting, then:",
         "#   evidence check --register THIS FILE",
         f"[{at}]",
-        *(f"{key} = {_toml(card[key])}" for key in ("title", "phase")),
+        *(setting(key, card[key]) for key in ("title", "phase")),
         'lead = ""  # who runs it here',
-        f"about = {_toml(card['about'])}",
-        f"cost = {_toml(card['cost'] or 0)}  # pounds a pupil a year, here",
-        f"design = {_toml(card['design'])}",
-        f"notebook = {_toml(notebook)}",
+        setting("about", card["about"]),
+        setting("cost", card["cost"] or 0, "pounds a pupil a year, here"),
+        setting("design", card["design"]),
+        setting("notebook", notebook),
         "simulated = false",
         "",
         f"[{at}.parameters]  # as the sender set them",
     ]
     for name, (value, note) in own.items():
         if not file(name) and (value := before.get(name, value)) is not None:
-            lines.append(f"{_key(name)} = {_toml(value)}" + (f"  # {note}" if note else ""))
+            lines.append(setting(name, value, note))
     for outcome in card["outcomes"]:
-        lines += ["", f"[[{at}.outcomes]]", *(f"{k} = {_toml(outcome[k])}" for k in OUTCOME)]
+        lines += ["", f"[[{at}.outcomes]]", *(setting(key, outcome[key]) for key in OUTCOME)]
     files = ", ".join(
-        f"{_key(name)} = {'[]' if isinstance(before.get(name), list) else _toml('')}"
+        setting(name, [] if isinstance(before.get(name), list) else "")
         for name in own
         if file(name)
     )
     cohort = ['name = "first"', 'title = ""', f"files = {{ {files} }}  # in the data folder"]
     return "\n".join([*lines, "", f"[[{at}.cohorts]]", *cohort, ""])
-
-
-def _key(name: str) -> str:
-    return name if name.isascii() and name.replace("_", "a").isalnum() else _toml(name)
-
-
-def _toml(value: Any) -> str:
-    """Write a plain value as TOML on one line."""
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(str(k))} = {_toml(v)}" for k, v in value.items() if v is not None)
-        return f"{{ {inner} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml(item) for item in value if item is not None)}]"
-    return json.dumps(value, ensure_ascii=False)
