@@ -275,16 +275,21 @@ def status(
     typer.echo(", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(
+    context: typer.Context,
     folder: Annotated[Path, Option(help="The project, all of which is to be seen.")] = Path(),
 ) -> None:
-    """Open the project in JupyterLab: notebooks, data and reports side by side."""
+    """Open the project in JupyterLab; other options are JupyterLab's own, such as --port=9000.
+
+    The launcher begins a trial, a programme, a plan or a blank analysis. Nothing is asked of the
+    network.
+    """
     from jupyterlab.labapp import LabApp
 
-    start = "/lab/tree/notebooks" if (folder / "notebooks").is_dir() else "/lab"
-    given = [f"--ServerApp.root_dir={folder.resolve()}", f"--LabApp.default_url={start}"]
-    LabApp.launch_instance(argv=given)
+    from evidence.run.lab import options
+
+    LabApp.launch_instance(argv=[*options(folder), *context.args])
 
 
 @app.command()
