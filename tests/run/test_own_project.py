@@ -6,6 +6,7 @@ from trial_files import FILES, make
 from typer.testing import CliRunner
 
 from evidence.cli import app
+from evidence.data import sample
 from evidence.data.register import load
 
 
@@ -90,3 +91,29 @@ def test_names_of_pupils_are_refused(trial):
     assert "Surname" in str(found.exception)
     assert "Name1" not in str(found.exception)
     assert not (trial / "reading_trial").exists()
+
+
+def test_a_list_of_schools_without_results_is_met_with_what_to_say(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "schools.csv").write_text("urn,programme,start,end\n990009,lamp,2018,2019\n")
+    done = CliRunner().invoke(app, ["start", "schools.csv"])
+    assert "is a list of schools that took part; say --tables" in str(done.exception)
+    assert not (tmp_path / "schools").exists()
+
+
+@pytest.mark.slow
+def test_a_programme_is_begun_from_a_list_of_schools_and_their_tables(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sample.make("county")
+    who = "county/sample/participation.csv"
+    given = ["start", who, "--tables", "county/sample", "--programme", "lamp", "--folder", "own"]
+    done = CliRunner().invoke(app, [*given, "--outcome", "PTMAT_EXP", "--title", "LAMP"])
+    assert done.exit_code == 0, done.output
+    assert "20 of 20 named schools are in the tables" in done.output
+    (programme,) = load(tmp_path / "own/data/programmes.toml")
+    assert [cohort.name for cohort in programme.cohorts] == ["2018"]
+    book = json.loads((tmp_path / "own/notebooks/impact.ipynb").read_text())
+    values = {}
+    exec("".join(book["cells"][1]["source"]), values)
+    assert (values["start"], values["years"], values["placebo"]) == (2018, [*range(2015, 2020)], "")
+    assert stat.S_IMODE((tmp_path / "own/data/mine").stat().st_mode) == 0o700

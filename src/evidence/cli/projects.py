@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -42,46 +43,75 @@ def sample(
 
 @app.command()
 def start(
-    file: Annotated[Path, Argument(help="A trial: one row a pupil, of any kind that can be read.")],
+    file: Annotated[
+        Path, Argument(help="A trial, one row a pupil; or who took part, with --tables.")
+    ],
+    tables: Annotated[
+        list[str] | None,
+        Option(help="Performance tables, one a year, or a folder of them: a programme's results."),
+    ] = None,
     folder: Annotated[
         Path | None, Option(help="The new project; default: the file's name.")
     ] = None,
-    title: Annotated[str, Option(help="What people call the trial.")] = "",
+    title: Annotated[str, Option(help="What people call the trial or programme.")] = "",
     treatment: Annotated[str, Option(help="Column of the arm each pupil was given.")] = "",
     control: Annotated[str, Option(help="The arm compared against.")] = "",
     arm: Annotated[str, Option(help="The arm asked about.")] = "",
     outcome: Annotated[str, Option(help="Column of the result.")] = "",
     baseline: Annotated[str, Option(help='Column of a score from before, or "none".')] = "",
     school: Annotated[str, Option(help='Column of the school, or "none".')] = "",
+    programme: Annotated[str, Option(help="Which programme of a list of several.")] = "",
+    began: Annotated[
+        str, Option("--start", help="First school year, where the list has none.")
+    ] = "",
+    chosen: Annotated[str, Option(help="How schools came to take part, in words.")] = "",
 ) -> None:
-    """Begin a project of one's own from a trial's file: read, proposed, asked, checked."""
-    from evidence.data import readers
+    """Begin a project of one's own: a trial's file, or a list of schools and their results."""
+    from evidence.data import file_kinds, readers
     from evidence.run import own_project, rehearsal
     from evidence.run.plan_jobs import Project
-    from evidence.studies.trial_proposal import propose
+    from evidence.studies import programme_proposal, trial_proposal
 
-    answers = {"treatment": treatment, "control": control, "arm": arm, "outcome": outcome,
-               "baseline": baseline, "school": school}  # fmt: skip
-    table = readers.table(file)
-    found = propose(table, answers)
-    while found.questions and sys.stdin.isatty():
-        asked = found.questions[0]
-        typer.echo(f"{asked.text} One of: {', '.join(asked.candidates)}")
-        answers[asked.about] = typer.prompt(asked.about)
-        found = propose(table, answers)
-    if found.questions:
-        raise EvidenceError(*(
-            f"{file}: {asked.text} Say --{asked.about} with one of: {', '.join(asked.candidates)}"
-            for asked in found.questions
-        ))  # fmt: skip
     place = folder or Path(file.name.partition(".")[0])
     words = title or file.name.partition(".")[0].replace("_", " ").replace("-", " ").capitalize()
-    written = own_project.begin(file, place, table, found.plan, words)
+    own_project.refuse_full(place)
+    if tables:
+        answers = {"outcome": outcome, "programme": programme, "start": began, "chosen": chosen}
+        found, spells, years = _asked(
+            file, answers, lambda: programme_proposal.propose(file, tables, answers)
+        )
+        written = own_project.begin_programme(place, spells, years, found.plan, words)
+    else:
+        kind = file_kinds.guessed(file)
+        if kind and kind.name == "participation" and not treatment:
+            raise EvidenceError(
+                f"{file}: is a list of schools that took part; say --tables with the performance "
+                "tables of the years before and since, or with a folder of them"
+            )
+        answers = {"treatment": treatment, "control": control, "arm": arm, "outcome": outcome,
+                   "baseline": baseline, "school": school}  # fmt: skip
+        table = readers.table(file)
+        found, *_ = _asked(file, answers, lambda: (trial_proposal.propose(table, answers),))
+        written = own_project.begin_trial(file, place, table, found.plan, words)
     typer.echo("\n".join(f"{line[:1].upper()}{line[1:]}" for line in found.said))
     typer.echo("\n".join(written))
     parts = {"register": place / REGISTER, "data": place / DATA, "notebooks": place / NOTEBOOKS}
     refuse(rehearsal.check(Project(**parts, runs=place / RUNS), typer.echo))
     typer.echo(f"\nNext: cd {place} && evidence run, which says where its report is")
+
+
+def _asked(file: Path, answers: dict[str, str], propose: Callable[[], Any]) -> Any:
+    """Propose until nothing is left to ask; without somebody at a terminal, say what is."""
+    while (found := propose())[0].questions:
+        questions = found[0].questions
+        if not sys.stdin.isatty():
+            raise EvidenceError(*(
+                f"{file}: {asked.text} Say --{asked.about} with one of: "
+                f"{', '.join(asked.candidates)}" for asked in questions
+            ))  # fmt: skip
+        typer.echo(f"{questions[0].text} One of: {', '.join(questions[0].candidates)}")
+        answers[questions[0].about] = typer.prompt(questions[0].about)
+    return found
 
 
 @app.command()

@@ -101,6 +101,11 @@ def ks4(path: str | Path, year: int, measures: Sequence[str] = KS4_MEASURES) -> 
     return _performance_table(path, year, measures, "TPUP", _KS4_LEVELS)
 
 
+def columns(path: str | Path) -> list[str]:
+    """Return the names of the columns of a performance table, in capitals."""
+    return [*filter(None, sheet(path, _NEEDED, str.upper).names)]
+
+
 def _performance_table(
     path: str | Path,
     year: int,

@@ -1,21 +1,26 @@
-"""A project of one's own, begun from one file: register, notebook, private data, releases."""
+"""A project of one's own, begun from what people hold: register, notebook, private data."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import evidence
 from evidence.data import pseudonyms
+from evidence.data.private import own
 from evidence.data.toml_text import setting
 from evidence.errors import EvidenceError
+from evidence.show.words import counted, slug
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _IGNORED = "data/mine/\nruns/\n.ipynb_checkpoints/\n"
-_NOTEBOOK = "trial"
 
 
 def template(name: str) -> Path:
@@ -33,7 +38,9 @@ def template(name: str) -> Path:
     raise EvidenceError(f"{name} did not come with the library; install it again")
 
 
-def begin(file: Path, folder: Path, table: Any, plan: Mapping[str, Any], title: str) -> list[str]:
+def begin_trial(
+    file: Path, folder: Path, table: Any, plan: Mapping[str, Any], title: str
+) -> list[str]:
     """Write a project for one trial and return what was written, a line each.
 
     Parameters
@@ -52,58 +59,116 @@ def begin(file: Path, folder: Path, table: Any, plan: Mapping[str, Any], title: 
     Raises
     ------
     EvidenceError
-        The folder holds something, or the table holds pupils' names.
+        The table holds pupils' names.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise EvidenceError(f"{folder}: holds something already; name another with --folder")
     ids = [plan["pupil"]] if plan["pupil"] else []
     table = pseudonyms.protected(table, file, ids=ids)
     (folder / "data").mkdir(parents=True, exist_ok=True)
     kept = pseudonyms.keep(table, folder / "data/mine", file)
-    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "trial"
-    register = folder / "data/programmes.toml"
-    register.write_text(_register(name, title, f"mine/{kept.name}", plan), encoding="utf-8")
-    shutil.copyfile(template("data/disclosure.toml"), folder / "data/disclosure.toml")
-    notebook = folder / f"notebooks/{_NOTEBOOK}.ipynb"
-    notebook.parent.mkdir()
-    filled = {
-        "programme": name, "cohort": "1", "title": title, "cohort_title": "First cohort",
-        "pupils": f"mine/{kept.name}", "where": {}, "labels": {}, "covariates": [], **plan,
-    }  # fmt: skip
-    notebook.write_text(_filled(template(f"notebooks/{_NOTEBOOK}.ipynb"), filled), encoding="utf-8")
-    (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
+    cohorts = [{"name": "1", "title": "First cohort", "files": {"pupils": f"mine/{kept.name}"}}]
+    given = {k: v for k, v in plan.items() if k not in ("outcomes", "subgroups") and v}
+    filled = {"pupils": f"mine/{kept.name}", "where": {}, "labels": {}, "covariates": [], **plan}
+    card = {"title": title, "design": "randomised", "subgroups": plan["subgroups"]}
+    project = _Own(slug(title, "trial"), "trial", card, given, plan["outcomes"], cohorts)
     return [
         f"{kept}: the pupils, readable by you only, never in git",
-        f"{register}: what is analysed; costs and words are yours to add",
-        f"{notebook}: the analysis, with your settings, to explore in JupyterLab",
+        *project.write(folder, filled),
     ]
 
 
-def _register(name: str, title: str, pupils: str, plan: Mapping[str, Any]) -> str:
-    kept = {
-        key: value for key, value in plan.items() if key not in ("outcomes", "subgroups") and value
-    }
-    lines = [
-        "# What is analysed. A line that begins with # is a note; add phase, lead, about",
-        "# and cost (pounds a pupil a year).",
-        f"[programme.{name}]",
-        setting("title", title),
-        'phase = ""',
-        'lead = ""',
-        'about = ""',
-        'design = "randomised"',
-        f'notebook = "{_NOTEBOOK}"',
-        setting("subgroups", plan["subgroups"]),
-        "",
-        f"[programme.{name}.parameters]",
-        *(setting(key, value) for key, value in kept.items()),
+def begin_programme(
+    folder: Path, spells: pd.DataFrame, tables: Mapping[int, Path], plan: Mapping[str, Any],
+    title: str,
+) -> list[str]:  # fmt: skip
+    """Write a project for a programme of schools and return what was written, a line each.
+
+    Parameters
+    ----------
+    folder : Path
+        Not there yet, or empty.
+    spells : DataFrame
+        Who took part: `urn`, `programme`, `start`, `end`.
+    tables : mapping
+        Year in which a school year ends, to its performance table; each is copied.
+    plan : mapping
+        As :func:`evidence.studies.programme_proposal.propose` returns it.
+    title : str
+        What people call the programme.
+    """
+    mine = folder / "data/mine"
+    own(mine)
+    kept = {year: f"mine/{plan['kind']}_{year}{path.suffix}" for year, path in tables.items()}
+    for year, path in tables.items():
+        shutil.copyfile(path, folder / "data" / kept[year])
+    spells.to_csv(mine / "participation.csv", index=False)
+    given = {key: plan[key] for key in ("years", "context", "labels", "chosen") if plan[key]}
+    files = {plan["kind"]: [*kept.values()], "participation": "mine/participation.csv"}
+    cohorts = [{"name": str(start), "title": f"Started {start - 1}/{start % 100:02d}",
+                "parameters": {"start": start}, "files": files}
+               for start in plan["cohorts"]]  # fmt: skip
+    filled = {"ks2": [], "ks4": [], "placebo": "", "reported_claim": "", "simulated": False,
+              "context": [], "chosen": "", "start": plan["cohorts"][0], **given, **files,
+              "outcomes": plan["outcomes"]}  # fmt: skip
+    card = {"title": title, "design": "matched", "units": ["schools"]}
+    project = _Own(plan["programme"], "impact", card, given, plan["outcomes"], cohorts)
+    return [
+        f"{mine}: who took part, and {counted(len(kept), 'table')}",
+        *project.write(folder, filled),
     ]
-    for outcome in plan["outcomes"]:
-        lines += ["", f"[[programme.{name}.outcomes]]"]
-        lines += [setting(key, value) for key, value in outcome.items()]
-    lines += ["", f"[[programme.{name}.cohorts]]", 'name = "1"', 'title = "First cohort"',
-              setting("files", {"pupils": pupils}), ""]  # fmt: skip
-    return "\n".join(lines)
+
+
+def refuse_full(folder: Path) -> None:
+    """Refuse a folder that holds something."""
+    if folder.exists() and any(folder.iterdir()):
+        raise EvidenceError(f"{folder}: holds something already; name another with --folder")
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What a register says of one programme."""
+
+    name: str
+    notebook: str
+    card: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    outcomes: Sequence[Mapping[str, Any]]
+    cohorts: Sequence[Mapping[str, Any]]
+
+    def write(self, folder: Path, filled: Mapping[str, Any]) -> list[str]:
+        """Write register, rules, notebook and what git leaves alone."""
+        register = folder / "data/programmes.toml"
+        register.write_text(self.register(), encoding="utf-8")
+        shutil.copyfile(template("data/disclosure.toml"), folder / "data/disclosure.toml")
+        notebook = folder / f"notebooks/{self.notebook}.ipynb"
+        notebook.parent.mkdir()
+        known = {"programme": self.name, "cohort": self.cohorts[0]["name"],
+                 "title": self.card["title"], "cohort_title": self.cohorts[0]["title"]}  # fmt: skip
+        text = _filled(template(f"notebooks/{notebook.name}"), known | dict(filled))
+        notebook.write_text(text, encoding="utf-8")
+        (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
+        return [
+            f"{register}: what is analysed; costs and words are yours to add",
+            f"{notebook}: the analysis, with your settings, to explore in JupyterLab",
+        ]
+
+    def register(self) -> str:
+        """Return the register's text."""
+        at = f"programme.{self.name}"
+        lines = [
+            "# What is analysed. A line that begins with # is a note; add cost (pounds a pupil a",
+            "# year) and the words that are empty.",
+            f"[{at}]",
+            *(setting(key, value) for key, value in self.card.items()),
+            *(f'{key} = ""' for key in ("phase", "lead", "about")),
+            setting("notebook", self.notebook),
+            "",
+            f"[{at}.parameters]",
+            *(setting(key, value) for key, value in self.parameters.items()),
+        ]
+        for part, entries in (("outcomes", self.outcomes), ("cohorts", self.cohorts)):
+            for entry in entries:
+                lines += ["", f"[[{at}.{part}]]", *(setting(k, v) for k, v in entry.items())]
+        return "\n".join([*lines, ""])
 
 
 def _filled(notebook: Path, values: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ no school; disclosure control hides its small counts as in any table.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -17,7 +16,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError, nearest
 from evidence.show.picture import Picture
-from evidence.show.words import capital, number
+from evidence.show.words import capital, number, slug
 
 __all__ = ["DataPicture", "DataPictures"]
 
@@ -170,7 +169,7 @@ class DataPictures:
             for bins in ((7, 0.0), (5, _TAIL))
         )
         shown = ("dots", schools) if dots else ("together", fine)
-        name = f"{name}-{_slug(one)}-{_slug(other)}"
+        name = f"{name}-{slug(one, 'value')}-{slug(other, 'value')}"
         roles = self._counted | {"axes": tuple(coarse.columns[:4])}
         return self._both(name, words, shown, ("together", coarse), **roles)
 
@@ -220,7 +219,7 @@ class DataPictures:
         if each["group"].value_counts().min() >= _FEW_SCHOOLS:
             released = ("distribution", _histogram(each, value, "schools", 6, _TAIL))
         roles = {"schools": ("n_schools",), "axes": ("from", "under")}
-        name = f"data-schools-{_slug(value)}"
+        name = f"data-schools-{slug(value, 'value')}"
         return self._both(name, words, ("schools", table), released, **roles)
 
     def over_years(
@@ -263,7 +262,7 @@ class DataPictures:
 
         roles = {"counts": ("n_pupils",), "statistics": _INTERVAL, "schools": ("n_schools",)}
         roles["axes"] = tuple(name for name in keys if name in ("time", "start"))
-        return self._both(f"data-years-{_slug(value)}", words, *forms, **roles)
+        return self._both(f"data-years-{slug(value, 'value')}", words, *forms, **roles)
 
     @property
     def _of(self) -> str:
@@ -460,7 +459,3 @@ def _far_said(table: pd.DataFrame, least: int) -> str:
 
 def _short(value: float) -> str:
     return number(value, 1 if abs(value) >= 20 else 2)
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "value"

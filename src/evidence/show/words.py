@@ -273,6 +273,11 @@ def relabel(text: str, labels: Mapping[str, str]) -> str:
     return re.sub(rf"(?<!\w)({names})(?!\w)", lambda match: labels[match[1]], text)
 
 
+def slug(words: str, empty: str = "") -> str:
+    """Return words as a name of files and keys: small letters, figures and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") or empty
+
+
 def capital(text: str) -> str:
     """Start a text with a capital letter."""
     return text[:1].upper() + text[1:]

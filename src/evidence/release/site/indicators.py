@@ -13,7 +13,7 @@ from evidence.data.schema import SYMBOLS
 from evidence.release.site.page import UP, page
 from evidence.show.html_table import layout
 from evidence.show.rows import missing, records
-from evidence.show.words import number
+from evidence.show.words import number, slug
 
 _COUNTED = ("schools", "plans", "cases", "answers")  # what is counted is pupils, or one of these
 _UNITS = {"%": ", %", "percent": ", %", "pp": ", percentage points"}
@@ -156,6 +156,6 @@ def _there(value: Any) -> bool:
 
 def _slug(name: str) -> str:
     """Return a file name for an indicator: its words, with a hash where they are not plain."""
-    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
+    words = slug(name)[:60]
     plain = re.fullmatch(r"[A-Za-z0-9 ,()-]{1,60}", name)
     return words if plain and words else f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
