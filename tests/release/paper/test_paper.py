@@ -59,6 +59,7 @@ def test_texts_hold_results_by_their_key_and_never_by_hand(published):
     assert "recommendations: '3 months' is written by hand" in faults
 
 
+@pytest.mark.slow
 def test_money_and_law_may_hold_numbers(published):
     papers.paper(published, texts(finance="A rise of 3% on £20,000.", legal="Section 149, 2010."))
 
@@ -80,6 +81,7 @@ def test_a_file_that_cannot_be_meant_is_a_line(tmp_path, text, fault):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_both_files_are_the_same_every_time_and_can_be_read_by_everybody(published):
     made = papers.paper(published, texts(subject="Autumn paper", date="2027-01-22"))
     pdf, word = document.pdf(made), document.word(made)

@@ -388,6 +388,7 @@ def test_words_of_a_hidden_row_tell_no_effect_either():
     )
 
 
+@pytest.mark.slow
 def test_release_says_of_what_was_refused_where_but_not_why(tmp_path):
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
     harm = pictures(row)[0]
@@ -401,6 +402,7 @@ def test_release_says_of_what_was_refused_where_but_not_why(tmp_path):
     assert "canary" not in json.dumps([cell["metadata"] for cell in meta]).lower()
 
 
+@pytest.mark.slow
 def test_release_writes_no_attributes_of_a_frame(tmp_path):
     run, card = small(tmp_path)
     effects = pd.read_parquet(run / "effects.parquet")
@@ -434,6 +436,7 @@ def indicators(*rows, unit="%", **others):
     )[list(INDICATORS)]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_indicator_rate_of_few_pupils_or_all_but_few_is_hidden():
     rows = [("few", 43, 100 / 43), ("none", 52, 0.0), ("all", 38, 100.0),
             ("many", 60, 100 * 23 / 60), ("all but few", 200, 96.5)]  # fmt: skip
