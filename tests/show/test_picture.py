@@ -59,12 +59,20 @@ def picture(shape, **change):
     return Picture(**(parts | {"table": TABLES[shape]} | change))
 
 
+KINDS = [
+    pytest.param(
+        kind, marks=() if kind in ("intervals", "balance", "control_chart") else pytest.mark.slow
+    )
+    for kind in TABLES
+]
+
+
 @functools.cache
 def drawn(kind):
     return picture(kind).svg()
 
 
-@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_svg_is_accessible_repeatable_and_self_contained(kind):
     text = drawn(kind)
     assert text == picture(kind).svg()
@@ -86,7 +94,7 @@ def test_balance_of_long_names_leaves_room_for_the_drawing():
     assert ">pupils on SEN Support, expected<" in text
 
 
-@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_letters_are_twelve_pixels_where_a_telephone_is_390_wide(kind):
     text = drawn(kind)
     width = float(ET.fromstring(text).get("viewBox").split()[2])
@@ -104,7 +112,7 @@ def test_svg_ids_of_two_pictures_differ_and_references_resolve():
     assert used <= ids[0]
 
 
-@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_json_round_trip_draws_the_same(kind):
     first = picture(kind)
     again = Picture.from_json(first.to_json())
