@@ -32,22 +32,50 @@ def shared() -> Path:
     return folder
 
 
+def once(tmp_path_factory, name, make):
+    """Return a folder and what `make` gave of it: the first worker of a run that asks makes it."""
+    root = tmp_path_factory.getbasetemp()
+    root = (root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root) / name
+    root.mkdir(exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "made").exists():
+            (root / "made").write_bytes(pickle.dumps(make(root)))
+    return root, pickle.loads((root / "made").read_bytes())
+
+
 @pytest.fixture(scope="session")
 def harmed(tmp_path_factory):
-    """Return a release in which every text is a harmful one, and the report of it.
-
-    It takes two minutes: the workers of one run make it once, the first that asks.
-    """
+    """Return a release in which every text is a harmful one, and the report of it."""
     from payloads import PAYLOADS, harmful
 
     from evidence.release.store import publish
 
-    root = tmp_path_factory.getbasetemp()
-    root = (root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root) / "harm"
-    root.mkdir(exist_ok=True)
-    with (root / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (root / "report").exists():
-            report = publish.release(*harmful(root), root / "published", reviewer=PAYLOADS[0])
-            (root / "report").write_bytes(pickle.dumps(report))
-    return root / "published/current", pickle.loads((root / "report").read_bytes())
+    def make(root):
+        return publish.release(*harmful(root), root / "published", reviewer=PAYLOADS[0])
+
+    root, report = once(tmp_path_factory, "harm", make)
+    return root / "published/current", report
+
+
+@pytest.fixture(scope="session")
+def county(tmp_path_factory):
+    """Return where the release of all runs of `run_folders` is: to be read, or copied first."""
+    from run_folders import make, watched
+
+    from evidence.release.store import publish
+
+    def released(root):
+        runs, cards = make(root / "runs")
+        watched().to_parquet(runs[0] / "indicators.parquet")
+        publish.release(runs, cards, root / "published", reviewer="Bea Reviewer")
+
+    return once(tmp_path_factory, "county", released)[0] / "published"
+
+
+@pytest.fixture(scope="session")
+def watched_release(tmp_path_factory):
+    """Return where the release of a watched area is: to be read only."""
+    import watched_area
+
+    return once(tmp_path_factory, "area", lambda root: watched_area.release(root / "a"))[1]

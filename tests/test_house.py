@@ -20,10 +20,18 @@ LAYERS = ["data", "show", "stats", "methods", "studies", "release", "run", "boar
 COMMANDS = {"jupyterlab": "$(BIN)/jupyter lab", "pytest": "$(BIN)/pytest"}  # of the Makefile
 
 
+def statements(node):
+    """Return every statement inside another, at any depth: imports are in no expression."""
+    for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for inside in getattr(node, part, ()):
+            yield inside
+            yield from statements(inside)
+
+
 def imports(source):
     """Return what a source imports anywhere in it: modules of ours, and others by their package."""
     names = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

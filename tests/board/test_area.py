@@ -15,8 +15,8 @@ from evidence.show import area_rows
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    return watched_area.release(tmp_path_factory.mktemp("area") / "a")
+def published(watched_release):
+    return watched_release
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def rows(published):
     return area.measures(indicators, drawn, watched_area.PLACE, str)
 
 
+@pytest.mark.slow
 def test_measures_say_what_their_released_charts_and_sentences_say(rows):
     assert [row["title"] for row in rows] == [title for _, title, *_ in watched_area.WATCHED]
     assert [row["variation"] for row in rows] == ["concern", "common cause", "improvement"]
@@ -59,6 +60,7 @@ def test_ranks_go_as_far_as_ranges_allow():
     assert measures._rank(last, others[:3])["n_ranked"] != 4.0
 
 
+@pytest.mark.slow
 def test_the_page_names_the_finding_and_shows_one_measure_when_it_is_asked_for(
     published, monkeypatch
 ):
@@ -76,6 +78,7 @@ def test_the_page_names_the_finding_and_shows_one_measure_when_it_is_asked_for(
     assert text.count("Area 11") >= 1
 
 
+@pytest.mark.slow
 def test_official_neighbours_that_a_report_names_are_set_beside(published, rows):
     indicators = reader.indicators(published)
     own = (indicators["area"] == watched_area.PLACE) & (indicators["period"] == "2019")
@@ -86,6 +89,7 @@ def test_official_neighbours_that_a_report_names_are_set_beside(published, rows)
     assert len(found) == 14
 
 
+@pytest.mark.slow
 def test_another_area_has_what_is_released_of_it(published, monkeypatch):
     monkeypatch.setenv("QUERY_STRING", "area=Area+07")
     page = area.area(published)
@@ -96,6 +100,7 @@ def test_another_area_has_what_is_released_of_it(published, monkeypatch):
     assert "One of three measures needs a decision" in page.children[2].value
 
 
+@pytest.mark.slow
 def test_a_programme_that_only_watches_shows_what_it_watches(published, monkeypatch):
     monkeypatch.setenv("QUERY_STRING", "programme=plans&cohort=2019")
     text = programme.programme(published)._repr_mimebundle_()["text/html"]
@@ -111,6 +116,7 @@ def test_a_programme_that_only_watches_shows_what_it_watches(published, monkeypa
     assert "What is watched over time is under One area." in text
 
 
+@pytest.mark.slow
 def test_the_site_has_one_page_of_all_that_is_watched_where_no_effect_is(published):
     text = (reader.folder(published) / "index.html").read_text(encoding="utf-8")
     assert "<h1>One of three measures needs a decision: Plans within 20 weeks</h1>" in text
@@ -119,6 +125,7 @@ def test_the_site_has_one_page_of_all_that_is_watched_where_no_effect_is(publish
     assert "Run the notebooks" not in text
 
 
+@pytest.mark.slow
 def test_figures_that_are_whole_have_no_decimals_on_a_measures_page(published):
     indicators = reader.indicators(published)
     ends = {name: indicators[name].round() for name in ("value", "ci_lower", "ci_upper")}
@@ -133,6 +140,7 @@ def test_figures_that_are_whole_have_no_decimals_on_a_measures_page(published):
     )
 
 
+@pytest.mark.slow
 def test_measures_read_once_or_without_comparator_say_no_more_than_they_know(published):
     indicators = reader.indicators(published)
     own = indicators[indicators["area"] == watched_area.PLACE].drop_duplicates("indicator")
@@ -142,6 +150,7 @@ def test_measures_read_once_or_without_comparator_say_no_more_than_they_know(pub
         assert area_rows.group(row) == "Too little to judge"
 
 
+@pytest.mark.slow
 def test_a_release_that_watches_nothing_says_so(published, tmp_path):
     folder = shutil.copytree(reader.folder(published).resolve(), tmp_path / "published/current")
     reader.indicators(folder).iloc[:0].to_parquet(folder / "indicators.parquet")

@@ -6,10 +6,8 @@ import shutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
-from run_folders import make, watched
 
 from evidence.release.exchange import bundle, merge
-from evidence.release.store import publish
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -28,11 +26,9 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory):
-    root = tmp_path_factory.mktemp("county")
-    runs, cards = make(root / "runs")
-    watched().to_parquet(runs[0] / "indicators.parquet")
-    publish.release(runs, cards, root / "published", reviewer="Bea Reviewer")
+def published(county, tmp_path_factory):
+    root = tmp_path_factory.mktemp("hub")
+    shutil.copytree(county, root / "published", symlinks=True)
     merge.merge(
         bundle.make(root / "published", root / "b.zip"),
         "Rathfern",

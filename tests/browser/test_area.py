@@ -3,7 +3,6 @@
 import sys
 
 import pytest
-import watched_area
 from conftest import ROOT
 
 from .serving import becomes, served
@@ -20,9 +19,8 @@ LETTERS = """() => Math.min(...[...document.querySelectorAll('svg text')].map(on
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory):
-    published = watched_area.release(tmp_path_factory.mktemp("area") / "a")
-    with served(published) as address:
+def dashboard(watched_release):
+    with served(watched_release) as address:
         yield address
 
 

@@ -128,6 +128,7 @@ def test_sheet_that_is_not_there_names_those_that_are(tmp_path):
     assert len(readers.table(odd)) == 2
 
 
+@pytest.mark.slow
 def test_cell_in_the_last_row_and_column_costs_nothing(tmp_path):
     made = openpyxl.Workbook()
     for row in DATA:
@@ -154,6 +155,7 @@ def test_file_that_is_nearly_nothing_packed_is_not_unpacked(tmp_path, monkeypatc
         readers.table(saved(tmp_path, gzip.compress(line.encode())))
 
 
+@pytest.mark.slow
 def test_table_of_ten_thousand_columns_is_read(tmp_path):
     names = ",".join(f"c{place}" for place in range(10_000))
     rows = "\n".join(",".join(str(place % 7) for place in range(10_000)) for _ in range(5))

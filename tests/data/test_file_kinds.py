@@ -34,7 +34,7 @@ def key(tmp_path, monkeypatch):
         (BRISTOL.format("census"), "census", 174, "nor", set()),
         (BRISTOL.format("swf"), "workforce", 155, "ntea", set()),
         (BRISTOL.format("ks2"), "ks2", 115, "telig", {"blank"}),
-        (BRISTOL.format("ks4"), "ks4", 47, "tpup", {"blank"}),
+        pytest.param(BRISTOL.format("ks4"), "ks4", 47, "tpup", {"blank"}, marks=pytest.mark.slow),
         (BRISTOL.format("ks5"), "ks5", 29, "tallppe_aleva", {"SUPP", "NE"}),
         (BRISTOL.format("pupdest"), "destinations", 27, "sfc", {"SUPP"}),
         (BRISTOL.format("spine"), "spine", 165, "iclose", set()),
@@ -128,7 +128,11 @@ def test_sen2_return_as_xml_or_as_csv_has_a_row_a_record(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "la", "first"), [("sn_may_2025", "301", "308"), ("sn_april_2021", "202", "213")]
+    ("name", "la", "first"),
+    [
+        ("sn_may_2025", "301", "308"),
+        pytest.param("sn_april_2021", "202", "213", marks=pytest.mark.slow),
+    ],
 )
 def test_neighbours_are_one_row_an_authority_and_rank(shared, name, la, first):
     path = shared / f"data/local-authority/{name}.xlsx"

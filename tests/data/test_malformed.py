@@ -77,6 +77,7 @@ def _number_or_code(frame):
     return (frame["PTRWM_EXP"].isna() == (frame["PTRWM_EXP_symbol"] != "")).all()
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_before_they_go_off(tmp_path):
     for name, said in (
         ("zip bomb", "unpacks to more than"),

@@ -110,7 +110,13 @@ def test_wrong_statistics_are_refused_in_one_line(saved, change, asked, message)
 @pytest.mark.parametrize(
     ("name", "rows", "measures", "years"),
     [
-        ("send/ehcp_2025_timeliness_20_week.csv", 12_211, 14, (2019, 2024)),
+        pytest.param(
+            "send/ehcp_2025_timeliness_20_week.csv",
+            12_211,
+            14,
+            (2019, 2024),
+            marks=pytest.mark.slow,
+        ),
         ("send/absence_pru.csv", 1_373, 31, (2014, 2023)),
         ("local-authority/exclusions_la.csv", 7_122, 8, (2007, 2017)),
     ],

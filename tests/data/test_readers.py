@@ -611,7 +611,11 @@ def test_establishments_leeds_register_is_read(shared):
 
 @pytest.mark.parametrize(
     "name",
-    ["england_census_2019", "2018-2019_ks2_meta", "2018-2019_la_and_region_codes_meta"],
+    [
+        pytest.param("england_census_2019", marks=pytest.mark.slow),
+        "2018-2019_ks2_meta",
+        "2018-2019_la_and_region_codes_meta",
+    ],
 )
 def test_ks2_another_official_table_is_refused_in_one_line(shared, name):
     with pytest.raises(EvidenceError, match=r"^[^\n]*: .*no column [A-Z]+; [^\n]*$"):

@@ -145,6 +145,7 @@ def test_real_open_documents_have_all_their_sheets(shared):
     assert len(readers.table(areas, known=["Area name", "Ofsted region"])) == 149
 
 
+@pytest.mark.slow
 def test_real_workbook_of_inspections_is_read_whole(shared):
     frame = readers.table(shared / "data/inspections/england_ofsted-schools.xlsx", ["URN"])
     assert (len(frame), frame["URN"].nunique()) == (21_733, 21_733)
@@ -236,6 +237,7 @@ def test_parquet_keeps_its_types(tmp_path):
         readers.table(tmp_path / "t.parquet", numeric=["score"])
 
 
+@pytest.mark.slow
 def test_large_parquet_is_read_about_as_fast_as_by_pandas(tmp_path, rng):
     n = 60_000
     frame = pd.DataFrame({f"x{i}": rng.normal(size=n) for i in range(9)})

@@ -320,7 +320,14 @@ def test_a_disguise_changes_nothing(name):
 BY_ROW = ("matching.", "trials.check", "impact.exposure", "impact.cohort")
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if not name.startswith(BY_ROW)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        for name in CALLS
+        if not name.startswith(BY_ROW)
+    ],
+)
 def test_the_order_of_rows_changes_nothing(name):
     def shuffled(table):
         return table.sample(frac=1, random_state=4)

@@ -59,7 +59,7 @@ def test_itt_on_crtdata_equals_clubsandwich(shared, crt, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("arm", ["small", "reg+A"])
+@pytest.mark.parametrize("arm", ["small", pytest.param("reg+A", marks=pytest.mark.slow)])
 def test_itt_on_star_equals_clubsandwich(shared, kindergarten, kind, arm):
     expected = load(shared, "crve_star_k_math")
     found = trials.itt(

@@ -55,6 +55,7 @@ def test_intervals_of_heterogeneity_equal_metafor(schools):
     np.testing.assert_allclose(ours, [expected["tau2"], expected["I2"]], rtol=4e-4)
 
 
+@pytest.mark.slow
 def test_leave_one_out_cumulative_influence_and_egger_equal_metafor(schools):
     found, y, error, _ = schools
     expected = found["two_level"]

@@ -212,6 +212,7 @@ def test_funnel_limits_of_rates_are_those_of_fingertips(shared):
             assert ours[0] == pytest.approx(theirs[0], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_slope_index_is_that_of_fingertips(shared):
     table = pd.read_excel(shared / "reference/phe/testdata_SII.xlsx", engine="openpyxl")
     table = table[~table["TestDescription"].str.contains("error|warning|negative mult|x -100")]
@@ -282,7 +283,9 @@ NEIGHBOURS = {
 }
 
 
-@pytest.mark.parametrize("vintage", ["april_2021", "may_2025"])
+@pytest.mark.parametrize(
+    "vintage", ["april_2021", pytest.param("may_2025", marks=pytest.mark.slow)]
+)
 def test_neighbours_are_those_of_dfes_list(shared, vintage):
     path = shared / f"data/local-authority/sn_{vintage}.xlsx"
     sheet = pd.read_excel(path, engine="openpyxl")

@@ -21,6 +21,7 @@ def start(*given):
     return CliRunner().invoke(app, ["start", "reading_trial.csv", *given])
 
 
+@pytest.mark.slow
 def test_a_project_is_written_checked_and_private(trial):
     done = start()
     assert done.exit_code == 0, done.output

@@ -80,6 +80,7 @@ def cli(project, *words):
     )
 
 
+@pytest.mark.slow
 def test_status_says_what_is_done_running_and_damaged(project):
     row = GOOD[GOOD.index("[[programme.lamp.cohorts]]") :]
     extra = "".join(row.replace('name = "2018"', f'name = "{n}"') for n in ("a", "b", "c"))
@@ -102,6 +103,7 @@ def test_status_says_what_is_done_running_and_damaged(project):
     assert plain[-1] == "1 done, 1 damaged, 1 running, 1 to do"
 
 
+@pytest.mark.slow
 def test_run_of_an_unknown_key_is_one_line(project):
     done = cli(project, "run", "--key=0000")
     assert (done.returncode, done.stdout) == (1, "")

@@ -151,6 +151,7 @@ def test_every_fault_of_every_file_is_named_at_once(project):
     ]
 
 
+@pytest.mark.slow
 def test_design_that_the_notebook_cannot_answer_is_refused(project):
     register = copy.deepcopy(wrongs.GOOD)
     register["feedback"]["design"] = "matched"

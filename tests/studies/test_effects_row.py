@@ -181,7 +181,16 @@ def test_row_of_a_trial_is_told_by_the_months_of_trial_reports(rng):
     assert other["months"] == 1
 
 
-@pytest.mark.parametrize(("cases", "hidden"), [((3, 8), True), ((30, 52), True), ((20, 30), False)])
+@pytest.mark.parametrize(
+    ("cases", "hidden"),
+    [
+        ((3, 8), True),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (((30, 52), True), ((20, 30), False))
+        ),
+    ],
+)
 def test_yes_no_effect_of_few_pupils_leaves_no_number_that_gives_them_back(cases, hidden):
     sizes = (61, 58)
     data = pd.DataFrame({

@@ -83,7 +83,7 @@ def _linear(data):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("level", [0.95, 0.9])
+@pytest.mark.parametrize("level", [0.95, pytest.param(0.9, marks=pytest.mark.slow)])
 def test_linearmodels(data, level):
     for name, (fit, term, df, clusters, errors) in _linear(data).items():
         found = ev.estimate(fit, term=term, level=level)

@@ -75,7 +75,10 @@ def test_star_is_confirmed(star, grade, cluster, cov_type):
     )
 
 
-@pytest.mark.parametrize("cov_type", ["CR2", "CR0", "classical"])
+@pytest.mark.parametrize(
+    "cov_type",
+    ["CR2", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("CR0", "classical"))],
+)
 @pytest.mark.parametrize(("name", "strata"), [("crtData", None), ("mstData", "School")])
 def test_public_trials_are_confirmed_with_their_compliers(shared, name, strata, cov_type):
     data = pd.read_csv(shared / f"data/trials/{name}.csv")
@@ -165,7 +168,9 @@ def _trial(rng):
     return data, plan | {name: x for name, x in extra.items() if rng.random() < 0.7}
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 15))]
+)
 def test_any_trial_is_confirmed_and_any_slip_is_seen(seed):
     rng = np.random.default_rng(seed)
     data, plan = _trial(rng)

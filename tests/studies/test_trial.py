@@ -110,6 +110,7 @@ def test_unknown_method_and_outcome_name_the_nearest(pupils):
         study.estimate(outcome="pst")
 
 
+@pytest.mark.slow
 def test_findings_are_what_propose_takes_and_every_picture_has_its_question(pupils):
     findings = ev.Trial.read(pupils, PLAN).findings()
     assert findings["pictures"][0].name == "effect"

@@ -243,6 +243,7 @@ def test_similar_schools_keep_to_the_limits_that_the_user_sets(tables):
         school(tables, max_difference=0.001).alike  # noqa: B018
 
 
+@pytest.mark.slow
 def test_figures_of_a_school_that_are_not_published_are_protected(tables):
     findings = school(tables, published="").findings()
     assert set(findings["indicators"]["published"]) == {""}

@@ -39,7 +39,9 @@ def refit(panel, dose, *others, weights=None):
     return left @ y / (left @ left), np.sqrt(left @ left)
 
 
-@pytest.mark.parametrize(("others", "weights"), [((), None), (("ks1",), "n")])
+@pytest.mark.parametrize(
+    ("others", "weights"), [((), None), pytest.param(("ks1",), "n", marks=pytest.mark.slow)]
+)
 def test_randomisation_test_of_one_start_is_every_refit(panel, others, weights):
     given = {"covariates": others, "weights": weights}
     found = impact.randomisation_test(panel, **GIVEN, **given)

@@ -134,6 +134,7 @@ def test_what_data_do_not_allow_is_named(low_panel):
     assert "placebo" not in set(found.table["kind"])
 
 
+@pytest.mark.slow
 def test_pictures_of_claim_and_checks_say_the_finding(low_panel, checks):
     model = {**MODEL, "overlap": ["leap"]}
     found, answer = ev.impact.rebound(low_panel, **model), ev.impact.given_past(low_panel, **model)

@@ -180,6 +180,7 @@ def test_a_hundred_thousand_stable_series_are_flagged_at_the_stated_rate(rng):
     assert (way[:, -1] != 0).mean() == pytest.approx(stated["the last point"], abs=0.002)
 
 
+@pytest.mark.slow
 def test_a_shift_of_two_sd_is_found_with_the_stated_delay(rng):
     values = rng.normal(0, 1, (2_000, 48))
     values[:, 24:] += 2

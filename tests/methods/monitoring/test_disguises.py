@@ -149,7 +149,7 @@ MORE = {  # other ways through the same functions
     "gap by year": of(panel, M.gap_index, score="pct", disadvantaged="lamp", time="year"),
 }
 ORDERED = ("slope_index",)  # nothing in the order of rows
-QUICK = ("control_chart", "funnel", "rank_and_band", "transitions", "agreement")  # a kind each
+QUICK = ("control_chart", "transitions", "agreement")  # a kind each
 NAMES = [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CALLS | MORE
 ]

@@ -38,7 +38,7 @@ def test_to_ees_is_read_back_without_loss(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.csv", "mine.meta.csv"]
 
 
-@pytest.mark.parametrize("unit", ["%", "points"])
+@pytest.mark.parametrize("unit", ["%", pytest.param("points", marks=pytest.mark.slow)])
 def test_to_ees_says_where_figures_are_published_already(tmp_path, unit):
     rows = watched().assign(unit=unit, published="DfE, SEN2, Open Government Licence v3",
                             area=["Leeds", "Bristol, City of", "England", "Dorset"])  # fmt: skip
@@ -73,6 +73,7 @@ def test_to_ees_keeps_every_rule_and_earns_no_warning(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_to_ees_without_a_total_names_what_is_shown_first(tmp_path):
     rows = indicators().query("group != 'all'")
     M.to_ees(rows, tmp_path / "mine.csv")
@@ -90,7 +91,9 @@ def test_to_ees_without_a_total_names_what_is_shown_first(tmp_path):
         pytest.param(
             "Autumn 2018", ("201819", "Autumn term"), "Autumn 2018/19", marks=pytest.mark.slow
         ),
-        ("Spring term 2018", ("201718", "Spring term"), "Spring 2017/18"),
+        pytest.param(
+            "Spring term 2018", ("201718", "Spring term"), "Spring 2017/18", marks=pytest.mark.slow
+        ),
         pytest.param(
             "2018/19 Q2", ("201819", "Financial year Q2"), "2018/19 Q2", marks=pytest.mark.slow
         ),

@@ -17,6 +17,7 @@ def panel(rng, k=150, years=8):
     return long.reset_index().melt("la", var_name="year", value_name="v")
 
 
+@pytest.mark.slow
 def test_intervals_hold_as_often_as_they_say(rng):
     held = []
     for _ in range(20):
@@ -37,6 +38,7 @@ def test_one_series_has_wider_limits_further_ahead(rng):
     assert far["upper"] - far["lower"] == pytest.approx(2 * (near["upper"] - near["lower"]))
 
 
+@pytest.mark.slow
 def test_one_series_holds_as_often_as_it_says(rng):
     held = []
     for _ in range(500):

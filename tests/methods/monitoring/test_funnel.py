@@ -16,6 +16,7 @@ def units(count, n, **columns):
     return pd.DataFrame({"urn": range(1, len(n) + 1), "x": count, "n": n, **columns})
 
 
+@pytest.mark.slow
 def test_small_schools_are_flagged_no_more_often_than_stated(rng):
     n = rng.integers(5, 60, 20_000)
     data = units(rng.binomial(n, 0.65), n)

@@ -44,6 +44,7 @@ def test_a_gap_that_closes_is_said_to(rng):
     assert found.sentence().endswith("closing.")
 
 
+@pytest.mark.slow
 def test_gap_intervals_hold_the_true_gap(rng):
     """Two normals 0.5 SD apart: 10 × (2Φ(0.5/√2) − 1)."""
     held = []

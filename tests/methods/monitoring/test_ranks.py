@@ -102,7 +102,14 @@ def test_rank_intervals_are_the_same_each_time():
     pd.testing.assert_frame_equal(first, again)
 
 
-@pytest.mark.parametrize(("k", "sizes"), [(150, (400, 4000)), (150, (20, 60)), (40, (100, 400))])
+@pytest.mark.parametrize(
+    ("k", "sizes"),
+    [
+        (150, (400, 4000)),
+        pytest.param(150, (20, 60), marks=pytest.mark.slow),
+        pytest.param(40, (100, 400), marks=pytest.mark.slow),
+    ],
+)
 def test_rank_intervals_cover_the_true_rank(rng, k, sizes):
     """Authorities and small schools; 94 to 96 in a hundred, give or take this short run."""
     held = []

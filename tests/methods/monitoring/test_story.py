@@ -39,6 +39,7 @@ def test_the_change_is_that_of_the_weighted_gap_with_its_binomial_error():
     assert found.caveats == ()
 
 
+@pytest.mark.slow
 def test_schools_shown_at_random_have_their_interval_hold_nothing_about_95_in_100_times(rng):
     held = 0
     for _ in range(400):

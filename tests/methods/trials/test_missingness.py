@@ -255,6 +255,7 @@ def test_delta_sensitivity_finds_the_tipping_point(rng):
     assert pictures.sensitivity(near).title == ("The answer does not depend on the missing pupils")
 
 
+@pytest.mark.slow
 def test_delta_sensitivity_with_nobody_to_shift_is_refused(holes):
     with pytest.raises(EvidenceError) as error:
         trials.delta_sensitivity(holes[(holes["arm"] == 0) | holes["post"].notna()], **GIVEN)
@@ -282,6 +283,7 @@ def test_impute_mends_the_bias_of_complete_cases_and_covers(rng):
     assert 0.92 <= covered <= 0.99
 
 
+@pytest.mark.slow
 def test_impute_of_a_large_sample_interval_has_rubins_first_df(holes):
     given = GIVEN | {"imputations": 5}
     found = trials.impute(holes, **given, unit="sd", interval="hedges")

@@ -68,7 +68,7 @@ def by_force(data, allocations, unit, effect=0.0, columns=("pre",), weights=None
     return np.mean([statistic(set(chosen)) >= observed * (1 - 1e-9) for chosen in allocations])
 
 
-@pytest.mark.parametrize("weights", [None, "weight"])
+@pytest.mark.parametrize("weights", [None, pytest.param("weight", marks=pytest.mark.slow)])
 def test_randomisation_of_few_schools_enumerates_exactly(rng, weights):
     data = simulate(rng, schools=8)
     found = trials.randomisation_test(data, weights=weights, **GIVEN)
@@ -289,8 +289,8 @@ def test_randomisation_with_wrong_input_says_how_to_mend(trial):
     )
 
 
-@pytest.mark.parametrize("strata", [None, "block"])
-@pytest.mark.parametrize("weights", [None, "weight"])
+@pytest.mark.parametrize("strata", [pytest.param(None, marks=pytest.mark.slow), "block"])
+@pytest.mark.parametrize("weights", [pytest.param(None, marks=pytest.mark.slow), "weight"])
 def test_regress_equals_least_squares_on_the_rows_drawn(rng, strata, weights):
     data = simulate(rng, by_pair=True)
     given = {k: v for k, v in GIVEN.items() if k != "cluster"}

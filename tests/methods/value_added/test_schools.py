@@ -33,6 +33,7 @@ LAGGED = {
 }
 
 
+@pytest.mark.slow
 def test_expected_schools_is_least_squares_on_results_before_the_start(panel):
     found = matching.expected_schools(panel, **LAGGED, weights="n")
     wide = panel.pivot_table(index="urn", columns="year", values="pct")

@@ -219,6 +219,7 @@ def test_complete_new_table_of_some_groups_is_no_sum(zeros):
     assert (symbols(done["u"]), notes) == (["c"], ())
 
 
+@pytest.mark.slow
 def test_complete_part_that_was_zero_takes_no_other_programme_s_protection():
     """Where zeros are shown a hidden part may be one; the sums would fit no numbers."""
     rules = Rules(zeros_disclosive=False)

@@ -79,6 +79,7 @@ def test_merge_without_a_reviewer_of_its_own_changes_nothing(sent, own, reviewer
     assert log.head(own) == before
 
 
+@pytest.mark.slow
 def test_bundles_merged_in_any_order_give_the_same_bytes(sent, own, tmp_path):
     """All but the record of when and by which hand, which is that of two acts."""
     shutil.copytree(own, tmp_path / "other", symlinks=True)
@@ -138,6 +139,7 @@ def test_merge_is_signed_in_record_and_log(sent, own):
     assert verify.verify(own) == []
 
 
+@pytest.mark.slow
 def test_the_same_bundle_under_two_names_is_noticed(sent, own):
     merge.merge(sent, "Rathfern", own, reviewer="Cy Checker")
     before = log.head(own)

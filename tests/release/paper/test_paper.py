@@ -4,37 +4,29 @@ import itertools
 import docx
 import pypdf
 import pytest
-from run_folders import make
 from typer.testing import CliRunner
 
 from evidence.cli import app
 from evidence.errors import EvidenceError
 from evidence.release.paper import paper as papers
-from evidence.release.store import publish, reader
+from evidence.release.store import reader
 from evidence.show import document, tables
 from evidence.show.document import Paragraph, Table
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    root = tmp_path_factory.mktemp("paper")
-    publish.release(*make(root / "runs"), root / "published", reviewer="Bea Reviewer")
-    return root / "published"
 
 
 def texts(**given):
     return dict.fromkeys(papers.ENTERED, "") | given
 
 
-def refused(published, **given):
+def refused(county, **given):
     with pytest.raises(EvidenceError) as error:
-        papers.paper(published, texts(**given))
+        papers.paper(county, texts(**given))
     return str(error.value)
 
 
-def test_every_result_is_that_of_the_release(published):
-    rows = tables.summary(reader.effects(published), reader.release(published)["programmes"])
-    table = next(b for b in papers.paper(published).blocks if isinstance(b, Table))
+def test_every_result_is_that_of_the_release(county):
+    rows = tables.summary(reader.effects(county), reader.release(county)["programmes"])
+    table = next(b for b in papers.paper(county).blocks if isinstance(b, Table))
     assert len(table.rows) == len(rows)
     for cells, row in zip(table.rows, rows.to_dict("records"), strict=True):
         size, span = tables.result(row, spoken=True)
@@ -42,25 +34,26 @@ def test_every_result_is_that_of_the_release(published):
         assert row["title"] in cells[0]
 
 
-def test_texts_hold_results_by_their_key_and_never_by_hand(published):
-    rows = tables.summary(reader.effects(published), reader.release(published)["programmes"])
+def test_texts_hold_results_by_their_key_and_never_by_hand(county):
+    rows = tables.summary(reader.effects(county), reader.release(county)["programmes"])
     lamp = rows[rows["programme"] == "lamp"].iloc[0].to_dict()
     size, span = tables.result(lamp, spoken=True)
     own = texts(background="LAMP: {lamp.2018.result} ({lamp.2018.range}), {lamp.2018.schools}.")
-    said = [b.parts[0] for b in papers.paper(published, own).blocks if isinstance(b, Paragraph)]
+    said = [b.parts[0] for b in papers.paper(county, own).blocks if isinstance(b, Paragraph)]
     assert f"LAMP: {size} ({span}), 20 schools." in said
-    assert refused(published, background="LAMP closed 4.2% of the gap.") == (
+    assert refused(county, background="LAMP closed 4.2% of the gap.") == (
         "background: '4.2%' is written by hand; put the key of a result in its place, such as "
         "{lamp.2018.result}"
     )
-    faults = refused(published, risks="{lamp.2018.resuls}", recommendations="Gain 3 months")
+    faults = refused(county, risks="{lamp.2018.resuls}", recommendations="Gain 3 months")
     assert faults.startswith("2 faults: (1) ")
     assert "did you mean 'lamp.2018.result'?" in faults
     assert "recommendations: '3 months' is written by hand" in faults
 
 
-def test_money_and_law_may_hold_numbers(published):
-    papers.paper(published, texts(finance="A rise of 3% on £20,000.", legal="Section 149, 2010."))
+@pytest.mark.slow
+def test_money_and_law_may_hold_numbers(county):
+    papers.paper(county, texts(finance="A rise of 3% on £20,000.", legal="Section 149, 2010."))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +73,9 @@ def test_a_file_that_cannot_be_meant_is_a_line(tmp_path, text, fault):
     assert "\n" not in str(error.value)
 
 
-def test_both_files_are_the_same_every_time_and_can_be_read_by_everybody(published):
-    made = papers.paper(published, texts(subject="Autumn paper", date="2027-01-22"))
+@pytest.mark.slow
+def test_both_files_are_the_same_every_time_and_can_be_read_by_everybody(county):
+    made = papers.paper(county, texts(subject="Autumn paper", date="2027-01-22"))
     pdf, word = document.pdf(made), document.word(made)
     assert (document.pdf(made), document.word(made)) == (pdf, word)
     pages = pypdf.PdfReader(io.BytesIO(pdf))
@@ -112,13 +106,13 @@ def test_reading_age_knows_short_words_from_long_ones():
     assert age("The cat sat on the mat. The dog ran off.") < 6 < 20 < age(hard)
 
 
-def test_the_command_writes_both_and_a_file_to_fill_in(published, tmp_path, monkeypatch):
+def test_the_command_writes_both_and_a_file_to_fill_in(county, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = CliRunner().invoke
     assert run(app, ["paper", "own.toml", "--blank"]).exit_code == 0
     again = run(app, ["paper", "own.toml", "--blank"])
     assert again.exit_code == 1
     assert papers.entered("own.toml") == texts()
-    done = run(app, ["paper", "own.toml", "--published", str(published)])
+    done = run(app, ["paper", "own.toml", "--published", str(county)])
     assert done.exit_code == 0, done.output
     assert {path.name for path in (tmp_path / "papers").iterdir()} == {"paper.pdf", "paper.docx"}

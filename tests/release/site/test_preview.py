@@ -50,6 +50,7 @@ def test_marked_row_that_goes_is_a_row_of_its_own():
     )
 
 
+@pytest.mark.slow
 def test_marked_large_table_is_quick():
     def page(step):
         rows = (

@@ -35,7 +35,7 @@ def settled(table):
     return table.sort_values(["indicator", "area"]).reset_index(drop=True)
 
 
-@pytest.mark.parametrize("ending", ["xlsx", "ods"])
+@pytest.mark.parametrize("ending", ["xlsx", pytest.param("ods", marks=pytest.mark.slow)])
 def test_a_workbook_is_read_back_without_loss(tmp_path, ending):
     path = M.to_workbook(indicators(), tmp_path / f"a.{ending}", title="Fenmarch")
     kept = {"rtol": 1e-15 if ending == "xlsx" else 0, "atol": 0}  # xlsx has 16 figures
@@ -88,6 +88,7 @@ def test_an_ods_marks_its_headers_and_begins_with_its_kind(tmp_path):
     assert "formula" not in str(ElementTree.tostring(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["xlsx", "ods"])
 def test_a_workbook_has_the_same_bytes_every_time(tmp_path, ending):
     one, two = (M.to_workbook(indicators(), tmp_path / f"{x}.{ending}") for x in "ab")

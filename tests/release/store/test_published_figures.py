@@ -92,7 +92,13 @@ def test_a_register_that_says_published_frees_no_other_figures(tmp_path):
     assert reader.indicators(tmp_path / "published")["symbol"].tolist() == ["", "", "c", "z"]
 
 
-@pytest.mark.parametrize("unit", ["% of schools", "schools", "points", "", "widgets"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "% of schools",
+        *(pytest.param(u, marks=pytest.mark.slow) for u in ("schools", "points", "", "widgets")),
+    ],
+)
 def test_a_unit_that_the_register_does_not_name_frees_nothing(unit):
     """Of 43 pupils 1 is 2.3%, of 2,000 20 are 1.0%: no word of a notebook lets the first leave."""
     row = watched().iloc[[0]].drop(columns="published", errors="ignore")
@@ -165,6 +171,7 @@ def test_a_bundle_carries_published_figures_and_their_source(tmp_path):
     assert both.loc[both["hub"] == "county", "n"].tolist() == [2630, 1980, 9, 400]
 
 
+@pytest.mark.slow
 def test_a_bundle_of_published_figures_that_its_programme_does_not_know_is_refused(tmp_path):
     run, card = made(tmp_path)
     publish.release([run], [card], tmp_path / "theirs")

@@ -45,8 +45,9 @@ def read_all(published):
 
 @pytest.mark.parametrize(
     "name",
-    ["release.json", "effects.parquet", "indicators.parquet", "lamp/2018/effect.svg",
-     "lamp/2018/effect.json", "effects.csv", "lamp/2018.ipynb", "lamp", "lamp/2018"],
+    ["release.json", "lamp/2018", *(pytest.param(name, marks=pytest.mark.slow) for name in (
+        "effects.parquet", "indicators.parquet", "lamp/2018/effect.svg", "lamp/2018/effect.json",
+        "effects.csv", "lamp/2018.ipynb", "lamp"))],
 )  # fmt: skip
 def test_link_in_a_release_is_not_followed(published, tmp_path, name):
     read_all(published)

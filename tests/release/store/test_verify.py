@@ -63,13 +63,17 @@ FORGED = {
     "lamp/2018/effect.csv": ("1.5", "2.5"),
     provenance.CRATE: ("Ann Author", "Eve Author"),
 }
+QUICK = ("lamp/2018.html", "lamp/2018/effect.svg")  # a kind each
 
 
 def test_verify_untouched_has_neither_faults_nor_doubts(whole):
     assert verify.examine(whole / "published", whole / "runs") == ([], [])
 
 
-@pytest.mark.parametrize("name", FORGED)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FORGED],
+)
 def test_verify_page_drawing_or_export_that_is_not_made_of_its_tables_is_found(published, name):
     edit(published / "0001" / name, *FORGED[name])
     declare(published, rebuilt=False)

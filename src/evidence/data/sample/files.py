@@ -242,6 +242,6 @@ def _upns(estabs: np.ndarray, years: np.ndarray, numbers: np.ndarray) -> list[st
         f"{LA}{estab}{year % 100:02d}{number:03d}"
         for estab, year, number in zip(estabs, years, numbers, strict=True)
     ]
-    digits = np.array([list(tail) for tail in tails]).astype(int)
+    digits = np.frombuffer("".join(tails).encode(), np.uint8).reshape(len(tails), 12) - ord("0")
     letters = np.array(list(_LETTERS))[digits @ np.arange(2, 14) % 23]
     return [letter + tail for letter, tail in zip(letters, tails, strict=True)]

@@ -71,7 +71,8 @@ def hedges_g(
 
         def below(centre: float) -> float:
             """Probability of less than t; scipy knows none where it is within 1e-13 of 0 or 1."""
-            return np.nan_to_num(nctdtr(df, centre, t), nan=float(centre < t))
+            share = float(nctdtr(df, centre, t))
+            return float(centre < t) if math.isnan(share) else share
 
         def end(p: float) -> float:
             if t * t < 2e6 * df:

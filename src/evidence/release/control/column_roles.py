@@ -224,9 +224,12 @@ def distinguishing(table: pd.DataFrame, axes: Iterable[str] = ()) -> tuple[str, 
     ]  # fmt: skip
     said = {name for name in texts if name in WORDS or pd.api.types.is_bool_dtype(table[name])}
     found = [name for name in texts if name not in said]
-    many = len(table[found].drop_duplicates()) if found else min(1, len(table))
+    codes = {name: pd.factorize(table[name])[0] for name in texts}
+    many = len(set(zip(*(codes[name] for name in found), strict=True))) or min(1, len(table))
     for name in sorted(said, key=lambda n: (n in _LAST, texts.index(n))):
-        if many < (more := len(table[[*found, name]].drop_duplicates())):
+        if many == len(table):
+            break
+        if many < (more := len(set(zip(*(codes[n] for n in [*found, name]), strict=True)))):
             found, many = [*found, name], more
     return tuple(found)
 

@@ -26,6 +26,7 @@ from evidence.show.picture import Picture
 
 _DRAWING = (figures, picture, seaborn_figures)
 _MANY = 60  # figures from which a second process is worth its start
+_drawn: dict[str, str] = {}  # drawings by what they show: those of many releases are the same
 
 
 @cache
@@ -91,7 +92,14 @@ def _known(folder: Path, record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def draw(texts: list[str]) -> list[str]:
-    """Return pictures, given as JSON, as SVG; many of them on all cores."""
+    """Return pictures, given as JSON, as SVG, each drawn once by this process."""
+    wanted = [text for text in dict.fromkeys(texts) if text not in _drawn]
+    _drawn.update(zip(wanted, _new(wanted), strict=True))
+    return [_drawn[text] for text in texts]
+
+
+def _new(texts: list[str]) -> list[str]:
+    """Draw pictures; many of them on all cores."""
     cores = min(os.cpu_count() or 1, 8) if len(texts) >= _MANY else 1
     shares = [texts[first::cores] for first in range(cores)]
     # Not multiprocessing: it would run a notebook's or a script's own code again.

@@ -27,7 +27,6 @@ from evidence.show.picture import Picture
 _PACKAGE = Path(__file__).resolve().parents[2]
 _OURS = ("data", "release", "show")  # rooms whose code decides what a release holds
 _OTHERS = ("jinja2", "matplotlib", "mistune", "numpy", "openpyxl", "pandas", "pyarrow", "seaborn")
-_drawn: dict[str, str] = {}  # drawings by what they show: those of many releases are the same
 _MADE = (".csv", ".html", ".svg", ".xlsx")
 
 
@@ -63,13 +62,12 @@ def differing(folder: Path) -> list[str]:
         entry["path"]: (folder / f"{entry['path']}.json").read_text(encoding="utf-8")
         for entry in record["figures"]
     }
-    wanted = [text for text in dict.fromkeys(texts.values()) if text not in _drawn]
-    _drawn.update(zip(wanted, figures.draw(wanted), strict=True))
+    drawings = dict(zip(texts, figures.draw([*texts.values()]), strict=True))
     with tempfile.TemporaryDirectory() as place:
         draft = Path(place) / folder.name
         shutil.copytree(folder, draft, copy_function=shutil.copyfile, ignore=_made)
         for path, text in texts.items():
-            (draft / f"{path}.svg").write_text(_drawn[text], encoding="utf-8")
+            (draft / f"{path}.svg").write_text(drawings[path], encoding="utf-8")
             table = csv(Picture.from_json(text).table)
             (draft / f"{path}.csv").write_text(table, encoding="utf-8")
         write(draft, record)
