@@ -1,7 +1,7 @@
 """How well hidden counts are hidden, and how long hiding them takes.
 
 Promises: in more than 10,000 generated tables, most with margins, half of them in pairs of
-releases, the attacker of `tests/attacker.py` works nothing out, nor where none of the searches is made for
+releases, the attacker of `tests/attacker.py` works nothing out, nor where no search is made for
 the fewest cells to hide, and catches builds that were weakened on purpose; nor does it of 20,000
 releases with several levels in one column, shared control groups, renamed cohorts, groups that some
 have left, rates and merged hubs (`--staged`, resumed by `--first`, ended after `--minutes`); a

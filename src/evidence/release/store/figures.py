@@ -18,6 +18,7 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
+from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe
 from evidence.release.store import log
 from evidence.release.store.exports import csv
@@ -91,7 +92,13 @@ def _known(folder: Path, record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def draw(texts: list[str]) -> list[str]:
-    """Return pictures, given as JSON, as SVG; many of them on all cores."""
+    """Return pictures, given as JSON, as SVG; many of them on all cores.
+
+    Raises
+    ------
+    EvidenceError
+        The table of one does not fit its kind.
+    """
     cores = min(os.cpu_count() or 1, 8) if len(texts) >= _MANY else 1
     shares = [texts[first::cores] for first in range(cores)]
     # Not multiprocessing: it would run a notebook's or a script's own code again.
@@ -100,12 +107,24 @@ def draw(texts: list[str]) -> list[str]:
     for helper, share in zip(helpers, shares[1:], strict=True):
         json.dump(share, helper.stdin)
         helper.stdin.close()
-    drawn = [""] * len(texts)
-    drawn[::cores] = [_svg(text) for text in shares[0]]
-    for first, helper in enumerate(helpers, start=1):
+    said = [_drawn(shares[0])]
+    for helper in helpers:
         with helper:
-            drawn[first::cores] = json.load(helper.stdout)
+            said.append(json.load(helper.stdout))
+    drawn = [""] * len(texts)
+    for first, some in enumerate(said):
+        if isinstance(some, str):
+            raise EvidenceError(some)
+        drawn[first::cores] = some
     return drawn
+
+
+def _drawn(texts: list[str]) -> list[str] | str:
+    """Return pictures as SVG, or what is wrong with one of them."""
+    try:
+        return [_svg(text) for text in texts]
+    except EvidenceError as error:
+        return str(error)
 
 
 def _svg(text: str) -> str:
@@ -116,4 +135,4 @@ def _svg(text: str) -> str:
 
 
 if __name__ == "__main__":
-    json.dump([_svg(text) for text in json.load(sys.stdin)], sys.stdout)
+    json.dump(_drawn(json.load(sys.stdin)), sys.stdout)
