@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from evidence.errors import EvidenceError
-from evidence.show.picture import Picture
+from evidence.show.picture import _DRAW, Picture
 
 ARMS = {"arm": ["small", "reg"] * 2, "stage": ["assigned"] * 2 + ["analysed"] * 2}
 TABLES = {
@@ -144,3 +144,38 @@ def test_picture_fault_says_what_is_allowed(change, message):
     with pytest.raises(EvidenceError) as error:
         picture("balance", **change)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("kind", sorted(_DRAW))
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [
+        (
+            pd.DataFrame({"pupil name": ["Ann"], "n": [12]}),
+            "there is no column '|columns or cells are",
+        ),
+        (pd.DataFrame(), "there is no column '|columns or cells are"),
+    ],
+)
+def test_table_that_does_not_fit_its_kind_is_a_line(kind, table, what):
+    with pytest.raises(EvidenceError) as error:
+        Picture(name="one", kind=kind, title="A", alt="B", table=table).svg()
+    said = str(error.value)
+    assert said.startswith(f"picture 'one': kind '{kind}' does not fit its table: ")
+    assert re.search(what, said)
+    assert said.count("\n") == 0
+    assert "Ann" not in said
+
+
+def test_missing_column_is_named_and_no_cell():
+    said = {}
+    for kind, change in (
+        ("intervals", lambda table: table.drop(columns="ci_upper")),
+        ("flow", lambda table: table.assign(n_pupils="Ann")),
+    ):
+        with pytest.raises(EvidenceError) as error:
+            Picture(name="one", kind=kind, title="A", alt="B", table=change(TABLES[kind])).svg()
+        said[kind] = str(error.value)
+    assert "there is no column 'ci_upper'; there are label, estimate, " in said["intervals"]
+    assert "columns or cells are of another kind; there are arm, stage, " in said["flow"]
+    assert "Ann" not in said["flow"]

@@ -134,20 +134,41 @@ class Picture:
             )
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw on `ax`, or on a figure of its own, and return the axes."""
+        """Draw on `ax`, or on a figure of its own, and return the axes.
+
+        Raises
+        ------
+        EvidenceError
+            The table does not fit the kind.
+        """
         import matplotlib.style
         from matplotlib.figure import Figure
 
         with matplotlib.style.context(["afcharts.afcharts", _STYLE]):
-            if ax is None:
-                size = (figures.WIDTH, self._height())
-                ax = Figure(figsize=size, layout="constrained").subplots()
-            drawn = _DRAW[self.kind](self.table, ax)
+            try:
+                if ax is None:
+                    size = (figures.WIDTH, self._height())
+                    ax = Figure(figsize=size, layout="constrained").subplots()
+                drawn = _DRAW[self.kind](self.table, ax)
+            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as fault:
+                raise EvidenceError(self._misfit(fault)) from fault
             for one in (drawn, *drawn.child_axes):
                 for axis, most in ((one.xaxis, 50 if drawn.axison else 20), (one.yaxis, 30)):
                     lines = axis.get_label_text().split("\n")
                     axis.set_label_text("\n".join(textwrap.fill(line, most) for line in lines))
             return drawn
+
+    def _misfit(self, fault: Exception) -> str:
+        """Say why the table cannot be drawn; what the fault says itself may be a cell."""
+        name = fault.args[0] if isinstance(fault, KeyError) else ""
+        cells = {cell for column in self.table for cell in self.table[column].astype("str")}
+        absent = str(name).isidentifier() and name not in cells and name not in self.table
+        what = f"there is no column {name!r}" if absent else "columns or cells are of another kind"
+        return (
+            f"picture {self.name!r}: kind {self.kind!r} does not fit its table: {what}; there are "
+            f"{', '.join(map(str, self.table.columns)) or 'none'}. Draw it as another kind, or "
+            "give it the columns of a picture of this kind"
+        )
 
     def _height(self) -> float:
         if self.kind in seaborn_figures.DRAW:

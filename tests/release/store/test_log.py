@@ -368,6 +368,18 @@ def test_figures_are_drawn_once(tmp_path, monkeypatch):
     assert old.read_bytes() == new.read_bytes()
 
 
+@pytest.mark.parametrize("many", [1, pytest.param(60, marks=pytest.mark.slow)])  # 60: shared out
+def test_figure_that_does_not_fit_its_kind_is_a_line(many):
+    text = json.dumps(
+        {"name": "a", "kind": "flow", "title": "t", "alt": "t", "types": {"n": "int64"},
+         "table": {"columns": ["n"], "data": [[12]]}}
+    )  # fmt: skip
+    with pytest.raises(
+        EvidenceError, match=r"^picture 'a': kind 'flow' does not fit .*there are n"
+    ):
+        publish.figures.draw([text] * many)
+
+
 @pytest.mark.slow
 def test_crate_names_runs_inputs_people_and_files(whole):
     folder = whole / "published/0002"

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -25,11 +24,12 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from evidence.release.control.bounds import SLACK, System
 
-_MIXED = 3_000  # variables up to which the fewest numbers are sought, not merely few
+_MIXED = 1_000  # variables up to which the fewest numbers are sought, not merely few
+_NODES = 20  # of one search: no limit is by the clock, or slow machines would hide other cells
 
 
 def close(
-    system: System, until: float, closed: dict[bytes, tuple]
+    system: System, turns: Iterator, closed: dict[bytes, tuple]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hide numbers until every range that matters is wide enough.
 
@@ -37,9 +37,10 @@ def close(
     ----------
     system : System
         It is changed: what is hidden is hidden in it.
-    until : float
-        Moment, by `time.monotonic`, until which the fewest are sought; after it, few cells are
-        taken as they come. It always ends, since each step hides at least one number more.
+    turns : iterator
+        One item for each search for the fewest that may still be made, and for each number tried
+        without; after them few cells are taken as they come. It always ends, since each step hides
+        at least one number more.
     closed : dict
         Parts that were closed before, with the same sums and needs, to what stayed open: that more
         is hidden since can only have widened their ranges. It is added to.
@@ -61,7 +62,7 @@ def close(
         part = system.part(cells)
         key = b"".join(a.tobytes() for a in (cells, part.sums.indices, part.sums.indptr, part.need))
         if key not in closed:
-            more, left = _close_part(part, until)
+            more, left = _close_part(part, turns)
             hidden.append(cells[more])
             closed[key] = cells[left], part.high[left]
         left, high = closed[key]
@@ -72,7 +73,7 @@ def close(
     return done, np.concatenate([np.empty(0, dtype=int), *open_])
 
 
-def _close_part(part: System, until: float) -> tuple[list[int], list[int]]:
+def _close_part(part: System, turns: Iterator) -> tuple[list[int], list[int]]:
     published = part.lower.copy(), part.upper.copy(), part.price.copy()
     hidden: list[int] = []
     lost: list[int] = []
@@ -80,7 +81,7 @@ def _close_part(part: System, until: float) -> tuple[list[int], list[int]]:
         weak = part.too_narrow()
         if not len(weak):
             break
-        more = _fewest_cells(part, weak, until)
+        more = _fewest_cells(part, weak, turns)
         for some in (weak, weak[:1]):
             more = more if len(more) else _few_cells(part, some)
         if not len(more):  # nothing helps; no harm where it cannot be small
@@ -92,10 +93,10 @@ def _close_part(part: System, until: float) -> tuple[list[int], list[int]]:
             continue
         part.hide(more)
         hidden += [int(cell) for cell in more]
-    return _show_again(part, hidden, published, until), lost
+    return _show_again(part, hidden, published, turns), lost
 
 
-def _fewest_cells(part: System, weak: np.ndarray, until: float) -> np.ndarray:
+def _fewest_cells(part: System, weak: np.ndarray, turns: Iterator) -> np.ndarray:
     """Find the fewest numbers to hide so that `weak`, or the first of them, keep their range.
 
     For each of them two solutions, p and q, lie the range apart; a published number may leave its
@@ -103,7 +104,7 @@ def _fewest_cells(part: System, weak: np.ndarray, until: float) -> np.ndarray:
     """
     n, free = len(part.need), np.flatnonzero(np.isfinite(part.price))
     weak = weak[: _MIXED // (2 * n)]
-    if not len(weak) or not len(free) or time.monotonic() > until:
+    if not len(weak) or not len(free) or next(turns, None) is None:
         return free[:0]
     points, h, reach = 2 * len(weak), len(free), 4 * part.width.max()
     least, most = part.lower / reach, np.minimum(part.upper, part.cap) / reach  # so that z counts
@@ -134,7 +135,7 @@ def _fewest_cells(part: System, weak: np.ndarray, until: float) -> np.ndarray:
                 np.concatenate([np.tile(lower, points), np.zeros(h)]),
                 np.concatenate([np.tile(upper, points), np.ones(h)]),
             ),
-            options={"presolve": False, "time_limit": max(0.1, min(3.0, until - time.monotonic()))},
+            options={"presolve": False, "node_limit": _NODES},
         ).x
     return free[:0] if found is None else free[found[points * n :] > 0.5]
 
@@ -209,11 +210,11 @@ def _c_stdout() -> tuple[ctypes.c_void_p, int | None, int | None]:
     return stdout, stdout.value, libc.fopen(os.devnull.encode(), b"w") or stdout.value
 
 
-def _show_again(part: System, hidden: list[int], published: tuple, until: float) -> list[int]:
+def _show_again(part: System, hidden: list[int], published: tuple, turns: Iterator) -> list[int]:
     """Show again what need not be hidden, dearest first."""
     lower, upper, price = published
     for cell in sorted(hidden, key=lambda i: -price[i]):
-        if len(hidden) < 2 or len(part.need) > 500 or time.monotonic() > until:
+        if len(hidden) < 2 or len(part.need) > 500 or next(turns, None) is None:
             break
         trial = part.part(np.arange(len(part.need)))
         trial.lower[cell], trial.upper[cell] = lower[cell], upper[cell]

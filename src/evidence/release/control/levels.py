@@ -20,6 +20,7 @@ from evidence.release.control.cell_graph import GUESSED, MATCHED, CellGraph
 _MANY = 30  # groups up to which every sum is tried; of more, those of neighbouring rows
 _ALWAYS = 12  # groups up to which what is not found is not there
 _TOO_MANY = 1_000  # sums, most of which would be by chance
+_NODES = 100  # of the search for one hierarchy
 _GUESSES = 40  # hierarchies that are tried beside the one believed
 _YEAR = re.compile(r"(19|20)\d\d")
 
@@ -229,7 +230,7 @@ def _largest(sums: list[Sum], groups: int, given: Sum | None = None) -> list[Sum
         constraints=LinearConstraint(holds, -np.inf, 1),
         bounds=Bounds(least, 1),
         integrality=np.ones(len(sums)),
-        options={"time_limit": 1.0},
+        options={"node_limit": _NODES},
     ).x
     if chosen is None:
         return [given] if given else []

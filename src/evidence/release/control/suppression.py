@@ -26,7 +26,6 @@ whoever believes all, and then against those who believe fewer.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, cycle
 
@@ -51,7 +50,7 @@ def complete(
     safes: Mapping[str, Safe],
     *,
     earlier: Iterable[tuple[Rules, Mapping[str, pd.DataFrame]]] = (),
-    seconds: float = 30.0,
+    effort: int = 500,
 ) -> tuple[dict[str, Safe], tuple[str, ...]]:
     """Hide what is needed so that no hidden count of a release can be worked out.
 
@@ -63,8 +62,9 @@ def complete(
     earlier : iterable of (Rules, mapping), optional
         Earlier releases: the rules of each and its tables as they were published. A column with a
         companion ``<column>_symbol`` is a count.
-    seconds : float
-        Time for seeking the fewest cells; see `cell_selection.close`.
+    effort : int
+        How many searches for the fewest cells are made; see `cell_selection.close`. It is no time:
+        the same tables are the same release on any machine, however busy.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def complete(
     add_unseen(graph)
     add_equal(graph)
     Sums(graph).find()
-    until, closed = time.monotonic() + seconds, {}
+    turns, closed = iter(range(effort)), {}
     hidden: set[int] = set()
     exposed: set[int] = set()
     readers, quiet = [*_readers(graph)], 0
@@ -99,7 +99,7 @@ def complete(
         if quiet == len(readers):
             break
         before = len(hidden)
-        hidden, known = _solve(graph, sums, hidden, until, closed)
+        hidden, known = _solve(graph, sums, hidden, turns, closed)
         quiet = quiet + 1 if len(hidden) == before else 1
         # No guess is held against an earlier release, and no chance against this one.
         if all(graph.sums.get(at, GUESSED) > (GUESSED if earlier else MATCHED) for at in sums):
@@ -167,7 +167,7 @@ def _system(graph: CellGraph, sums: Sequence[tuple[int, ...]], hidden: Iterable[
 
 
 def _solve(
-    graph: CellGraph, sums: Sequence[tuple[int, ...]], gone: set[int], until: float, closed: dict
+    graph: CellGraph, sums: Sequence[tuple[int, ...]], gone: set[int], turns: Iterator, closed: dict
 ) -> tuple[set[int], set[int]]:
     """Return the numbers to hide, those that are gone among them, and those that stay exposed."""
     system = _system(graph, sums, gone)
@@ -175,7 +175,7 @@ def _solve(
     hidden = gone | {i for i in secret if graph.current[i] and not graph.past[i]}
     exposed = {i for i in secret if graph.past[i]}
     while True:
-        found, open_ = close(system, until, closed)
+        found, open_ = close(system, turns, closed)
         exposed |= {i for i in open_.tolist() if system.high[i] > SLACK or not graph.harmless[i]}
         hidden |= set(found.tolist())
         paired = {j for i in hidden for j in graph.twins.get(i, ()) if np.isfinite(system.price[j])}

@@ -18,6 +18,7 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
+from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe
 from evidence.release.store import log
 from evidence.release.store.exports import csv
@@ -92,7 +93,13 @@ def _known(folder: Path, record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def draw(texts: list[str]) -> list[str]:
-    """Return pictures, given as JSON, as SVG, each drawn once by this process."""
+    """Return pictures, given as JSON, as SVG, each drawn once by this process.
+
+    Raises
+    ------
+    EvidenceError
+        The table of one does not fit its kind.
+    """
     wanted = [text for text in dict.fromkeys(texts) if text not in _drawn]
     _drawn.update(zip(wanted, _new(wanted), strict=True))
     return [_drawn[text] for text in texts]
@@ -108,12 +115,24 @@ def _new(texts: list[str]) -> list[str]:
     for helper, share in zip(helpers, shares[1:], strict=True):
         json.dump(share, helper.stdin)
         helper.stdin.close()
-    drawn = [""] * len(texts)
-    drawn[::cores] = [_svg(text) for text in shares[0]]
-    for first, helper in enumerate(helpers, start=1):
+    said = [_drawn(shares[0])]
+    for helper in helpers:
         with helper:
-            drawn[first::cores] = json.load(helper.stdout)
+            said.append(json.load(helper.stdout))
+    drawn = [""] * len(texts)
+    for first, some in enumerate(said):
+        if isinstance(some, str):
+            raise EvidenceError(some)
+        drawn[first::cores] = some
     return drawn
+
+
+def _drawn(texts: list[str]) -> list[str] | str:
+    """Return pictures as SVG, or what is wrong with one of them."""
+    try:
+        return [_svg(text) for text in texts]
+    except EvidenceError as error:
+        return str(error)
 
 
 def _svg(text: str) -> str:
@@ -124,4 +143,4 @@ def _svg(text: str) -> str:
 
 
 if __name__ == "__main__":
-    json.dump([_svg(text) for text in json.load(sys.stdin)], sys.stdout)
+    json.dump(_drawn(json.load(sys.stdin)), sys.stdout)
