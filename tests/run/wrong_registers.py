@@ -170,7 +170,8 @@ def wrong() -> Iterator[Wrong]:
     """Give every wrong register."""
     for who in GOOD:
         for key in ("title", "phase", "lead", "about", "cost", "design", "notebook"):
-            yield _set(who, key, REMOVE)
+            if key != "cost":  # a programme need not say what it costs
+                yield _set(who, key, REMOVE)
             yield _set(who, key, [])
             yield _set(who, f"{key}s", "x")
         yield _set(who, "title", " ")
