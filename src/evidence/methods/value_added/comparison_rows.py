@@ -50,7 +50,7 @@ def rows(
 
 def two_schools(fit: np.ndarray, school: np.ndarray, which: str) -> None:
     """Refuse fewer than two comparison schools: one cannot be compared with another."""
-    schools = np.count_nonzero(np.bincount(school, fit))
+    schools = np.count_nonzero(np.bincount(school if fit.all() else school[fit]))
     if schools < 2:
         raise EvidenceError(
             f"{schools} comparison schools {which}; at least two are needed, so that each can be "
