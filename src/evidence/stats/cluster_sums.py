@@ -110,7 +110,11 @@ def cross_products(rows: np.ndarray, columns: np.ndarray | Columns) -> np.ndarra
     for first in range(0, n, size):  # whole rows lie together: a cluster's are soon gathered
         block = np.empty((min(size, n - first), k))
         for part in parts(len(block)):
-            block[part] = columns[first + part.start : first + min(part.stop, len(block))]
+            some = slice(first + part.start, first + min(part.stop, len(block)))
+            if isinstance(columns, Columns):
+                columns.write(some, block[part])
+            else:
+                block[part] = columns[some]
         codes = rows[first : first + len(block)]
         for places, ends in together(codes):
             held, start = block.take(places, axis=0), ends[0]

@@ -271,12 +271,17 @@ class Columns:
         if isinstance(rows, tuple):
             return self[rows[0]][:, rows[1]]
         n = len(range(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows)
-        out, place = np.empty((self.shape[1], n)), 0
+        out = np.empty((self.shape[1], n)).T
+        self.write(rows, out)
+        return out
+
+    def write(self, rows: Rows, out: np.ndarray) -> None:
+        """Write these rows into an array, shape (r, k)."""
+        place = 0
         for block in self.blocks:
             for column in block(rows):
-                out[place] = column
+                out[:, place] = column
                 place += 1
-        return out.T
 
 
 def parts(n: int) -> list[slice]:
@@ -351,9 +356,12 @@ def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
             if width > most:
                 column = np.unique(column, return_inverse=True)[1]
                 low, width = 0, int(column.max()) + 1
-        own = column.astype(int)
-        own -= low
-        label = own if size == 1 else label * width + own
+        if size == 1:
+            label = column.astype(int)
+        else:
+            label *= width
+            label += column
+        label -= low
         size *= width
     return _close(label, size, most)[0]
 

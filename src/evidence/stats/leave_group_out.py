@@ -174,8 +174,10 @@ def regression(
     rest = (totals.sum(axis=0) - totals)[..., None]
     coefficients = (turn @ gains(grams, rest, -1.0)[0])[..., 0]
     for part in parts(len(fit)):
-        note(part, kept, ties)
-        block = columns[part] if len(kept) == k else columns[part][:, kept]
+        block = columns[part]
+        if len(kept) < k:
+            note(part, kept, ties)
+            block = block[:, kept]
         own_coefficients = coefficients.take(group[part], axis=0)
         expected[part] = np.einsum("ij,ij->i", block, own_coefficients)
     for code in np.flatnonzero(np.trace(grams, axis1=1, axis2=2) > _ALONE):
