@@ -56,6 +56,21 @@ def test_names_do_not_come_into_a_study(tmp_path):
     assert "Zzyzx" not in data.to_csv()
 
 
+@pytest.mark.parametrize("key", ["pupil", "cluster", "strata", "covariates", "subgroups"])
+def test_names_of_pupils_are_refused_in_any_part_of_a_plan(tmp_path, key):
+    rows = (f"A{i},Zzyzx{i},{'ab'[i % 2]},{i % 3}.5\n" for i in range(12))
+    (tmp_path / "t.csv").write_text("upn,Surname,arm,post\n" + "".join(rows))
+    named = ["Surname"] if key in ("covariates", "subgroups") else "Surname"
+    plan = {"pupils": "t.csv", "treatment": "arm", "control": "a", key: named, "outcomes": [
+        {"name": "post", "smallest_worthwhile": 0.1}]}  # fmt: skip
+    with pytest.raises(EvidenceError) as caught:
+        ev.Trial.read(str(tmp_path), plan)
+    assert str(caught.value) == (
+        f"plan: {key}: column 'Surname' holds pupils' names, which no analysis needs; name a "
+        "column of ids, or leave it out"
+    )
+
+
 @pytest.mark.parametrize("name", ["schname", "school name", "name_of_test", "username", "la_name"])
 def test_other_names_stay(name):
     assert name in pseudonyms.protected(FRAME.assign(**{name: "x"}), "t.csv")

@@ -8,10 +8,12 @@ import tomllib
 import pytest
 from conftest import ROOT
 
-from evidence.data import sample
+from evidence.data import official_tables, participation_files, readers, sample
+from evidence.data.sheet import sheet
 from evidence.errors import EvidenceError
 from evidence.run.plan_jobs import Project
 from evidence.run.rehearsal import check
+from evidence.studies.study import Study
 from run import wrong_registers as wrongs
 
 ALL = list(wrongs.wrong())
@@ -95,6 +97,24 @@ def test_a_study_of_what_is_watched_says_how_much_was_read(project):
     said = []
     assert check(project, said.append) == []
     assert said == ["survey/one: 40 rows of answers."]
+
+
+def test_a_file_of_many_reports_is_read_once_and_nothing_is_drawn(project, monkeypatch):
+    register = copy.deepcopy(wrongs.GOOD)
+    cohort = register["network"]["cohorts"][0]
+    register["network"]["cohorts"].append(copy.deepcopy(cohort) | {"name": "two"})
+    project.register.write_text(wrongs.toml(register), encoding="utf-8")
+    opened = []
+
+    def counted(path, *args, **options):
+        opened.append(str(path).rpartition("/")[2])
+        return sheet(path, *args, **options)
+
+    for room in (readers, official_tables, participation_files):
+        monkeypatch.setattr(room, "sheet", counted)
+    monkeypatch.setattr(Study, "parts", None)
+    assert check(project) == []
+    assert len(opened) == len(set(opened)) == 6
 
 
 def test_there_are_more_than_300_wrong_registers():

@@ -158,6 +158,18 @@ def _file(name, label, spoil):
     return Wrong(who, f"{name}: {label}", change)
 
 
+def _named(key, to):
+    """Return a change that asks for pupils' names, which stand in place of another column."""
+    column = to if isinstance(to, str) else to[0]
+
+    def change(register, folder):
+        path = folder / "pupils.csv"
+        path.write_bytes(path.read_bytes().replace(b"word", column.encode(), 1))
+        register["feedback"]["parameters"][key] = to
+
+    return Wrong("feedback", f"feedback {key} is {column}: names of pupils", change)
+
+
 def _swap(old, new, count=1):
     return lambda raw: raw.replace(old.encode(), new.encode(), count)
 
@@ -170,7 +182,8 @@ def wrong() -> Iterator[Wrong]:
     """Give every wrong register."""
     for who in GOOD:
         for key in ("title", "phase", "lead", "about", "cost", "design", "notebook"):
-            yield _set(who, key, REMOVE)
+            if key != "cost":  # a programme need not say what it costs
+                yield _set(who, key, REMOVE)
             yield _set(who, key, [])
             yield _set(who, f"{key}s", "x")
         yield _set(who, "title", " ")
@@ -304,6 +317,9 @@ def wrong() -> Iterator[Wrong]:
     yield _file("pupils.csv", "no finite number", lambda raw: _cell(raw, "post", "1e999"))
     yield _file("pupils.csv", "999", lambda raw: _cell(raw, "post", "999"))
     yield _file("pupils.csv", "an arm of its own", lambda raw: _cell(raw, "arm", "nwe"))
+    for key, to in (("pupil", "Surname"), ("cluster", "Pupil name"), ("covariates", ["FORENAME"]),
+                    ("strata", "Name"), ("baseline", "known_as")):  # fmt: skip
+        yield _named(key, to)
     for cell in ("Hill School", "11000", "850/2031", "", "1100011"):
         yield _file(
             "participation.csv", f"urn {cell}", lambda raw, cell=cell: _cell(raw, "urn", cell)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import labels, school_years, schools
+from evidence.data.reading_once import kept
 from evidence.data.sheet import Sheet, sheet
 from evidence.errors import EvidenceError, Faults, nearest
 
@@ -48,6 +49,7 @@ _IDENTIFIER = re.compile(
 )
 
 
+@kept
 def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.DataFrame:
     """Read a Department for Education key stage 2 performance table.
 
@@ -80,6 +82,7 @@ def ks2(path: str | Path, year: int, measures: Sequence[str] = MEASURES) -> pd.D
     return _performance_table(path, year, measures, "TELIG", LEVELS)
 
 
+@kept
 def ks4(path: str | Path, year: int, measures: Sequence[str] = KS4_MEASURES) -> pd.DataFrame:
     """Read a Department for Education key stage 4 performance table.
 
@@ -160,6 +163,7 @@ def _performance_table(
     return pd.DataFrame(columns)
 
 
+@kept
 def ks2_panel(
     files: Mapping[int, str | Path] | Sequence[str | Path],
     measures: Sequence[str] = MEASURES,
@@ -197,6 +201,7 @@ def ks2_panel(
     return _panel(ks2, files, measures, levels, years, links)
 
 
+@kept
 def ks4_panel(
     files: Mapping[int, str | Path] | Sequence[str | Path],
     measures: Sequence[str] = KS4_MEASURES,

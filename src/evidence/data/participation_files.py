@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.data import school_years, schools
+from evidence.data.reading_once import kept
 from evidence.data.sheet import GAPS, MISSING, Sheet, sheet
 from evidence.errors import EvidenceError, Faults
 
@@ -26,6 +27,7 @@ _NO = GAPS | {"no", "n", "0", "0.0", "false"}
 _STILL = frozenset({"ongoing", "present", "current", "continuing", "now"})
 
 
+@kept
 def participation(
     path: str | Path, *, programme: str = "", start: int | None = None
 ) -> pd.DataFrame:

@@ -45,10 +45,11 @@ def is_id(name: object) -> bool:
 
 def without_names(frame: pd.DataFrame, ids: Collection[str] = ()) -> pd.DataFrame:
     """Return a table without its columns of pupils' names: an analysis needs none."""
-    return frame.drop(columns=_names(frame, ids))
+    return frame.drop(columns=pupils_names(frame, ids))
 
 
-def _names(frame: pd.DataFrame, ids: Collection[str]) -> list[str]:
+def pupils_names(frame: pd.DataFrame, ids: Collection[str]) -> list[str]:
+    """Return which columns of a table of pupils hold their names."""
     coded = any(is_id(name) or name in ids for name in frame)
     return [n for n in frame if _NAMES.fullmatch(plain(n)) or (coded and plain(n) == "name")]
 
@@ -74,7 +75,7 @@ def protected(
         A column holds pupils' names, or there is no secret and none can be made.
     """
     coded = [name for name in frame if is_id(name) or name in ids]
-    if not names and (found := _names(frame, ids)):
+    if not names and (found := pupils_names(frame, ids)):
         raise EvidenceError(
             f"{path}: column{'s' if len(found) > 1 else ''} {', '.join(found)} "
             f"hold{'' if len(found) > 1 else 's'} pupils' names, which no analysis needs; "

@@ -19,6 +19,7 @@ from evidence.data.official_tables import ks4_panel as ks4_panel
 from evidence.data.official_tables import percentages
 from evidence.data.official_tables import statistics as statistics
 from evidence.data.participation_files import participation as participation
+from evidence.data.reading_once import kept
 from evidence.data.sheet import MISSING, Sheet, sheet, typed
 from evidence.errors import EvidenceError, Faults, nearest
 
@@ -44,6 +45,7 @@ ESTABLISHMENT = {  # our column: column of Get Information About Schools
 }
 
 
+@kept
 def table(
     path: str | Path,
     required: Sequence[str] = (),
@@ -89,6 +91,7 @@ def table(
     return _table(cells, numeric, unique, measured)
 
 
+@kept
 def pupils(
     path: str | Path,
     required: Sequence[str] = ("upn", "urn", "year"),
@@ -149,6 +152,7 @@ def select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
     return frame
 
 
+@kept
 def establishments(path: str | Path) -> pd.DataFrame:
     """Read an extract of Get Information About Schools.
 

@@ -1,4 +1,4 @@
-"""A report before it is run: its data are opened and its questions answered, with few draws.
+"""A report before it is run: its data are opened, and what it cannot do without is computed.
 
 What can be rehearsed can be run: `evidence check` finds what a run would stumble over, and more,
 since it goes on after a fault.
@@ -15,8 +15,8 @@ import pandas as pd
 
 import evidence
 from evidence.data import file_kinds
+from evidence.data.reading_once import reading_once
 from evidence.errors import EvidenceError, Faults
-from evidence.release.store.proposal import propose
 from evidence.run import ledger
 from evidence.run.plan_jobs import Job, Project, leaves
 from evidence.run.plan_jobs import check as check_register
@@ -28,7 +28,6 @@ _DESIGNS = {
     "Impact": ("matched", "staggered"),
     "Monitoring": ("monitoring", "survey"),
 }  # of the register, that a study can answer for
-_FEWER = {"Trial": {"draws": 99, "imputations": 2}}
 _SAID = ("outcomes", "labels", "programme", "cohort", "title", "cohort_title", "reported_claim")
 _YEAR = re.compile(r"\b\d{4}\b")
 _WORD = re.compile(r"'([^']+)'")
@@ -60,7 +59,8 @@ def check(project: Project, say: Callable[[str], None] = lambda line: None) -> l
             return [_placed(fault, job, project) for fault in error.faults]
         return []
 
-    return check_register(project, deeper)
+    with reading_once():
+        return check_register(project, deeper)
 
 
 def rehearse(job: Job, project: Project, *, whole: bool = True) -> list[str]:
@@ -94,18 +94,16 @@ def rehearse(job: Job, project: Project, *, whole: bool = True) -> list[str]:
         faults.settle()
         return []
     plan = job.parameters | {"data": str(project.data), "run_id": job.run_id}
-    for name, few in _FEWER.get(kind, {}).items():
-        plan[name] = min(plan.get(name, few), few)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with _in_one_line():
             study = getattr(evidence, kind).read(str(project.data), plan)
-        for question in study.questions if whole else ():
+        for name in study.essentials if whole else ():
+            with faults.note(), _in_one_line():
+                getattr(study, name)
+        for question in study.questions if whole and not study.essentials else ():
             with faults.note(), _in_one_line():
                 study.parts(question)
-        if whole:
-            with faults.note(), _in_one_line():
-                propose("", **study.findings())
     faults.settle()
     return _read(study)
 

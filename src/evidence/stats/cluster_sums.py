@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from evidence.stats.design import Columns, Design, compact, sums
+from evidence.stats.design import Columns, Design, compact, parts, sums
 from evidence.stats.satterthwaite import pairs
 
 NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides a direction alone
@@ -21,6 +21,7 @@ SMALL = 0.05  # a leverage whose series is exact after a dozen terms
 _TALL = 8  # rows a cluster to which sums of products cost less than sorting (as measured)
 _PART = 8_192  # rows
 _HELD = 4_000_000  # numbers of matrices held at once
+_BLOCK = 16_000_000  # numbers of rows held at once
 
 
 def adjust(
@@ -99,17 +100,30 @@ def cross_products(rows: np.ndarray, columns: np.ndarray | Columns) -> np.ndarra
     columns : ndarray or Columns, shape (n, k)
     """
     (n, k), m = columns.shape, int(rows.max()) + 1
-    out = np.empty((m, k, k))
     if n < _TALL * m:
+        out = np.empty((m, k, k))
         z = columns[:].T
         for i, j in itertools.combinations_with_replacement(range(k), 2):
             out[:, i, j] = out[:, j, i] = np.bincount(rows, z[i] * z[j])
         return out
-    for places, ends in together(rows):
-        block, first = columns[places], rows[places[0]]
-        for code, (start, stop) in enumerate(itertools.pairwise(ends), first):
-            own = block[start:stop]
-            np.matmul(own.T, own, out=out[code])
+    out, product, size = np.zeros((m, k, k)), np.empty((k, k)), max(_PART, _BLOCK // k)
+    for first in range(0, n, size):  # whole rows lie together: a cluster's are soon gathered
+        block = np.empty((min(size, n - first), k))
+        for part in parts(len(block)):
+            some = slice(first + part.start, first + min(part.stop, len(block)))
+            if isinstance(columns, Columns):
+                columns.write(some, block[part])
+            else:
+                block[part] = columns[some]
+        codes = rows[first : first + len(block)]
+        for places, ends in together(codes):
+            held, start = block.take(places, axis=0), ends[0]
+            for stop in ends[1:]:
+                if stop > start:
+                    own = held[start:stop]
+                    np.matmul(own.T, own, out=product)
+                    out[codes[places[start]]] += product
+                start = stop
     return out
 
 

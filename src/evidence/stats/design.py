@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -256,15 +257,31 @@ class Columns:
     blocks: list[Callable[[Rows], Sequence[np.ndarray]]]
     shape: tuple[int, int]
 
-    def __getitem__(self, rows: Rows) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return all rows."""
+        return self[:]
+
+    @property
+    def T(self) -> np.ndarray:  # noqa: N802  (as an array's)
+        """All columns, shape (k, n)."""
+        return self[:].T
+
+    def __getitem__(self, rows: Rows | tuple[Rows, Any]) -> np.ndarray:
         """Return these rows, shape (r, k)."""
+        if isinstance(rows, tuple):
+            return self[rows[0]][:, rows[1]]
         n = len(range(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows)
-        out, place = np.empty((self.shape[1], n)), 0
+        out = np.empty((self.shape[1], n)).T
+        self.write(rows, out)
+        return out
+
+    def write(self, rows: Rows, out: np.ndarray) -> None:
+        """Write these rows into an array, shape (r, k)."""
+        place = 0
         for block in self.blocks:
             for column in block(rows):
-                out[place] = column
+                out[:, place] = column
                 place += 1
-        return out.T
 
 
 def parts(n: int) -> list[slice]:
@@ -339,9 +356,12 @@ def compact(codes: Sequence[np.ndarray]) -> np.ndarray:
             if width > most:
                 column = np.unique(column, return_inverse=True)[1]
                 low, width = 0, int(column.max()) + 1
-        own = column.astype(int)
-        own -= low
-        label = own if size == 1 else label * width + own
+        if size == 1:
+            label = column.astype(int)
+        else:
+            label *= width
+            label += column
+        label -= low
         size *= width
     return _close(label, size, most)[0]
 
@@ -352,7 +372,7 @@ def _close(label: np.ndarray, size: int, most: int) -> tuple[np.ndarray, int]:
         occurs = np.zeros(size, bool)
         occurs[label] = True
         if not occurs.all():
-            label = (np.cumsum(occurs) - 1)[label]
+            label = (np.cumsum(occurs) - 1).take(label)
     else:
         label = np.unique(label, return_inverse=True)[1]
     return label, int(label.max()) + 1

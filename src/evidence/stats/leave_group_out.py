@@ -7,7 +7,6 @@ rows from the normal equations of an orthonormal basis.
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from evidence.errors import EvidenceError
 from evidence.stats.cluster_sums import cross_products, gains, together
-from evidence.stats.design import Columns, compact, independent, parts
+from evidence.stats.design import Columns, Rows, compact, independent, parts
 
 _APART = 1e-5  # least eigenvalue of a correlation matrix whose sums of products are exact enough
 _WIDE = 32  # times as many cells as rows may be counted at once
@@ -73,15 +72,17 @@ def cells(
     for place, cell in enumerate(levels):
         n_rows, total = np.bincount(cell, fit), np.bincount(cell, score)
         for rows in whole:
-            if not np.isnan(expected[rows]).any():
+            if place and not np.isnan(expected[rows]).any():
                 continue
-            own = (group[rows] - group[rows[0]]) * len(n_rows) + cell[rows]
+            whose = cell.take(rows)
+            own = (group.take(rows) - group[rows[0]]) * len(n_rows) + whose
             if own[-1] > _WIDE * len(rows):
                 own = compact([own])
-            here = np.bincount(own, fit[rows])[own], np.bincount(own, score[rows])[own]
-            n, rest = n_rows[cell[rows]] - here[0], total[cell[rows]] - here[1]
-            enough = np.isnan(expected[rows]) & (n >= smallest)
-            rows, n, rest = rows[enough], n[enough], rest[enough]
+            n = n_rows.take(whose) - np.bincount(own, fit.take(rows)).take(own)
+            rest = total.take(whose) - np.bincount(own, score.take(rows)).take(own)
+            enough = np.isnan(expected.take(rows)) & (n >= smallest)
+            if not enough.all():
+                rows, n, rest = rows[enough], n[enough], rest[enough]
             expected[rows], count[rows], used[rows] = centre + rest / n, n, place
         if not np.isnan(expected).any():
             break
@@ -129,8 +130,12 @@ def regression(
     root = np.where(fit, np.sqrt(weights), 0.0)
     centre = np.average(outcome[fit], weights=weights[fit])
     score = root * np.where(fit, outcome - centre, 0.0)
+    plain = root.min() == 1 == root.max()
     weighted = Columns(
-        [lambda rows: (columns[rows] * root[rows, None]).T, lambda rows: [score[rows]]],
+        [
+            lambda rows: (columns[rows] if plain else columns[rows] * root[rows, None]).T,
+            lambda rows: [score[rows]],
+        ],
         (len(fit), k + 1),
     )
     grams = cross_products(group, weighted)
@@ -149,7 +154,7 @@ def regression(
     turn, grams, totals = turn[kept, :-1], grams[:, :-1, :-1], grams[:, :-1, -1]
     expected, used, bases = np.empty(len(fit)), np.zeros(len(fit), int), {(): 0}
 
-    def note(rows: np.ndarray, kept: list[int], ties: np.ndarray) -> None:
+    def note(rows: Rows, kept: list[int], ties: np.ndarray) -> None:
         """Note of each row which columns it needed and the others could not give."""
         gone = np.delete(np.arange(k), kept)
         if not len(gone):
@@ -168,11 +173,13 @@ def regression(
 
     rest = (totals.sum(axis=0) - totals)[..., None]
     coefficients = (turn @ gains(grams, rest, -1.0)[0])[..., 0]
-    for rows, ends in together(group):
-        note(rows, kept, ties)
-        block = columns[rows][:, kept].T
-        for code, (start, stop) in enumerate(itertools.pairwise(ends), group[rows[0]]):
-            expected[rows[start:stop]] = coefficients[code] @ block[:, start:stop]
+    for part in parts(len(fit)):
+        block = columns[part]
+        if len(kept) < k:
+            note(part, kept, ties)
+            block = block[:, kept]
+        own_coefficients = coefficients.take(group[part], axis=0)
+        expected[part] = np.einsum("ij,ij->i", block, own_coefficients)
     for code in np.flatnonzero(np.trace(grams, axis1=1, axis2=2) > _ALONE):
         if np.linalg.eigvalsh(grams[code])[-1] > 1 - 1e-9:
             rows, others = np.flatnonzero(group == code), np.flatnonzero(fit & (group != code))
@@ -182,7 +189,8 @@ def regression(
             )
             expected[rows] = shown @ (design.T @ (root[others] * score[others]))
             note(rows, part, ties)
-    return Expectation(centre + expected, fit.sum() - own[group], used, list(bases))
+    expected += centre
+    return Expectation(expected, (fit.sum() - own).take(group), used, list(bases))
 
 
 def _triangle(

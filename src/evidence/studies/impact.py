@@ -83,6 +83,7 @@ class Impact(Study[ImpactPlan]):
         "randomisation_test": randomisation_test,
         "wild_bootstrap": wild_bootstrap,
     }
+    essentials = ("sizes", "balance", "gap_closed")
 
     @classmethod
     def read(cls, data: str, plan: Mapping[str, Any]) -> Impact:
@@ -207,6 +208,13 @@ class Impact(Study[ImpactPlan]):
         return effect_size(estimate, sd=outcome.sd, percent=share)
 
     @answered
+    def gap_closed(self) -> Estimate | None:
+        """How far the gap to other pupils closed; None where the plan does not ask."""
+        if self.gaps is None:
+            return None
+        return given_past(self.gaps, **self.primary | {"weights": "precision"})
+
+    @answered
     def rebound(self) -> Rebound:
         """What regression to the mean alone would have given."""
         return rebound(self.table, **self.primary)
@@ -287,12 +295,11 @@ class Impact(Study[ImpactPlan]):
             )
             for outcome in self.plan.outcomes
         ]
-        if self.gaps is not None:
-            closed = given_past(self.gaps, **self.primary | {"weights": "precision"})
+        if self.gap_closed is not None:
             rows.append(
                 self._row(
                     self.main.model_copy(update={"primary": False}),
-                    closed,
+                    self.gap_closed,
                     subgroup=GAP,
                     caveats=["a rise means that the gap closes"],
                 )

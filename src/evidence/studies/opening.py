@@ -34,7 +34,14 @@ def roster(data: str | pd.DataFrame, plan: TrialPlan) -> pd.DataFrame:
             known=[*filter(None, asked)],
         )
         ids = [*filter(None, [plan.pupil])]
-        data = pseudonyms.protected(pseudonyms.without_names(data, ids), place, ids=ids)
+        found = pseudonyms.pupils_names(data, ids)
+        for parameter, named in plan.columns.items():
+            if wanted := [name for name in frames.listed(named) if name in found]:
+                raise EvidenceError(
+                    f"plan: {parameter}: column {wanted[0]!r} holds pupils' names, which no "
+                    "analysis needs; name a column of ids, or leave it out"
+                )
+        data = pseudonyms.protected(data.drop(columns=found), place, ids=ids)
     plan.require(plan.columns, data)
     faults = Faults()
     for outcome in plan.outcomes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
@@ -59,6 +59,7 @@ class Questions(ABC):
     """Answers a report's questions, each once: what studies of every kind share."""
 
     parameters: ClassVar[Mapping[str, str]] = {}  # argument of a method to the plan's name of it
+    essentials: ClassVar[Sequence[str]] = ()  # answers without which there is no report; () is all
 
     @property
     @abstractmethod

@@ -18,7 +18,7 @@ from evidence.methods.core.results import Estimate
 from evidence.methods.trials.attrition import Attrition, attrition
 from evidence.methods.trials.binary import odds_ratio, risk_difference
 from evidence.methods.trials.bootstrap import bootstrap
-from evidence.methods.trials.cace import cace
+from evidence.methods.trials.cace import cace, check_dosage
 from evidence.methods.trials.effect_size import effect_size
 from evidence.methods.trials.flow import Flow, flow
 from evidence.methods.trials.imputation import Sensitivity, delta_sensitivity, impute
@@ -29,7 +29,7 @@ from evidence.methods.trials.outcomes import romano_wolf
 from evidence.methods.trials.randomisation import randomisation_test
 from evidence.methods.trials.robustness import Robustness, robustness
 from evidence.methods.trials.roster import check
-from evidence.methods.trials.subgroups import Subgroups, subgroups
+from evidence.methods.trials.subgroups import Subgroups, check_subgroups, subgroups
 from evidence.methods.trials.trial_data import one_row_a_pupil
 from evidence.methods.trials.wild_bootstrap import wild_bootstrap
 from evidence.show.data_pictures import DataPictures
@@ -79,6 +79,7 @@ class Trial(Study[TrialPlan]):
         "design": "allocation",
         "subgroup": "subgroups",
     }
+    essentials = ("sizes", "_may_be_received", "_may_be_grouped")
 
     @classmethod
     def read(cls, data: str | pd.DataFrame, plan: Mapping[str, Any]) -> Trial:
@@ -110,7 +111,8 @@ class Trial(Study[TrialPlan]):
         names = _names(plan)
         kept = [name for asked in plan.columns.values() for name in frames.listed(asked)]
         roster = sections.in_words(table, names, treatment=plan.treatment, keep=kept)
-        study = cls(plan=plan, source=table, table=frames.Encoded(roster), rules=rules)
+        tables = {"source": frames.Encoded(table), "table": frames.Encoded(roster)}
+        study = cls(plan=plan, rules=rules, **tables)
         study._checked  # noqa: B018  (refuses a roster that is not what the plan says)
         return study
 
@@ -135,10 +137,9 @@ class Trial(Study[TrialPlan]):
 
     def estimate(self, method: str = "", *, outcome: str = "", **options: Any) -> Any:
         """Return :meth:`Study.estimate`; CACE takes the plan's dosage."""
-        if method == "cace":
-            options = {"dosage": self._say(self.plan.dosage)} | options
-            if not options["dosage"]:
-                raise EvidenceError("plan: dosage is empty; method 'cace' needs its column")
+        options = ({"dosage": self._say(self.plan.dosage)} if method == "cace" else {}) | options
+        if not options.get("dosage", True):
+            raise EvidenceError("plan: dosage is empty; method 'cace' needs its column")
         return super().estimate(method, outcome=outcome, **options)
 
     def among(self, column: str, value: object) -> Trial:
@@ -313,8 +314,8 @@ class Trial(Study[TrialPlan]):
     def flow(self) -> Flow:
         """Pupils and schools of each arm from assignment to analysis."""
         rest = {name: self.primary[name] for name in ("baseline", "covariates")}
-        school = self._say(self.plan.school)
-        return flow(self.table, outcome=self.main.words, cluster=school, **rest, **self.arms)
+        school = {"cluster": self._say(self.plan.school)}
+        return flow(self.table, outcome=self.main.words, **school, **rest, **self.arms)
 
     @answered
     def missing(self) -> Missingness:
@@ -325,9 +326,8 @@ class Trial(Study[TrialPlan]):
     @answered
     def balance(self) -> Balance | None:
         """How alike the arms were as assigned; None where nothing was known before."""
-        if not self.before:
-            return None
-        return balance(self.compared, covariates=self.before, **self.arms)
+        before = self.before
+        return balance(self.compared, covariates=before, **self.arms) if before else None
 
     @answered
     def several(self) -> pd.DataFrame | None:
@@ -346,21 +346,17 @@ class Trial(Study[TrialPlan]):
     @answered
     def groups(self) -> Subgroups | None:
         """The effect by subgroup, and whether effects differ."""
-        if not self.plan.subgroups:
-            return None
-        return subgroups(
-            self.table,
-            subgroup=self._say(self.plan.subgroups),
-            prespecified=self._say(self.plan.prespecified) or (),
-            **self.primary,
-        )
+        return subgroups(self.table, **self._grouped) if self.plan.subgroups else None
+
+    @property
+    def _grouped(self) -> dict[str, Any]:
+        asked = {"subgroup": self._say(self.plan.subgroups)}
+        return asked | {"prespecified": self._say(self.plan.prespecified) or ()} | self.primary
 
     @answered
     def received(self) -> Estimate | None:
         """The effect on those who took the programme up."""
-        if not self.plan.dosage:
-            return None
-        return self.estimate("cace", unit="sd")
+        return self.estimate("cace", unit="sd") if self.plan.dosage else None
 
     @answered
     def checks(self) -> Robustness:
@@ -381,12 +377,18 @@ class Trial(Study[TrialPlan]):
     @answered
     def means(self) -> pd.DataFrame:
         """Means of each arm before and after, and their difference as it is."""
-        return sections.raw_means(
-            self.compared,
-            before=self.primary["baseline"],
-            after=list(self.titles.values()),
-            arms=self.arms,
-        )
+        before, after = self.primary["baseline"], [*self.titles.values()]
+        return sections.raw_means(self.compared, before=before, after=after, arms=self.arms)
+
+    @answered
+    def _may_be_received(self) -> None:
+        if self.plan.dosage:
+            check_dosage(self.table, dosage=self._say(self.plan.dosage), **self.primary)
+
+    @answered
+    def _may_be_grouped(self) -> None:
+        if self.plan.subgroups:
+            check_subgroups(self.table, **self._grouped)
 
     # what a reader sees -----------------------------------------------------------------------
 
@@ -417,11 +419,12 @@ class Trial(Study[TrialPlan]):
     def drawn(self) -> DataPictures:
         """What draws the data of the two arms."""
         treatment, control, _ = self.arms.values()
-        order = [control] if control else []
-        school = self._say(self.plan.school)
-        least = max(30, self.rules.figure_count)
         return DataPictures(
-            rows=self.compared, by=treatment, order=order, school=school, least=least
+            rows=self.compared,
+            by=treatment,
+            order=[control] if control else [],
+            school=self._say(self.plan.school),
+            least=max(30, self.rules.figure_count),
         )
 
     def pictures(self) -> list[Any]:

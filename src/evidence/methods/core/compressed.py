@@ -148,9 +148,11 @@ def compress(
 
 def _compressed(data: pd.DataFrame, columns: tuple[str, ...], cluster: str) -> CompressedTable:
     frames.require(data, (*columns, cluster))
-    values = [frames.measured(data, name) for name in columns]
+    values = [frames.as_stored(data, name) for name in columns]
     codes, names = frames.factor(data, cluster)
-    keep = np.logical_and.reduce([codes >= 0, *(~np.isnan(each) for each in values)])
+    keep = codes >= 0
+    for each in values:
+        keep &= each.dtype.kind != "f" or ~np.isnan(each)
     left_out = len(data) - int(keep.sum())
     if left_out:
         values, codes = [each[keep] for each in values], codes[keep]

@@ -17,6 +17,7 @@ from evidence.stats.design import Columns, Rows, sums
 
 FEW = 12  # whole numbers with no more values than this, such as months of birth, are labels
 _BANDS = 5  # of a number in the context of a cell
+_SOME = 10_000  # rows that mostly have as many different values as there are bands
 
 # Some rows of columns, shape (k, r) or a list of k, and the columns' names
 Block = tuple[Callable[[Rows], Sequence[np.ndarray]], list[str]]
@@ -99,7 +100,9 @@ def cell_levels(
 def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:
     """Return codes of `bands` groups, equally large among the rows in `fit`; missing is 0."""
     known = values[fit & ~np.isnan(values)]
-    edges = np.unique(known)[1:]
+    edges = np.unique(known[:_SOME])[1:]
+    if len(edges) < bands and len(known) > _SOME:
+        edges = np.unique(known)[1:]
     if len(edges) >= bands:
         edges = np.unique(np.quantile(known, np.arange(1, bands) / bands))
     codes = np.searchsorted(edges, values, side="right").astype(np.min_scalar_type(len(edges) + 1))
@@ -169,6 +172,8 @@ def _cell_labels(data: pd.DataFrame, name: str, fit: np.ndarray) -> np.ndarray:
 def _are_labels(data: pd.DataFrame, name: str) -> bool:
     if frames.is_text(data[name]):
         return True
+    if data[name].dtype.kind in "iu":  # their labels are needed anyway
+        return len(frames.factor(data, name)[1]) <= FEW
     known = pd.unique(frames.numbers(data, name))
     known = known[~np.isnan(known)]
     return len(known) <= FEW and bool((known % 1 == 0).all())

@@ -8,6 +8,7 @@ numbers. Nothing and blank text are missing.
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from evidence.methods.core.options import one_of as one_of
 from evidence.methods.core.options import whole as whole
 from evidence.methods.core.options import yes_or_no as yes_or_no
 from evidence.show.words import counted as counted
+from evidence.stats.design import Columns, Rows
 from evidence.stats.design import compact as compact
 
 _SHARED = 10  # rows that have a label before a message may show it
@@ -152,7 +154,7 @@ def needed(column: object) -> None:
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if stored_columns.plain_numbers(values):  # most are, and what follows takes far longer
-        numeric = values.to_numpy(float, copy=True)
+        numeric = values.to_numpy(float)  # the table's own numbers where it has such: only read
         if not np.isinf(numeric).any():
             return numeric
     if what := _ODD.get(stored_columns.kind(values)):
@@ -253,11 +255,21 @@ def covariates(
         A text column has more than 50 values: it is a name or an id. A column holds dates,
         durations or complex numbers.
     """
-    blocks, names = [np.empty((len(data), 0))], []
+    columns, names, present = written(data, columns, every=every)
+    return columns[:], names, present
+
+
+def written(
+    data: pd.DataFrame, columns: Sequence[str], *, every: bool = False
+) -> tuple[Columns, list[str], np.ndarray]:
+    """Return what :func:`covariates` does, written out for the rows that are asked for."""
+    blocks, names, present = [], [], np.ones(len(data), bool)
     for column in columns:
         if not is_text(data[column]) or stored_columns.kind(data[column]) in _ODD:
-            blocks.append(measured(data, column)[:, None])
+            values = as_stored(data, column)
+            blocks.append(lambda rows, values=values: [values[rows]])
             names.append(column)
+            present &= values.dtype.kind != "f" or ~np.isnan(values)
             continue
         codes, levels = factor(data, column)
         _refuse_few_words(data, column, codes, levels)
@@ -267,13 +279,27 @@ def covariates(
                 f"{MOST_LEVELS}. Give numbers, broader groups, or name it as cluster or strata"
             )
         first = 0 if every else 1
-        block = (codes == np.arange(first, len(levels))[:, None]).astype(float).T
-        block[codes < 0] = np.nan
-        blocks.append(block)
+        blocks.append(functools.partial(_dummies, codes.astype(np.int16), first, len(levels)))
         names.extend(f"{column}: {level}" for level in levels[first:])
-    # A copy of a nation's columns costs more than what is done with them.
-    values = blocks[1] if len(blocks) == 2 else np.vstack([block.T for block in blocks]).T
-    return values, names, ~np.isnan(values).any(axis=1)
+        if len(levels) > first:
+            present &= codes >= 0
+    return Columns(blocks, (len(data), len(names))), names, present
+
+
+def _dummies(codes: np.ndarray, first: int, stop: int, rows: Rows) -> np.ndarray:
+    own = codes[rows]
+    block = own == np.arange(first, stop, dtype=codes.dtype)[:, None]
+    return block if (own >= 0).all() else np.where(own < 0, np.nan, block)
+
+
+def as_stored(data: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column of measurements as :func:`measured`, whole numbers in a table's own type.
+
+    A nation's take a quarter of the memory so.
+    """
+    plain = data[column].to_numpy() if stored_columns.plain_numbers(data[column]) else None
+    whole = plain is not None and plain.dtype.kind != "f" and not plausible.fault(column, plain)
+    return plain if whole else measured(data, column)
 
 
 def _refuse_few_words(

@@ -61,6 +61,33 @@ class Cace(Estimate):
 
 
 @of_trial()
+def check_dosage(trial: TrialData, *, dosage: str) -> None:
+    """Refuse a dosage that :func:`cace` refuses, without estimating anything."""
+    _received(trial, dosage, None)
+
+
+def _received(
+    trial: TrialData, dosage: str, threshold: float | None
+) -> tuple[TrialData, np.ndarray]:
+    """Return the pupils whose dosage is known, and what each received."""
+    data, plan = trial.data, trial.plan
+    frames.require(data, (dosage,))
+    if dosage in (*(plan[name] for name in _ROLES), *plan["covariates"]):
+        raise EvidenceError(f"column {dosage!r} is given as dosage and as something else as well")
+    received = frames.measured(data, dosage)
+    if threshold is not None:
+        frames.number("threshold", threshold)
+        received = np.where(np.isnan(received), np.nan, received >= threshold)
+    covariates = (*plan["covariates"], dosage)  # so that rows without a dosage are left out
+    known = read(frames.changed(data, {dosage: received}), **plan | {"covariates": covariates})
+    taken = received[known.rows]
+    if np.ptp(taken) == 0:
+        least = "" if threshold is None else f" against the threshold {threshold:g}"
+        raise EvidenceError(f"column {dosage!r}{least} is the same for all: nobody complied more")
+    return _without(known, dosage), taken
+
+
+@of_trial()
 def cace(
     trial: TrialData,
     *,
@@ -117,21 +144,7 @@ def cace(
     """
     frames.one_of("unit", unit, ("score", "sd"))
     covariance.check_level(level)
-    data, plan = trial.data, trial.plan
-    frames.require(data, (dosage,))
-    if dosage in (*(plan[name] for name in _ROLES), *plan["covariates"]):
-        raise EvidenceError(f"column {dosage!r} is given as dosage and as something else as well")
-    received = frames.measured(data, dosage)
-    if threshold is not None:
-        frames.number("threshold", threshold)
-        received = np.where(np.isnan(received), np.nan, received >= threshold)
-    covariates = (*plan["covariates"], dosage)  # so that rows without a dosage are left out
-    known = read(frames.changed(data, {dosage: received}), **plan | {"covariates": covariates})
-    taken = received[known.rows]
-    trial = _without(known, dosage)
-    if np.ptp(taken) == 0:
-        least = "" if threshold is None else f" against the threshold {threshold:g}"
-        raise EvidenceError(f"column {dosage!r}{least} is the same for all: nobody complied more")
+    trial, taken = _received(trial, dosage, threshold)
     cov_type, kind = trial.errors(cov_type)
     forms = _reduced_forms(trial, taken, cov_type)
     value = _two_stages(trial.design, trial.outcome, taken)

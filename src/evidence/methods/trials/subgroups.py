@@ -121,26 +121,14 @@ def subgroups(
     (:func:`evidence.stats.covariance.joint_test`). Education Endowment Foundation (2022),
     Statistical analysis guidance, section on subgroup analyses.
     """
-    asked, foreseen = frames.listed(subgroup), frames.listed(prespecified)
+    groups, foreseen = _groups_of(trial, subgroup, prespecified), frames.listed(prespecified)
     data, plan = trial.data, trial.plan
-    frames.require(data, asked)
-    for name in asked:
-        if role := next((role for role in ("outcome", "treatment") if plan[role] == name), ""):
-            raise EvidenceError(
-                f"subgroup={name!r} is the {role}; name columns known before allocation"
-            )
-        if frames.missing(data, name).all():
-            raise EvidenceError(f"column {name!r} has no value at all; leave it out of subgroup=")
-    for name in foreseen:
-        if name not in asked:
-            raise EvidenceError(f"prespecified={name!r} is not among subgroup={', '.join(asked)}")
     how = {"cov_type": cov_type, "level": level}
     whole = effect_size(trial, **how)
     rows, tests, estimates = [], [], {}
-    for column in asked:
+    for column, (group, labels, values) in groups.items():
         status = "pre-specified" if column in foreseen else "exploratory"
         head = {"subgroup": column, "status": status}
-        group, labels, values = _groups(data, column, column == plan["baseline"])
         within = plan | {"covariates": [name for name in plan["covariates"] if name != column]}
         compared, enough = read(data, **within), []
         for place, label in enumerate(labels):
@@ -179,6 +167,32 @@ def subgroups(
         treatment=whole.treatment,
         method=whole.method,
     )
+
+
+@of_trial()
+def check_subgroups(
+    trial: TrialData, *, subgroup: str | Sequence[str], prespecified: str | Sequence[str] = ()
+) -> None:
+    """Refuse what :func:`subgroups` refuses, without estimating anything."""
+    _groups_of(trial, subgroup, prespecified)
+
+
+def _groups_of(
+    trial: TrialData, subgroup: str | Sequence[str], prespecified: str | Sequence[str]
+) -> dict[str, tuple[np.ndarray, list[str], np.ndarray | None]]:
+    asked, data, plan = frames.listed(subgroup), trial.data, trial.plan
+    frames.require(data, asked)
+    for name in asked:
+        if role := next((role for role in ("outcome", "treatment") if plan[role] == name), ""):
+            raise EvidenceError(
+                f"subgroup={name!r} is the {role}; name columns known before allocation"
+            )
+        if frames.missing(data, name).all():
+            raise EvidenceError(f"column {name!r} has no value at all; leave it out of subgroup=")
+    for name in frames.listed(prespecified):
+        if name not in asked:
+            raise EvidenceError(f"prespecified={name!r} is not among subgroup={', '.join(asked)}")
+    return {name: _groups(data, name, name == plan["baseline"]) for name in asked}
 
 
 def _groups(

@@ -43,7 +43,7 @@ class TrialData:
     outcome : ndarray of shape (n,)
     treated, control : ndarray of bool, shape (n,)
         Who is in the arm asked about and in the reference; neither, in a further arm.
-    others : ndarray of shape (n, k)
+    others : ndarray or Columns, shape (n, k)
         Baseline, covariates and a 0/1 column a further arm; `names` says which is which.
     cluster, strata : ndarray of int or None
     weights : ndarray or None
@@ -63,7 +63,7 @@ class TrialData:
     outcome: np.ndarray
     treated: np.ndarray
     control: np.ndarray
-    others: np.ndarray
+    others: np.ndarray | Columns
     names: list[str]
     cluster: np.ndarray | None
     strata: np.ndarray | None
@@ -106,11 +106,10 @@ class TrialData:
             if (owner[self.strata] != self.cluster).any():
                 return None
         k = self.others.shape[1]
+        held = self.others
+        more = held.blocks if isinstance(held, Columns) else [lambda rows: held[rows].T]
         columns = Columns(
-            [
-                lambda rows: [self.outcome[rows], self.treated[rows]],
-                lambda rows: self.others.T[:, rows],
-            ],
+            [lambda rows: [self.outcome[rows], self.treated[rows]], *more],
             (len(self.outcome), k + 2),
         )
         try:
@@ -349,19 +348,20 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     one_row_a_pupil(data, treatment, {outcome, baseline, cluster, *covariates, *strata})
     arms = frames.arms(data, treatment, *named)
     score = frames.measured(data, outcome)
-    have, blocks, names = {outcome: ~np.isnan(score)}, [np.empty((len(data), 0))], []
+    have, held, names = {outcome: ~np.isnan(score)}, [], []
     if baseline is not None:
-        blocks.append(frames.measured(data, baseline)[:, None])
+        before = frames.measured(data, baseline)
+        held.append(lambda rows: [before[rows]])
         names.append(baseline)
-        have[baseline] = ~np.isnan(blocks[-1][:, 0])
-        if all(np.array_equal(score[:n], blocks[-1][:n, 0], equal_nan=True) for n in (100, None)):
+        have[baseline] = ~np.isnan(before)
+        if all(np.array_equal(score[:n], before[:n], equal_nan=True) for n in (100, None)):
             raise EvidenceError(
                 f"columns {outcome!r} and {baseline!r} hold the same numbers: a baseline is "
                 "measured before the start, the outcome after it"
             )
     for column in covariates:
-        block, labels, have[column] = frames.covariates(data, (column,))
-        blocks.append(block)
+        block, labels, have[column] = frames.written(data, (column,))
+        held += block.blocks
         names.extend(labels)
     codes = {name: frames.factor(data, name)[0] for name in (*frames.listed(cluster), *strata)}
     have |= {name: code >= 0 for name, code in codes.items()}
@@ -382,12 +382,20 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     if np.ptp(score[keep]) == 0:
         raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
     keep = slice(None) if len(rows) == len(data) else keep
+    held.append(lambda rows: arms.others[rows].T)
+    names += [f"{treatment}: {name}" for name in arms.further]
+    others = Columns(
+        held
+        if isinstance(keep, slice)
+        else [lambda part, one=one: one(rows[part]) for one in held],
+        (len(rows), len(names)),
+    )
     trial = TrialData(
         outcome=score[keep],
         treated=arms.treated[keep],
         control=arms.control[keep],
-        others=np.vstack([block.T for block in (*blocks, arms.others)]).T[keep],
-        names=[*names, *(f"{treatment}: {name}" for name in arms.further)],
+        others=others if len(rows) >= _BY_SUMS else others[:],
+        names=names,
         cluster=None if cluster is None else compact([codes[cluster][keep]]),
         strata=compact([codes[name][keep] for name in strata]) if strata else None,
         weights=None if weight is None else weight[keep],

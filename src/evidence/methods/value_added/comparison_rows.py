@@ -50,7 +50,8 @@ def rows(
 
 def two_schools(fit: np.ndarray, school: np.ndarray, which: str) -> None:
     """Refuse fewer than two comparison schools: one cannot be compared with another."""
-    schools = np.count_nonzero(np.bincount(school, fit))
+    some = school if fit.all() else school[fit]
+    schools = 0 if not len(some) else 1 if some.min() == some.max() else 2
     if schools < 2:
         raise EvidenceError(
             f"{schools} comparison schools {which}; at least two are needed, so that each can be "

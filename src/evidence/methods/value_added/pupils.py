@@ -92,6 +92,7 @@ def expected(
     frames.whole("smallest", smallest, 1)
     frames.whole("bands", bands, 2)
     frames.whole("knots", knots, 2)
+    pupils = frames.encoded(pupils)
     frames.require(pupils, (outcome, cluster, time, *baseline, *context, *intake))
     columns = {"outcome": outcome, "cluster": cluster, "time": time}
     frames.distinct([*columns], **columns, baseline=baseline)
@@ -176,17 +177,20 @@ def deviations(
     known = ~np.isnan(deviation)
     actual = found["actual"].to_numpy()
     scale = 100.0 if ((actual == 0) | (actual == 1) | ~known).all() else 1.0
-    n = np.bincount(at, known)
+    used = found["comparison"].to_numpy(bool) & known
+    every, mine = (slice(None) if which.all() else which for which in (known, used))
+    size = int(at.max()) + 1
+    n = np.bincount(at[every], minlength=size)
     with np.errstate(invalid="ignore"):  # a school without any result has no mean
         means = {
-            name: scale * np.bincount(at, np.where(known, found[name], 0.0)) / n
+            name: scale * np.bincount(at[every], found[name].to_numpy()[every], size) / n
             for name in ("actual", "expected", "deviation")
         }
-    used = found["comparison"].to_numpy(bool) & known
-    rest = scale * deviation[used] - means["deviation"][at[used]]
-    compared = np.bincount(at, used) > 0
-    free = used.sum() - compared.sum()
-    pooled = (rest**2).sum() / free if free else np.nan
+    compared, rest = np.bincount(at[mine], minlength=size), deviation[mine]
+    total = np.bincount(at[mine], rest, size)
+    free = int(compared.sum() - np.count_nonzero(compared))
+    within = rest @ rest - total @ (total / np.maximum(compared, 1))
+    pooled = scale**2 * max(within, 0.0) / free if free else np.nan
     first = np.empty(len(n), int)
     first[at[::-1]] = np.arange(len(at))[::-1]
     table = pd.DataFrame({name: frames.labels(pupils.iloc[first], name) for name in parts})
@@ -196,7 +200,7 @@ def deviations(
         n_pupils=n.astype(int),
         **means,
         variance=variance,
-        comparison=compared,
+        comparison=compared > 0,
     )
 
 

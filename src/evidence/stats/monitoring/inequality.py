@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import rankdata
+
+from evidence.stats.ranks import mid_ranks
 
 # Scales on which a line is fitted, and the way back.
 FORWARD = {"none": lambda x: x, "log": np.log, "logit": logit}
@@ -23,9 +24,9 @@ def gap_index(score: np.ndarray, disadvantaged: np.ndarray) -> tuple[float, floa
     score, disadvantaged = np.asarray(score, float), np.asarray(disadvantaged, bool)
     poor, other = score[disadvantaged], score[~disadvantaged]
     n_poor, n_other = len(poor), len(other)
-    ranks = rankdata(score)
-    above = (ranks[~disadvantaged] - rankdata(other)) / n_poor  # share of the poor below each
-    below = 1 - (ranks[disadvantaged] - rankdata(poor)) / n_other
+    ranks = mid_ranks(score)
+    above = (ranks[~disadvantaged] - mid_ranks(other)) / n_poor  # share of the poor below each
+    below = 1 - (ranks[disadvantaged] - mid_ranks(poor)) / n_other
     variance = above.var(ddof=1) / n_other + below.var(ddof=1) / n_poor
     error = 20 * float(np.sqrt(variance)) if variance > 1e-24 else np.nan
     return float(20 * above.mean() - 10), error

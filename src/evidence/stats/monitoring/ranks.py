@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 _GRID = 200  # standard deviations between areas at which their likelihood is taken
 
@@ -13,8 +12,17 @@ def rank(values: np.ndarray, high_is_good: bool) -> np.ndarray:
     values = np.asarray(values, float)
     ranks = np.full(values.shape, np.nan)
     known = ~np.isnan(values)
-    ranks[known] = rankdata(-values[known] if high_is_good else values[known], method="min")
+    some = -values[known] if high_is_good else values[known]
+    ranks[known] = np.searchsorted(np.sort(some), some) + 1
     return ranks
+
+
+def mid_ranks(values: np.ndarray) -> np.ndarray:
+    """Return ranks from 1, the lowest; equal values share the mean of theirs."""
+    ordered = np.sort(values)
+    return (
+        np.searchsorted(ordered, values) + np.searchsorted(ordered, values, side="right") + 1
+    ) / 2
 
 
 def band(values: np.ndarray, high_is_good: bool) -> np.ndarray:
