@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import EvidenceError, nearest
+from evidence.release.site.answers import of_release
 from evidence.release.store import reader
-from evidence.show import tables, why
+from evidence.show import synthesis_figures, tables, why
 from evidence.show.document import (
     Block,
     Document,
@@ -32,8 +33,9 @@ from evidence.show.document import (
     Table,
 )  # fmt: skip
 from evidence.show.picture import Picture as Drawn
+from evidence.show.programme_rows import DECISIONS, FOUND, NONE, decided, finding, pounds
 from evidence.show.rows import missing, records
-from evidence.show.words import counted, number, verdict
+from evidence.show.words import capital, counted, number, verdict
 
 ENTERED = {
     "report_to": "the board or committee",
@@ -48,13 +50,6 @@ ENTERED = {
     "legal": "duties and powers",
 }
 _BLANK = "To be completed by the author."
-# What the evidence of one result alone lets a board do; the reason is said with it.
-OPTIONS = {
-    "better than similar": ("Continue", "did better than similar pupils"),
-    "no worthwhile difference": ("Change or stop", "made no worthwhile difference"),
-    "worse than similar": ("Change or stop", "did worse than similar pupils"),
-    "too little data": ("Test properly", "too little data to know what it changed"),
-}
 # How caveats begin that say why a result is less sure; the others stand in the result's report.
 _LOST = ("marked down", "the study was small", "an effect that is just worthwhile")
 _KEY = re.compile(r"\{([^{}]*)\}")
@@ -128,13 +123,13 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         There is no release or no result in it; a text names a key that the release does not have,
         or states a result by hand: all faults at once.
     """
-    record = reader.release(published)
+    record, folder = reader.release(published), reader.folder(published)
     rows = tables.summary(reader.effects(published), record["programmes"])
+    found = of_release(folder)
     if rows.empty:
         raise EvidenceError("the release holds no result of a programme, so there is no paper yet")
-    own = _filled(dict.fromkeys(ENTERED, "") | dict(texts or {}), rows, record)
+    own = _filled(dict.fromkeys(ENTERED, "") | dict(texts or {}), rows, found, record)
     day = date.fromisoformat(own["date"] or record["date"])
-    found = tables.finding(rows)
     subject = own["subject"] or "What the programmes changed"
     facts = [
         ("Report to", own["report_to"] or _BLANK),
@@ -145,15 +140,17 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
     ]
     blocks: list[Block] = [
         Heading("Summary"),
-        Paragraph([Strong(f"{found}.")]),
+        Paragraph([Strong(f"{finding(found)}.")]),
+        Paragraph([decided(found)]),
         Paragraph([why.LEAD.replace("grey band of differences", "band of differences")]),
         Heading("Recommendations, as options"),
         *_text(own["recommendations"]),
-        *_options(rows),
+        *_options(found),
         Heading("Background"),
         *_text(own["background"], needed=True),
         Heading("The evidence"),
-        _picture(rows),
+        *_pictures(found, folder, record),
+        _answers(found),
         _results(rows),
         Heading("How each was compared", 2),
         Items([[said] for design, said in why.DESIGNS.items() if design in set(rows["design"])]),
@@ -166,7 +163,7 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         *_limits(rows, record),
         *_text(own["risks"]),
         Heading("Finance"),
-        _costs(rows),
+        _costs(found),
         *_text(own["finance"], needed=True),
         Heading("Equality"),
         *_disadvantaged(published, record),
@@ -198,7 +195,12 @@ def _day(text: str) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def _filled(texts: dict[str, str], rows: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, str]:
+def _filled(
+    texts: dict[str, str],
+    rows: pd.DataFrame,
+    answers: Sequence[Mapping[str, Any]],
+    record: Mapping[str, Any],
+) -> dict[str, str]:
     """Put results in the place of their keys, and refuse those that are written by hand."""
     known = {"release.number": str(record["number"]), "release.date": _day(record["date"])}
     for row in records(rows):
@@ -209,6 +211,13 @@ def _filled(texts: dict[str, str], rows: pd.DataFrame, record: Mapping[str, Any]
         }  # fmt: skip
         place = f"{row['programme']}.{row['cohort']}"
         known |= {f"{place}.{name}": value for name, value in shown.items()}
+    for row in answers:
+        shown = {
+            "decision": row["decision"] or NONE, "effect": _effect(row),
+            "disadvantaged": row["disadvantaged"], "price": row["price_words"],
+            "spend": "not known" if missing(row["spend"]) else pounds(row["spend"]),
+        }  # fmt: skip
+        known |= {f"{row['programme']}.{name}": value for name, value in shown.items()}
     faults, done = [], {}
     for key, text in texts.items():
         for asked in _KEY.findall(text):
@@ -251,56 +260,77 @@ def _name(row: Mapping[str, Any]) -> str:
     return f"{row['title']}, {row['cohort_title']}"
 
 
-def _options(rows: pd.DataFrame) -> list[Block]:
-    """Return the options that the evidence leaves, a list under each, with the reason."""
-    groups: dict[str, dict[str, list[str]]] = {}
-    for row in records(rows):
-        option, reason = OPTIONS[row["verdict"]]
-        size, span = tables.result(row, spoken=True)
-        cohort = f"{row['cohort_title']}, {reason} ({size}, {span})"
-        groups.setdefault(option, {}).setdefault(row["title"], []).append(cohort)
-    order = dict.fromkeys(option for option, _ in OPTIONS.values())
+def _options(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
+    """Return what to do with each programme, a list under each, with the reason."""
     blocks: list[Block] = [
         Paragraph([
             "The evidence alone would support the options below; what a programme is for, whom it "
             "reaches and what it costs are the board's to weigh."
         ])
     ]  # fmt: skip
-    for option in order:
-        if option in groups:
-            items: list[Parts] = [
-                [Strong(title), f": {'; '.join(cohorts)}."]
-                for title, cohorts in groups[option].items()
-            ]
-            blocks += [Heading(option, 2), Items(items)]
+    for key, meaning in DECISIONS.items():
+        some = [row for row in rows if row["decision"] == key]
+        items: list[Parts] = [
+            [Strong(row["title"]), f": {row['reason'] or _effect(row)}."] for row in some
+        ]
+        if items:
+            heading = f"{capital(key or NONE)}: {meaning}"
+            blocks += [Heading(heading, 2), Items(items)]
     return blocks
 
 
-def _picture(rows: pd.DataFrame) -> Picture:
-    shown = rows[rows["effect_size"].notna()].drop_duplicates("programme", keep="last").iloc[::-1]
-    table = pd.DataFrame(
-        {
-            "label": shown["title"],
-            "estimate": shown["effect_size"],
-            "ci_lower": shown["es_lower"],
-            "ci_upper": shown["es_upper"],
-            "verdict": shown["verdict"],
-            "unit": "sd",
-        }
-    )
+def _pictures(
+    rows: Sequence[Mapping[str, Any]], folder: Path, record: Mapping[str, Any]
+) -> Iterator[Picture]:
+    """Return the answers as lines, and the released picture of costs beside effects."""
+    shown = [row for row in rows if not missing(row["effect"])][::-1]
+    names = {"label": "title", "estimate": "effect", "ci_lower": "lower", "ci_upper": "upper",
+             "verdict": "verdict"}  # fmt: skip
+    table = pd.DataFrame({name: [row[key] for row in shown] for name, key in names.items()})
+    if len(table):
+        drawn = Drawn(
+            name="answers", kind="intervals", title=finding(rows), table=table.assign(unit="sd"),
+            alt="One line a programme: estimate and likely range in standard deviations, with "
+            "months along the top. The table below holds the same.",
+        )  # fmt: skip
+        yield _png(drawn, (9, 1.4 + 0.42 * len(table)))
+    for entry in record["figures"]:
+        if entry["name"] == "cost-and-effect":
+            text = reader.inside(folder, f"{entry['path']}.json").read_text(encoding="utf-8")
+            drawn = Drawn.from_json(text)
+            yield _png(drawn, (7.2, synthesis_figures.height(drawn.kind, drawn.table)))
+
+
+def _png(drawn: Drawn, size: tuple[float, float]) -> Picture:
     from matplotlib.figure import Figure
 
-    drawn = Drawn(
-        name="results", kind="intervals", title=tables.finding(rows),
-        alt="One line a programme, its latest result: estimate and likely range in standard "
-        "deviations, with months along the top. The table below holds all results.", table=table,
-    )  # fmt: skip
     file = io.BytesIO()
-    figure = Figure(figsize=(9, 1.4 + 0.42 * len(table)), layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
     drawn.plot(figure.subplots()).figure.savefig(
-        file, format="png", dpi=200, metadata={"Software": None}
+        file, format="png", dpi=160, metadata={"Software": None}
     )
     return Picture(drawn.title, drawn.alt, file.getvalue())
+
+
+def _answers(rows: Sequence[Mapping[str, Any]]) -> Table:
+    cells = [
+        [
+            row["title"], capital(row["decision"] or NONE),
+            verdict(row["verdict"]) or FOUND[""][0], _effect(row), row["disadvantaged"],
+            row["strength"],
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return Table(
+        "One answer a programme, all its cohorts together",
+        ["Programme", "What to do", "What was found", "Effect in months (likely range)",
+         "Disadvantaged pupils (likely range)", "Strength"],
+        cells, [False] * 6, [2.6, 1.2, 1.8, 1.8, 1.6, 1.4],
+    )  # fmt: skip
+
+
+def _effect(row: Mapping[str, Any]) -> str:
+    return f"{row['size']} ({row['span']})" if row["size"] else row["span"]
 
 
 def _results(rows: pd.DataFrame) -> Table:
@@ -313,7 +343,7 @@ def _results(rows: pd.DataFrame) -> Table:
             *(_count(row, of).removesuffix(f" {of}") for of in ("schools", "pupils")),
         ])  # fmt: skip
     return Table(
-        "Each programme's primary result",
+        "Each cohort's result on the primary outcome",
         ["Programme", "Outcome", "What was found", "Effect (likely range)", "Strength", "Schools",
          "Pupils"],
         cells, [False] * 4 + [True] * 3, [3, 2, 2, 2.4, 1, 1.1, 1.2],
@@ -355,18 +385,17 @@ def _limits(rows: pd.DataFrame, record: Mapping[str, Any]) -> list[Block]:
     return [Items(items)]
 
 
-def _costs(rows: pd.DataFrame) -> Table:
+def _costs(rows: Sequence[Mapping[str, Any]]) -> Table:
     cells = []
-    for row in records(rows.drop_duplicates("programme", keep="last")):
+    for row in rows:
         cost = "not known" if missing(row["cost"]) else f"£{row['cost']:,.0f}"
-        gained = row["verdict"] == "better than similar" and not missing(row["months"])
-        a_month = f"£{row['cost'] / row['months']:,.0f}" if gained and row["months"] else "no limit"
-        cells.append([_name(row), cost, "not known" if cost == "not known" else a_month])
+        spend = "not known" if missing(row["spend"]) else pounds(row["spend"])
+        span = f" ({row['price_range']})" if row["price_range"] else ""
+        cells.append([row["title"], cost, spend, f"{row['price_words']}{span}"])
     return Table(
-        "Cost of each programme, as the register has it; a month where the whole range lies above "
-        "zero",
-        ["Programme, latest cohort", "A pupil a year", "A pupil a month of progress"],
-        cells, [False, True, True], [4, 1.5, 1.8],
+        "Cost of each programme, as the register has it, and of a month of progress (likely range)",
+        ["Programme", "A pupil a year", "In all, a year", "A pupil a month of progress"],
+        cells, [False, True, True, True], [3.2, 1.2, 1.2, 2.4],
     )  # fmt: skip
 
 
