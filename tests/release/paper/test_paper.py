@@ -8,7 +8,9 @@ from run_folders import make
 from typer.testing import CliRunner
 
 from evidence.cli import app
+from evidence.data.documents import passages
 from evidence.errors import EvidenceError
+from evidence.release.claims.check import check
 from evidence.release.paper import paper as papers
 from evidence.release.store import publish, reader
 from evidence.show import document, tables
@@ -123,3 +125,11 @@ def test_the_command_writes_both_and_a_file_to_fill_in(published, tmp_path, monk
     done = run(app, ["paper", "own.toml", "--published", str(published)])
     assert done.exit_code == 0, done.output
     assert {path.name for path in (tmp_path / "papers").iterdir()} == {"paper.pdf", "paper.docx"}
+
+
+def test_our_own_paper_lacks_nothing_that_a_reviewer_asks_of_others(published, tmp_path):
+    file = tmp_path / "paper.docx"
+    file.write_bytes(document.word(papers.paper(published)))
+    found = check(passages(file))
+    assert found.claims > 20
+    assert found.table.empty, list(found.lines())

@@ -52,6 +52,8 @@ ENTERED = {
 _BLANK = "To be completed by the author."
 # How caveats begin that say why a result is less sure; the others stand in the result's report.
 _LOST = ("marked down", "the study was small", "an effect that is just worthwhile")
+# What the tables above say of a result already.
+_SMALL = " Any difference is smaller than was set as worthwhile: no worthwhile difference."
 _KEY = re.compile(r"\{([^{}]*)\}")
 _RESULT = re.compile(
     r"[+−-]?\d[\d,.]*\s*(%|per\s?cent|percentage points?|points?|pp\b|SD\b|months?\b)", re.I
@@ -140,18 +142,27 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
     ]
     blocks: list[Block] = [
         Heading("Summary"),
-        Paragraph([Strong(f"{finding(found)}.")]),
+        Paragraph(
+            [
+                Strong(f"{finding(found)}."),
+                " Better or worse means that the whole likely "
+                "range, a 95% interval, lies above or below zero.",
+            ]
+        ),
         Paragraph([decided(found)]),
+        Paragraph([_origin(found, record)]),
         Paragraph([why.LEAD.replace("grey band of differences", "band of differences")]),
         Heading("Recommendations, as options"),
         *_text(own["recommendations"]),
-        *_options(found),
+        *_options(found, record),
         Heading("Background"),
         *_text(own["background"], needed=True),
         Heading("The evidence"),
         *_pictures(found, folder, record),
         _answers(found),
+        Paragraph([_of_table(found, record)]),
         _results(rows),
+        Paragraph([_of_table(found, record)]),
         Heading("How each was compared", 2),
         Items([[said] for design, said in why.DESIGNS.items() if design in set(rows["design"])]),
         *[
@@ -164,6 +175,7 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         *_text(own["risks"]),
         Heading("Finance"),
         _costs(found),
+        Paragraph([_of_table(found, record)]),
         *_text(own["finance"], needed=True),
         Heading("Equality"),
         *_disadvantaged(published, record),
@@ -260,7 +272,31 @@ def _name(row: Mapping[str, Any]) -> str:
     return f"{row['title']}, {row['cohort_title']}"
 
 
-def _options(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
+def _years(rows: Sequence[Mapping[str, Any]]) -> str:
+    years = sorted({year for row in rows for year in row["years"]})
+    return years[0] if len(years) == 1 else f"{years[0]} to {years[-1]}"
+
+
+def _origin(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> str:
+    """Say of all results where they come from, of when they are and who was chosen."""
+    return (
+        f"The figures in this paper are of cohorts of {_years(rows)}; their source is release "
+        f"{record['number']}, {_day(record['date'])}, and schools were chosen as said under “How "
+        "each was compared”."
+    )
+
+
+def _of_table(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> str:
+    """Say below a table what all of its rows rest on."""
+    pupils, schools = (sum(row[key] for row in rows) for key in ("pupils", "schools"))
+    return (
+        f"Source: release {record['number']} of the evidence base; cohorts of {_years(rows)}, of "
+        f"{counted(pupils, 'pupil')} and {counted(schools, 'school')} in all, compared with "
+        "similar pupils; schools were chosen as said below; a likely range is a 95% interval."
+    )
+
+
+def _options(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> list[Block]:
     """Return what to do with each programme, a list under each, with the reason."""
     blocks: list[Block] = [
         Paragraph([
@@ -268,14 +304,13 @@ def _options(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
             "reaches and what it costs are the board's to weigh."
         ])
     ]  # fmt: skip
-    for key, meaning in DECISIONS.items():
+    for key in DECISIONS:
         some = [row for row in rows if row["decision"] == key]
         items: list[Parts] = [
-            [Strong(row["title"]), f": {row['reason'] or _effect(row)}."] for row in some
+            [Strong(row["title"]), f": {_why(row)}.", _note(row, record)] for row in some
         ]
         if items:
-            heading = f"{capital(key or NONE)}: {meaning}"
-            blocks += [Heading(heading, 2), Items(items)]
+            blocks += [Heading(capital(key or NONE), 2), Items(items)]
     return blocks
 
 
@@ -289,10 +324,13 @@ def _pictures(
     table = pd.DataFrame({name: [row[key] for row in shown] for name, key in names.items()})
     if len(table):
         drawn = Drawn(
-            name="answers", kind="intervals", title=finding(rows), table=table.assign(unit="sd"),
+            name="answers",
+            kind="intervals",
+            title=f"{finding(rows)} (95% intervals)",
             alt="One line a programme: estimate and likely range in standard deviations, with "
             "months along the top. The table below holds the same.",
-        )  # fmt: skip
+            table=table.assign(unit="sd"),
+        )
         yield _png(drawn, (9, 1.4 + 0.42 * len(table)))
     for entry in record["figures"]:
         if entry["name"] == "cost-and-effect":
@@ -329,6 +367,24 @@ def _answers(rows: Sequence[Mapping[str, Any]]) -> Table:
     )  # fmt: skip
 
 
+def _why(row: Mapping[str, Any]) -> str:
+    """Say what was found, then why that leads to what to do."""
+    found = f"{verdict(row['verdict']) or FOUND[''][0]}, {_effect(row)}"
+    reason = row["reason"].rstrip(".")
+    return f"{found}; {reason}" if reason else found
+
+
+def _note(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:
+    """Say where an answer comes from, of how many pupils it is and with whom they are compared."""
+    cohorts = row["cohorts"]
+    runs = ", ".join(dict.fromkeys(f"{one['cohort']} (run {one['run_id']})" for one in cohorts))
+    return Note(
+        f"Source: release {record['number']}, {row['programme']}, cohorts {runs}; "
+        f"{_years([row])}; {counted(row['pupils'], 'pupil')}, {counted(row['schools'], 'school')}; "
+        "compared with similar pupils; the range is a 95% interval."
+    )
+
+
 def _effect(row: Mapping[str, Any]) -> str:
     return f"{row['size']} ({row['span']})" if row["size"] else row["span"]
 
@@ -354,17 +410,12 @@ def _programme(rows: list[dict[Any, Any]], record: Mapping[str, Any]) -> list[Bl
     """Return what is to be known of a programme: a sentence a cohort, and what costs strength."""
     said: list[Parts] = []
     for row in rows:
-        source = Note(
-            f"Release {record['number']}, {row['programme']} {row['cohort']}, run {row['run_id']}: "
-            f"{row['method']}."
-        )
+        source = _source(row, record)
         lead = [Strong(f"{row['cohort_title']}: ")] if len(rows) > 1 else []
         lost = [n for n in row["caveats"].split("; ") if n.startswith(_LOST)]
         strength = "" if missing(row["strength"]) else tables.strength(row["strength"])
         reasons = f" Strength {strength}: {'; '.join(lost)}." if strength and lost else ""
-        said.append([*lead, row["sentence"], source, reasons])
-    if rows[0]["claim"]:
-        said.append([f"A report said: “{rows[0]['claim']}”. This paper does not rest on that."])
+        said.append([*lead, row["sentence"].replace(_SMALL, ""), source, reasons])
     return [Heading(rows[0]["title"], 2), *(Paragraph(parts) for parts in said)]
 
 
@@ -375,8 +426,8 @@ def _limits(rows: pd.DataFrame, record: Mapping[str, Any]) -> list[Block]:
     items: list[Parts] = [
         [f"{counted(unsure, 'result')} of {n}: too little data to tell a worthwhile effect from "
          "none. This is not the same as no effect."],
-        [f"{counted(chosen, 'result')} of {n} come from schools that were not drawn at random; "
-         "reasons for a change that nobody measured may remain."],
+        [f"Where schools were not drawn at random ({counted(chosen, 'result')}), reasons that "
+         "nobody measured may remain."],
         [f"With {counted(n, 'result')} looked at together, about {number(n / 20)} would lie "
          "outside zero by chance alone if nothing had worked."],
         [f"Counts of pupils are rounded to the nearest {rules['base']}; groups of fewer than "
@@ -405,6 +456,15 @@ def _disadvantaged(published: str | Path | None, record: Mapping[str, Any]) -> l
     if parts.empty:
         return [Paragraph(["No result for a group of pupils has been released."])]
     return [
-        Items([[Strong(f"{_name(row)}, {row['subgroup']}"), f": {row['sentence']}"]
-               for row in records(parts)])
+        Items([[Strong(f"{_name(row)}, {row['subgroup']}"), f": {row['sentence']}",
+                _source(row, record)] for row in records(parts)])
     ]  # fmt: skip
+
+
+def _source(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:
+    """Say where a result comes from, of how many it is and how they came to be compared."""
+    return Note(
+        f"Source: release {record['number']}, {row['programme']} {row['cohort']}, run "
+        f"{row['run_id']}: {row['method']}. {row['year']}; {_count(row, 'pupils')} in "
+        f"{_count(row, 'schools')}, compared with similar pupils; a 95% interval."
+    )
