@@ -14,7 +14,7 @@ from evidence.show.words import MONTHS, number
 
 WIDE, HIGH = 820, 340
 _LEFT, _RIGHT, _TOP, _FOOT = 46, 8, 22, 44
-_LETTER, _LINE = 6.7, 14  # width and height of a letter, about
+_LETTER, _LINE = 7.2, 15  # width and height of a letter, about
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _SHADES = (0.35, 0.45, 0.55, 0.7, 0.85, 1.0)  # of evidence of so many points
 Box = tuple[float, float, float, float]
