@@ -12,7 +12,15 @@ import pandas as pd
 
 from evidence.data.schema import EFFECTS, INDICATORS, empty
 from evidence.show.picture import Picture
-from evidence.show.words import effect_sentence, headline, months
+from evidence.show.words import (
+    DECISION,
+    DISADVANTAGED,
+    PRICE,
+    TOGETHER,
+    effect_sentence,
+    headline,
+    months,
+)
 
 BETTER, WORSE = "better than similar", "worse than similar"
 NONE, UNSURE = "no worthwhile difference", "too little data"
@@ -241,3 +249,53 @@ def programmes(cohorts):
             }
         )  # fmt: skip
     return found
+
+
+def together(runs: Path, answers):
+    """Write the run that puts results together; return its folder and what the register says.
+
+    `answers` is programme to (what to do, verdict, effect, half-width, price).
+    """
+    nan = float("nan")
+    rows = []
+    for name, (word, verdict, size, half, price) in answers.items():
+        ends = {"value": size, "ci_lower": size - half, "ci_upper": size + half}
+        theirs = {key: value - 0.05 for key, value in ends.items()}
+        chance = {
+            "value": 0.5,
+            "unit": "probability",
+            "band": word,
+            "sentence": f"{word.capitalize()}: the chance that it is worth its cost is 50%.",
+        }
+        found = {
+            "unit": "SD",
+            "band": verdict,
+            "comparator": "Smallest worthwhile effect",
+            "comparator_value": 0.09,
+        }
+        parts = {DECISION: chance, TOGETHER: found | ends, DISADVANTAGED: found | theirs}
+        if price:
+            ends = {"value": price, "ci_lower": price / 2, "ci_upper": price * 2}
+            parts[PRICE] = {"unit": "pounds", "band": "low"} | ends
+        base = {
+            "run_id": "interactive",
+            "area": "All results",
+            "group": PROGRAMMES[name][0],
+            "period": "all",
+            "ci_lower": nan,
+            "ci_upper": nan,
+            "n": 900.0,
+            "comparator": "",
+            "comparator_value": nan,
+            "rank": nan,
+            "symbol": "",
+            "sentence": "",
+        }
+        rows += [base | {"indicator": what} | part for what, part in parts.items()]
+    table = pd.DataFrame(rows)[list(INDICATORS)]
+    card = {
+        "name": "what-works", "title": "What works", "design": "monitoring", "simulated": True,
+        "automatic": True, "units": ["probability", "SD", "pounds"],
+        "cohorts": [{"name": "all", "title": "All programmes"}],
+    }  # fmt: skip
+    return write_run(runs / "what-works/all" / ("f" * 16), [], indicators=table), card

@@ -2,10 +2,11 @@
 
 import pandas as pd
 import pytest
-from run_folders import BETTER, PROGRAMMES, effect, programmes
+from run_folders import BETTER, PROGRAMMES, WORSE, effect, programmes
 
 from evidence.board import board, hub, programme, widgets
-from evidence.show import tables
+from evidence.data.schema import INDICATORS, empty
+from evidence.release.site.answers import answers
 
 
 @pytest.fixture
@@ -109,45 +110,38 @@ def test_questions_stand_in_the_order_of_a_report_whatever_the_files_are_called(
     assert list(found) == ["Who took part?", "What changed?", "Does the answer hold?", "More"]
 
 
-def test_matching_without_a_choice_is_everything():
-    rows = pd.DataFrame({"a": ["x", "y"], "b": ["1", "2"]})
-    assert len(board.matching(rows, {"a": "", "b": ""})) == 2
-    assert board.matching(rows, {"a": "y", "b": ""})["b"].tolist() == ["2"]
-    assert "No result matches these choices." in board.results(rows[:0], 2)
+def found(*verdicts):
+    effects = [effect(name, "2018", 0.1, 0.2, 1.0, word, 3, 900, 20) for name, word in verdicts]
+    titles = {"leap": "2017/18", "lamp": "2018/19"}
+    cohorts = {n: [{"name": "2018", "title": titles.get(n, "")}] for n in PROGRAMMES}
+    return answers({"programmes": programmes(cohorts)}, pd.DataFrame(effects), empty(INDICATORS))
+
+
+def test_matching_without_a_choice_is_everything_and_a_year_is_that_of_a_cohort():
+    rows = found(("leap", BETTER), ("lamp", WORSE))
+    assert board.matching(rows, {"phase": "", "year": "", "decision": ""}) == rows
+    (left,) = board.matching(rows, {"year": "2017/18"})
+    assert left["programme"] == "leap"
+    assert "No result matches these choices." in board.results([], 2)
 
 
 def test_heading_follows_the_choice():
-    rows = pd.DataFrame(
-        {"programme": ["a", "b"], "verdict": ["better than similar"] * 2, "strength": [4, 1]}
-    )
-    assert board.heading(rows, {}) == "Of 2 programmes: 2 better than similar pupils"
-    assert (
-        board.heading(rows[:1], {"year": "2018/19"})
-        == "The programme did better than similar pupils"
-    )
-    assert board.heading(rows, {"verdict": "better than similar"}) == (
-        "2 with the verdict “better than similar pupils”"
-    )
-    assert board.heading(rows[:0], {"year": "1"}) == "No result matches these choices"
+    rows = found(("leap", BETTER), ("lamp", WORSE))
+    assert board.heading(rows) == "Of 2 programmes: 1 better than similar pupils, 1 worse"
+    left = board.matching(rows, {"year": "2018/19"})
+    assert board.heading(left) == "The programme did worse than similar pupils"
+    assert board.heading([]) == "No programme matches these choices"
 
 
-def test_what_was_asked_stands_in_the_order_of_the_years():
-    titles = ["Grade 1, 1986/87", "Kindergarten, 1985/86"]
-    rows = pd.DataFrame(
-        {"year": ["1986/87", "1985/86"], "cohort_title": titles, "title": titles, "about": "",
-         "outcome_title": "maths"}
-    )  # fmt: skip
-    text = board.asked_for(rows)
-    assert text.index("Kindergarten") < text.index("Grade 1")
-
-
-def test_hub_names_each_hub_once_and_links_its_own_results():
-    cohorts = {name: [{"name": "2018", "title": "2017/18"}] for name in PROGRAMMES}
-    found = [effect(name, "2018", 0.1, 0.2, 1.0, BETTER, 3, 900, 20) for name in ("leap", "lamp")]
-    rows = tables.summary(pd.DataFrame(found), programmes(cohorts))
-    both = pd.concat([rows.assign(hub=hub.OWN), rows.assign(hub="Rathfern")], ignore_index=True)
-    drawn = hub.side_by_side(both, 4, {}).split("<details")[0]
-    assert drawn.count(hub.OWN) == drawn.count("Rathfern") == 1
-    own, other = drawn.split("<h2>Rathfern</h2>")
-    assert own.count('<a href="programme?programme=') == 2
-    assert "<a href" not in other
+def test_hub_shows_a_programme_once_with_a_column_a_hub():
+    one = {"verdict": BETTER, "found": "better", "size": "+2", "span": "+1 to +3",
+           "strength": "3 of 5"}  # fmt: skip
+    rows = [
+        {"title": "LEAP", "differs": "found differently",
+         "hubs": {hub.OWN: one, "Rathfern": one | {"verdict": WORSE}}},
+        {"title": "LAMP", "differs": "one hub only", "hubs": {"Rathfern": one}},
+    ]  # fmt: skip
+    drawn = hub.side_by_side(rows, 4, [hub.OWN, "Rathfern"], {}).split("<details")[0]
+    assert drawn.count(hub.OWN) == drawn.count("Rathfern") == drawn.count("LEAP") == 1
+    assert drawn.count("not tried") == 1
+    assert "2 of 4 programmes shown" in drawn

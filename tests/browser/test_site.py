@@ -43,43 +43,68 @@ def test_page_prints_upright_on_few_sheets(published, visit, name, most):
     assert seen.page.locator("nav:visible, summary:visible, select:visible").count() == 0
 
 
-def test_index_filters_leave_the_rows_that_agree(published, visit):
+SHOWN = "tbody.one:visible"
+
+
+def test_index_filters_leave_the_rows_that_agree_and_the_title_counts_them(published, visit):
     seen = visit(1280)
     page = seen.page
     page.goto((published / "current/index.html").resolve().as_uri())
-    shown = page.locator("tr[data-verdict]:visible")
-    assert shown.count() == 8
-    page.get_by_label("Verdict").select_option("worse than similar")
+    shown, title = page.locator(SHOWN), page.locator("h1")
+    before, lead = title.inner_text(), page.locator("#decided").inner_text()
+    assert shown.count() == 7
+    page.get_by_label("Years with a cohort").select_option("1986/87")
     assert shown.count() == 1
-    assert "Mobilise: TA training" in shown.first.inner_text()
-    assert page.get_by_role("status").inner_text() == "1 of 8 results shown"
-    assert page.get_by_role("heading", name="Measured in percentage points").count() == 0
-    page.get_by_label("Year").select_option("2017/18")
+    assert "Project STAR" in shown.first.inner_text()
+    assert title.inner_text() == "The results of the programme are not put together yet"
+    page.get_by_label("Years with a cohort").select_option("2018/19")
+    assert title.inner_text() == (
+        "Of 3 programmes: 1 better than similar pupils, 1 worse, 1 no worthwhile difference"
+    )
+    assert page.get_by_role("status").inner_text() == "3 of 7 programmes shown"
+    page.get_by_label("Phase").select_option("Infants")
     assert shown.count() == 0
-    assert page.get_by_role("status").inner_text() == "No result matches these choices."
+    assert page.get_by_role("status").inner_text() == "No programme matches these choices."
     assert seen.violations() == []
+    for name in ("Phase", "Years with a cohort"):
+        page.get_by_label(name).select_option("")
+    assert (title.inner_text(), page.locator("#decided").inner_text()) == (before, lead)
 
 
-def test_index_without_script_shows_every_row_and_no_dead_control(published, visit):
+def test_index_sorts_its_rows(published, visit):
+    page = visit(1280).page
+    page.goto((published / "current/index.html").resolve().as_uri())
+    page.get_by_label("Sort by").select_option("months")
+    first, *_, last = page.locator(SHOWN).all_inner_texts()
+    assert "Mobilise: feedback trial" in first
+    assert "Project STAR" in last or "Year 6 Booster" in last  # without an answer in months
+    assert page.locator("tbody.group:visible").count() == 0
+    page.get_by_label("Sort by").select_option("place")
+    assert "LAMP" in page.locator(SHOWN).first.inner_text()
+
+
+def test_index_without_script_shows_every_row_opens_it_and_has_no_dead_control(published, visit):
     seen = visit(1280, java_script_enabled=False)
     seen.page.goto((published / "current/index.html").resolve().as_uri())
-    assert seen.page.locator("tr[data-verdict]:visible").count() == 8
+    assert seen.page.locator(SHOWN).count() == 7
     assert seen.page.locator("select:visible, input:visible").count() == 0
+    seen.page.locator("summary").first.click()
+    assert seen.page.locator("details[open] table").is_visible()
 
 
 def test_index_search_leaves_the_rows_with_every_word(published, visit):
     seen = visit(390)
     page = seen.page
     page.goto((published / "current/index.html").resolve().as_uri())
-    shown = page.locator("tr[data-verdict]:visible")
-    page.get_by_label("Search").fill("mobilise TRAIN")
+    shown = page.locator(SHOWN)
+    page.get_by_label("Search").fill("mobilise: ta TRAIN")
     assert shown.count() == 1
     assert "Mobilise: TA training" in shown.first.inner_text()
     page.get_by_label("Search").fill("no such thing")
-    assert page.get_by_role("status").inner_text() == "No result matches these choices."
+    assert page.get_by_role("status").inner_text() == "No programme matches these choices."
     assert seen.violations() == []
     page.get_by_label("Search").fill("")
-    assert shown.count() == 8
+    assert shown.count() == 7
 
 
 def test_cohort_page_leads_to_its_report_and_sources(published, visit):
@@ -97,48 +122,36 @@ def test_cohort_page_leads_to_its_report_and_sources(published, visit):
     assert seen.faults == []
 
 
-def test_index_by_keyboard_reaches_a_programme(published, visit):
+def test_index_by_keyboard_reaches_and_opens_a_programme(published, visit):
     page = visit(1280).page
     page.goto((published / "current/index.html").resolve().as_uri())
-    page.get_by_label("Verdict").focus()
+    page.get_by_label("Sort by").focus()
+    page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/lamp/2018.html")
-    assert page.locator("h1").inner_text() == "LAMP, 2017/18: better than similar pupils"
+    assert page.locator("details[open]").count() == 1
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/lamp/index.html")
+    assert page.locator("h1").inner_text() == "LAMP: better than similar pupils"
 
 
-@pytest.mark.parametrize("name", ["index.html", "star/index.html"])
-def test_rows_are_compact_at_1280_and_their_charts_legible_at_390(published, visit, name):
-    page = visit(1280).page
-    page.goto((published / "current" / name).resolve().as_uri())
-    heights = page.locator("table.rows tbody tr").evaluate_all(
-        "all => all.map(row => row.getBoundingClientRect().height)"
-    )
-    assert heights
-    assert max(heights) <= 60
-    for width, where in ((1280, "thead"), (390, "td.scale")):
-        page.set_viewport_size({"width": width, "height": 900})
-        sizes = page.locator(f"{where} svg text").evaluate_all(LETTERS)
-        assert sizes
-        assert min(sizes) >= 12
-
-
-def test_index_year_finds_every_result_of_it_and_the_title_follows(published, visit):
+def test_rows_are_compact_at_1280_and_their_charts_legible(published, visit):
     page = visit(1280).page
     page.goto((published / "current/index.html").resolve().as_uri())
-    title, year = page.locator("h1"), page.get_by_label("Year")
-    options = year.locator("option").all_inner_texts()
-    assert options == ["All years", "1985/86", "1986/87", "2017/18", "2018/19"]
-    before = title.inner_text()
-    year.select_option("1985/86")
-    assert page.locator("tr[data-verdict]:visible").count() == 1
-    assert title.inner_text() == "The programme did better than similar pupils"
-    page.get_by_label("Verdict").select_option("worse than similar")
-    assert title.inner_text() == "No result matches these choices"
-    year.select_option("")
-    assert title.inner_text() == "1 with the verdict “worse than similar pupils”"
-    page.get_by_label("Verdict").select_option("")
-    assert title.inner_text() == before
+    heights = page.locator("tbody.one > tr:first-child").evaluate_all(
+        "all => all.map(row => row.getBoundingClientRect().height)"
+    )
+    assert len(heights) == 7
+    assert max(heights) <= 60
+    for width in (1280, 1180, 900, 801):
+        page.set_viewport_size({"width": width, "height": 900})
+        sizes = page.locator("main svg text").evaluate_all(LETTERS)
+        assert sizes
+        assert min(sizes) >= 12, width
+    page.set_viewport_size({"width": 390, "height": 900})
+    assert page.locator(".portfolio:visible").count() == 0
+    assert page.locator("tbody.one svg:visible").count() >= 7
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -12,6 +12,7 @@ from evidence.data import register
 from evidence.release.store import publish, reader
 from evidence.run.plan_jobs import Project, gather, plan
 from evidence.run.runner import run
+from evidence.show.words import DECISION
 
 from .test_reports import Quiet, pages_of
 
@@ -74,7 +75,7 @@ def test_released_results_are_put_together_and_released(tmp_path):
     assert report.refused == ()
     assert report.figures == 4
     table = reader.indicators(tmp_path / "published")
-    assert table.set_index("indicator").loc["Quizzes", "band"] == "continue"
+    assert table.set_index(["indicator", "group"]).loc[(DECISION, "Quizzes"), "band"] == "continue"
     assert "fewer than" not in " ".join(table["sentence"])
     gather(replace(project, published=tmp_path / "published"))
     assert json.loads((job.folder(project.runs) / "run.json").read_text())["inputs"] == job.inputs

@@ -22,60 +22,6 @@ def summarised(rows, **changes):
     return tables.summary(pd.DataFrame(rows), cards)
 
 
-@pytest.mark.parametrize(
-    ("verdicts", "title"),
-    [
-        ({}, "No programme has a result to show yet"),
-        ({"leap": [BETTER]}, "The programme did better than similar pupils"),
-        ({"leap": [UNSURE]}, "It is not yet known what the programme changed"),
-        (
-            {"leap": [UNSURE, UNSURE]},
-            "Of 2 results of 1 programme: 2 not yet known",
-        ),
-        ({"leap": [WORSE]}, "The programme did worse than similar pupils"),
-        ({"leap": [NONE]}, "The programme made no worthwhile difference"),
-        ({"leap": [BETTER], "lamp": [BETTER]}, "Of 2 programmes: 2 better than similar pupils"),
-        (
-            {"leap": [BETTER], "lamp": [UNSURE]},
-            "Of 2 programmes: 1 better than similar pupils, 1 not yet known",
-        ),
-        (
-            {"leap": [BETTER], "lamp": [WORSE]},
-            "Of 2 programmes: 1 better than similar pupils, 1 worse",
-        ),
-        (
-            {"leap": [NONE], "lamp": [WORSE]},
-            "Of 2 programmes: 1 worse than similar pupils, 1 no worthwhile difference",
-        ),
-        (
-            {"leap": [NONE], "lamp": [UNSURE]},
-            "Of 2 programmes: 1 no worthwhile difference, 1 not yet known",
-        ),
-        (
-            {"leap": [BETTER, UNSURE], "lamp": [BETTER, BETTER]},
-            "Of 4 results of 2 programmes: 3 better than similar pupils, 1 not yet known",
-        ),
-        (
-            {"leap": [BETTER, WORSE], "lamp": [UNSURE]},
-            "Of 3 results of 2 programmes: 1 better than similar pupils, 1 worse, 1 not yet known",
-        ),
-    ],
-)
-def test_finding_counts_the_rows_of_the_table(verdicts, title):
-    rows = [
-        one(verdict, programme, cohort)
-        for programme, found in verdicts.items()
-        for cohort, verdict in zip(("2018", "2019"), found, strict=False)
-    ]
-    summary = summarised(rows) if rows else pd.DataFrame()
-    assert tables.finding(summary) == title
-
-
-def test_finding_counts_weak_evidence_as_the_table_does():
-    rows = [one(BETTER, "leap", "2018", points=2), one(BETTER, "lamp", "2018", points=3)]
-    assert tables.finding(summarised(rows)) == "Of 2 programmes: 2 better than similar pupils"
-
-
 def test_summary_primary_keeps_one_row_a_programme_and_cohort():
     rows = [
         one(BETTER, primary=False, outcome="READ2"),
@@ -89,43 +35,39 @@ def test_summary_primary_keeps_one_row_a_programme_and_cohort():
     assert summary["worthwhile"].tolist() == [0.09]
 
 
-def test_board_every_text_is_escaped():
+def test_outcomes_every_text_is_escaped():
     rows = summarised([one(BETTER)], title=HARM, phase=HARM, ask_next=HARM)
-    rows = rows.assign(outcome_title=HARM, cohort_title=HARM)
-    for html in (tables.board(rows, link=lambda row: HARM), tables.outcomes(rows)):
-        assert "<img" not in html
-        assert escape(HARM) in html
+    html = tables.outcomes(rows.assign(outcome_title=HARM, cohort_title=HARM))
+    assert "<img" not in html
+    assert escape(HARM) in html
 
 
-def test_board_unsure_is_hollow_and_dashed_and_sure_is_not():
-    unsure, sure = (tables.board(summarised([one(verdict)])) for verdict in (UNSURE, BETTER))
+def test_outcomes_unsure_is_hollow_and_dashed_and_sure_is_not():
+    unsure, sure = (tables.outcomes(summarised([one(verdict)])) for verdict in (UNSURE, BETTER))
     assert 'stroke-dasharray="5 3.5"' in unsure
     assert 'fill="#FFFFFF"' in unsure
     assert "stroke-dasharray" not in sure
     assert 'fill="#FFFFFF"' not in sure
 
 
-def test_board_months_are_whole_with_range_and_true_minus():
-    html = tables.board(summarised([one(UNSURE)]))
+def test_outcomes_months_are_whole_with_range_and_true_minus():
+    html = tables.outcomes(summarised([one(UNSURE)]))
     assert '<b class="big">+2</b><small>−2 to +4</small>' in html
     assert 'aria-label="+2 months, −2 to +4 months"' in html
-    assert "3 of 5, moderate" in html
 
 
-def test_board_without_effect_size_is_drawn_on_its_own_scale():
+def test_outcomes_without_effect_size_are_drawn_on_their_own_scale():
     rows = summarised([one(UNSURE), effect("booster", "2019", 0.4, 2.1, None, NONE, 2, 1874, 42)])
-    html = tables.board(rows)
+    html = tables.outcomes(rows)
     assert html.index("Measured in months of progress") < html.index(
         "Measured in percentage points"
     )
     assert '<b class="big">+0.4 pp</b><small>−1.7 to +2.5</small>' in html
 
 
-def test_board_hidden_result_says_so():
+def test_outcomes_hidden_result_says_so():
     nothing = dict.fromkeys(("estimate", "ci_lower", "ci_upper", "months", "strength"), math.nan)
-    html = tables.board(summarised([one(UNSURE) | nothing]))
-    assert "hidden: too few pupils" in html
-    assert "not rated" in html
+    assert "hidden: too few pupils" in tables.outcomes(summarised([one(UNSURE) | nothing]))
 
 
 def test_interval_worthwhile_is_carried_over_to_effect_size():
@@ -166,15 +108,6 @@ def test_frame_symbols_stand_in_their_cells_and_numbers_are_right():
         '<td class="n">−0.250</td></tr><tr><td>two</td><td class="n">2019</td><td class="n">c</td>'
         '<td class="n"></td></tr></tbody></table>'
     )
-
-
-def test_board_what_the_register_leaves_out_is_never_nan():
-    rows = [one(BETTER), one(BETTER, "lamp")]
-    cards = programmes({name: [{"name": "2018", "title": "2017/18"}] for name in PROGRAMMES})
-    cards[0] |= {"ask_next": None, "cost": None, "phase": None, "claim": None}
-    html = tables.board(tables.summary(pd.DataFrame(rows), cards))
-    assert "nan" not in html
-    assert "not stated" in html
 
 
 @pytest.mark.parametrize(

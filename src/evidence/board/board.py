@@ -1,92 +1,104 @@
-"""The board dashboard: what was asked, what was found, how sure, at what cost, what to ask next."""
+"""The board dashboard: one row a programme, what to do with it, what it costs, what to ask next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import ipywidgets as widgets
-import pandas as pd
 
 from evidence.board import widgets as parts
-from evidence.board.widgets import matching as matching
+from evidence.release.site import answers
 from evidence.release.store import reader
-from evidence.show import tables, words
+from evidence.show import programme_rows
+from evidence.show.portfolio import portfolio
 from evidence.show.render import render
-from evidence.show.rows import records
-from evidence.show.why import LEAD, why
+from evidence.show.words import capital
 
-FILTERS = (
-    ("Phase", "phase", "phase", "All phases"),
-    ("Year", "year", "year", "All years"),
-    ("Verdict", "verdict", "verdict", "All verdicts"),
-)
+Row = Mapping[str, Any]
 
 
 @parts.dashboard
 def board(folder: Path) -> Iterator[widgets.Widget]:
     """Return the dashboard of the current release."""
-    record = reader.release(folder)
-    rows = tables.summary(reader.effects(folder), record["programmes"])
-    lead = LEAD if len(rows) else "What is watched over time is under One area."
-    top = parts.note(parts.top(record, "board", tables.finding(rows), lead=lead))
+    record, rows = reader.release(folder), answers.of_release(folder)
+    lead = "" if rows else "What is watched over time is under One area."
+    top = parts.note(parts.top(record, "board", programme_rows.finding(rows), lead=lead))
     yield top
-    if rows.empty:
+    if not rows:
         return
+    picture = render("front.html", portfolio=portfolio(rows), since=answers.since(folder))
+    yield parts.note(picture)
+    begin = parts.asked("phase", "year", "decision")
+    boxes = {
+        name: parts.choice(title, [(every, ""), *offered], begin[name])
+        for name, (title, every, offered) in _filters(rows).items()
+    }
+    shown = parts.note()
 
-    def show(left: pd.DataFrame, chosen: Mapping[str, str]) -> str:
-        top.value = parts.top(record, "board", heading(left, chosen), lead=LEAD)
-        return results(left, len(rows), chosen)
+    def show() -> None:
+        chosen = {name: box.value for name, box in boxes.items()}
+        left = matching(rows, chosen)
+        lead = programme_rows.decided(left)
+        top.value = parts.top(record, "board", heading(left), lead=lead)
+        shown.value = results(left, len(rows), chosen)
 
-    yield from parts.explorer(
-        rows,
-        FILTERS,
-        "Why should I believe this?",
-        lambda row: f"{row['title']}, {row['cohort_title']}",
-        show,
-        lambda row: render(
-            "board/reason.html", sentence=row["sentence"], why=why(row), more=address(row)
-        ),
-        asked_for,
-    )
-    yield parts.note(parts.foot(record))
+    parts.watch(boxes.values(), show, shown)
+    show()
+    yield from (parts.bar(*boxes.values()), shown, parts.note(parts.foot(record)))
 
 
-def heading(rows: pd.DataFrame, chosen: Mapping[str, str]) -> str:
+def _filters(rows: Sequence[Row]) -> dict[str, tuple[str, str, list[tuple[str, str]]]]:
+    """Return of each filter its label, the words of no choice, and what else can be chosen."""
+    phases = dict.fromkeys(row["phase"] for row in rows if row["phase"])
+    years = sorted({year for row in rows for year in row["years"]})
+    there = {row["decision"] for row in rows}
+    todo = [(capital(key), key) for key in programme_rows.DECISIONS if key and key in there]
+    return {
+        "phase": ("Phase", "All phases", [(one, one) for one in phases]),
+        "year": ("Years with a cohort", "All years", [(one, one) for one in years]),
+        "decision": ("What to do", "Everything", todo),
+    }
+
+
+def matching(rows: Sequence[Row], chosen: Mapping[str, str]) -> list[Row]:
+    """Return the rows that agree with every choice; a programme has the years of its cohorts."""
+    return [
+        row
+        for row in rows
+        if chosen.get("phase", "") in ("", row["phase"])
+        and (not chosen.get("year") or chosen["year"] in row["years"])
+        and chosen.get("decision", "") in ("", row["decision"])
+    ]
+
+
+def heading(rows: Sequence[Row]) -> str:
     """Return what the chosen rows found: the title of the page."""
-    if rows.empty:
-        return "No result matches these choices"
-    if verdict := chosen.get("verdict"):  # such rows say nothing of how many have it
-        return f"{len(rows)} with the verdict “{words.verdict(verdict)}”"
-    return tables.finding(rows)
+    return programme_rows.finding(rows) if rows else "No programme matches these choices"
 
 
-def results(rows: pd.DataFrame, total: int, chosen: Mapping[str, str] | None = None) -> str:
+def results(rows: Sequence[Row], total: int, chosen: Mapping[str, str] | None = None) -> str:
     """Return the rows as HTML with how many of `total` they are, or a plain sentence if none.
 
     Parameters
     ----------
-    rows : DataFrame
-        Those of `tables.summary` that are chosen.
+    rows : sequence of mapping
+        Those of `answers` that are chosen.
     total : int
         How many there are.
     chosen : mapping, optional
         The filters by name, for a link to this view.
     """
-    if rows.empty:
+    if not rows:
         return render("board/results.html", board="")
-    drawn = tables.board(rows, link=address)
-    return parts.listed(rows, total, chosen or {}, here="board", board=drawn)
+    drawn = programme_rows.board(rows, link=address, cohort=address)
+    said = f"{len(rows)} of {total} programmes shown"
+    return parts.listed(programme_rows.sheet(rows), said, chosen or {}, here="board", board=drawn)
 
 
-def asked_for(rows: pd.DataFrame) -> str:
-    """Return what was asked of the programmes in `rows`, year by year."""
-    groups = rows.groupby("year", sort=True)
-    return render("board/asked.html", years={year: records(some) for year, some in groups})
-
-
-def address(row: Mapping[str, Any]) -> str:
-    """Return the address of a row's own page."""
-    return "programme?" + urlencode({"programme": row["programme"], "cohort": row["cohort"]})
+def address(row: Row) -> str:
+    """Return the address of the page of a programme, or of a cohort's row."""
+    place = {key: row[key] for key in ("programme", "cohort") if key in row}
+    return "programme?" + urlencode(place)

@@ -15,9 +15,10 @@ from evidence.board.area import address, sheet
 from evidence.release.site.measures import charts, measures
 from evidence.release.store import reader
 from evidence.release.store.provenance import facts
-from evidence.show import area_rows, tables
+from evidence.show import area_rows, programme_rows, tables
 from evidence.show.questions import QUESTIONS, grouped
 from evidence.show.render import render
+from evidence.show.rows import records
 from evidence.show.why import why
 from evidence.show.words import counted, headline
 
@@ -32,7 +33,7 @@ def programme(folder: Path) -> Iterator[widgets.Widget]:
     watched = reader.indicators(folder)
     years = _years(record)
     if not years:
-        yield parts.note(parts.top(record, "programme", tables.finding(rows)))
+        yield parts.note(parts.top(record, "programme", programme_rows.finding([])))
         return
     asked = parts.asked("programme", "cohort", "chart")
     cards = {card["name"]: card for card in record["programmes"]}
@@ -173,7 +174,7 @@ def _answer(
         outcomes=tables.outcomes(own) if len(own) else "",
         watched=area_rows.table(measured) if measured else "",
         foot=area_rows.FOOT,
-        years=tables.board(years) if len(years) > 1 else "",
+        years=programme_rows.cohorts(records(years)) if len(years) > 1 else "",
         numbers=tables.frame(plain, caption="Every year, outcome and group, in numbers"),
         figures={
             heading: [parts.figure(one, folder) for one in some]

@@ -158,71 +158,6 @@ def bar(*boxes: widgets.Widget) -> widgets.HBox:
     return row
 
 
-def explorer(
-    rows: pd.DataFrame,
-    filters: Sequence[tuple[str, str, str, str]],
-    question: str,
-    label: Callable[[Mapping[str, Any]], str],
-    results: Callable[[pd.DataFrame, dict[str, str]], str],
-    explain: Callable[[Mapping[str, Any]], str],
-    also: Callable[[pd.DataFrame], str] | None = None,
-) -> list[widgets.Widget]:
-    """Return filters, the rows that agree with them, and one of these rows explained.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        From `tables.summary`.
-    filters : sequence of (label, name in the address, column, words for no choice)
-    question : str
-        What the explanation answers.
-    label : callable
-        Names a row in the list of those that can be explained.
-    results : callable
-        Gives the HTML of the rows that are left, which are chosen by the filters by name.
-    explain : callable
-        Gives the HTML of the explanation of a row.
-    also : callable, optional
-        Gives HTML of the rows that are left, below the explanation.
-    """
-    begin = asked(*(name for _, name, _, _ in filters))
-    boxes = [
-        choice(title, distinct(every, _ordered(rows, column)), begin[name])
-        for title, name, column, every in filters
-    ]
-    which, shown, reason = Choice(description=question), note(), note()
-    more = [note()] if also else []
-
-    def show() -> None:
-        chosen = {name: box.value for (_, name, _, _), box in zip(filters, boxes, strict=True)}
-        left = matching(rows, {column: chosen[name] for _, name, column, _ in filters})
-        shown.value = results(left, chosen)
-        for one in more:
-            one.value = also(left)
-        reset(which, [*zip(map(label, records(left)), left.index, strict=True)])
-        tell()
-
-    def tell() -> None:
-        reason.value = "" if which.value is None else explain(rows.loc[which.value].to_dict())
-
-    watch(boxes, show, shown)
-    watch([which], tell, reason)
-    show()
-    return [bar(*boxes), shown, which, reason, *more]
-
-
-def _ordered(rows: pd.DataFrame, column: str) -> Iterable[str]:
-    return sorted(rows[column]) if column == "year" else rows[column]
-
-
-def matching(rows: pd.DataFrame, choice: Mapping[str, str]) -> pd.DataFrame:
-    """Return the rows that agree with every choice made; "" is no choice."""
-    for column, value in choice.items():
-        if value:
-            rows = rows[rows[column] == value]
-    return rows
-
-
 def top(
     record: Mapping[str, Any],
     here: str,
@@ -258,10 +193,9 @@ def actions(
 
 
 def listed(
-    rows: pd.DataFrame, total: int, chosen: Mapping[str, str], *, here: str, board: str
+    plain: pd.DataFrame, said: str, chosen: Mapping[str, str], *, here: str, board: str
 ) -> str:
-    """Return chosen rows with how many of `total` they are, and the same as a table of numbers."""
-    plain, said = sheet(rows), f"{len(rows)} of {words.counted(total, 'result')} shown"
+    """Return what is chosen with how much that is, and the same as a table of numbers."""
     return render(
         "board/results.html",
         act=actions(said, plain, here, here, chosen),
@@ -274,7 +208,6 @@ def sheet(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of `tables.summary` as the plain table that is under a chart."""
     results = [tables.result(row, spoken=True) for row in records(rows)]
     shown = {
-        **({"Hub": rows["hub"]} if "hub" in rows else {}),
         "Programme": rows["title"],
         "Year": rows["cohort_title"],
         "Outcome": rows["outcome_title"],

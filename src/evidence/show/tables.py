@@ -20,7 +20,6 @@ from evidence.show.render import render
 from evidence.show.rows import missing, records
 from evidence.show.words import (
     UNITS,
-    counted,
     interval,
     months_range,
     months_table,
@@ -29,21 +28,6 @@ from evidence.show.words import (
 )
 
 STRENGTH = ("very weak", "weak", "limited", "moderate", "strong", "very strong")
-_FOUND = {  # of several results, and of the only one
-    "better than similar": (
-        "better than similar pupils",
-        "The programme did better than similar pupils",
-    ),
-    "worse than similar": (
-        "worse than similar pupils",
-        "The programme did worse than similar pupils",
-    ),
-    "no worthwhile difference": (
-        "no worthwhile difference",
-        "The programme made no worthwhile difference",
-    ),
-    "too little data": ("not yet known", "It is not yet known what the programme changed"),
-}
 _TEXTS = ("title", "phase", "lead", "about", "design", "ask_next", "claim")
 _HEADINGS = HEADINGS | {
     "n": "Pupils",
@@ -114,52 +98,6 @@ def _year(title: str) -> str:
     return "/".join(filter(None, found.groups())) if found else title
 
 
-def finding(rows: pd.DataFrame) -> str:
-    """Say in one line what the rows of `summary` found: how many have each verdict."""
-    if rows.empty:
-        return "No programme has a result to show yet"
-    counts = rows["verdict"].value_counts()
-    found = {verdict: int(counts.get(verdict, 0)) for verdict in _FOUND}
-    if len(rows) == 1:
-        return next(alone for verdict, (_, alone) in _FOUND.items() if found[verdict])
-    said = [f"{found[verdict]} {words}" for verdict, (words, _) in _FOUND.items() if found[verdict]]
-    if found["better than similar"]:  # "pupils" is said once
-        said = [part.replace("worse than similar pupils", "worse") for part in said]
-    programmes = rows["programme"].nunique()
-    of = f"{len(rows)} results of {counted(programmes, 'programme')}"
-    of = counted(programmes, "programme") if programmes == len(rows) else of
-    return f"Of {of}: {', '.join(said)}"
-
-
-def board(rows: pd.DataFrame, *, link: Callable[[Mapping[str, Any]], str] | None = None) -> str:
-    """Return one row a programme and cohort, as HTML.
-
-    Rows measured in months share one scale of effect sizes with the months marked along it; rows
-    that have no effect size share one scale of their own unit.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        From `summary`.
-    link : callable, optional
-        Gives the address of a row's own page.
-    """
-
-    def cells(row: Mapping[str, Any]) -> dict[str, Any]:
-        unrated = missing(row["strength"])
-        return {
-            "link": link(row) if link else "",
-            "name": row["title"],
-            "about": _joined(row["outcome_title"], row["phase"], row["cohort_title"]),
-            "sample": _sample(row),
-            "squares": "" if unrated else _squares(round(row["strength"])),
-            "strength": "" if unrated else strength(row["strength"]),
-            "cost": "not stated" if missing(row["cost"]) else f"£{row['cost']:,.0f}",
-        }
-
-    return _tables(rows, cells, "What each programme achieved", board=True)
-
-
 def outcomes(rows: pd.DataFrame) -> str:
     """Return one row an outcome of a single programme and cohort, as HTML."""
 
@@ -174,7 +112,7 @@ def outcomes(rows: pd.DataFrame) -> str:
             "schools": "not shown" if missing(row["n_schools"]) else f"{row['n_schools']:,.0f}",
         }
 
-    return _tables(rows, cells, "What was found for each outcome", board=False)
+    return _tables(rows, cells, "What was found for each outcome")
 
 
 def frame(table: pd.DataFrame, *, caption: str = "", axes: Sequence[str] = ()) -> str:
@@ -208,7 +146,8 @@ def strength(points: float) -> str:
 
 
 @cache
-def _squares(points: int) -> str:
+def squares(points: int) -> str:
+    """Return five squares, as many filled as the evidence has points."""
     return render("squares.svg", points=points)
 
 
@@ -233,8 +172,6 @@ def _tables(
     rows: pd.DataFrame,
     cells: Callable[[Mapping[str, Any]], dict[str, Any]],
     caption: str,
-    *,
-    board: bool,
 ) -> str:
     kinds: dict[str, list[Mapping[str, Any]]] = {}
     for row in records(rows):  # a hidden result is shown with the months
@@ -242,7 +179,7 @@ def _tables(
         kinds.setdefault("months" if months else row["unit"], []).append(row)
     order = sorted(kinds, key=lambda kind: (kind != "months", kind))
     groups = [_group(kinds[kind], kind, cells) for kind in order]
-    return render("rows.html", groups=groups, caption=caption, board=board)
+    return render("rows.html", groups=groups, caption=caption)
 
 
 def _group(
@@ -267,16 +204,6 @@ def _group(
         "level": f"{100 * levels[0]:.0f}% interval" if levels else "interval",
         "axis": scale.axis(),
     }
-
-
-def _sample(row: Mapping[str, Any]) -> str:
-    """Say how many schools and pupils a row is of."""
-    counts = (("n_schools", "school"), ("n_pupils", "pupil"))
-    return _joined(*(counted(row[key], word) for key, word in counts if not missing(row[key])))
-
-
-def _joined(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)
 
 
 def _cell(value: Any, plain: bool) -> str:

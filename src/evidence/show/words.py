@@ -20,6 +20,11 @@ VERDICTS = {
     "no worthwhile difference": "no worthwhile difference",
     "too little data": "too little data",
 }
+# Indicators of results put together: a row a programme, whose title is the group.
+DECISION = "Chance that the effect is worth its cost"
+TOGETHER = "Effect of all cohorts together"
+DISADVANTAGED = "Effect for disadvantaged pupils"
+PRICE = "Price of a month of progress"
 # What a control chart says of its last point, and of a target beside its limits.
 VARIATION = {
     "common cause": "varies as it always has",
@@ -253,6 +258,15 @@ def _ending(row: Mapping[str, Any]) -> str:
         found = f"{counted(least, 'month')} or more"
         found = "more than 12 months" if least > 11 else found
     return f"{study} could only have detected {found}: too little data."
+
+
+_DISADVANTAGED = re.compile(r"free school meals|\bfsm\b|disadvantage|pupil premium", re.I)
+_NOT_THEY = re.compile(r"\bgap\b|: (?:no|not .*)$|\b(?:not|non|never)\b", re.I)
+
+
+def disadvantaged(group: str) -> bool:
+    """Whether a subgroup is of disadvantaged pupils: not of others, nor a gap between the two."""
+    return bool(_DISADVANTAGED.search(group)) and not _NOT_THEY.search(group)
 
 
 def results_in(title: str) -> str:

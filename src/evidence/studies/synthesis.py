@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.synthesis.decision import WORDS, decide, trial_error
-from evidence.methods.synthesis.pooled_posterior import posterior
+from evidence.methods.synthesis.pooled_posterior import PooledPosterior, posterior
 from evidence.methods.synthesis.pooling import FEW, Pooled, pool
 from evidence.methods.synthesis.ranking import Ranks, ranks
 from evidence.methods.synthesis.sequence import confidence_sequence
@@ -24,10 +23,8 @@ from evidence.studies import synthesis_pictures as pictures
 from evidence.studies.released import SynthesisPlan, released
 from evidence.studies.study import answered
 from evidence.studies.together import DIFFER, Together
-from evidence.studies.verdict import cost_rating
+from evidence.studies.verdict import cost_rating, verdict
 from evidence.studies.watching import Watching
-
-_DISADVANTAGED = re.compile(r"free school meals|\bfsm\b|disadvantage|pupil premium|\bgap\b", re.I)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,9 +76,7 @@ class Synthesis(Watching):
     def _together(self, name: Any, rows: pd.DataFrame) -> Together:
         plan, known, several = self.plan, self.plan.programmes.get(name), len(rows) > 1
         columns = (rows["effect"], rows["error"])
-        belief = posterior(
-            *columns, prior_mean=plan.prior_mean, prior_sd=plan.prior_sd, tau_scale=plan.tau_scale
-        )
+        belief = self._posterior(rows)
         decision = value = None
         if known:
             further = math.hypot(trial_error(plan.schools), belief.tau)
@@ -111,6 +106,16 @@ class Synthesis(Watching):
             value=value,
         )
 
+    def _posterior(self, rows: pd.DataFrame) -> PooledPosterior:
+        plan = self.plan
+        return posterior(
+            rows["effect"],
+            rows["error"],
+            prior_mean=plan.prior_mean,
+            prior_sd=plan.prior_sd,
+            tau_scale=plan.tau_scale,
+        )
+
     @answered
     def pooled(self) -> Pooled | None:
         """All primary results together, those of one programme in a cluster; None of one alone."""
@@ -122,9 +127,12 @@ class Synthesis(Watching):
 
         How much a gap changed is another question, and is not among them.
         """
-        group = self.table["subgroup"]
-        theirs = group.str.contains(_DISADVANTAGED) & ~group.str.contains(r"(?i)\bgap\b")
-        return _pooled(self.table[theirs].drop_duplicates(["programme", "cohort", "hub"]))
+        return _pooled(self._disadvantaged_rows)
+
+    @answered
+    def _disadvantaged_rows(self) -> pd.DataFrame:
+        theirs = self.table["subgroup"].map(words.disadvantaged)
+        return self.table[theirs].drop_duplicates(["programme", "cohort", "hub"])
 
     @answered
     def ranking(self) -> Ranks | None:
@@ -149,7 +157,7 @@ class Synthesis(Watching):
                 said = f"{len(some)} results: {', '.join(said)}"
             else:
                 said = pool(some["effect"], some["error"]).sentence()
-            first = not _DISADVANTAGED.search(group)
+            first = not (words.disadvantaged(group) or "gap" in group)
             found.append((first, group != "all", title, outcome, group, said))
         names = ["first", "part", "programme", "outcome", "pupils", "effect (SD)"]
         frame = pd.DataFrame(found, columns=names)
@@ -227,28 +235,41 @@ class Synthesis(Watching):
 
     @answered
     def indicators(self) -> pd.DataFrame:
-        """Of each programme the decision with its probability, and the price of a month."""
+        """Of each programme what to do with it, its effect, that for disadvantaged pupils, a price.
+
+        Where a month has no highest price there is none to tell.
+        """
         rows = []
-        for one in self.decided.values():
-            common = {"area": "All results", "period": self.plan.cohort_title or self.plan.cohort,
-                      "n": float(one.rows["n_pupils"].sum())}  # fmt: skip
+        for name, one in self.decided.items():
             found, value = one.decision, one.value
+            known, scale = self.plan.programmes[name], float(one.rows["scale"].iloc[0])
+            worthwhile = known.worthwhile * scale
             rows.append(
-                common
+                self._watched(words.DECISION, one.title, one.rows)
                 | {
-                    "indicator": one.title,
                     "value": found.p_worthwhile,
                     "unit": "probability",
                     "band": found.word,
                     "sentence": found.sentence(),
                 }
             )
-            if value and math.isfinite(value.per_month):  # else there is no price to tell
+            rows.append(
+                self._effect(words.TOGETHER, one.title, one.rows, one.belief, worthwhile)
+                | {"sentence": one.sentence()}
+            )
+            theirs = self._disadvantaged_rows
+            theirs = theirs[theirs["programme"] == name]
+            if len(theirs):
+                belief = self._posterior(theirs)
+                row = self._effect(words.DISADVANTAGED, one.title, theirs, belief, worthwhile)
+                size = words.number(row["value"], 2, sign=True)
+                span = words.interval(row["ci_lower"], row["ci_upper"], 2)
+                rows.append(row | {"sentence": f"{one.title}: {size} SD ({span})."})
+            if value and math.isfinite(value.per_month):
                 upper = value.ci_upper if math.isfinite(value.ci_upper) else math.nan
                 rows.append(
-                    common
+                    self._watched(words.PRICE, one.title, one.rows)
                     | {
-                        "indicator": f"{one.title}, price of a month of progress",
                         "value": value.per_month,
                         "ci_lower": value.ci_lower,
                         "ci_upper": upper,
@@ -259,6 +280,31 @@ class Synthesis(Watching):
                     }
                 )
         return self.contract(rows)
+
+    def _watched(self, indicator: str, title: str, rows: pd.DataFrame) -> dict[str, Any]:
+        period = self.plan.cohort_title or self.plan.cohort
+        return {"indicator": indicator, "area": "All results", "group": title, "period": period,
+                "n": float(rows["n_pupils"].sum())}  # fmt: skip
+
+    def _effect(
+        self, indicator: str, title: str, rows: pd.DataFrame, belief: PooledPosterior, least: float
+    ) -> dict[str, Any]:
+        """Return a row of an effect: the only result as it was found, else the mean of several.
+
+        It is set beside the smallest effect that would be worthwhile.
+        """
+        effect, low, high = belief.estimate, belief.ci_lower, belief.ci_upper
+        if len(rows) == 1:
+            effect, low, high = rows.iloc[0][["effect", "lower", "upper"]]
+        return self._watched(indicator, title, rows) | {
+            "value": effect,
+            "ci_lower": low,
+            "ci_upper": high,
+            "unit": "SD",
+            "comparator": "Smallest worthwhile effect",
+            "comparator_value": least,
+            "band": verdict(low, high, least),
+        }
 
     @property
     def questions(self) -> dict[str, Callable[[], list[Any]]]:

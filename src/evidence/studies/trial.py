@@ -278,26 +278,29 @@ class Trial(Study[TrialPlan]):
 
     @answered
     def effects(self) -> pd.DataFrame:
-        """Rows of the `effects` contract, that of the primary outcome first."""
-        school = self._say(self.plan.school)
-        return pd.concat(
-            [
-                row(
-                    self.estimates[outcome.name],
-                    self.sizes[outcome.name],
-                    programme=self.plan.programme,
-                    cohort=self.plan.cohort,
-                    outcome=outcome.entry,
-                    strength=self.strengths[outcome.name],
-                    attainment=outcome.attainment,
-                    n_schools=self.analysed(outcome)[school].nunique() if school else None,
-                    run_id=self.plan.run_id,
-                    rules=self.rules,
-                )
-                for outcome in self.plan.outcomes
-            ],
-            ignore_index=True,
-        )
+        """Rows of the `effects` contract: the primary outcome, others, disadvantaged pupils."""
+        plan, school, rules = self.plan, self._say(self.plan.school), self.rules
+        keys = {"programme": plan.programme, "cohort": plan.cohort, "run_id": plan.run_id}
+        rows = [
+            row(
+                self.estimates[outcome.name],
+                self.sizes[outcome.name],
+                outcome=outcome.entry,
+                strength=self.strengths[outcome.name],
+                attainment=outcome.attainment,
+                n_schools=self.analysed(outcome)[school].nunique() if school else None,
+                rules=rules,
+                **keys,
+            )
+            for outcome in plan.outcomes
+        ]
+        theirs = self.groups.disadvantaged(rules.threshold) if self.groups else {}
+        rows += [
+            row(found, outcome=self.main.entry | {"primary": False}, subgroup=group,
+                attainment=self.main.attainment, rules=rules, **keys)
+            for group, found in theirs.items() if self.main.unit == "sd"
+        ]  # fmt: skip
+        return pd.concat(rows, ignore_index=True)
 
     @answered
     def belief(self) -> Posterior | None:

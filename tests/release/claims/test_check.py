@@ -22,7 +22,7 @@ THINGS = {
     "p": "period",
     "o": "source",
 }
-SETS = ("develop", "held", "fresh", "last", "plain", "final", "close", "new")
+SETS = ("develop", "held", "fresh", "last", "plain", "final", "close", "new", "unseen")
 
 
 def paragraphs(*sets):
@@ -274,3 +274,34 @@ def test_the_example_of_the_docs_prints_what_it_says(capsys):
     code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
     exec(code, {})
     assert capsys.readouterr().out.strip() == re.search(r"# (1 claim.*)", code)[1]
+
+
+CLAIM = (
+    "Results rose by 4 points compared with similar schools, of 1,640 pupils (95% interval 1 to 7)"
+)
+
+
+@pytest.mark.parametrize("mark", ["1", "[1]"])
+@pytest.mark.parametrize("note", ["1. {}", "1 {}", "[1] {}", "1{}"])
+def test_what_a_footnote_says_is_not_missing(mark, note):
+    said = "Evaluation report of the council, summer 2019."
+    passages = [Passage(1, f"{CLAIM}.{mark}"), Passage(1, note.format(said))]
+    assert check(passages).table.empty
+    other = [passages[0], Passage(1, note.format(said).replace("1", "2", 1))]
+    known = {"source"} if mark == "[1]" else set()  # so references to a list of sources are set
+    assert {*check(other).table["missing"]} == {"period", "source"} - known
+
+
+def test_what_a_section_says_of_its_figures_holds_in_it_alone():
+    said = Passage(1, "All figures are of 2019, from the performance tables.")
+    here = [Passage(1, "Reading", "heading"), said, Passage(1, f"{CLAIM}.")]
+    assert check(here).table.empty
+    elsewhere = [*here[:2], Passage(1, "Maths", "heading"), here[2]]
+    assert {*check(elsewhere).table["missing"]} == {"period", "source"}
+    whole = Passage(1, "All figures in this report are of 2019, from the performance tables.")
+    assert check([whole, *elsewhere[2:]]).table.empty
+
+
+def test_a_claim_about_figures_is_no_statement_of_their_source():
+    rows = check([Passage(1, "The results published in 2019 are good."), Passage(1, f"{CLAIM}.")])
+    assert "source" in set(rows.table.loc[rows.table["text"] == f"{CLAIM}.", "missing"])

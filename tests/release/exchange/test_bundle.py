@@ -109,7 +109,7 @@ def test_merge_adds_a_hub_beside_ones_own(county, own):
     meta = reader.release(own)["hubs"]["Rathfern"]
     assert (meta["bundle"], meta["reviewer"], meta["number"]) == (sha256, "Bea Reviewer", 1)
     page = (own / "current/hubs.html").read_text(encoding="utf-8")
-    assert "<h2>Rathfern: " in page
+    assert "<h3>Rathfern: " in page
     assert "Release 1 of" in page
     assert "checked by Bea Reviewer" in page
     assert len(summary(reader.hub_effects("Rathfern", own), meta["programmes"])) == 3

@@ -12,11 +12,13 @@ from openpyxl import load_workbook
 from payloads import FORMULAE, PAYLOADS
 
 from evidence.board import board
+from evidence.release.site import answers
 from evidence.release.store import reader
 from evidence.release.store.exports import csv as as_csv
 from evidence.release.store.exports import workbook
 from evidence.show import tables
 from evidence.show.markdown import render
+from evidence.show.portfolio import portfolio
 from evidence.show.why import band, why
 
 ALLOWED = {
@@ -150,7 +152,8 @@ def test_markdown_of_a_payload_is_inert():
 def test_dashboard_parts_hold_no_tag_of_a_payload(harmed):
     record = reader.release(harmed[0])
     rows = tables.summary(reader.effects(harmed[0]), record["programmes"])
-    texts = [board.results(rows, len(rows)), band(record["programmes"])]
+    found = answers.of_release(harmed[0])
+    texts = [board.results(found, len(found)), band(record["programmes"]), portfolio(found)]
     texts += [why(row) for row in rows.to_dict("records")]
     for text in texts:
         page = Page(text)

@@ -70,6 +70,21 @@ class Subgroups(TableResult):
             )
         return " ".join(said)
 
+    def disadvantaged(self, threshold: int) -> dict[str, Estimate]:
+        """Return the effect on disadvantaged pupils by the words of the group.
+
+        None where a part of the pupils has fewer than `threshold` in an arm: its numbers would
+        follow from those of all and of the others.
+        """
+        parts = self.table[self.table["kind"] == "separate model"]
+        few = parts[["n_treated", "n_control"]].min(axis=1) < threshold
+        asked = {key: f"{key[0]}: {key[1]}" for key in self.estimates}
+        return {
+            said: self.estimates[key]
+            for key, said in asked.items()
+            if words.disadvantaged(said) and key[0] not in set(parts.loc[few, "subgroup"])
+        }
+
     def _page_table(self) -> pd.DataFrame:
         hidden = ["std_error", "df", "n_pupils", "n_clusters"]
         return self.table.drop(columns=hidden).rename(columns={"estimate": "effect_size"})

@@ -13,7 +13,7 @@ import textwrap
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby, zip_longest
 from pathlib import Path
@@ -28,6 +28,8 @@ COLUMNS = ("page", "sentence", "text", "kind", "words", "missing", "why", "ask")
 _NEAR = 12  # sentences before and after, in which something may be said
 _NUMBER = re.compile(r"^(?!(?:19|20)\d\d$)[(£+−–-]*\d[\d.,]*(?:%|pp|pts|st|nd|rd|th)?\)?$")
 _NOTE = re.compile(r"^\W*(?:sources?|notes?|figures|data|these figures)\b", re.IGNORECASE)
+_MARKED = re.compile(r"(?<=[.,;)\]”\"’a-z])(\d{1,2}|\[\d{1,2}\])(?=\s|$)")  # of a footnote
+_FOOTNOTE = re.compile(r"^\s*\[?(\d{1,2})(?:[.)\]]\s*|(?=[A-Z])|\s+)(?=\S)")
 _CAPTION = re.compile(r"^(?:table|figure|chart)\s*\d|:$", re.IGNORECASE)
 
 
@@ -85,6 +87,7 @@ class _Claim:
     around: str = ""  # what introduces its list or table, and the note below
     heading: str = ""
     headers: tuple[str, ...] = ()
+    section: int = 0
 
 
 def check(passages: Sequence[Passage]) -> Checklist:
@@ -95,12 +98,13 @@ def check(passages: Sequence[Passage]) -> Checklist:
     passages : sequence of Passage
         As :func:`evidence.data.documents.passages` reads them.
     """
-    said = [*_read(passages)]
+    said, notes = [*_read(passages)], _notes(passages)
+    whole = "\n".join(one.text for one in said if _says(one, "report"))
     rows = [
         (claim.page, i + 1, claim.text, *missing)
         for i, claim in enumerate(said)
         if claim.kinds
-        for missing in _missing(claim, _context(i, said))
+        for missing in _missing(claim, _context(i, said, notes, whole))
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     pages = max((one.page + one.text.count(PAGE) for one in passages), default=0)
@@ -109,7 +113,7 @@ def check(passages: Sequence[Passage]) -> Checklist:
 
 def _read(passages: Sequence[Passage]) -> Iterator[_Claim]:
     """Return every sentence and row, claims or not, with what stands around it."""
-    heading, end = "", 0
+    heading, end, section = "", 0, 0
     for kind, group in groupby(passages, key=lambda one: one.kind):
         block = [*group]
         lead, end = passages[max(end - 1, 0)], end + len(block)
@@ -119,13 +123,14 @@ def _read(passages: Sequence[Passage]) -> Iterator[_Claim]:
         around += note if kind == "row" and _NOTE.match(note) else ""
         for index, one in enumerate(block, end - len(block)):
             if kind == "heading":
-                heading = one.text
+                heading, section = one.text, index
             elif kind == "row":
-                yield _row(index, one, around, heading)
+                yield replace(_row(index, one, around, heading), section=section)
             else:
                 before = ""
                 for page, text in sentences(one):
-                    yield _Claim(page, text, index, _kinds(text, before), around, heading)
+                    kinds = _kinds(text, before)
+                    yield _Claim(page, text, index, kinds, around, heading, section=section)
                     before = text
 
 
@@ -184,8 +189,32 @@ def _settled(found: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _context(index: int, said: Sequence[_Claim]) -> tuple[str, str]:
-    """Return where a thing may be said, and where also what holds for several sentences."""
+def _says(one: _Claim, of: str) -> bool:
+    """Whether a sentence that is no claim says what the figures of its section, or of all, are."""
+    return not one.kinds and bool(_rules()["says"][of].search(one.text))
+
+
+def _notes(passages: Sequence[Passage]) -> dict[str, str]:
+    """Return the footnotes by their number, however they are set: several in a line, or a list."""
+    found: dict[str, str] = {}
+    listed = False
+    for one in passages:
+        listed = _rules()["says"]["notes"].search(one.text) if one.kind == "heading" else listed
+        parts = re.split(r"(?<=[.!?])\s+(?=\[?\d{1,2}[.)\]]?\s?[A-Z])", one.text)
+        for part in parts if listed or one.kind == "text" else ():
+            if (number := _FOOTNOTE.match(part)) and (listed or number[1] == str(len(found) + 1)):
+                found.setdefault(number[1], part[number.end() :])
+    return found
+
+
+def _context(
+    index: int, said: Sequence[_Claim], notes: Mapping[str, str], whole: str
+) -> tuple[str, str]:
+    """Return where a thing may be said, and where also what holds for several sentences.
+
+    The former are the sentence, its footnotes, and those beside it that make no claim; the latter
+    its section and the whole report, where a sentence says so of all their figures.
+    """
     claim, rules, beside, before = said[index], _rules(), [], []
     for i in range(max(index - _NEAR, 0), min(index + _NEAR, len(said))):
         if said[i].passage == claim.passage and i != index:
@@ -193,8 +222,11 @@ def _context(index: int, said: Sequence[_Claim]) -> tuple[str, str]:
                 beside.append(said[i].text)
             elif i < index and rules["carry"].search(claim.text):
                 before.append(said[i].text)
-    near = "\n".join([claim.text, *beside, claim.around])
-    return near, "\n".join([near, *before, claim.heading])
+    marks = (mark.strip("[]") for mark in _MARKED.findall(claim.text))
+    own = [notes[mark] for mark in marks if mark in notes]
+    section = [one.text for one in said if one.section == claim.section and _says(one, "section")]
+    near = "\n".join([claim.text, *own, *beside, claim.around])
+    return near, "\n".join([near, *before, *section, claim.heading, whole])
 
 
 def _missing(claim: _Claim, context: tuple[str, str]) -> Iterator[tuple[str, ...]]:
@@ -238,6 +270,7 @@ def _rules() -> dict[str, Any]:
         "kinds": each(raw["kinds"]),
         "things": each(raw["things"]),
         "words_for": raw["words_for"],
+        "says": {name: compiled(pattern) for name, pattern in raw["says"].items()},
         **{name: compiled(raw["quiet"][name]) for name in ("finance", "figures", "carry")},
         "sentence": [compiled(one) for one in raw["quiet"]["sentence"]],
         "phrase": compiled("|".join(raw["quiet"]["phrase"])),

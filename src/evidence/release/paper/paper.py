@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import EvidenceError, nearest
+from evidence.release.site.answers import of_release
 from evidence.release.store import reader
-from evidence.show import tables, why
+from evidence.show import synthesis_figures, tables, why
 from evidence.show.document import (
     Block,
     Document,
@@ -32,8 +33,9 @@ from evidence.show.document import (
     Table,
 )  # fmt: skip
 from evidence.show.picture import Picture as Drawn
+from evidence.show.programme_rows import DECISIONS, FOUND, NONE, decided, finding, pounds
 from evidence.show.rows import missing, records
-from evidence.show.words import counted, number, verdict
+from evidence.show.words import capital, counted, number, verdict
 
 ENTERED = {
     "report_to": "the board or committee",
@@ -48,15 +50,10 @@ ENTERED = {
     "legal": "duties and powers",
 }
 _BLANK = "To be completed by the author."
-# What the evidence of one result alone lets a board do; the reason is said with it.
-OPTIONS = {
-    "better than similar": ("Continue", "did better than similar pupils"),
-    "no worthwhile difference": ("Change or stop", "made no worthwhile difference"),
-    "worse than similar": ("Change or stop", "did worse than similar pupils"),
-    "too little data": ("Test properly", "too little data to know what it changed"),
-}
 # How caveats begin that say why a result is less sure; the others stand in the result's report.
 _LOST = ("marked down", "the study was small", "an effect that is just worthwhile")
+# What the tables above say of a result already.
+_SMALL = " Any difference is smaller than was set as worthwhile: no worthwhile difference."
 _KEY = re.compile(r"\{([^{}]*)\}")
 _RESULT = re.compile(
     r"[+−-]?\d[\d,.]*\s*(%|per\s?cent|percentage points?|points?|pp\b|SD\b|months?\b)", re.I
@@ -128,13 +125,13 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         There is no release or no result in it; a text names a key that the release does not have,
         or states a result by hand: all faults at once.
     """
-    record = reader.release(published)
+    record, folder = reader.release(published), reader.folder(published)
     rows = tables.summary(reader.effects(published), record["programmes"])
+    found = of_release(folder)
     if rows.empty:
         raise EvidenceError("the release holds no result of a programme, so there is no paper yet")
-    own = _filled(dict.fromkeys(ENTERED, "") | dict(texts or {}), rows, record)
+    own = _filled(dict.fromkeys(ENTERED, "") | dict(texts or {}), rows, found, record)
     day = date.fromisoformat(own["date"] or record["date"])
-    found = tables.finding(rows)
     subject = own["subject"] or "What the programmes changed"
     facts = [
         ("Report to", own["report_to"] or _BLANK),
@@ -145,16 +142,27 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
     ]
     blocks: list[Block] = [
         Heading("Summary"),
-        Paragraph([Strong(f"{found}.")]),
+        Paragraph(
+            [
+                Strong(f"{finding(found)}."),
+                " Better or worse means that the whole likely "
+                "range, a 95% interval, lies above or below zero.",
+            ]
+        ),
+        Paragraph([decided(found)]),
+        Paragraph([_origin(found, record)]),
         Paragraph([why.LEAD.replace("grey band of differences", "band of differences")]),
         Heading("Recommendations, as options"),
         *_text(own["recommendations"]),
-        *_options(rows),
+        *_options(found, record),
         Heading("Background"),
         *_text(own["background"], needed=True),
         Heading("The evidence"),
-        _picture(rows),
+        *_pictures(found, folder, record),
+        _answers(found),
+        Paragraph([_of_table(found, record)]),
         _results(rows),
+        Paragraph([_of_table(found, record)]),
         Heading("How each was compared", 2),
         Items([[said] for design, said in why.DESIGNS.items() if design in set(rows["design"])]),
         *[
@@ -166,7 +174,8 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         *_limits(rows, record),
         *_text(own["risks"]),
         Heading("Finance"),
-        _costs(rows),
+        _costs(found),
+        Paragraph([_of_table(found, record)]),
         *_text(own["finance"], needed=True),
         Heading("Equality"),
         *_disadvantaged(published, record),
@@ -198,7 +207,12 @@ def _day(text: str) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def _filled(texts: dict[str, str], rows: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, str]:
+def _filled(
+    texts: dict[str, str],
+    rows: pd.DataFrame,
+    answers: Sequence[Mapping[str, Any]],
+    record: Mapping[str, Any],
+) -> dict[str, str]:
     """Put results in the place of their keys, and refuse those that are written by hand."""
     known = {"release.number": str(record["number"]), "release.date": _day(record["date"])}
     for row in records(rows):
@@ -209,6 +223,13 @@ def _filled(texts: dict[str, str], rows: pd.DataFrame, record: Mapping[str, Any]
         }  # fmt: skip
         place = f"{row['programme']}.{row['cohort']}"
         known |= {f"{place}.{name}": value for name, value in shown.items()}
+    for row in answers:
+        shown = {
+            "decision": row["decision"] or NONE, "effect": _effect(row),
+            "disadvantaged": row["disadvantaged"], "price": row["price_words"],
+            "spend": "not known" if missing(row["spend"]) else pounds(row["spend"]),
+        }  # fmt: skip
+        known |= {f"{row['programme']}.{name}": value for name, value in shown.items()}
     faults, done = [], {}
     for key, text in texts.items():
         for asked in _KEY.findall(text):
@@ -251,56 +272,121 @@ def _name(row: Mapping[str, Any]) -> str:
     return f"{row['title']}, {row['cohort_title']}"
 
 
-def _options(rows: pd.DataFrame) -> list[Block]:
-    """Return the options that the evidence leaves, a list under each, with the reason."""
-    groups: dict[str, dict[str, list[str]]] = {}
-    for row in records(rows):
-        option, reason = OPTIONS[row["verdict"]]
-        size, span = tables.result(row, spoken=True)
-        cohort = f"{row['cohort_title']}, {reason} ({size}, {span})"
-        groups.setdefault(option, {}).setdefault(row["title"], []).append(cohort)
-    order = dict.fromkeys(option for option, _ in OPTIONS.values())
+def _years(rows: Sequence[Mapping[str, Any]]) -> str:
+    years = sorted({year for row in rows for year in row["years"]})
+    return years[0] if len(years) == 1 else f"{years[0]} to {years[-1]}"
+
+
+def _origin(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> str:
+    """Say of all results where they come from, of when they are and who was chosen."""
+    return (
+        f"The figures in this paper are of cohorts of {_years(rows)}; their source is release "
+        f"{record['number']}, {_day(record['date'])}, and schools were chosen as said under “How "
+        "each was compared”."
+    )
+
+
+def _of_table(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> str:
+    """Say below a table what all of its rows rest on."""
+    pupils, schools = (sum(row[key] for row in rows) for key in ("pupils", "schools"))
+    return (
+        f"Source: release {record['number']} of the evidence base; cohorts of {_years(rows)}, of "
+        f"{counted(pupils, 'pupil')} and {counted(schools, 'school')} in all, compared with "
+        "similar pupils; schools were chosen as said below; a likely range is a 95% interval."
+    )
+
+
+def _options(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> list[Block]:
+    """Return what to do with each programme, a list under each, with the reason."""
     blocks: list[Block] = [
         Paragraph([
             "The evidence alone would support the options below; what a programme is for, whom it "
             "reaches and what it costs are the board's to weigh."
         ])
     ]  # fmt: skip
-    for option in order:
-        if option in groups:
-            items: list[Parts] = [
-                [Strong(title), f": {'; '.join(cohorts)}."]
-                for title, cohorts in groups[option].items()
-            ]
-            blocks += [Heading(option, 2), Items(items)]
+    for key in DECISIONS:
+        some = [row for row in rows if row["decision"] == key]
+        items: list[Parts] = [
+            [Strong(row["title"]), f": {_why(row)}.", _note(row, record)] for row in some
+        ]
+        if items:
+            blocks += [Heading(capital(key or NONE), 2), Items(items)]
     return blocks
 
 
-def _picture(rows: pd.DataFrame) -> Picture:
-    shown = rows[rows["effect_size"].notna()].drop_duplicates("programme", keep="last").iloc[::-1]
-    table = pd.DataFrame(
-        {
-            "label": shown["title"],
-            "estimate": shown["effect_size"],
-            "ci_lower": shown["es_lower"],
-            "ci_upper": shown["es_upper"],
-            "verdict": shown["verdict"],
-            "unit": "sd",
-        }
-    )
+def _pictures(
+    rows: Sequence[Mapping[str, Any]], folder: Path, record: Mapping[str, Any]
+) -> Iterator[Picture]:
+    """Return the answers as lines, and the released picture of costs beside effects."""
+    shown = [row for row in rows if not missing(row["effect"])][::-1]
+    names = {"label": "title", "estimate": "effect", "ci_lower": "lower", "ci_upper": "upper",
+             "verdict": "verdict"}  # fmt: skip
+    table = pd.DataFrame({name: [row[key] for row in shown] for name, key in names.items()})
+    if len(table):
+        drawn = Drawn(
+            name="answers",
+            kind="intervals",
+            title=f"{finding(rows)} (95% intervals)",
+            alt="One line a programme: estimate and likely range in standard deviations, with "
+            "months along the top. The table below holds the same.",
+            table=table.assign(unit="sd"),
+        )
+        yield _png(drawn, (9, 1.4 + 0.42 * len(table)))
+    for entry in record["figures"]:
+        if entry["name"] == "cost-and-effect":
+            text = reader.inside(folder, f"{entry['path']}.json").read_text(encoding="utf-8")
+            drawn = Drawn.from_json(text)
+            yield _png(drawn, (7.2, synthesis_figures.height(drawn.kind, drawn.table)))
+
+
+def _png(drawn: Drawn, size: tuple[float, float]) -> Picture:
     from matplotlib.figure import Figure
 
-    drawn = Drawn(
-        name="results", kind="intervals", title=tables.finding(rows),
-        alt="One line a programme, its latest result: estimate and likely range in standard "
-        "deviations, with months along the top. The table below holds all results.", table=table,
-    )  # fmt: skip
     file = io.BytesIO()
-    figure = Figure(figsize=(9, 1.4 + 0.42 * len(table)), layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
     drawn.plot(figure.subplots()).figure.savefig(
-        file, format="png", dpi=200, metadata={"Software": None}
+        file, format="png", dpi=160, metadata={"Software": None}
     )
     return Picture(drawn.title, drawn.alt, file.getvalue())
+
+
+def _answers(rows: Sequence[Mapping[str, Any]]) -> Table:
+    cells = [
+        [
+            row["title"], capital(row["decision"] or NONE),
+            verdict(row["verdict"]) or FOUND[""][0], _effect(row), row["disadvantaged"],
+            row["strength"],
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return Table(
+        "One answer a programme, all its cohorts together",
+        ["Programme", "What to do", "What was found", "Effect in months (likely range)",
+         "Disadvantaged pupils (likely range)", "Strength"],
+        cells, [False] * 6, [2.6, 1.2, 1.8, 1.8, 1.6, 1.4],
+    )  # fmt: skip
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    """Say what was found, then why that leads to what to do."""
+    found = f"{verdict(row['verdict']) or FOUND[''][0]}, {_effect(row)}"
+    reason = row["reason"].rstrip(".")
+    return f"{found}; {reason}" if reason else found
+
+
+def _note(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:
+    """Say where an answer comes from, of how many pupils it is and with whom they are compared."""
+    cohorts = row["cohorts"]
+    runs = ", ".join(dict.fromkeys(f"{one['cohort']} (run {one['run_id']})" for one in cohorts))
+    return Note(
+        f"Source: release {record['number']}, {row['programme']}, cohorts {runs}; "
+        f"{_years([row])}; {counted(row['pupils'], 'pupil')}, {counted(row['schools'], 'school')}; "
+        "compared with similar pupils; the range is a 95% interval."
+    )
+
+
+def _effect(row: Mapping[str, Any]) -> str:
+    return f"{row['size']} ({row['span']})" if row["size"] else row["span"]
 
 
 def _results(rows: pd.DataFrame) -> Table:
@@ -313,7 +399,7 @@ def _results(rows: pd.DataFrame) -> Table:
             *(_count(row, of).removesuffix(f" {of}") for of in ("schools", "pupils")),
         ])  # fmt: skip
     return Table(
-        "Each programme's primary result",
+        "Each cohort's result on the primary outcome",
         ["Programme", "Outcome", "What was found", "Effect (likely range)", "Strength", "Schools",
          "Pupils"],
         cells, [False] * 4 + [True] * 3, [3, 2, 2, 2.4, 1, 1.1, 1.2],
@@ -324,17 +410,12 @@ def _programme(rows: list[dict[Any, Any]], record: Mapping[str, Any]) -> list[Bl
     """Return what is to be known of a programme: a sentence a cohort, and what costs strength."""
     said: list[Parts] = []
     for row in rows:
-        source = Note(
-            f"Release {record['number']}, {row['programme']} {row['cohort']}, run {row['run_id']}: "
-            f"{row['method']}."
-        )
+        source = _source(row, record)
         lead = [Strong(f"{row['cohort_title']}: ")] if len(rows) > 1 else []
         lost = [n for n in row["caveats"].split("; ") if n.startswith(_LOST)]
         strength = "" if missing(row["strength"]) else tables.strength(row["strength"])
         reasons = f" Strength {strength}: {'; '.join(lost)}." if strength and lost else ""
-        said.append([*lead, row["sentence"], source, reasons])
-    if rows[0]["claim"]:
-        said.append([f"A report said: “{rows[0]['claim']}”. This paper does not rest on that."])
+        said.append([*lead, row["sentence"].replace(_SMALL, ""), source, reasons])
     return [Heading(rows[0]["title"], 2), *(Paragraph(parts) for parts in said)]
 
 
@@ -345,8 +426,8 @@ def _limits(rows: pd.DataFrame, record: Mapping[str, Any]) -> list[Block]:
     items: list[Parts] = [
         [f"{counted(unsure, 'result')} of {n}: too little data to tell a worthwhile effect from "
          "none. This is not the same as no effect."],
-        [f"{counted(chosen, 'result')} of {n} come from schools that were not drawn at random; "
-         "reasons for a change that nobody measured may remain."],
+        [f"Where schools were not drawn at random ({counted(chosen, 'result')}), reasons that "
+         "nobody measured may remain."],
         [f"With {counted(n, 'result')} looked at together, about {number(n / 20)} would lie "
          "outside zero by chance alone if nothing had worked."],
         [f"Counts of pupils are rounded to the nearest {rules['base']}; groups of fewer than "
@@ -355,18 +436,17 @@ def _limits(rows: pd.DataFrame, record: Mapping[str, Any]) -> list[Block]:
     return [Items(items)]
 
 
-def _costs(rows: pd.DataFrame) -> Table:
+def _costs(rows: Sequence[Mapping[str, Any]]) -> Table:
     cells = []
-    for row in records(rows.drop_duplicates("programme", keep="last")):
+    for row in rows:
         cost = "not known" if missing(row["cost"]) else f"£{row['cost']:,.0f}"
-        gained = row["verdict"] == "better than similar" and not missing(row["months"])
-        a_month = f"£{row['cost'] / row['months']:,.0f}" if gained and row["months"] else "no limit"
-        cells.append([_name(row), cost, "not known" if cost == "not known" else a_month])
+        spend = "not known" if missing(row["spend"]) else pounds(row["spend"])
+        span = f" ({row['price_range']})" if row["price_range"] else ""
+        cells.append([row["title"], cost, spend, f"{row['price_words']}{span}"])
     return Table(
-        "Cost of each programme, as the register has it; a month where the whole range lies above "
-        "zero",
-        ["Programme, latest cohort", "A pupil a year", "A pupil a month of progress"],
-        cells, [False, True, True], [4, 1.5, 1.8],
+        "Cost of each programme, as the register has it, and of a month of progress (likely range)",
+        ["Programme", "A pupil a year", "In all, a year", "A pupil a month of progress"],
+        cells, [False, True, True, True], [3.2, 1.2, 1.2, 2.4],
     )  # fmt: skip
 
 
@@ -376,6 +456,15 @@ def _disadvantaged(published: str | Path | None, record: Mapping[str, Any]) -> l
     if parts.empty:
         return [Paragraph(["No result for a group of pupils has been released."])]
     return [
-        Items([[Strong(f"{_name(row)}, {row['subgroup']}"), f": {row['sentence']}"]
-               for row in records(parts)])
+        Items([[Strong(f"{_name(row)}, {row['subgroup']}"), f": {row['sentence']}",
+                _source(row, record)] for row in records(parts)])
     ]  # fmt: skip
+
+
+def _source(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:
+    """Say where a result comes from, of how many it is and how they came to be compared."""
+    return Note(
+        f"Source: release {record['number']}, {row['programme']} {row['cohort']}, run "
+        f"{row['run_id']}: {row['method']}. {row['year']}; {_count(row, 'pupils')} in "
+        f"{_count(row, 'schools')}, compared with similar pupils; a 95% interval."
+    )

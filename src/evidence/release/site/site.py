@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,23 +12,26 @@ from typing import Any
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.release.site import indicators, reports
+from evidence.release.site import across, answers, indicators, reports
 from evidence.release.site.measures import one_page
 from evidence.release.site.page import HOME, UP, day, page
 from evidence.release.store import provenance, reader
-from evidence.show import area_rows, tables
+from evidence.show import area_rows, programme_rows, tables
 from evidence.show.picture import Picture
+from evidence.show.portfolio import portfolio
 from evidence.show.questions import grouped
-from evidence.show.render import safe
-from evidence.show.rows import records
-from evidence.show.why import LEAD, band, why
-from evidence.show.words import MONTHS, number, verdict
+from evidence.show.render import render, safe
+from evidence.show.why import band, why
+from evidence.show.words import MONTHS, capital, number, verdict
 
 _FEW = 4  # so many columns fit on a phone
-_FILTERS = (
-    ("phase", "Phase", "All phases", "phase"),
-    ("year", "Year", "All years", "year"),
-    ("verdict", "Verdict", "All verdicts", "verdict"),
+_SORTS = (
+    ("decision", "What to do"),
+    ("months", "Months, most first"),
+    ("price", "£ a month, least first"),
+    ("strength", "Strength, most first"),
+    ("spend", "Spend, most first"),
+    ("place", "The register"),
 )
 
 
@@ -51,15 +54,15 @@ def build(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     record, effects = reader.release(folder), reader.effects(folder)
     watched = reader.indicators(folder)
-    rows = tables.summary(effects, record["programmes"])
     pages = [
-        ("index.html", _index(folder, record, rows, watched)),
+        ("index.html", _index(folder, record, watched)),
         ("sure.html", _sure(record)),
         ("glossary.html", page("glossary", record, "What the words mean", trail=HOME)),
         *indicators.pages(record, watched),
     ]
     if record.get("hubs"):
         pages.append(("hubs.html", _hubs(folder, record)))
+    found = answers.of_release(folder)
     runs = {(run["programme"], run["cohort"]): run for run in record["runs"].values()}
     by_programme = dict(list(effects.groupby("programme", sort=False)))
     for programme in record["programmes"]:
@@ -68,7 +71,7 @@ def build(folder: str | Path) -> list[Path]:
         ran = [c for c in programme["cohorts"] if (name, c["name"]) in runs]
         said = {c["name"]: indicators.said(watched, runs[name, c["name"]]["run_id"]) for c in ran}
         if ran:
-            pages.append((address(name), _programme(record, programme, own, said)))
+            pages.append((address(name), _programme(record, programme, found, said)))
         for cohort in ran:
             run, some = runs[name, cohort["name"]], said[cohort["name"]]
             pages += _cohort(folder, record, programme | {"cohorts": [cohort]}, own, run, some)
@@ -94,23 +97,24 @@ def address(programme: str, cohort: str = "") -> str:
     return f"{programme}/{cohort or 'index'}.html"
 
 
-def _index(
-    folder: Path, record: Mapping[str, Any], rows: pd.DataFrame, watched: pd.DataFrame
-) -> str:
+def _index(folder: Path, record: Mapping[str, Any], watched: pd.DataFrame) -> str:
+    rows, cards = answers.of_release(folder), record["programmes"]
     whose = {record["runs"][key]["programme"] for key in set(watched["run_id"])}
-    values: dict[str, Any] = {"lead": LEAD, "board": "", "foot": area_rows.FOOT}
     links = {name: to for to, name in indicators.links(watched).items()}
-    values |= {"shown": whose, "watched": one_page(folder, record, watched, links)}
-    if len(rows):
-        values |= {
-            "shown": whose | set(rows["programme"]),
-            "board": tables.board(rows, link=lambda r: address(r["programme"], r["cohort"])),
-            **_filters(rows),
+    title, areas = programme_rows.finding(rows), one_page(folder, record, watched, links)
+    if not rows and areas:
+        title = areas[0][1]
+    values: dict[str, Any] = {"board": "", "foot": area_rows.FOOT, "watched": areas}
+    values["shown"] = whose | {row["programme"] for row in rows}
+    if rows:
+        values |= _front(folder, rows) | {
+            "board": programme_rows.board(
+                rows,
+                link=lambda row: address(row["programme"]),
+                cohort=lambda row: address(row["programme"], row["cohort"]),
+            )
         }
-    title, cards = tables.finding(rows), record["programmes"]
-    if rows.empty and values["watched"]:
-        title = values["watched"][0][1]
-    return page("index", record, title, cards=cards, script=len(rows) > 0, **values)
+    return page("index", record, title, cards=cards, script=bool(rows), **values)
 
 
 def envelope(folder: str | Path) -> str:
@@ -126,65 +130,52 @@ def envelope(folder: str | Path) -> str:
     EvidenceError
         The release holds no result of a programme.
     """
-    record = reader.release(folder)
-    rows = tables.summary(reader.effects(folder), record["programmes"])
-    if rows.empty:
+    record, rows = reader.release(folder), answers.of_release(Path(folder))
+    if not rows:
         raise EvidenceError("the release holds no result of a programme, so there is no page yet")
-    place = "{programme}-{cohort}".format_map
-    return page(
-        "envelope",
-        record,
-        tables.finding(rows),
-        cards=record["programmes"],
-        script=True,
-        envelope=True,
-        lead=LEAD,
-        board=tables.board(rows, link=lambda row: f"#{place(row)}"),
-        panels={
-            place(row): why(row | {"title": f"{row['title']}, {row['cohort_title']}"})
-            for row in records(rows)
-        },
-        **_filters(rows),
-    )
+    values = _front(Path(folder), rows) | {"board": programme_rows.board(rows)}
+    title, cards = programme_rows.finding(rows), record["programmes"]
+    return page("envelope", record, title, cards=cards, script=True, envelope=True, **values)
 
 
-def _filters(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return what the filters offer, and the titles that follow them."""
-    offered = [
-        (*words, dict.fromkeys(sorted(rows[c]) if c == "year" else rows[c]))
-        for *words, c in _FILTERS
-    ]
-    return {"filters": offered, "findings": _findings(rows)}
-
-
-def _findings(rows: pd.DataFrame) -> str:
-    """Return what is found of each phase and year, and of all (""), for the title to follow."""
-    found = {"": {"": tables.finding(rows)}}
-    every = rows.assign(phase="")
-    for part in (every, rows, rows.assign(year=""), every.assign(year="")):
-        for (phase, year), some in part.groupby(["phase", "year"]):
-            found.setdefault(phase, {})[year] = tables.finding(some)
-    return json.dumps(found, ensure_ascii=False)
+def _front(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what stands above the rows: counts, picture, changes, and what filters offer."""
+    phases = dict.fromkeys(row["phase"] for row in rows if row["phase"])
+    years = sorted({year for row in rows for year in row["years"]})
+    todo = [key for key in programme_rows.DECISIONS if key in {row["decision"] for row in rows}]
+    return {
+        "decided": programme_rows.decided(rows),
+        "rule": programme_rows.RULE,
+        "portfolio": portfolio(rows),
+        "since": answers.since(folder),
+        "words": programme_rows.words_for_script(),
+        "filters": [
+            ("phase", "Phase", "All phases", [(one, one) for one in phases]),
+            ("year", "Years with a cohort", "All years", [(one, one) for one in years]),
+            ("decision", "What to do", "Everything",
+             [(key or "none", capital(key or programme_rows.NONE)) for key in todo]),
+            ("sort", "Sort by", "", _SORTS),
+        ],
+    }  # fmt: skip
 
 
 def _programme(
     record: Mapping[str, Any],
     card: Mapping[str, Any],
-    own: pd.DataFrame,
+    found: Sequence[Mapping[str, Any]],
     said: Mapping[str, list[tuple[str, str, list[str]]]],
 ) -> str:
-    rows = tables.summary(own, [card])
+    rows = [row for row in found if row["programme"] == card["name"]]
     title, board = card["title"], ""
-    if len(rows):
-        named = rows.assign(title=rows["cohort_title"], cohort_title="")
-        board = tables.board(named, link=lambda row: f"{row['cohort']}.html")
-        title += f": {verdict(rows.iloc[0]['verdict'])}" if len(rows) == 1 else ""
+    if rows:
+        board = programme_rows.board(rows, cohort=lambda row: f"{row['cohort']}.html", open=True)
+        title += f": {verdict(rows[0]['verdict'])}" if rows[0]["verdict"] else ""
     cost = "not stated" if card["cost"] is None else f"£{card['cost']:,.0f} a pupil a year"
     if card["design"] == "monitoring":
         cost = ""
     cohorts = [(c["title"], f"{c['name']}.html", said[c["name"]]) for c in card["cohorts"]
                if said.get(c["name"])]  # fmt: skip
-    values = {"card": card, "cost": cost, "board": board, "many": len(rows) > 1, "said": cohorts}
+    values = {"card": card, "cost": cost, "board": board, "said": cohorts}
     return page("programme", record, title, cards=[card], trail=UP, **values)
 
 
@@ -274,18 +265,22 @@ def _inline(svg: str) -> str:
 
 
 def _hubs(folder: Path, record: Mapping[str, Any]) -> str:
-    hubs = []
+    own, hubs = across.hubs(folder, record), []
     for hub, meta in record["hubs"].items():
-        rows = tables.summary(reader.hub_effects(hub, folder), meta["programmes"])
-        finding = tables.finding(rows)
+        finding = programme_rows.finding(own[hub])
         values = {
             "title": f"{hub}: {finding[0].lower()}{finding[1:]}",
             "whose": band(meta["programmes"]),
             "day": day(meta["date"]),
-            "board": tables.board(rows) if len(rows) else "",
-        }
+            "twice": ", ".join(
+                name for name, other in record["hubs"].items()
+                if name != hub and other["bundle"] == meta["bundle"]
+            ),
+        }  # fmt: skip
         hubs.append(meta | values)
-    return page("hubs", record, "What other hubs found", trail=HOME, hubs=hubs)
+    rows = across.across(folder, record)
+    table = render("across.html", rows=rows, hubs=[across.OWN, *record["hubs"]])
+    return page("hubs", record, "What differs across hubs", trail=HOME, hubs=hubs, table=table)
 
 
 def _sure(record: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ _KEPT = (
 )  # fmt: skip
 _SHOWN = (
     "name", "title", "phase", "lead", "about", "cost", "design", "simulated", "public",
-    "automatic", "ask_next", "claim", "published", "units",
+    "automatic", "ask_next", "claim", "published", "units", "pupils",
 )  # fmt: skip
 OUTCOME = ("name", "title", "unit", "smallest_worthwhile", "primary")
 # What the register or the runner hands to a notebook by itself.

@@ -27,7 +27,7 @@ from evidence.show.picture import Picture
 
 _DRAWING = (figures, picture, seaborn_figures)
 _MANY = 60  # figures from which a second process is worth its start
-_drawn: dict[str, str] = {}  # drawings by what they show: those of many releases are the same
+_drawings: dict[str, str] = {}  # drawings by what they show: those of many releases are the same
 
 
 @cache
@@ -100,9 +100,9 @@ def draw(texts: list[str]) -> list[str]:
     EvidenceError
         The table of one does not fit its kind.
     """
-    wanted = [text for text in dict.fromkeys(texts) if text not in _drawn]
-    _drawn.update(zip(wanted, _new(wanted), strict=True))
-    return [_drawn[text] for text in texts]
+    wanted = [text for text in dict.fromkeys(texts) if text not in _drawings]
+    _drawings.update(zip(wanted, _new(wanted), strict=True))
+    return [_drawings[text] for text in texts]
 
 
 def _new(texts: list[str]) -> list[str]:

@@ -1,0 +1,104 @@
+"""The board's rows: what is said above them, what is in them, and that all of it is escaped."""
+
+import math
+
+import pandas as pd
+import pytest
+from markupsafe import escape
+from run_folders import BETTER, NONE, PROGRAMMES, UNSURE, WORSE, effect, programmes
+
+from evidence.data.schema import INDICATORS, empty
+from evidence.release.site.answers import answers
+from evidence.show import programme_rows
+
+HARM = '<img src=x onerror="alert(1)">'
+
+
+def one(verdict, programme="leap", cohort="2018", points=3, **other):
+    return effect(programme, cohort, 0.1, 0.2, 1.0, verdict, points, 1200, 40, **other)
+
+
+def rows_of(effects, **changes):
+    cohorts = {name: [{"name": c, "title": c} for c in ("2018", "2019")] for name in PROGRAMMES}
+    cards = [card | changes for card in programmes(cohorts)]
+    return answers({"programmes": cards}, pd.DataFrame(effects), empty(INDICATORS))
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "title"),
+    [
+        ({}, "No programme has a result to show yet"),
+        ({"leap": BETTER}, "The programme did better than similar pupils"),
+        ({"leap": UNSURE}, "It is not yet known what the programme changed"),
+        ({"leap": WORSE}, "The programme did worse than similar pupils"),
+        ({"leap": NONE}, "The programme made no worthwhile difference"),
+        ({"leap": BETTER, "lamp": BETTER}, "Of 2 programmes: 2 better than similar pupils"),
+        (
+            {"leap": BETTER, "lamp": UNSURE},
+            "Of 2 programmes: 1 better than similar pupils, 1 not yet known",
+        ),
+        ({"leap": BETTER, "lamp": WORSE}, "Of 2 programmes: 1 better than similar pupils, 1 worse"),
+        (
+            {"leap": NONE, "lamp": WORSE},
+            "Of 2 programmes: 1 worse than similar pupils, 1 no worthwhile difference",
+        ),
+        (
+            {"leap": NONE, "lamp": UNSURE},
+            "Of 2 programmes: 1 no worthwhile difference, 1 not yet known",
+        ),
+    ],
+)
+def test_finding_counts_programmes(verdicts, title):
+    rows = rows_of([one(word, name) for name, word in verdicts.items()]) if verdicts else []
+    assert programme_rows.finding(rows) == title
+
+
+def test_two_cohorts_are_one_row_and_counted_once():
+    rows = rows_of([one(BETTER), one(WORSE, cohort="2019"), one(BETTER, "lamp")])
+    assert programme_rows.finding(rows) == (
+        "Of 2 programmes: 1 better than similar pupils, 1 not put together"
+    )
+
+
+def test_board_every_text_is_escaped():
+    rows = rows_of([one(BETTER)], title=HARM, phase=HARM, ask_next=HARM, claim=HARM)
+    html = programme_rows.board(rows, link=lambda row: HARM, cohort=lambda row: HARM)
+    assert "<img" not in html
+    assert escape(HARM) in html
+
+
+def test_board_unsure_is_hollow_and_dashed_and_sure_is_not():
+    unsure, sure = (programme_rows.board(rows_of([one(verdict)])) for verdict in (UNSURE, BETTER))
+    assert 'stroke-dasharray="5 3.5"' in unsure
+    assert 'fill="#FFFFFF"' in unsure
+    assert "stroke-dasharray" not in sure
+    assert 'fill="#FFFFFF"' not in sure
+
+
+def test_board_months_are_whole_with_range_and_true_minus():
+    html = programme_rows.board(rows_of([one(UNSURE)]))
+    assert '<b class="big">+2</b><small>−2 to +4</small>' in html
+    assert "3 of 5, moderate" in html
+
+
+def test_board_without_months_says_its_unit():
+    html = programme_rows.board(
+        rows_of([effect("booster", "2019", 0.4, 2.1, None, NONE, 2, 1874, 42)])
+    )
+    assert '<b class="big">+0.4 pp</b><small>−1.7 to +2.5</small>' in html
+    assert "in percentage points" in html
+
+
+def test_board_hidden_result_says_so():
+    nothing = dict.fromkeys(("estimate", "ci_lower", "ci_upper", "months", "strength"), math.nan)
+    nothing |= dict.fromkeys(("effect_size", "es_lower", "es_upper"), math.nan)
+    html = programme_rows.board(rows_of([one(UNSURE) | nothing]))
+    assert "too few pupils" in html
+    assert "not rated" in html
+
+
+def test_board_what_the_register_leaves_out_is_never_nan():
+    rows = rows_of([one(BETTER), one(BETTER, "lamp")], ask_next=None, cost=None, phase=None)
+    html = programme_rows.board(rows)
+    assert ">nan" not in html
+    assert "cost not stated" in html
