@@ -29,6 +29,7 @@ _NAMES = {
     "Inspections": "studies.inspections:Inspections",
     "Monitoring": "studies.monitoring:Monitoring",
     "Participation": "studies.participation:Participation",
+    "Plan": "studies.planned:Plan",
     "School": "studies.school:School",
     "Survey": "studies.survey:Survey",
     "Synthesis": "studies.synthesis:Synthesis",

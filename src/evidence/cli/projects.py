@@ -138,40 +138,6 @@ def add(
 
 
 @app.command()
-def allocate(
-    protocol: Annotated[Path, Argument(help="A toml file whose table [allocation] is the rule.")],
-    roster: Annotated[Path, Option(help="One row a school.")],
-    nonce: Annotated[
-        str, Option(help="Public words nobody knew before; without them the sealed one is checked.")
-    ] = "",
-    sealed: Annotated[Path, Option(help="Append-only file.")] = Path("allocations.jsonl"),
-) -> None:
-    """Allocate schools at random and seal it, or make what is sealed again and compare."""
-    import hashlib
-    import tomllib
-
-    from evidence import planning
-    from evidence.data.readers import table
-
-    content = protocol.read_bytes()
-    try:
-        rule = {**tomllib.loads(content.decode())["allocation"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise EvidenceError(f"{protocol}: no table [allocation] that toml can read") from error
-    told = {"protocol": hashlib.sha256(content).hexdigest()}
-    try:
-        if nonce:
-            found = planning.allocate(table(roster), **rule | told | {"nonce": nonce})
-            found.seal(sealed)
-        else:
-            found = planning.replay(sealed, table(roster), **told)
-    except EvidenceError as error:
-        refuse([*error.faults])
-    typer.echo(found.sentence(), err=True)
-    typer.echo(found.table.to_csv(index=False), nl=False)
-
-
-@app.command()
 def run(
     only: Annotated[
         list[str] | None, Argument(help="PROGRAMME or PROGRAMME/COHORT; all by default.")
