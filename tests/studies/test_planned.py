@@ -4,7 +4,9 @@ import hashlib
 import io
 import subprocess
 import sys
+from datetime import date
 
+import openpyxl
 import pytest
 from docx import Document as Word
 from typer.testing import CliRunner
@@ -169,3 +171,30 @@ def test_a_new_protocol_is_written_once(tmp_path):
     told = run("plan", place).stderr.splitlines()
     assert f"{place}: title is ''; it is needed" in told
     assert len(told) == 4
+
+
+def test_the_workbook_of_the_protocol_is_given_out_and_taken_back(sealed, tmp_path):
+    place, roster, record, _ = sealed
+    file = tmp_path / "pupils.xlsx"
+    assert run("collect", place, "--out", file, "--pupils", 5).exit_code == 0
+    empty = run("check", file, "--protocol", place)
+    assert empty.stderr == f"{file}: has no pupils yet\n"
+    book = openpyxl.load_workbook(file)
+    head = [cell.value for cell in book["Pupils"][1]]
+    assert head == ["pupil", "school", "read_pre", "sex", "fsm", "read_post", "maths_post",
+                    "tested"]  # fmt: skip
+    for at, value in enumerate(["P1", "S03", 12, "F", "1", 30, 8, date(2027, 6, 8)], 1):
+        book["Pupils"].cell(2, at).value = value
+    book.save(file)
+    done = run("check", file, "--protocol", place)
+    assert done.stdout == f"{file}: 1 pupils, all as the protocol asks\n"
+    plan = ev.Plan.read(place)
+    found = plan.verify(roster, record)
+    (arm,) = plan.collected([file], found.table)["arm"]
+    assert arm == dict(found.table.to_numpy())["S03"]
+    book["Pupils"].cell(2, 6).value = 61
+    book.save(file)
+    told = run("check", file, "--protocol", place).stderr
+    assert told == (
+        f"{file}, row 2, column 'read_post': is not allowed; a number from 0 to 60 is needed\n"
+    )

@@ -69,3 +69,17 @@ def allocate(
         found = Plan.read(protocol).allocate(roster, nonce, sealed)
     out.write_bytes(written(found))
     typer.echo(f"{found.sentence()}\n{out}: who is in which arm\n{sealed}: the sealed record")
+
+
+@app.command()
+def collect(
+    protocol: Protocol,
+    out: Annotated[Path, Option(help="The blank workbook.")] = Path("pupils.xlsx"),
+    pupils: Annotated[int, Option(min=1, max=20_000, help="Rows to fill in.")] = 200,
+) -> None:
+    """Write the workbook that schools fill in; evidence check --protocol takes it back."""
+    from evidence.studies.planned import Plan
+
+    with a_line_each():
+        Plan.read(protocol).collect(out, pupils)
+    typer.echo(f"{out}: give it to schools; then evidence check {out} --protocol {protocol}")

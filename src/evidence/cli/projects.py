@@ -21,6 +21,7 @@ from evidence.cli.options import (
     Published,
     Register,
     Runs,
+    a_line_each,
     app,
     planned,
     refuse,
@@ -87,6 +88,9 @@ def start(
 @app.command()
 def check(
     file: Annotated[Path | None, Argument(help="One file of any kind; default: all.")] = None,
+    protocol: Annotated[
+        Path | None, Option(help="The trial whose workbook the file is: evidence collect.")
+    ] = None,
     register: Register = REGISTER,
     data: Data = DATA,
     notebooks: Notebooks = NOTEBOOKS,
@@ -97,6 +101,13 @@ def check(
     from evidence.run import rehearsal
     from evidence.run.plan_jobs import Project
 
+    if file and protocol:
+        from evidence.studies.planned import Plan
+
+        with a_line_each():
+            table = Plan.read(protocol).collected([file])
+        typer.echo(f"{file}: {len(table):,} pupils, all as the protocol asks")
+        return
     if file:
         pair = file.name.endswith(".meta.csv") or file.with_suffix(".meta.csv").is_file()
         try:

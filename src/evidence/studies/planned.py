@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evidence.data import readers
+from evidence.data import collected, readers
 from evidence.data import sealed as sealed_records
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, Faults
 from evidence.methods.planning import allocation
 from evidence.methods.planning.power import PowerFigure
 from evidence.show.document import Document
@@ -207,6 +207,47 @@ class Plan(Questions):
     def documents(self) -> dict[str, Document]:
         """Return protocol, analysis plan and report skeleton, to be set as PDF or Word."""
         return documents(self.protocol, self.sha256)
+
+    def collect(self, path: str | Path, pupils: int = 200) -> None:
+        """Write the workbook that a school fills in, with room for so many pupils.
+
+        Raises
+        ------
+        EvidenceError
+            There is such a file already.
+        """
+        collected.write(path, self.protocol.collected(), self.protocol.title, pupils)
+
+    def collected(
+        self, paths: Sequence[str | Path], arms: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        """Return the pupils of workbooks that came back, with their school's arm.
+
+        Parameters
+        ----------
+        paths : sequence of str or Path
+        arms : DataFrame, optional
+            The allocation's `table`, `unit` and `arm`, with what else is known of units, such as
+            their stratum.
+
+        Raises
+        ------
+        EvidenceError
+            Every cell that is not allowed; a pupil, or a unit, that was not allocated.
+        """
+        said, faults, parts = self.protocol, Faults(), []
+        for path in paths:
+            with faults.note():
+                parts.append(collected.read(path, said.collected()))
+        faults.settle()
+        table = pd.concat(parts, ignore_index=True)
+        unit, arm = said.analysis.cluster or said.analysis.pupil, said.analysis.treatment
+        if arms is not None:
+            known = arms.rename(columns={"unit": unit, "arm": arm}).astype({unit: "str"})
+            table = table.astype({unit: "str"}).merge(known, on=unit, how="left")
+            if table[arm].isna().any():
+                raise EvidenceError(f"column {unit!r}: holds what was not allocated")
+        return table
 
     def explore(self) -> VBox:
         """Return controls that change the design, and what it could find at once."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import Field
 
+from evidence.data import collected
 from evidence.errors import EvidenceError, nearest
 from evidence.methods.planning import power
 from evidence.methods.planning.allocation import METHODS
@@ -322,6 +323,33 @@ class Protocol(Checked):
         given = self.allocation.model_dump(exclude={"nonce", "who"})
         kept = {key: value for key, value in given.items() if value not in ("", {}, None)}
         return kept | {"arms": self.design.arms}
+
+    def collected(self) -> list[collected.Column]:
+        """Return the columns that schools fill in: all of the analysis but the arm."""
+        one, said = self.analysis, self.columns
+        ids = dict.fromkeys([one.pupil, one.school, one.cluster])
+        numbers = {one.baseline, one.dosage} | {name for name, each in said.items() if each.number}
+        of_schools = {one.treatment, *self.allocation.strata, *ids}
+        further = [one.strata, one.baseline, *one.covariates, *one.subgroups, one.dosage]
+        found = [collected.Column(name=name, title=said[name].title if name in said else "",
+                                  needed=True, unique=name == one.pupil)
+                 for name in ids if name]  # fmt: skip
+        for name in dict.fromkeys(each for each in further if each and each not in of_schools):
+            each = said.get(name) or Column()
+            kind = "code" if each.codes else "number" if name in numbers else "text"
+            found.append(
+                collected.Column(name=name, title=each.title, kind=kind, codes=each.codes,
+                                 least=each.lowest, most=each.highest, needed=each.needed)
+            )  # fmt: skip
+        for o in self.outcomes:
+            kind = "code" if o.unit == "pp" else "number"
+            codes = {"0": "no", "1": "yes"} if o.unit == "pp" else {}
+            found.append(collected.Column(name=o.name, title=o.words, kind=kind, codes=codes,
+                                          least=o.lowest, most=o.highest))  # fmt: skip
+        days = {o.tested: (o.first, o.last) for o in self.outcomes if o.tested}
+        for name, (first, last) in days.items():
+            found.append(collected.Column(name=name, kind="day", least=first, most=last))
+        return found
 
     def trial(self) -> dict[str, Any]:
         """Return the plan of the trial's analysis, as :meth:`evidence.Trial.read` takes it."""
