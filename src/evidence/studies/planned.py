@@ -78,7 +78,7 @@ class Plan(Questions):
         """Return the trial's study on data, planned as the protocol says, save for `changes`."""
         from evidence.studies.trial import Trial
 
-        return Trial.read(data, self.protocol.trial() | changes, protocol=self)
+        return Trial.read(data, self.protocol.trial() | changes, protocol=self.protocol)
 
     def allocate(self, roster: str | Path, nonce: str, sealed: str | Path) -> allocation.Allocation:
         """Allocate the units of a roster by the protocol's rule, and seal it.

@@ -236,6 +236,7 @@ def answer(
     cohort: str = "",
     outcome: str = "",
     titles: Mapping[str, str] | None = None,
+    status: Mapping[str, str] | None = None,
     picture: Picture | None = None,
     belief: Posterior | None = None,
     simulated: bool = False,
@@ -252,6 +253,8 @@ def answer(
         Programme, cohort and primary outcome in words.
     titles : mapping, optional
         Name of each outcome to its words.
+    status : mapping, optional
+        Name of each outcome to "as planned" or "exploratory".
     picture : Picture, optional
         The effects as a picture.
     belief : Posterior, optional
@@ -272,13 +275,15 @@ def answer(
         belief="" if belief is None else belief.sentence(),
         strength=strength,
         caveats=tuple(note for note in notes if note not in strength.reasons),
-        table=pd.DataFrame([_impact(row, named) for row in rows]),
+        table=pd.DataFrame([_impact(row, named, status or {}) for row in rows]),
         picture=picture,
         simulated=simulated,
     )
 
 
-def _impact(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]:
+def _impact(
+    row: Mapping[str, Any], titles: Mapping[str, str], status: Mapping[str, str]
+) -> dict[str, str]:
     """Return a line of the table of effects, in words."""
     group = "" if row["subgroup"] == "all" else f", {row['subgroup']}"
     main = " (primary)" if row["primary"] else ""
@@ -297,4 +302,4 @@ def _impact(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]
         "pupils": f"{pupils:,.0f}" if pupils == pupils else "",
         "p": words.p_value(p) if p == p else "",
         "verdict": words.verdict(row["verdict"]),
-    }
+    } | ({"protocol": status[row["outcome"]]} if status else {})
