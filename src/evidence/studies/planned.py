@@ -20,6 +20,7 @@ from evidence.show.document import Document
 from evidence.show.words import counted
 from evidence.studies import protocol
 from evidence.studies.plan_documents import documents, equation
+from evidence.studies.plan_explorer import panel
 from evidence.studies.protocol import Protocol
 from evidence.studies.sections import Section, section
 from evidence.studies.study import Questions
@@ -251,9 +252,9 @@ class Plan(Questions):
 
     def explore(self) -> VBox:
         """Return controls that change the design, and what it could find at once."""
-        from evidence.studies.plan_explorer import panel
-
-        return panel(self.protocol)
+        said = self.protocol
+        least = said.primary.smallest_worthwhile if said.primary.unit == "sd" else 0.0
+        return panel(said.design.kind, said.sample, least)
 
 
 def written(found: allocation.Allocation) -> bytes:
