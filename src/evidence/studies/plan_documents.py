@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from evidence.show.document import Block, Document, Heading, Paragraph, Strong, Table
 from evidence.stats.power import DESIGNS
 from evidence.studies.protocol import Intervention, Protocol
-from evidence.studies.verdict import cost_rating
 
 OPEN = "To be completed"
 _SIMULATED = "Made up to try the machine out: no such trial takes place."
@@ -173,14 +172,13 @@ def _randomisation(said: Protocol) -> list[Block]:
 def _costs(said: Protocol) -> list[Block]:
     rows = [(one.what, f"{one.start_up:,.0f}", f"{one.yearly:,.0f}",
              f"{3 * one.yearly + one.start_up:,.0f}") for one in said.costs.items]  # fmt: skip
-    each = said.costs.each
-    told = "" if each is None else (
-        f"£{each:,.2f} a pupil a year on average over three years, for {said.costs.pupils:,} "
-        f"pupils a year: {cost_rating(each)} cost by EEF's rating."
-    )  # fmt: skip
     columns = ["Item", "Start-up, £", "Each year, £", "Three years, £"]
     table = _grid("Costs: direct and marginal", columns, rows)
-    return [table, _said(told, "Average"), _said(said.costs.staff_time, "Staff time")]
+    return [
+        table,
+        _said(said.costs.sentence, "Average"),
+        _said(said.costs.staff_time, "Staff time"),
+    ]
 
 
 def _people(said: Protocol) -> Table:
@@ -311,7 +309,8 @@ def _report(said: Protocol) -> list[Block]:
                      known or ["Pupils"])),
         *_part("Outcomes and analysis", later("Raw means", ["Outcome", *by_arm], titles),
                later("Effect sizes", effects, titles), _groups(said)),
-        *_part("Implementation and process evaluation", _said("", "Fidelity"),
+        *_part("Implementation and process evaluation",
+               _said(said.implementation.found, "Fidelity"),
                _said(said.implementation.questions, "Questions")),
         *_part("Cost", *_costs(said)),
         *_part("Conclusion", "", _said("", "Limitations"), _said("", "Future work")),

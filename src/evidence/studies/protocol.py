@@ -18,6 +18,7 @@ from evidence.methods.planning.allocation import METHODS
 from evidence.stats import power as formulas
 from evidence.stats.power import DESIGNS
 from evidence.studies.plan import Checked, Outcome
+from evidence.studies.verdict import cost_rating
 
 _ROLES = ("treatment", "pupil", "school", "cluster", "strata", "baseline", "dosage")
 
@@ -129,6 +130,7 @@ class Implementation(Checked):
 
     questions: str = _text("what is asked of how it was done")
     methods: str = _text("interviews, observations, logs")
+    found: str = _text("after the trial: how it was done, with what fidelity")
 
 
 class Cost(Checked):
@@ -152,6 +154,15 @@ class Costs(Checked):
         if not (self.pupils and self.items):
             return None
         return sum(one.start_up / 3 + one.yearly for one in self.items) / self.pupils
+
+    @property
+    def sentence(self) -> str:
+        """The average and EEF's rating of it, as entered; "" where not known."""
+        each = self.each
+        return "" if each is None else (
+            f"£{each:,.2f} a pupil a year on average over three years, for {self.pupils:,} pupils "
+            f"a year: {cost_rating(each)} cost by EEF's rating."
+        )  # fmt: skip
 
 
 class Ethics(Checked):

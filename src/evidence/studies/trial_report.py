@@ -6,8 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pandas as pd
+
 from evidence.methods.core import frames
+from evidence.show import words
+from evidence.stats.power import DESIGNS
 from evidence.studies import pictures
+from evidence.studies.verdict import detectable
 
 
 def questions(study: Any) -> dict[str, Callable[[], list[Any]]]:
@@ -37,7 +42,49 @@ def _who(study: Any) -> list[Any]:
         study.drawn.missing(*study.titles.values()),
         pictures.balance(study.balance, rules=study.rules) if study.balance else None,
         alike if study.before else None,
+        _found(study),
     ]
+
+
+def _found(study: Any) -> pd.DataFrame:
+    """Return the smallest effect found: by the protocol, of those randomised, of those analysed."""
+    size, column = study.sizes[study.main.name], study.primary["cluster"]
+    pupils, groups = len(study.compared), study.compared[column].nunique() if column else None
+    rows = []
+    if study.promised and (planned := study.promised.protocol.mdes()) is not None:
+        said = study.promised.protocol
+        rows.append(("protocol", said.units, planned))
+        whole = DESIGNS[said.design.kind] == "C"
+        if column and whole:
+            now = said.mdes(J=groups, n=round(pupils / groups))
+            rows.append(("randomisation", groups, now))
+        elif not DESIGNS[said.design.kind]:
+            rows.append(("randomisation", pupils, said.mdes(n=pupils)))
+    clustered = size.n_clusters < size.n_obs
+    rows.append(("analysis", size.n_clusters if clustered else size.n_obs, detectable(size)))
+    table = pd.DataFrame(rows, columns=["stage", "units", "least"])
+    table["smallest effect found"] = [f"{each:.2f} SD" for each in table.pop("least")]
+    return table
+
+
+def _differences(study: Any) -> pd.DataFrame:
+    """Return unadjusted and adjusted differences, with the variances that an SD is made of."""
+    rows = []
+    for outcome in study.plan.outcomes:
+        adjusted, size = study.estimates[outcome.name], study.sizes[outcome.name]
+        plain = adjusted
+        if study.before:
+            method = "itt" if outcome.unit == "sd" else "risk_difference"
+            plain = study.estimate(method, outcome=outcome.name, baseline=None, covariates=[])
+        row = {"outcome": outcome.words}
+        for about, one in (("unadjusted difference", plain), ("adjusted difference", adjusted)):
+            span = words.interval(one.ci_lower, one.ci_upper, 2)
+            row[about] = f"{words.number(one.estimate, 2, sign=True)} ({span})"
+        for name in ("variance_between", "variance_within", "icc"):
+            value = getattr(size, name)
+            row[name] = "" if value != value else words.number(value, 3)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _data(study: Any) -> list[Any]:
@@ -58,6 +105,7 @@ def _data(study: Any) -> list[Any]:
 def _changed(study: Any) -> list[Any]:
     return [
         study.means,
+        _differences(study),
         study.estimates[study.main.name].sentence(),
         study.sizes[study.main.name],
         study.several,
@@ -85,4 +133,9 @@ def _method(study: Any) -> list[Any]:
     terms = [f"α by {strata}" if strata else "α", f"τ · {planned.treatment}"]
     terms += [*(f"β · {name}" for name in study.before), "ε"]
     model = f"{study.main.words} = {' + '.join(terms)}; {planned.method}."
-    return [study.promise, model, *(each.sentence() for each in study.recomputed)]
+    parts = [study.promise, model, *(each.sentence() for each in study.recomputed)]
+    if study.promised:
+        said = study.promised.protocol
+        done = said.implementation.found or "nothing is entered yet."
+        parts += [f"How it was done: {done}", f"What it cost: {said.costs.sentence}"]
+    return parts
