@@ -113,6 +113,17 @@ def test_the_ratio_of_the_arms_is_that_of_the_power():
     assert even.mdes(subgroup=0.25) > even.mdes()
 
 
+def test_the_effect_is_between_two_of_several_arms():
+    three = read(protocol(design={"arms": {"together": 1, "usual": 1, "books": 1}}))
+    assert three.units == 24
+    assert three.mdes() != read(protocol()).mdes()
+    assert three.mdes() == read(protocol()).mdes(J=16)
+    sizes = {"together": 6, "usual": 12, "books": 6}
+    fixed = read(protocol(design={"arms": dict.fromkeys(sizes, 1), "control": "usual"},
+                          allocation={"sizes": sizes}))  # fmt: skip
+    assert fixed.mdes() == read(protocol()).mdes(J=18, p=1 / 3)
+
+
 def test_costs_are_the_average_of_three_years():
     assert read(protocol()).costs.each == (6000 / 3 + 2000) / 500
     assert read(protocol(costs={"pupils": 0})).costs.each is None

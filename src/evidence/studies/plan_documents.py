@@ -149,6 +149,8 @@ def _sample(said: Protocol, *later: str) -> Table:
     rows += [(name, f"{known[symbol]:g}") for symbol, name in names.items() if symbol in known]
     rows += [(f"Symbol {s}", f"{v:g}") for s, v in known.items()
              if s not in names and isinstance(v, (int, float)) and v]  # fmt: skip
+    if len(said.design.arms) > 2 and said.units:
+        rows.append(("Units allocated, to all arms", f"{said.units:,.0f}"))
     for about, key, default in (("Power", "power", 0.8), ("Alpha, two-sided", "alpha", 0.05)):
         rows.append((about, said.sample.get(key, default)))
     rows.append(("Sources of these figures", said.sample.get("sources", "")))

@@ -56,7 +56,9 @@ class Promise(TableResult):
         found = ["exploratory: not what the protocol planned"]
         found *= self.status[outcome] == EXPLORATORY
         if len(self.table):
-            found.append(f"{counted(len(self.table), 'deviation')} from the protocol, listed there")
+            found.append(
+                f"{counted(len(self.table), 'deviation')} from the protocol, listed in the report"
+            )
         return found
 
     def _repr_html_(self) -> str:

@@ -289,6 +289,8 @@ class Protocol(Checked):
     def mdes(self, **changes: Any) -> power.PowerFigure | None:
         """Return the smallest effect that the planned trial finds; None without assumptions.
 
+        The sample is of all arms; the effect is between the two that are compared.
+
         Raises
         ------
         EvidenceError
@@ -298,9 +300,15 @@ class Protocol(Checked):
         if not given:
             return None
         whole = {k: int(v) for k, v in given.items() if isinstance(v, float) and v.is_integer()}
-        arms = self.design.arms
-        treated, control = arms.get(next(iter(arms), ""), 1), arms.get(self.control, 1)
-        share = treated / (treated + control) if min(treated, control) > 0 else 0.5
+        parts = self.allocation.sizes or self.design.arms
+        two = parts.get(next(iter(self.design.arms), ""), 1), parts.get(self.control, 1)
+        share = two[0] / sum(two) if min(two) > 0 else 0.5
+        kind = DESIGNS[self.design.kind]
+        shared = formulas.SIZES[len(kind) - len(kind.lstrip("C"))]  # of what is allocated
+        if (several := sum(parts.values())) > sum(two) and isinstance(
+            given.get(shared), int | float
+        ):
+            whole[shared] = given[shared] * sum(two) / several
         return power.mdes(design=self.design.kind, **{"p": share} | given | whole | changes)
 
     def smallest(self) -> dict[str, str]:
@@ -314,7 +322,7 @@ class Protocol(Checked):
     def units(self) -> float | None:
         """How many units are to be allocated, by the assumptions of the sample size."""
         kind = DESIGNS[self.design.kind]
-        sizes = "nJKL"[len(kind) - len(kind.lstrip("C")) : len(kind) + 1]
+        sizes = formulas.SIZES[len(kind) - len(kind.lstrip("C")) : len(kind) + 1]
         known = [float(self.sample[s]) for s in sizes if s in self.sample]
         total = 1.0
         for each in known:
