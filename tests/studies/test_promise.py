@@ -9,6 +9,8 @@ import pytest
 
 import evidence as ev
 
+from .protocols import write
+
 
 def generated(seed):
     """Return a protocol, the plan that keeps it, and data as it planned them."""
@@ -244,3 +246,54 @@ def test_the_protocol_may_be_named_by_the_plan(tmp_path):
 def test_the_plan_s_own_trial_keeps_the_protocol():
     said, _, data = generated(4)
     assert ev.Plan.read(said).trial(data).promise.table.empty
+
+
+@pytest.fixture
+def allocated(tmp_path):
+    """Return the plan and the pupils of a trial whose schools were allocated and sealed."""
+    place, roster = write(tmp_path)
+    plan = ev.Plan.read(place)
+    table = plan.allocate(roster, "3 14 15", tmp_path / "sealed.jsonl").table
+    rng = np.random.default_rng(1)
+    data = table.loc[table.index.repeat(12)].rename(columns={"unit": "school"})
+    data = data.reset_index(drop=True).assign(
+        pupil=range(288),
+        area=lambda d: ["north", "south"] * 144,
+        sex=rng.choice(["F", "M"], 288),
+        fsm=rng.choice(["0", "1"], 288),
+        tested="2027-06-08",
+    )
+    for name in ("read_pre", "read_post", "maths_post"):
+        data[name] = rng.normal(30, 5, 288).round()
+    given = plan.protocol.trial() | {"pupils": "pupils.csv", "protocol": place.name}
+    return given | {"sealed": "sealed.jsonl"}, data, tmp_path
+
+
+def against_sealed(plan, data, folder):
+    """Return the deviations of pupils in a file."""
+    data.to_csv(folder / "pupils.csv", index=False)
+    return ev.Trial.read(str(folder), plan).promise.table.to_numpy().tolist()
+
+
+def test_a_school_in_another_arm_than_was_sealed_is_listed(allocated):
+    plan, data, folder = allocated
+    assert against_sealed(plan, data, folder) == []
+    other = {"together": "usual", "usual": "together"}
+    moved = data.assign(arm=data["arm"].mask(data["school"] == "S07", data["arm"].map(other)))
+    assert against_sealed(plan, moved, folder) == [
+        ["sample", "1 of school: in another arm than was sealed"]
+    ]
+    named = data.assign(school=data["school"].replace("S07", "S99"))
+    assert against_sealed(plan, named, folder) == [["sample", "1 of school: never allocated"]]
+    record = folder / "sealed.jsonl"
+    record.write_text(record.read_text().replace("S07", "S08"))
+    with pytest.raises(ev.EvidenceError, match="was changed after it was sealed"):
+        against_sealed(plan, data, folder)
+
+
+def test_the_sealed_allocation_must_be_of_this_trial(allocated):
+    plan, data, folder = allocated
+    protocol = folder / "protocol.toml"
+    protocol.write_text(protocol.read_text().replace('title = "Reading Together"', 'title = "B"'))
+    with pytest.raises(ev.EvidenceError, match="has no allocation of 'B'"):
+        against_sealed(plan, data, folder)

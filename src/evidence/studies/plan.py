@@ -197,6 +197,7 @@ class TrialPlan(Plan):
     design: str = "randomised"
     pupils: str = ""
     protocol: str = ""
+    sealed: str = ""
     where: dict[str, Any] = Field(default_factory=dict)
     treatment: str = Field(min_length=1)
     control: str = ""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from evidence.data import readers
+from evidence.data import readers, sealed
+from evidence.data.labels import label
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import TableResult
 from evidence.show.words import counted
 from evidence.studies.plan import Outcome, TrialPlan
-from evidence.studies.protocol import Protocol
+from evidence.studies.protocol import Protocol, read
 
 PLANNED, EXPLORATORY = "as planned", "exploratory"
 _OF_MODEL = ("arms", "model", "covariate", "exclusion")  # they change every result
@@ -80,9 +82,41 @@ class Promised:
     found: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, protocol: Protocol, data: pd.DataFrame) -> Promised:
-        """Compare a table with the protocol."""
-        return cls(protocol, (*_sample(protocol, data), *_dates(protocol, data)))
+    def read(
+        cls,
+        protocol: str | Path | Mapping[str, Any] | Protocol | None,
+        plan: TrialPlan,
+        data: str | pd.DataFrame,
+        table: pd.DataFrame,
+    ) -> Promised | None:
+        """Compare a table with the protocol that is given or that the plan names, if any.
+
+        Parameters
+        ----------
+        protocol : path, mapping or Protocol, optional
+        plan : TrialPlan
+            Its `protocol` and `sealed` are relative to the data folder.
+        data : str or DataFrame
+            What :meth:`evidence.Trial.read` was given.
+        table : DataFrame
+            All rows of the pupils' file.
+
+        Raises
+        ------
+        EvidenceError
+            The protocol or the sealed allocation cannot be read, or are not of each other.
+        """
+        place = Path(data) if isinstance(data, str) else Path()
+        folder = place.parent if place.is_file() else place
+        if protocol is None and plan.protocol:
+            protocol = folder / plan.protocol
+        if protocol is None:
+            return None
+        said = protocol if isinstance(protocol, Protocol) else read(protocol)
+        found = [*_sample(said, table), *_dates(said, table)]
+        if plan.sealed:
+            found += _allocated(said, table, folder / plan.sealed)
+        return cls(said, tuple(found))
 
     def planned(self, plan: TrialPlan) -> TrialPlan:
         """Return the plan whose prespecified subgroups are those of the protocol."""
@@ -177,6 +211,22 @@ def _sample(said: Protocol, data: pd.DataFrame) -> Iterator[tuple[str, str]]:
     number, what = (rows[column].nunique(), column) if column else (len(rows), "pupils")
     if number != planned:
         yield "sample", f"the data have {number:,} of {what}; the protocol planned {planned:,.0f}"
+
+
+def _allocated(said: Protocol, data: pd.DataFrame, path: Path) -> Iterator[tuple[str, str]]:
+    """Yield where units are not in the arm that was sealed."""
+    record = next((one for one in sealed.read(path) if one.get("trial") == said.title), None)
+    if record is None:
+        raise EvidenceError(f"{path}: has no allocation of {said.title!r}")
+    column, arm = said.analysis.cluster or said.analysis.pupil, said.analysis.treatment
+    known = dict(record["allocation"])
+    pairs = readers.select(data, said.analysis.where)[[column, arm]].drop_duplicates()
+    units, arms = (pairs[name].map(label) for name in (column, arm))
+    new = {unit for unit in units if unit not in known}
+    moved = {u for u, a in zip(units, arms, strict=True) if u in known and known[u] != a}
+    for some, what in ((moved, "in another arm than was sealed"), (new, "never allocated")):
+        if some:
+            yield "sample", f"{len(some):,} of {column}: {what}"
 
 
 def _dates(said: Protocol, data: pd.DataFrame) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,6 @@ from evidence.studies.plan import Outcome, TrialPlan
 from evidence.studies.posterior import Posterior, posterior
 from evidence.studies.promise import Promise, Promised
 from evidence.studies.protocol import Protocol
-from evidence.studies.protocol import read as read_protocol
 from evidence.studies.recomputation import Recomputation, recompute_trial
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
@@ -115,13 +114,8 @@ class Trial(Study[TrialPlan]):
         checked = TrialPlan.checked(plan)
         table = opening.roster(data, checked)
         rules = load(f"{checked.data}/disclosure.toml")
-        if protocol is None and checked.protocol:
-            protocol = Path(data, checked.protocol) if isinstance(data, str) else checked.protocol
-        promised = None
-        if protocol is not None:
-            given = isinstance(protocol, Protocol)
-            promised = Promised.of(protocol if given else read_protocol(protocol), table)
-            checked = promised.planned(checked)
+        promised = Promised.read(protocol, checked, data, table)
+        checked = promised.planned(checked) if promised else checked
         rows = readers.select(table, checked.where)
         return cls._of(checked.in_codes(table), rows, rules, promised)
 
