@@ -29,6 +29,7 @@ _NAMES = {
     "Inspections": "studies.monitoring.inspections:Inspections",
     "Monitoring": "studies.monitoring.indicator:Monitoring",
     "Participation": "studies.monitoring.participation:Participation",
+    "Plan": "studies.planned:Plan",
     "School": "studies.monitoring.school:School",
     "Survey": "studies.monitoring.survey:Survey",
     "Synthesis": "studies.synthesis:Synthesis",

@@ -30,6 +30,6 @@ def test_power_of_the_formula_is_that_of_simulated_trials(design, rng):
 def test_every_main_effect_design_is_simulated():
     assert (
         len(simulation.SIMULATED)
-        == 14
-        == sum(not name.endswith("_pn") for name in formulas.DESIGNS)
+        == 14 + len(simulation.NESTED)
+        == 2 + sum(not name.endswith("_pn") for name in formulas.DESIGNS)
     )

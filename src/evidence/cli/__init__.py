@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from evidence.cli import projects, releases, views  # noqa: F401  (in the order of the help)
+from evidence.cli import planning, projects, releases, views  # noqa: F401  (in the order of the help)
 from evidence.cli.options import app
 from evidence.errors import EvidenceError
 

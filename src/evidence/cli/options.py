@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,15 @@ def refuse(faults: list[str]) -> None:
     if faults:
         typer.echo("\n".join(faults), err=True)
         raise typer.Exit(1)
+
+
+@contextmanager
+def a_line_each() -> Iterator[None]:
+    """Say every fault on a line of its own."""
+    try:
+        yield
+    except EvidenceError as error:
+        refuse([*error.faults])
 
 
 def planned(only: Sequence[str] = (), key: str = "", **parts: Path) -> tuple[Project, list[Job]]:

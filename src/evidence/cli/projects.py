@@ -22,6 +22,7 @@ from evidence.cli.options import (
     Published,
     Register,
     Runs,
+    a_line_each,
     app,
     planned,
     refuse,
@@ -117,6 +118,9 @@ def _asked(file: Path, answers: dict[str, str], propose: Callable[[], Any]) -> A
 @app.command()
 def check(
     file: Annotated[Path | None, Argument(help="One file of any kind; default: all.")] = None,
+    protocol: Annotated[
+        Path | None, Option(help="The trial whose workbook the file is: evidence collect.")
+    ] = None,
     register: Register = REGISTER,
     data: Data = DATA,
     notebooks: Notebooks = NOTEBOOKS,
@@ -127,6 +131,13 @@ def check(
     from evidence.run import rehearsal
     from evidence.run.plan_jobs import Project
 
+    if file and protocol:
+        from evidence.studies.planned import Plan
+
+        with a_line_each():
+            table = Plan.read(protocol).collected([file])
+        typer.echo(f"{file}: {len(table):,} pupils, all as the protocol asks")
+        return
     if file:
         pair = file.name.endswith(".meta.csv") or file.with_suffix(".meta.csv").is_file()
         try:
@@ -165,40 +176,6 @@ def add(
         raise EvidenceError(f"--pupil: the table has no column {pupil!r}")
     frame = pseudonyms.protected(frame, file, ids=[pupil] if pupil else [], names=names)
     typer.echo(f"{pseudonyms.keep(frame, data / 'mine', file)}: {len(frame):,} rows")
-
-
-@app.command()
-def allocate(
-    protocol: Annotated[Path, Argument(help="A toml file whose table [allocation] is the rule.")],
-    roster: Annotated[Path, Option(help="One row a school.")],
-    nonce: Annotated[
-        str, Option(help="Public words nobody knew before; without them the sealed one is checked.")
-    ] = "",
-    sealed: Annotated[Path, Option(help="Append-only file.")] = Path("allocations.jsonl"),
-) -> None:
-    """Allocate schools at random and seal it, or make what is sealed again and compare."""
-    import hashlib
-    import tomllib
-
-    from evidence import planning
-    from evidence.data.readers import table
-
-    content = protocol.read_bytes()
-    try:
-        rule = {**tomllib.loads(content.decode())["allocation"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise EvidenceError(f"{protocol}: no table [allocation] that toml can read") from error
-    told = {"protocol": hashlib.sha256(content).hexdigest()}
-    try:
-        if nonce:
-            found = planning.allocate(table(roster), **rule | told | {"nonce": nonce})
-            found.seal(sealed)
-        else:
-            found = planning.replay(sealed, table(roster), **told)
-    except EvidenceError as error:
-        refuse([*error.faults])
-    typer.echo(found.sentence(), err=True)
-    typer.echo(found.table.to_csv(index=False), nl=False)
 
 
 @app.command()

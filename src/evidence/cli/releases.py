@@ -19,6 +19,7 @@ from evidence.cli.options import (
     Published,
     Register,
     Runs,
+    a_line_each,
     app,
     planned,
     refuse,
@@ -64,11 +65,27 @@ def release(
 
 @app.command()
 def verify(
+    protocol: Annotated[
+        Path | None, Argument(help="A trial's protocol: its allocation is checked instead.")
+    ] = None,
     published: Published = PUBLISHED,
     runs: Runs = RUNS,
     head: Annotated[str, Option(help="Last line's hash, as noted elsewhere.")] = "",
+    roster: Annotated[Path | None, Option(help="With a protocol: one row a school.")] = None,
+    sealed: Annotated[Path, Option(help="With a protocol.")] = Path("allocations.jsonl"),
+    allocation: Annotated[Path | None, Option(help="With a protocol: unit and arm.")] = None,
 ) -> None:
     """Find tampering, missing files, and numbers that do not come from their run."""
+    if protocol:
+        from evidence.studies.planned import Plan
+
+        if not roster:
+            raise EvidenceError("--roster: the file that was allocated is needed")
+        with a_line_each():
+            found = Plan.read(protocol).verify(roster, sealed, allocation)
+        typer.echo(f"{found.sentence()} All is as it was sealed on {found.record['time']}.")
+        typer.echo(f"head {found.record['hash']}")
+        return
     from evidence.release.store import log
     from evidence.release.store.verify import examine
 

@@ -19,22 +19,23 @@ def digest(thing: Any) -> str:
     return hashlib.sha256(_written(thing)).hexdigest()
 
 
-def append(path: str | Path, record: dict[str, Any], key: str) -> None:
+def append(path: str | Path, record: dict[str, Any], *keys: str) -> None:
     """Write one more record; what was written before stays as it is.
 
     Raises
     ------
     EvidenceError
-        The file was changed, or has a record with the same value of `key` already.
+        The file was changed, or has a record with the same value of one of `keys` already.
     """
     with Path(path).open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         before = read(path)
         for number, other in enumerate(before, start=1):
-            if other[key] == record[key]:
+            same = [key for key in keys if key in record and other.get(key) == record[key]]
+            if same:
                 raise EvidenceError(
-                    f"{path}, line {number}: sealed already for this {key} on {other['time']}; "
-                    "what was sealed is not made anew"
+                    f"{path}, line {number}: sealed already for this {same[0]} on "
+                    f"{other['time']}; what was sealed is not made anew"
                 )
         record = record | {"previous": before[-1]["hash"] if before else START}
         file.write(_written(record | {"hash": digest(record)}) + b"\n")

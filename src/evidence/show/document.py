@@ -69,7 +69,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with a caption; `right` says which columns hold numbers, `widths` their shares."""
+    """A table: its caption or "", which columns hold numbers (`right`), their shares (`widths`)."""
 
     caption: str
     columns: Sequence[str]
@@ -213,12 +213,11 @@ def word(document: Document) -> bytes:
                 for item in block.items:
                     _runs(made.add_paragraph(style=bullets), item, notes)
             case Table():
-                caption = made.add_paragraph()
-                caption.add_run(block.caption).bold = True
-                caption.paragraph_format.keep_with_next = True
+                if block.caption:
+                    _caption(made, block.caption)
                 _word_table(made, block.columns, block.rows, block.right, block.widths)
             case Picture():
-                made.add_paragraph().add_run(block.caption).bold = True
+                _caption(made, block.caption)
                 made.add_picture(io.BytesIO(block.png), width=Mm(166))
                 shape = made.inline_shapes[-1]._inline.docPr
                 shape.set("descr", block.alt)
@@ -230,6 +229,12 @@ def word(document: Document) -> bytes:
     written = io.BytesIO()
     made.save(written)
     return _undated(written.getvalue())
+
+
+def _caption(made: Any, text: str) -> None:
+    caption = made.add_paragraph()
+    caption.add_run(text).bold = True
+    caption.paragraph_format.keep_with_next = True
 
 
 def _midday(day: date) -> datetime:

@@ -213,6 +213,13 @@ class Picture:
         )
         return re.sub(r"<svg([^>]*)>", rf"{head}\1>{words}", body, count=1, flags=re.S)
 
+    def png(self) -> bytes:
+        """Return the picture to print; the same bytes every time."""
+        buffer = io.BytesIO()
+        figure = self.plot().figure
+        figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
+        return buffer.getvalue()
+
     def _repr_html_(self) -> str:
         # An <img>: a notebook that is opened untrusted drops inline SVG.
         source = base64.b64encode(self.svg().encode()).decode()

@@ -8,6 +8,9 @@ from typing import Any
 # Name as a study, a picture and a released file carry it, and as a reader sees it.
 QUESTIONS = {
     "the answer": "The answer",
+    "what is planned": "What is planned?",
+    "what it could find": "What could it find?",
+    "what is open": "What is still open?",
     "who took part": "Who took part?",
     "the data": "What do the data look like?",
     "over time": "Is it doing anything new?",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar, get_args
 
 import pandas as pd
@@ -17,6 +17,7 @@ from evidence.methods.core import frames
 from evidence.methods.trials.roster import DESIGNS
 from evidence.studies.strength import LEVELS, THREATS
 
+C = TypeVar("C", bound="Checked")
 P = TypeVar("P", bound="CommonPlan")
 _NO_RESULTS = ("RECTYPE", "LEA", "ESTAB", "LAESTAB", "URN", "UKPRN", "TELIG", "TPUP", "SCHNAME")
 _CLOSE = 0.8  # a variable of a notebook as like a parameter as this is taken for a slip
@@ -29,6 +30,7 @@ _KINDS = {
     "float_type": "a number is needed",
     "greater_than": "a number above {gt} is needed",
     "greater_than_equal": "{ge} or more is needed",
+    "date_type": "a day is needed, such as 2026-09-01",
     "finite_number": "a finite number is needed",
     "missing": "is missing; it is needed",
     "model_type": "a mapping is needed, such as {'name': 'maths'}",
@@ -43,17 +45,47 @@ class Checked(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    @classmethod
+    def parsed(
+        cls: type[C], values: Mapping[str, Any], about: str, faults: Sequence[str] = ()
+    ) -> C:
+        """Return what a mapping holds; `about` says where a fault is, `faults` are known before.
+
+        Raises
+        ------
+        EvidenceError
+            Every fault.
+        """
+        found = [*faults]
+        try:
+            made = cls.model_validate(values)
+        except ValidationError as error:
+            found += [_in_words(fault, cls) for fault in error.errors()]
+        else:
+            found += made.contradictions()
+        if found:
+            raise EvidenceError(*(f"{about}: {fault}" for fault in found))
+        return made
+
+    def contradictions(self) -> list[str]:
+        """Return what cannot be meant, a sentence each."""
+        return []
+
 
 class Outcome(Checked):
     """An outcome as the register has it: column, words, unit and smallest worthwhile effect."""
 
-    name: str = Field(min_length=1)
-    title: str = ""
-    unit: Literal[EFFECT_UNITS] = "sd"  # type: ignore[valid-type]
-    smallest_worthwhile: float = Field(gt=0, allow_inf_nan=False)
-    primary: bool = False
-    attainment: bool = True
-    sd: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    name: str = Field(min_length=1, description="column of the pupils' file")
+    title: str = Field("", description="what people call it")
+    unit: Literal[EFFECT_UNITS] = Field("sd", description="sd; pp for yes and no")  # type: ignore[valid-type]
+    smallest_worthwhile: float = Field(
+        gt=0, allow_inf_nan=False, description="smallest effect worth having, in that unit"
+    )
+    primary: bool = Field(False, description="whether it decides")
+    attainment: bool = Field(True, description="whether it may be told in months of progress")
+    sd: float = Field(
+        default=0.0, ge=0, allow_inf_nan=False, description="among pupils, where known"
+    )
 
     @property
     def words(self) -> str:
@@ -107,19 +139,7 @@ class CommonPlan(Checked):
                     faults.append(f"{name} is no parameter; did you mean {close[0]!r}?")
         else:
             values = dict(given)
-        try:
-            plan = cls.model_validate({k: v for k, v in values.items() if v is not None})
-        except ValidationError as error:
-            faults += [_in_words(fault, cls) for fault in error.errors()]
-        else:
-            faults += plan.contradictions()
-        if faults:
-            raise EvidenceError(*(f"plan: {fault}" for fault in faults))
-        return plan
-
-    def contradictions(self) -> list[str]:
-        """Return what cannot be meant, a sentence each."""
-        return []
+        return cls.parsed({k: v for k, v in values.items() if v is not None}, "plan", faults)
 
     def changed(self: P, **changes: Any) -> P:
         """Return the plan with some parameters changed, checked again; None is the default."""
@@ -176,6 +196,8 @@ class TrialPlan(Plan):
 
     design: str = "randomised"
     pupils: str = ""
+    protocol: str = ""
+    sealed: str = ""
     where: dict[str, Any] = Field(default_factory=dict)
     treatment: str = Field(min_length=1)
     control: str = ""
@@ -312,13 +334,23 @@ class MonitoringPlan(CommonPlan):
     held_back: int = Field(default=1, ge=1)
 
 
-def _in_words(fault: Any, plan: type[CommonPlan]) -> str:
+def _inside(kind: type[Checked], parts: Sequence[str]) -> type[Checked]:
+    """Return the kind of what lies at a place."""
+    for part in parts:
+        said = kind.model_fields[part].annotation if part in kind.model_fields else None
+        kinds = (k for k in (said, *get_args(said)) if isinstance(k, type))
+        found = [k for k in kinds if issubclass(k, Checked)]
+        if found:
+            kind = found[-1]
+    return kind
+
+
+def _in_words(fault: Any, plan: type[Checked]) -> str:
     """Say one of pydantic's faults as the reader of a notebook or register knows it."""
     parts = [f"entry {part + 1}" if isinstance(part, int) else str(part) for part in fault["loc"]]
     where, kind = ", ".join(part for part in parts if part != "[key]"), fault["type"]
     if kind == "extra_forbidden":
-        inside = get_args(plan.model_fields[parts[0]].annotation) if parts[1:] else ()
-        allowed = list((inside[0] if inside else plan).model_fields)
+        allowed = list(_inside(plan, parts[:-1]).model_fields)
         return f"{where} is no parameter; {nearest(parts[-1], allowed)}"
     if kind == "missing":
         return f"{where} is missing; it is needed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.show import words
+from evidence.show.document import Block, Document, Heading, Paragraph
+from evidence.show.document import Picture as Printed
 from evidence.show.figures import COLOURS
+from evidence.show.from_html import blocks
 from evidence.show.html_table import table
 from evidence.show.picture import Picture
 from evidence.show.render import render, safe
@@ -159,12 +163,62 @@ def section(title: str, *parts: Any, about: str = "") -> Section | None:
     return Section(title=title, about=about, parts=shown) if shown else None
 
 
+def _printed(parts: Sequence[Any]) -> list[Block]:
+    """Return parts of a report as blocks to print: pictures, and what they show as HTML."""
+    found: list[Block] = []
+    for part in parts:
+        if isinstance(part, Picture):
+            found.append(Printed(part.title, part.alt, part.png()))
+        elif isinstance(part, str):
+            found.append(Paragraph([words.capital(part)]))
+        elif part is not None:
+            found += blocks(shown(part))
+    return found
+
+
+def _finding(found: list[Block]) -> list[Block]:
+    """Return an answer's blocks from its heading on, which is of the first level."""
+    at = next(at for at, block in enumerate(found) if isinstance(block, Heading))
+    return [Heading(found[at].text), *found[at + 1 :]]  # type: ignore[union-attr]
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Report:
     """An answer and the sections below it, with their headings."""
 
     answer: Answer | Section
     sections: tuple[Section, ...]
+
+    def document(self, day: date, author: str = "") -> Document:
+        """Return the same to print: `evidence.show.document` sets it as PDF and as Word.
+
+        Parameters
+        ----------
+        day : datetime.date
+            Of the document.
+        author : str
+            Who answers for it.
+        """
+        found: list[Block] = []
+        if isinstance(self.answer, Answer):
+            found += _finding(blocks(shown(self.answer)))
+            found += _printed([self.answer.picture])
+        else:
+            found += _printed(self.answer.parts)
+        for part in self.sections:
+            found += [Heading(part.title), *_printed(part.parts)]
+        made_up = isinstance(self.answer, Answer) and self.answer.simulated
+        facts = [("By", author)] if author else []
+        facts += [("Cohort", cohort)] if (cohort := getattr(self.answer, "cohort", "")) else []
+        return Document(
+            title=self.answer.title,
+            author=author or self.answer.title,
+            date=day,
+            facts=facts or [("Date", f"{day:%Y-%m-%d}")],
+            blocks=found,
+            foot=self.answer.title,
+            band="Simulated data." if made_up else "",
+        )
 
     def _repr_html_(self) -> str:
         sections = [shown(section) for section in self.sections]
@@ -236,6 +290,7 @@ def answer(
     cohort: str = "",
     outcome: str = "",
     titles: Mapping[str, str] | None = None,
+    status: Mapping[str, str] | None = None,
     picture: Picture | None = None,
     belief: Posterior | None = None,
     simulated: bool = False,
@@ -252,6 +307,8 @@ def answer(
         Programme, cohort and primary outcome in words.
     titles : mapping, optional
         Name of each outcome to its words.
+    status : mapping, optional
+        Name of each outcome to "as planned" or "exploratory".
     picture : Picture, optional
         The effects as a picture.
     belief : Posterior, optional
@@ -272,13 +329,15 @@ def answer(
         belief="" if belief is None else belief.sentence(),
         strength=strength,
         caveats=tuple(note for note in notes if note not in strength.reasons),
-        table=pd.DataFrame([_impact(row, named) for row in rows]),
+        table=pd.DataFrame([_impact(row, named, status or {}) for row in rows]),
         picture=picture,
         simulated=simulated,
     )
 
 
-def _impact(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]:
+def _impact(
+    row: Mapping[str, Any], titles: Mapping[str, str], status: Mapping[str, str]
+) -> dict[str, str]:
     """Return a line of the table of effects, in words."""
     group = "" if row["subgroup"] == "all" else f", {row['subgroup']}"
     main = " (primary)" if row["primary"] else ""
@@ -297,4 +356,4 @@ def _impact(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, str]
         "pupils": f"{pupils:,.0f}" if pupils == pupils else "",
         "p": words.p_value(p) if p == p else "",
         "verdict": words.verdict(row["verdict"]),
-    }
+    } | ({"protocol": status[row["outcome"]]} if status else {})

@@ -189,6 +189,11 @@ class Study(Questions, Generic[P]):
         return {outcome.name: outcome.words for outcome in self.plan.outcomes}
 
     @property
+    def status(self) -> dict[str, str]:
+        """Whether each outcome's result was planned, where a protocol says so."""
+        return {}
+
+    @property
     def belief(self) -> Posterior | None:
         """How likely it is to be worth while; None where that is not known."""
         return None
@@ -233,6 +238,7 @@ class Study(Questions, Generic[P]):
             title=self.plan.title,
             cohort=self.plan.cohort_title,
             titles=self.titles,
+            status=self.status,
             belief=self.belief,
             picture=self.effect_picture,
             simulated=self.plan.simulated,

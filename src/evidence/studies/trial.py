@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -33,11 +34,13 @@ from evidence.methods.trials.subgroups import Subgroups, check_subgroups, subgro
 from evidence.methods.trials.trial_data import one_row_a_pupil
 from evidence.methods.trials.wild_bootstrap import wild_bootstrap
 from evidence.show.data_pictures import DataPictures
-from evidence.studies import opening, pictures, sections
+from evidence.studies import opening, sections, trial_report
 from evidence.studies.effects_row import row
 from evidence.studies.explorer import Explorer
 from evidence.studies.plan import Outcome, TrialPlan
 from evidence.studies.posterior import Posterior, posterior
+from evidence.studies.promise import Promise, Promised
+from evidence.studies.protocol import Protocol
 from evidence.studies.recomputation import Recomputation, recompute_trial
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered
@@ -59,9 +62,12 @@ class Trial(Study[TrialPlan]):
         The pupils of this cohort under the names that people call columns.
     source : DataFrame
         The same under the columns' own names.
+    promised : Promised, optional
+        The protocol, which every result is held against.
     """
 
     source: pd.DataFrame
+    promised: Promised | None = None
     methods: ClassVar[Mapping[str, Callable[..., Any]]] = {
         "itt": itt,
         "effect_size": effect_size,
@@ -82,7 +88,12 @@ class Trial(Study[TrialPlan]):
     essentials = ("sizes", "_may_be_received", "_may_be_grouped")
 
     @classmethod
-    def read(cls, data: str | pd.DataFrame, plan: Mapping[str, Any]) -> Trial:
+    def read(
+        cls,
+        data: str | pd.DataFrame,
+        plan: Mapping[str, Any],
+        protocol: str | Path | Mapping[str, Any] | Protocol | None = None,
+    ) -> Trial:
         """Check a plan and read the pupils' table that it names.
 
         Parameters
@@ -91,6 +102,9 @@ class Trial(Study[TrialPlan]):
             The table, a path to it or, with ``pupils`` in the plan, the folder that holds it.
         plan : mapping
             The parameters of ``notebooks/trial.ipynb``; in a notebook ``globals()``.
+        protocol : path, mapping or Protocol, optional
+            What the trial promised; by default the plan's `protocol`, in the data folder. Each
+            result is then marked as planned or exploratory, and every deviation listed.
 
         Raises
         ------
@@ -101,10 +115,15 @@ class Trial(Study[TrialPlan]):
         checked = TrialPlan.checked(plan)
         table = opening.roster(data, checked)
         rules = load(f"{checked.data}/disclosure.toml")
-        return cls._of(checked.in_codes(table), readers.select(table, checked.where), rules)
+        promised = Promised.read(protocol, checked, data, table)
+        checked = promised.planned(checked) if promised else checked
+        rows = readers.select(table, checked.where)
+        return cls._of(checked.in_codes(table), rows, rules, promised)
 
     @classmethod
-    def _of(cls, plan: TrialPlan, table: pd.DataFrame, rules: Rules) -> Trial:
+    def _of(
+        cls, plan: TrialPlan, table: pd.DataFrame, rules: Rules, promised: Promised | None
+    ) -> Trial:
         plan.require(plan.columns, table)
         one_row_a_pupil(table, plan.treatment, [plan.pupil, plan.cluster])
         opening.check_groups(plan, table)
@@ -112,7 +131,7 @@ class Trial(Study[TrialPlan]):
         kept = [name for asked in plan.columns.values() for name in frames.listed(asked)]
         roster = sections.in_words(table, names, treatment=plan.treatment, keep=kept)
         tables = {"source": frames.Encoded(table), "table": frames.Encoded(roster)}
-        study = cls(plan=plan, rules=rules, **tables)
+        study = cls(plan=plan, rules=rules, promised=promised, **tables)
         study._checked  # noqa: B018  (refuses a roster that is not what the plan says)
         return study
 
@@ -125,6 +144,7 @@ class Trial(Study[TrialPlan]):
             As :meth:`read`.
         """
         plan = self.plan.changed(**changes)
+        plan = self.promised.planned(plan) if self.promised else plan
         opening.check_groups(plan, self.source)
         known = self.plan.columns
         same = all(
@@ -132,7 +152,7 @@ class Trial(Study[TrialPlan]):
             for name, asked in plan.columns.items()
         )
         if not same or _names(plan) != self.names:
-            return self._of(plan, self.source, self.rules)
+            return self._of(plan, self.source, self.rules, self.promised)
         return replace(self, plan=plan)
 
     def estimate(self, method: str = "", *, outcome: str = "", **options: Any) -> Any:
@@ -150,7 +170,9 @@ class Trial(Study[TrialPlan]):
         EvidenceError
             There is no such column, nobody has the value, or too few are left.
         """
-        return self._of(self.plan, readers.select(self.source, {column: value}), self.rules)
+        rows = readers.select(self.source, {column: value})
+        plan = self.plan.changed(where=self.plan.where | {column: value})
+        return self._of(plan, rows, self.rules, self.promised)
 
     def explore(self) -> VBox:
         """Return a panel to try other analyses beside the planned one; each look is counted."""
@@ -225,6 +247,22 @@ class Trial(Study[TrialPlan]):
         return self.estimate("randomisation_test", **options)
 
     @answered
+    def promise(self) -> Promise | None:
+        """What was done otherwise than the protocol said; None without a protocol."""
+        if self.promised is None:
+            return None
+        plan = self.plan
+        named = frames.arms(self.source, plan.treatment, plan.control or None, plan.arm or None)
+        sides = {"arm": named.arm, "control": named.reference}
+        words = {side: [plan.labels.get(each, each), each] for side, each in sides.items()}
+        return self.promised.against(plan, words)
+
+    @property
+    def status(self) -> dict[str, str]:
+        """Whether each outcome's result was planned; empty without a protocol."""
+        return self.promise.status if self.promise else {}
+
+    @answered
     def estimates(self) -> dict[str, Estimate]:
         """The difference between the arms for each outcome, in its own unit."""
         return {
@@ -289,6 +327,7 @@ class Trial(Study[TrialPlan]):
                 strength=self.strengths[outcome.name],
                 attainment=outcome.attainment,
                 n_schools=self.analysed(outcome)[school].nunique() if school else None,
+                caveats=self.promise.caveats_of(outcome.name) if self.promise else (),
                 rules=rules,
                 **keys,
             )
@@ -398,25 +437,7 @@ class Trial(Study[TrialPlan]):
     @property
     def questions(self) -> dict[str, Callable[[], list[Any]]]:
         """What answers each question, in the order of the report."""
-        return {
-            "who took part": self._who,
-            "the data": self._data,
-            "what changed": self._changed,
-            "for whom": lambda: [self.groups],
-            "does it hold": self._holds,
-            "method": self._method,
-        }
-
-    def _who(self) -> list[Any]:
-        alike = f"Among those analysed: {self.alike[self.main.name].sentence()}"
-        return [
-            pictures.flow(self.flow),
-            self.losses[self.main.name],
-            self.missing,
-            self.drawn.missing(*self.titles.values()),
-            pictures.balance(self.balance, rules=self.rules) if self.balance else None,
-            alike if self.before else None,
-        ]
+        return trial_report.questions(self)
 
     @functools.cached_property
     def drawn(self) -> DataPictures:
@@ -440,43 +461,6 @@ class Trial(Study[TrialPlan]):
         ]
         return [each for each in (*self.parts("the data"), *more) if each is not None]
 
-    def _data(self) -> list[Any]:
-        scores = [outcome.words for outcome in self.plan.outcomes if outcome.unit != "pp"]
-        yes_no = [outcome.words for outcome in self.plan.outcomes if outcome.unit == "pp"]
-        before = self.primary["baseline"]
-        if before and self.plan.school:
-            by_school = self.drawn.before_after(before, self.main.words)
-        else:
-            by_school = self.drawn.schools(self.main.words) if self.plan.school else None
-        return [
-            self.drawn.scores(*scores, *frames.listed(before)) if scores else None,
-            self.drawn.shares(*yes_no) if yes_no else None,
-            by_school,
-        ]
-
-    def _changed(self) -> list[Any]:
-        return [
-            self.means,
-            self.estimates[self.main.name].sentence(),
-            self.sizes[self.main.name],
-            self.several,
-            self.belief,
-            self.received,
-        ]
-
-    def _holds(self) -> list[Any]:
-        known = self.sizes[self.main.name].caveats
-        least = pictures.worthwhile(self.effects.iloc[0], self.main.entry)
-        return [
-            pictures.specifications(self.checks, least),
-            self.lottery.sentence(),
-            *(caveat for caveat in self.lottery.caveats if caveat not in known),
-            *(f"Not possible here: {note}" for note in self.checks.skipped),
-            "What if those not measured differ from those who were?" if self.shifted else None,
-            pictures.sensitivity(self.shifted) if self.shifted else None,
-            self.shifted.sentence() if self.shifted else None,
-        ]
-
     @answered
     def recomputed(self) -> tuple[Recomputation, ...]:
         """The primary estimate, and what those gained who took it up, by another program."""
@@ -488,13 +472,6 @@ class Trial(Study[TrialPlan]):
             )
             found.append(recompute_trial(self.table, plain, **taken, **self.primary))
         return tuple(found)
-
-    def _method(self) -> list[Any]:
-        planned, strata = self.estimates[self.main.name], self.primary["strata"]
-        terms = [f"α by {strata}" if strata else "α", f"τ · {planned.treatment}"]
-        terms += [*(f"β · {name}" for name in self.before), "ε"]
-        model = f"{self.main.words} = {' + '.join(terms)}; {planned.method}."
-        return [model, *(each.sentence() for each in self.recomputed)]
 
 
 def _names(plan: TrialPlan) -> dict[str, str]:

@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from typer.testing import CliRunner
 
 import evidence as ev
-from evidence import cli
 from evidence.stats import allocation as draws_of
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_allocations.json").read_text())
@@ -227,28 +225,13 @@ def test_every_changed_byte_of_a_sealed_file_is_found(tmp_path):
         ev.planning.replay(path, schools(), protocol="1e" * 32)
 
 
-def test_the_command_allocates_once_and_checks_what_is_sealed(tmp_path):
-    protocol, roster = tmp_path / "protocol.toml", tmp_path / "roster.csv"
-    protocol.write_text('[allocation]\nunit = "school"\nstrata = ["region"]\n')
-    schools().to_csv(roster, index=False)
-    call = ["allocate", str(protocol), "--roster", str(roster)]
-    call += ["--sealed", str(tmp_path / "allocations.jsonl")]
-    first = CliRunner().invoke(cli.app, [*call, "--nonce", "3 14 15"])
-    assert first.stdout.startswith("unit,arm\nS000,")
-    assert first.stderr == "24 units were allocated by blocks: 12 treatment, 12 control.\n"
-    second = CliRunner().invoke(cli.app, [*call, "--nonce", "a better draw"])
-    assert second.exit_code == 1
-    assert "line 1: sealed already for this protocol on " in second.stderr
-    assert CliRunner().invoke(cli.app, call).stdout == first.stdout
-    protocol.write_text('[allocation]\nunit = "school"\nstratum = "regions"\narms = ["a"]\n')
-    told = CliRunner().invoke(cli.app, [*call, "--nonce", "x"]).stderr.splitlines()
-    assert told == [
+def test_unknown_arguments_and_a_single_arm_are_told_at_once():
+    with pytest.raises(ev.EvidenceError) as caught:
+        allocate(stratum="regions", arms=["a"])
+    assert [*caught.value.faults] == [
         "allocate: no stratum=; did you mean 'strata'?",
         "arms: at least two are needed, each of another name",
     ]
-    protocol.write_text("[allocations]\n")
-    wrong = CliRunner().invoke(cli.app, call)
-    assert str(wrong.exception) == f"{protocol}: no table [allocation] that toml can read"
 
 
 def faults(roster, **given):

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import evidence as ev
+from evidence.methods.planning.power import mdes, mdes_by
 from evidence.stats import power as formulas
 
 planning = ev.planning
@@ -322,3 +323,15 @@ def test_an_odd_value_is_refused_in_a_line(name, odd):
 
 def test_an_effect_far_beyond_doubt_is_found():
     assert planning.power(design="IRA", n=10**9, es=5) == 1
+
+
+@pytest.mark.parametrize("design", formulas.DESIGNS)
+def test_many_sizes_at_once_are_each_as_alone(design):
+    needed, _ = formulas.symbols(design)
+    values = {name: 0.1 if name[:3] == "rho" else 0.5 for name in needed if name not in "nJKL"}
+    values |= dict.fromkeys(formulas.sizes(design), 20)
+    top = formulas.sizes(design)[-1]
+    sizes = np.array([8, 20, 31])
+    found = mdes_by(top, sizes, design=design, attrition=0.1, **values)
+    alone = [mdes(design=design, attrition=0.1, **values | {top: int(size)}) for size in sizes]
+    np.testing.assert_allclose(found, np.array(alone, float), rtol=1e-12)

@@ -83,15 +83,22 @@ class Allocation(TableResult):
 
         return drawn
 
-    def seal(self, path: str | Path) -> None:
+    def seal(self, path: str | Path, **further: str) -> None:
         """Add the record to an append-only file; a second one for a protocol is refused.
+
+        Parameters
+        ----------
+        path : str or Path
+        **further
+            What else the record holds, such as the name of the `trial`, which has one allocation
+            however often its protocol is edited.
 
         Raises
         ------
         EvidenceError
-            The file was changed, or the protocol has an allocation.
+            The file was changed, or the protocol, or the trial, has an allocation.
         """
-        sealed.append(path, self.record, "protocol")
+        sealed.append(path, self.record | further, "protocol", "trial")
 
 
 def allocate(

@@ -101,6 +101,29 @@ def mdes(*, design: str, power: float = 0.8, **given: Any) -> PowerFigure:
     )
 
 
+def mdes_by(
+    size: str, numbers: np.ndarray, *, design: str, power: float = 0.8, **given: Any
+) -> np.ndarray:
+    """Return :func:`mdes` for many numbers of one size at once, infinite where there is none.
+
+    Parameters
+    ----------
+    size : str
+        The size that varies: one of ``n J K L``.
+    numbers : ndarray
+        Its values.
+    design, power, **given
+        As in :func:`mdes`.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`mdes`.
+    """
+    given[size] = int(np.max(numbers))
+    return _read(design, given, power=power).smallest(**{size: np.asarray(numbers, float)})
+
+
 def power(*, design: str, es: float = 0.25, **given: Any) -> PowerFigure:
     """Return the chance that a trial finds an effect of a given size.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, logit
 
-from evidence.stats.ranks import mid_ranks
+from evidence.stats.monitoring.ranks import mid_ranks
 
 # Scales on which a line is fitted, and the way back.
 FORWARD = {"none": lambda x: x, "log": np.log, "logit": logit}

@@ -1,0 +1,322 @@
+"""What a protocol becomes: protocol, statistical analysis plan and report skeleton to print.
+
+The order is that of EEF's templates. What nobody has entered yet is marked, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from evidence.show.document import Block, Document, Heading, Paragraph, Strong, Table
+from evidence.stats.power import DESIGNS
+from evidence.studies.protocol import Intervention, Protocol
+
+OPEN = "To be completed"
+_SIMULATED = "Made up to try the machine out: no such trial takes place."
+_LATER = "After the trial"
+
+
+def documents(said: Protocol, sha256: str) -> dict[str, Document]:
+    """Return protocol, analysis plan and report skeleton by the name of their file.
+
+    Parameters
+    ----------
+    said : Protocol
+    sha256 : str
+        Of its file, "" where it came from none.
+    """
+    made = {
+        "protocol": ("Trial protocol", _protocol(said)),
+        "analysis_plan": ("Statistical analysis plan", _analysis(said)),
+        "report": ("Evaluation report (skeleton)", _report(said)),
+    }
+    return {name: _document(said, sha256, *each) for name, each in made.items()}
+
+
+def _document(said: Protocol, sha256: str, kind: str, blocks: Sequence[Block]) -> Document:
+    led = ", ".join(filter(None, (one.name for one in said.people))) or OPEN
+    facts = [
+        ("Document", f"{kind}, version {said.version}"),
+        ("Date", f"{said.dated:%d %B %Y}".lstrip("0")),
+        ("Question", said.question),
+        ("Registered as", said.registration or OPEN),
+        ("Led by", led),
+        ("SHA-256", f"{sha256[:32]} {sha256[32:]}" if sha256 else "not from a file"),
+    ]
+    band = _SIMULATED if said.simulated else ""
+    return Document(title=said.title, author=led, date=said.dated, facts=facts, blocks=blocks,
+                    foot=f"{said.title} · {kind.lower()}", band=band)  # fmt: skip
+
+
+def _part(title: str, *blocks: Block | str) -> list[Block]:
+    """Return a part under its heading; text that is empty is marked."""
+    made = [_said(each) if isinstance(each, str) else each for each in blocks]
+    return [Heading(title), *made]
+
+
+def _said(text: str, about: str = "") -> Paragraph:
+    lead: list[str | Strong] = [Strong(f"{about}: ")] if about else []
+    return Paragraph([*lead, text if text.strip() else Strong(OPEN)])
+
+
+def _items(caption: str, rows: Iterable[tuple[str, object]]) -> Table:
+    """Return a table of items and what is said of each; what is empty is marked."""
+    told = [[about, _cell(value)] for about, value in rows]
+    return Table(caption, ["Item", "As planned"], told, [False, False], [1, 3])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, (list, tuple, dict)):
+        value = ", ".join(map(str, value))
+    return OPEN if value in ("", None) else str(value)
+
+
+def _grid(caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    told = [[_cell(value) for value in row] for row in rows] or [[OPEN] * len(columns)]
+    right = [False] + [all(_is_number(row[at]) for row in told) for at in range(1, len(columns))]
+    return Table(caption, columns, told, right, [2, *[1] * (len(columns) - 1)])
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("−+£").replace(",", "").replace(".", "").isdigit()
+
+
+def equation(said: Protocol, title: str) -> str:
+    """Return the planned model of an outcome as an equation."""
+    one, whole = said.analysis, bool(said.analysis.cluster)
+    place, group = ("ij", "j") if whole else ("i", "i")
+    terms = [
+        f"α_{one.strata}" if one.strata else "α",
+        f"τ · {next(iter(said.design.arms))}_{group}",
+    ]
+    before = [*filter(None, [one.baseline]), *one.covariates]
+    terms += [f"β{at} · {said.words.get(name, name)}_{place}" for at, name in enumerate(before, 1)]
+    terms += ["u_j"] * whole + [f"ε_{place}"]
+    return f"{title}_{place} = {' + '.join(terms)}"
+
+
+def _intervention(said: Protocol) -> Table:
+    fields = Intervention.model_fields
+    rows = [(n.capitalize(), getattr(said.intervention, n)) for n in fields]
+    return _items("The intervention, by the items of TIDieR", rows)
+
+
+def _design(said: Protocol) -> Table:
+    ratio = " : ".join(str(part) for part in said.design.arms.values())
+    one = said.primary
+    return _items("Trial design", [
+        ("Design", said.design.kind),
+        ("Arms", f"{', '.join(said.design.arms)} ({ratio})"),
+        ("Unit allocated", said.allocation.unit),
+        ("Allocated within", said.allocation.strata or "no strata"),
+        ("Primary outcome", f"{one.words} ({one.measure or OPEN})"),
+        ("Secondary outcomes", [o.words for o in said.outcomes if not o.primary] or "none"),
+        ("Baseline", said.analysis.baseline or "none"),
+        ("Control receives", said.design.usual),
+    ])  # fmt: skip
+
+
+def _outcomes(said: Protocol) -> Table:
+    def scale(low: float | None, high: float | None) -> str:
+        return "" if low is None or high is None else f"{low:g} to {high:g}"
+
+    def day(first: object, last: object) -> str:
+        return " to ".join(str(each) for each in (first, last) if each)
+
+    rows = [(f"{o.words}{' (primary)' if o.primary else ''}", o.measure, scale(o.lowest, o.highest),
+             day(o.first, o.last), f"{o.smallest_worthwhile:g} {o.unit.upper()}")
+            for o in said.outcomes]  # fmt: skip
+    columns = ["Outcome", "Measured by", "Scale", "When", "Smallest worthwhile effect"]
+    return _grid("Outcomes", columns, rows)
+
+
+def _sample(said: Protocol, *later: str) -> Table:
+    """Return the table of the sample size, with empty columns for later stages."""
+    least, figures = said.mdes(), said.smallest()
+    known = {**least.values} if least else {}
+    rows: list[tuple[str, object]] = [(f"Smallest effect found (MDES), {who}", value)
+                                      for who, value in figures.items()]  # fmt: skip
+    names = {"n": "Pupils in each group", "J": "Groups", "K": "Blocks or schools above",
+             "p": "Share offered it", "g": "Covariates at the top level",
+             "rel1": "Reliability of the outcome"}  # fmt: skip
+    if not DESIGNS[said.design.kind]:
+        names["n"] = "Pupils"
+    for symbol in known:
+        if symbol.startswith("r2"):
+            names[symbol] = f"Explained at level {symbol[-1]} (R²: the correlation squared)"
+        elif symbol.startswith("rho"):
+            names[symbol] = f"Intraclass correlation, level {symbol[3]}"
+    rows += [(name, f"{known[symbol]:g}") for symbol, name in names.items() if symbol in known]
+    rows += [(f"Symbol {s}", f"{v:g}") for s, v in known.items()
+             if s not in names and isinstance(v, (int, float)) and v]  # fmt: skip
+    if len(said.design.arms) > 2 and said.units:
+        rows.append(("Units allocated, to all arms", f"{said.units:,.0f}"))
+    for about, key, default in (("Power", "power", 0.8), ("Alpha, two-sided", "alpha", 0.05)):
+        rows.append((about, said.sample.get(key, default)))
+    rows.append(("Sources of these figures", said.sample.get("sources", "")))
+    body = [[about, _cell(value), *("" if "Sources" in about else _LATER for _ in later)]
+            for about, value in rows]  # fmt: skip
+    columns = ["Item", "At protocol", *later]
+    return Table("Sample size", columns, body, [False] * len(columns), [3, 2, *[2] * len(later)])
+
+
+def _randomisation(said: Protocol) -> list[Block]:
+    rule = said.allocation
+    text = (
+        f"Units ({rule.unit}) are allocated by {rule.method} with evidence allocate. The seed is "
+        "the SHA-256 of this protocol's own SHA-256 and of public words that nobody can know when "
+        "the protocol is sealed. The record is append-only, and anybody can make the allocation "
+        "again with evidence verify."
+    )
+    return [_said(text), _said(rule.nonce, "Public words"), _said(rule.who, "Who allocates")]
+
+
+def _costs(said: Protocol) -> list[Block]:
+    rows = [(one.what, f"{one.start_up:,.0f}", f"{one.yearly:,.0f}",
+             f"{3 * one.yearly + one.start_up:,.0f}") for one in said.costs.items]  # fmt: skip
+    columns = ["Item", "Start-up, £", "Each year, £", "Three years, £"]
+    table = _grid("Costs: direct and marginal", columns, rows)
+    return [
+        table,
+        _said(said.costs.sentence, "Average"),
+        _said(said.costs.staff_time, "Staff time"),
+    ]
+
+
+def _people(said: Protocol) -> Table:
+    rows = [(one.name, one.role, one.organisation) for one in said.people]
+    return _grid("Who does what", ["Name", "Role", "Organisation"], rows)
+
+
+def _missing(said: Protocol) -> list[Block]:
+    rule = (
+        "Missing values are counted by arm. Where more than 5% of outcomes are missing, a model "
+        "says who is missing; values are imputed many times under missing at random, and shifted "
+        "to see what would change the answer."
+    )
+    return [_said(rule), _said(said.analysis.missing, "In this trial")]
+
+
+def _models(said: Protocol, *, primary: bool) -> list[Block]:
+    chosen = [one for one in said.outcomes if one.primary is primary]
+    return [Paragraph([Strong(equation(said, one.words))]) for one in chosen] or [
+        _said("There is none.")
+    ]
+
+
+def _errors(said: Protocol) -> str:
+    if not said.analysis.cluster:
+        return "Least squares; errors are robust to unequal variances."
+    return (f"Least squares; errors are by {said.analysis.cluster} (CR2) with Satterthwaite's "
+            "degrees of freedom. A multilevel model of the same terms is a check.")  # fmt: skip
+
+
+def _groups(said: Protocol) -> str:
+    named = said.analysis.subgroups
+    if not named:
+        return "No subgroup is prespecified: every subgroup that is shown is exploratory."
+    words = ", ".join(said.words.get(name, name) for name in named)
+    return f"Prespecified: {words}. An interaction, and each group alone."
+
+
+def _effect_size(said: Protocol) -> str:
+    return (
+        "Hedges' g with a 95% interval: the adjusted difference divided by the total standard "
+        "deviation of a model without covariates (between and within groups added up), with the "
+        f"correction for small samples. The least effect worth having is "
+        f"{said.primary.smallest_worthwhile:g} {said.primary.unit.upper()}."
+    )
+
+
+def _protocol(said: Protocol) -> list[Block]:
+    one = said.analysis
+    return [
+        *_part("Rationale", said.rationale),
+        *_part("Intervention", _intervention(said)),
+        *_part("Research question", said.question, _said(one.estimand, "Estimand")),
+        *_part("Design", _design(said)),
+        *_part("Participants", _said(said.design.participants, "Who may take part"),
+               _said(said.design.recruitment, "Recruitment"), _said(one.exclusions, "Exclusions")),
+        *_part("Randomisation", *_randomisation(said)),
+        *_part("Sample size", _sample(said)),
+        *_part("Outcome measures", _outcomes(said)),
+        *_part("Compliance", one.compliance),
+        *_part("Analysis", _errors(said), *_models(said, primary=True), _groups(said),
+               *_missing(said)),
+        *_part("Implementation and process evaluation",
+               _said(said.implementation.questions, "Questions"),
+               _said(said.implementation.methods, "Methods")),
+        *_part("Cost evaluation", *_costs(said)),
+        *_part("Ethics and registration", _said(said.ethics.approval, "Approval"),
+               _said(said.ethics.agreement, "Agreement"), _said(said.registration, "Registration")),
+        *_part("Data protection", _said(said.ethics.lawful_basis, "Lawful basis"),
+               _said(said.ethics.controller, "Controller"), _said(said.ethics.storage, "Storage")),
+        *_part("Personnel", _people(said)),
+        *_part("Risks", said.risks),
+        *_part("Timeline", _grid("Timeline", ["What", "When"],
+                                 [(step.what, step.when) for step in said.timeline])),
+    ]  # fmt: skip
+
+
+def _analysis(said: Protocol) -> list[Block]:
+    one = said.analysis
+    return [
+        *_part("Design overview", _design(said), _said(one.estimand, "Estimand")),
+        *_part("Sample size", _sample(said, "At randomisation")),
+        *_part("Primary analysis", *_models(said, primary=True), _errors(said)),
+        *_part("Secondary analyses", *_models(said, primary=False)),
+        *_part("Subgroup analyses", _groups(said)),
+        *_part("Further analyses", _said(one.robustness, "Robustness"),
+               _said("None is planned beyond the outcomes above.", "Longitudinal follow-up")),
+        *_part("Imbalance at baseline", "Differences between the arms before the start are told as "
+               "effect sizes, of all who were randomised and of those analysed. No test is made."),
+        *_part("Missing data", *_missing(said)),
+        *_part("Compliance", one.compliance, "The effect on those who took part is estimated by "
+               "two stages of least squares, with allocation as the instrument; the first F "
+               "is told."),
+        *_part("Intraclass correlations", "Those of the outcome and of the baseline are told with "
+               "their variances, from a model without covariates."),
+        *_part("Effect size", _effect_size(said)),
+        *_part("Changes since the protocol", "Every difference between this plan and what was done "
+               "is listed in the report by ev.Trial.read(data, plan, protocol=…); what was not "
+               "planned is marked as exploratory."),
+    ]  # fmt: skip
+
+
+def _report(said: Protocol) -> list[Block]:
+    arms = [*said.design.arms]
+    titles = [f"{o.words}{' (primary)' if o.primary else ''}" for o in said.outcomes]
+    by_arm = [f"{arm}: {what}" for arm in arms[:2] for what in ("n (missing)", "mean (SD)")]
+
+    def later(caption: str, columns: Sequence[str], names: Sequence[str]) -> Table:
+        rows = [[name, *[_LATER] * (len(columns) - 1)] for name in names]
+        return _grid(caption, columns, rows)
+
+    known = [*filter(None, [said.analysis.baseline]), *said.analysis.covariates]
+    stages = ["Assessed for eligibility", "Randomised", "Lost", "Analysed"]
+    effects = ["Outcome", "Unadjusted difference", "Adjusted difference", "Variance between",
+               "Variance within", "g (95% interval)"]  # fmt: skip
+    impact = ["Outcome", "Effect size (95% interval)", "Months", "Strength", "Pupils", "p"]
+    return [
+        *_part("Executive summary", _said("", "Key conclusions"), _said("", "Security rating"),
+               later("Impact", impact, titles)),
+        *_part("Introduction", said.rationale, _intervention(said), said.question),
+        *_part("Methods", _design(said), *_randomisation(said), _outcomes(said),
+               *_models(said, primary=True), _errors(said), _effect_size(said)),
+        *_part("Sample size", _sample(said, "At randomisation", "At analysis")),
+        *_part("Participants", later("Flow", ["Stage", *(f"{a}: {u}" for a in arms[:2] for u in
+               ("schools", "pupils"))], stages), later("Attrition", ["Pupils", *arms[:2]],
+               ["Randomised", "Analysed", "Lost, %"]),
+               later("Characteristics", ["Characteristic", *by_arm, "Effect size"],
+                     known or ["Pupils"])),
+        *_part("Outcomes and analysis", later("Raw means", ["Outcome", *by_arm], titles),
+               later("Effect sizes", effects, titles), _groups(said)),
+        *_part("Implementation and process evaluation",
+               _said(said.implementation.found, "Fidelity"),
+               _said(said.implementation.questions, "Questions")),
+        *_part("Cost", *_costs(said)),
+        *_part("Conclusion", "", _said("", "Limitations"), _said("", "Future work")),
+        *_part("References", ""),
+        *_part("Appendices", _said("", "Security classification"),
+               _said("", "Changes since registration"), _said("", "Code")),
+    ]  # fmt: skip

@@ -1,0 +1,141 @@
+"""What a trial's report shows under each question, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from evidence.methods.core import frames
+from evidence.show import words
+from evidence.stats.power import DESIGNS
+from evidence.studies import pictures
+from evidence.studies.verdict import detectable
+
+
+def questions(study: Any) -> dict[str, Callable[[], list[Any]]]:
+    """Return what answers each question of a trial's report.
+
+    Parameters
+    ----------
+    study : Trial
+        An `evidence.Trial`.
+    """
+    return {
+        "who took part": partial(_who, study),
+        "the data": partial(_data, study),
+        "what changed": partial(_changed, study),
+        "for whom": lambda: [study.groups],
+        "does it hold": partial(_holds, study),
+        "method": partial(_method, study),
+    }
+
+
+def _who(study: Any) -> list[Any]:
+    alike = f"Among those analysed: {study.alike[study.main.name].sentence()}"
+    return [
+        pictures.flow(study.flow),
+        study.losses[study.main.name],
+        study.missing,
+        study.drawn.missing(*study.titles.values()),
+        pictures.balance(study.balance, rules=study.rules) if study.balance else None,
+        alike if study.before else None,
+        _found(study),
+    ]
+
+
+def _found(study: Any) -> pd.DataFrame:
+    """Return the smallest effect found: by the protocol, of those randomised, of those analysed."""
+    size, column = study.sizes[study.main.name], study.primary["cluster"]
+    pupils, groups = len(study.compared), study.compared[column].nunique() if column else None
+    rows = []
+    if study.promised and (planned := study.promised.protocol.mdes()) is not None:
+        said = study.promised.protocol
+        rows.append(("protocol", said.units, planned))
+        whole = DESIGNS[said.design.kind] == "C"
+        if column and whole:
+            now = said.mdes(J=groups, n=round(pupils / groups))
+            rows.append(("randomisation", groups, now))
+        elif not DESIGNS[said.design.kind]:
+            rows.append(("randomisation", pupils, said.mdes(n=pupils)))
+    clustered = size.n_clusters < size.n_obs
+    rows.append(("analysis", size.n_clusters if clustered else size.n_obs, detectable(size)))
+    table = pd.DataFrame(rows, columns=["stage", "units", "least"])
+    table["smallest effect found"] = [f"{each:.2f} SD" for each in table.pop("least")]
+    return table
+
+
+def _differences(study: Any) -> pd.DataFrame:
+    """Return unadjusted and adjusted differences, with the variances that an SD is made of."""
+    rows = []
+    for outcome in study.plan.outcomes:
+        adjusted, size = study.estimates[outcome.name], study.sizes[outcome.name]
+        plain = adjusted
+        if study.before:
+            method = "itt" if outcome.unit == "sd" else "risk_difference"
+            plain = study.estimate(method, outcome=outcome.name, baseline=None, covariates=[])
+        row = {"outcome": outcome.words}
+        for about, one in (("unadjusted difference", plain), ("adjusted difference", adjusted)):
+            span = words.interval(one.ci_lower, one.ci_upper, 2)
+            row[about] = f"{words.number(one.estimate, 2, sign=True)} ({span})"
+        for name in ("variance_between", "variance_within", "icc"):
+            value = getattr(size, name)
+            row[name] = "" if value != value else words.number(value, 3)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _data(study: Any) -> list[Any]:
+    scores = [outcome.words for outcome in study.plan.outcomes if outcome.unit != "pp"]
+    yes_no = [outcome.words for outcome in study.plan.outcomes if outcome.unit == "pp"]
+    before = study.primary["baseline"]
+    if before and study.plan.school:
+        by_school = study.drawn.before_after(before, study.main.words)
+    else:
+        by_school = study.drawn.schools(study.main.words) if study.plan.school else None
+    return [
+        study.drawn.scores(*scores, *frames.listed(before)) if scores else None,
+        study.drawn.shares(*yes_no) if yes_no else None,
+        by_school,
+    ]
+
+
+def _changed(study: Any) -> list[Any]:
+    return [
+        study.means,
+        _differences(study),
+        study.estimates[study.main.name].sentence(),
+        study.sizes[study.main.name],
+        study.several,
+        study.belief,
+        study.received,
+    ]
+
+
+def _holds(study: Any) -> list[Any]:
+    known = study.sizes[study.main.name].caveats
+    least = pictures.worthwhile(study.effects.iloc[0], study.main.entry)
+    return [
+        pictures.specifications(study.checks, least),
+        study.lottery.sentence(),
+        *(caveat for caveat in study.lottery.caveats if caveat not in known),
+        *(f"Not possible here: {note}" for note in study.checks.skipped),
+        "What if those not measured differ from those who were?" if study.shifted else None,
+        pictures.sensitivity(study.shifted) if study.shifted else None,
+        study.shifted.sentence() if study.shifted else None,
+    ]
+
+
+def _method(study: Any) -> list[Any]:
+    planned, strata = study.estimates[study.main.name], study.primary["strata"]
+    terms = [f"α by {strata}" if strata else "α", f"τ · {planned.treatment}"]
+    terms += [*(f"β · {name}" for name in study.before), "ε"]
+    model = f"{study.main.words} = {' + '.join(terms)}; {planned.method}."
+    parts = [study.promise, model, *(each.sentence() for each in study.recomputed)]
+    if study.promised:
+        said = study.promised.protocol
+        done = said.implementation.found or "nothing is entered yet."
+        parts += [f"How it was done: {done}", f"What it cost: {said.costs.sentence}"]
+    return parts

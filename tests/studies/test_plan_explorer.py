@@ -1,0 +1,57 @@
+"""The explorer of a design: every design at once, its code, its speed."""
+
+import time
+
+import pytest
+
+import evidence as ev
+from evidence.stats.power import DESIGNS
+
+from .protocols import protocol
+
+
+@pytest.fixture
+def panel():
+    """Return the controls of the protocol's explorer, by what they say."""
+    box = ev.Plan.read(protocol()).explore()
+    return box.children
+
+
+def test_every_design_shows_what_it_finds(panel):
+    chosen, fields, shown, code = panel
+    for kind in DESIGNS:
+        chosen.value = kind
+        found = eval(code.value, {"ev": ev})  # the code that can be copied makes it again
+        assert f"{found:.2f} SD</b>" in shown.value
+        assert found.sentence() in shown.value.replace("&#39;", "'")
+        assert fields.children
+
+
+def test_it_begins_with_the_protocol_and_follows_every_change(panel):
+    _, fields, shown, code = panel
+    least = ev.Plan.read(protocol()).mdes
+    assert f"{least:.2f} SD</b>" in shown.value
+    assert "Too little</b> to find" in shown.value
+    (groups,) = (box for box in fields.children if box.tooltip == "J")
+    groups.value = 400
+    assert "Enough</b> to find" in shown.value
+    assert "J=400" in code.value
+
+
+def test_what_cannot_be_is_said_where_the_picture_was(panel):
+    _, fields, shown, _ = panel
+    (groups,) = (box for box in fields.children if box.tooltip == "J")
+    groups.value = 1
+    assert "degrees of freedom" in shown.value
+
+
+def test_a_change_takes_under_50_ms(panel):
+    chosen, fields, _, _ = panel
+    chosen.value = "BCRA3_random"
+    (groups,) = (box for box in fields.children if box.tooltip == "K")
+    seconds = []
+    for size in range(20, 40):
+        start = time.process_time()
+        groups.value = size
+        seconds.append(time.process_time() - start)
+    assert sorted(seconds)[10] < 0.05

@@ -1,0 +1,200 @@
+"""A plan's study: its documents, its allocation, what a changed byte does."""
+
+import hashlib
+import io
+import subprocess
+import sys
+from datetime import date
+
+import openpyxl
+import pytest
+from docx import Document as Word
+from typer.testing import CliRunner
+
+import evidence as ev
+from evidence import cli
+from evidence.errors import EvidenceError
+from evidence.show import document
+from evidence.show.document import Heading, Strong
+
+from .protocols import protocol, write
+
+_FILES = (1, 2, 3)  # roster, record and allocation; the protocol is the first
+ORDER = {
+    "protocol": "Rationale, Intervention, Research question, Design, Participants, Randomisation, "
+    "Sample size, Outcome measures, Compliance, Analysis, Implementation and process evaluation, "
+    "Cost evaluation, Ethics and registration, Data protection, Personnel, Risks, Timeline",
+    "analysis_plan": "Design overview, Sample size, Primary analysis, Secondary analyses, Subgroup "
+    "analyses, Further analyses, Imbalance at baseline, Missing data, Compliance, Intraclass "
+    "correlations, Effect size, Changes since the protocol",
+    "report": "Executive summary, Introduction, Methods, Sample size, Participants, Outcomes and "
+    "analysis, Implementation and process evaluation, Cost, Conclusion, References, Appendices",
+}
+
+
+def test_the_plan_says_what_it_could_find():
+    plan = ev.Plan.read(protocol())
+    least = ev.planning.mdes(design="CRA2", n=12, J=24, rho2=0.12, r2_1=0.5, r2_2=0.5)
+    assert plan.mdes == least
+    said = plan.answer().parts
+    assert said[2] == "That is too little to find the smallest effect worth having, 0.2 SD."
+    assert plan.with_(sample={"J": 240}).answer().parts[2].startswith("That is enough")
+    assert plan.with_(sample={"J": 240}).protocol.sample["n"] == 12  # only what is named
+    sections = plan.report().sections
+    assert [s.title for s in sections] == [
+        "What is planned?", "What could it find?", "What is still open?",
+    ]  # fmt: skip
+    assert "ethics.approval" in plan.open
+    assert "analysis.cluster" not in plan.open
+
+
+def test_documents_have_the_order_of_the_templates():
+    made = ev.Plan.read(protocol()).documents()
+    for name, order in ORDER.items():
+        titles = [block.text for block in made[name].blocks if isinstance(block, Heading)]
+        assert ", ".join(titles) == order
+
+
+def test_what_is_entered_is_in_the_documents_and_what_is_not_is_marked():
+    def of(part, **changes):
+        blocks = ev.Plan.read(protocol(**changes)).documents()["protocol"].blocks
+        titles = [getattr(block, "text", "") for block in blocks]
+        return [*blocks[titles.index(part) + 1].parts]
+
+    assert of("Risks", risks="Schools may leave.") == ["Schools may leave."]
+    assert of("Risks") == [Strong("To be completed")]
+    blocks = ev.Plan.read(protocol()).documents()["protocol"].blocks
+    assert any("£8.00 a pupil a year" in str(block) for block in blocks)
+
+
+@pytest.mark.slow
+def test_word_is_opened_again():
+    made = document.word(ev.Plan.read(protocol()).documents()["report"])
+    headings = (p.text for p in Word(io.BytesIO(made)).paragraphs if p.style.name == "Heading 1")
+    assert next(headings) == "Executive summary"
+
+
+@pytest.mark.slow
+def test_documents_are_the_same_bytes_again_in_another_process(tmp_path):
+    place, _ = write(tmp_path)
+    sums = []
+    for turn in ("a", "b"):
+        out = tmp_path / turn
+        code = "from evidence.cli import main; main()"
+        subprocess.run(
+            [sys.executable, "-c", code, "plan", str(place), "--out", str(out)],
+            check=True,
+            capture_output=True,
+        )
+        sums.append(
+            {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(out.iterdir())}
+        )
+    assert len(sums[0]) == 6
+    assert sums[0] == sums[1]
+
+
+def run(*words):
+    """Run a command."""
+    return CliRunner().invoke(cli.app, [*map(str, words)])
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """Return the files of an allocation: protocol, roster, record and table."""
+    place, roster = write(tmp_path)
+    files = place, roster, tmp_path / "sealed.jsonl", tmp_path / "allocation.csv"
+    done = run("allocate", place, "--roster", roster, "--nonce", "3 14 15", "--sealed", files[2],
+               "--out", files[3])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    return files
+
+
+def verify(place, roster, record, table):
+    """Run evidence verify on an allocation."""
+    return run("verify", place, "--roster", roster, "--sealed", record, "--allocation", table)
+
+
+def test_the_rule_and_the_seed_are_the_protocol_s(sealed):
+    place, _, record, table = sealed
+    found = ev.Plan.read(place).verify(sealed[1], record, table)
+    key = hashlib.sha256(place.read_bytes()).hexdigest()
+    assert found.record["seed"] == hashlib.sha256(f"{key}3 14 15".encode()).hexdigest()
+    both = found.table.merge(_roster(sealed[1]), left_on="unit", right_on="school")
+    assert both.groupby(["area", "arm"]).size().eq(6).all()
+    assert verify(*sealed).output.startswith("24 units were allocated by blocks: 12 together")
+
+
+def _roster(path):
+    return ev.readers.table(path)
+
+
+@pytest.mark.parametrize("which", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in _FILES)])
+def test_one_changed_byte_is_found(sealed, which, rng):
+    whole = sealed[which].read_bytes()
+    for place in rng.integers(0, len(whole), 4):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        sealed[which].write_bytes(changed)
+        done = verify(*sealed)
+        assert done.exit_code == 1, (place, whole[place - 9 : place + 9])
+        assert "\n" not in (done.stderr.strip() or str(done.exception).strip())
+    sealed[which].write_bytes(whole)
+    assert verify(*sealed).exit_code == 0
+
+
+def test_a_second_allocation_is_refused_however_the_protocol_is_edited(sealed):
+    place, roster, record, _ = sealed
+    before = record.read_bytes()
+    for text in ("", "# a better idea\n"):
+        place.write_text(place.read_text() + text)
+        again = run("allocate", place, "--roster", roster, "--nonce", "9 9 9", "--sealed", record,
+                    "--out", place.with_name("second.csv"))  # fmt: skip
+        assert again.exit_code == 1
+        assert "sealed already for this " in again.stderr
+    assert record.read_bytes() == before
+    assert not place.with_name("second.csv").exists()
+
+
+def test_the_source_of_the_public_words_is_named_beforehand(tmp_path):
+    place, roster = write(tmp_path, allocation={"nonce": ""})
+    done = run("allocate", place, "--roster", roster, "--nonce", "3", "--sealed",
+               tmp_path / "s", "--out", tmp_path / "o")  # fmt: skip
+    assert "allocation, nonce is ''; say beforehand" in done.stderr
+    with pytest.raises(EvidenceError, match="comes from no file"):
+        ev.Plan.read(protocol()).allocate(roster, "3", tmp_path / "s")
+
+
+def test_a_new_protocol_is_written_once(tmp_path):
+    place = tmp_path / "protocol.toml"
+    assert run("plan", place, "--new").exit_code == 0
+    assert str(run("plan", place, "--new").exception).endswith("name another file")
+    told = run("plan", place).stderr.splitlines()
+    assert f"{place}: title is ''; it is needed" in told
+    assert len(told) == 4
+
+
+def test_the_workbook_of_the_protocol_is_given_out_and_taken_back(sealed, tmp_path):
+    place, roster, record, _ = sealed
+    file = tmp_path / "pupils.xlsx"
+    assert run("collect", place, "--out", file, "--pupils", 5).exit_code == 0
+    empty = run("check", file, "--protocol", place)
+    assert empty.stderr == f"{file}: has no pupils yet\n"
+    book = openpyxl.load_workbook(file)
+    head = [cell.value for cell in book["Pupils"][1]]
+    assert head == ["pupil", "school", "read_pre", "sex", "fsm", "read_post", "maths_post",
+                    "tested"]  # fmt: skip
+    for at, value in enumerate(["P1", "S03", 12, "F", "1", 30, 8, date(2027, 6, 8)], 1):
+        book["Pupils"].cell(2, at).value = value
+    book.save(file)
+    done = run("check", file, "--protocol", place)
+    assert done.stdout == f"{file}: 1 pupils, all as the protocol asks\n"
+    plan = ev.Plan.read(place)
+    found = plan.verify(roster, record)
+    (arm,) = plan.collected([file], found.table)["arm"]
+    assert arm == dict(found.table.to_numpy())["S03"]
+    book["Pupils"].cell(2, 6).value = 61
+    book.save(file)
+    told = run("check", file, "--protocol", place).stderr
+    assert told == (
+        f"{file}, row 2, column 'read_post': is not allowed; a number from 0 to 60 is needed\n"
+    )
