@@ -27,15 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 run: $(READY) ## Sample county, every programme x cohort, release, site
-	@$(BIN)/evidence sample
-	@$(BIN)/evidence run
-	@$(BIN)/evidence release
-	@# What works, put together, reads what is released: it is run and released after the others.
-	@$(BIN)/evidence run
-	@$(BIN)/evidence release
-	@echo
-	@echo "Open  published/current/index.html   the evidence base, in any browser"
-	@echo "Type  make dashboard                 the board's dashboard"
+	@$(BIN)/evidence demo .
 
 dashboard: $(READY) ## Serve the board dashboard on this machine
 	@$(BIN)/evidence dashboard
