@@ -74,6 +74,26 @@ print(len(sealed.read("seal.jsonl")))
 
 
 @pytest.mark.slow
+def test_plan_and_chart_need_numpy_scipy_and_pandas_only(lacking):
+    """So they can run in a browser, where Pyodide has these three and no process or lock."""
+    names = lacking("""
+import sys
+import pandas as pd
+import evidence as ev
+
+ev.planning.mdes(design="CRA2", rho2=0.17, n=15, J=20)
+watched = pd.DataFrame({"t": range(20), "y": [1, 2] * 10})
+ev.monitoring.control_chart(watched, value="y", time="t").sentence()
+print(*{name.partition(".")[0] for name in sys.modules})
+""").split()
+    others = {"matplotlib", "seaborn", "pydantic", "psutil", "typer", "jinja2", "IPython", "zmq",
+              "linearmodels", "statsmodels", "pandera", "jupyter_client", "papermill", "tornado",
+              "rustworkx", "multiprocessing", "ctypes.wintypes"}  # fmt: skip
+    assert {"numpy", "scipy", "pandas"} <= set(names)
+    assert not others & set(names)
+
+
+@pytest.mark.slow
 def test_trial_is_run_and_released_where_unix_is_not(lacking, tmp_path):
     make(FILES[1][0], 1)[0].to_csv(tmp_path / "trial.csv", index=False)
 
