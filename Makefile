@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboard lab check test fuzz fix lock browser clean
+.PHONY: help setup run dashboard lab check test docs fuzz fix lock browser clean
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -27,15 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 run: $(READY) ## Sample county, every programme x cohort, release, site
-	@$(BIN)/evidence sample
-	@$(BIN)/evidence run
-	@$(BIN)/evidence release
-	@# What works, put together, reads what is released: it is run and released after the others.
-	@$(BIN)/evidence run
-	@$(BIN)/evidence release
-	@echo
-	@echo "Open  published/current/index.html   the evidence base, in any browser"
-	@echo "Type  make dashboard                 the board's dashboard"
+	@$(BIN)/evidence demo .
 
 dashboard: $(READY) ## Serve the board dashboard on this machine
 	@$(BIN)/evidence dashboard
@@ -55,6 +47,10 @@ test: $(READY) browser ## Everything: what CI runs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+docs: $(READY) ## Build the documentation in build/docs, without a warning
+	$(BIN)/codespell README.md CONTRIBUTING.md docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 fuzz: $(READY) ## 5,000 malformed files and every wrong register
 	EVIDENCE_FUZZ=5000 $(BIN)/pytest -q -s tests/data/test_malformed.py tests/run/test_rehearsal.py

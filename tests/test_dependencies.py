@@ -37,7 +37,7 @@ def test_environment_yml_has_the_bounds_of_pyproject():
             theirs[requirement.name] = requirement.specifier
     assert theirs.pop("python") == PROJECT["requires-python"]
     assert theirs == {name: ours[name] for name in ASKED_FOR}
-    assert {"pip": ["-e .[examples,dev]"]} in listed
+    assert {"pip": ["-e .[dev]"]} in listed
 
 
 def test_lock_satisfies_every_bound_of_pyproject():

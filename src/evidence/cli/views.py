@@ -105,8 +105,10 @@ def dashboard(
 ) -> None:
     """Serve the dashboards of the board, of one programme and of all hubs on this machine."""
     from evidence.board.server import serve
+    from evidence.run.own_project import template
 
-    serve(published, port, password_file=password_file, hosts=host or ())
+    pages = template("dashboards/board.ipynb").parent
+    serve(published, port, dashboards=pages, password_file=password_file, hosts=host or ())
 
 
 @app.command()

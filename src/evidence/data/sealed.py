@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+from evidence.data import locks
 from evidence.errors import EvidenceError
 
 START = "0" * 64  # what the first record has before it
@@ -28,7 +28,7 @@ def append(path: str | Path, record: dict[str, Any], *keys: str) -> None:
         The file was changed, or has a record with the same value of one of `keys` already.
     """
     with Path(path).open("ab+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        locks.hold(file)
         before = read(path)
         for number, other in enumerate(before, start=1):
             same = [key for key in keys if key in record and other.get(key) == record[key]]

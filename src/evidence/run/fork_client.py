@@ -25,6 +25,7 @@ from typing import Any
 from evidence.errors import EvidenceError
 
 PRELOAD = "evidence.run.preload"  # imports what reports use
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the second only
 _PATIENCE = 60  # seconds for the server to be ready and fork
 PLACE = "EVIDENCE_FORK_SERVER"  # where a server listens that children of it can ask
 _ENVIRONMENT = {
@@ -149,7 +150,7 @@ class Child:
                 yield message
                 continue
             self.orphaned = message["exit"] is None
-            self.returncode = -signal.SIGKILL if self.orphaned else message["exit"]
+            self.returncode = -_KILL if self.orphaned else message["exit"]
             self.close()
 
     def poll(self) -> int | None:
@@ -181,7 +182,7 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    kill = partialmethod(send_signal, signal.SIGKILL)  # the server kills what it had started
+    kill = partialmethod(send_signal, _KILL)  # the server kills what it had started
     terminate = partialmethod(send_signal, signal.SIGTERM)
 
     def close(self) -> None:
@@ -191,8 +192,12 @@ class Child:
 
 
 def available() -> bool:
-    """Whether this system can fork safely and tell of a child's end."""
-    return sys.platform == "linux" and hasattr(os, "pidfd_open")
+    """Whether this system can fork safely and tell of a child's end.
+
+    The environment variable EVIDENCE_PORTABLE says that nothing be used that only Linux has.
+    """
+    portable = os.environ.get("EVIDENCE_PORTABLE")
+    return sys.platform == "linux" and hasattr(os, "pidfd_open") and not portable
 
 
 @cache

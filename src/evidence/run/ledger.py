@@ -27,14 +27,10 @@ from typing import Any
 
 import psutil
 
+from evidence.data import locks
 from evidence.data.private import own
 from evidence.data.secrets import spellings
 from evidence.errors import EvidenceError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 _PROPOSALS = ("effects.parquet", "indicators.parquet")
 _DRAFT = re.compile(r"\.(?P<run>[^-]+)-(?P<pid>\d+)-(?P<host>.+)-\w+?(?P<old>\.old)?$")
@@ -69,7 +65,9 @@ class Draft:
         with contextlib.suppress(OSError):  # it is a courtesy
             self._progress.parent.mkdir(exist_ok=True)
             new = self._progress.with_suffix(".new")
-            new.write_text(json.dumps({"cell": cell, "of": of, "began": self.began}))
+            new.write_text(
+                json.dumps({"cell": cell, "of": of, "began": self.began}), encoding="utf-8"
+            )
             new.replace(self._progress)
 
     def fault(self, secrets: dict[str, str]) -> str:
@@ -247,8 +245,7 @@ def open_ledger(runs: Path) -> Iterator[bool]:
     with lock:
         shared = False
         try:
-            if fcntl:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.hold(lock, wait=False)
         except OSError:
             shared = True
         try:
@@ -320,7 +317,7 @@ def _lock(folder: Path) -> int | None:
         return os.open(os.devnull, os.O_RDONLY)
     place = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.hold(place, wait=False)
     except BlockingIOError:
         os.close(place)
         return None

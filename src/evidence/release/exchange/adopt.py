@@ -73,7 +73,7 @@ def start(
         (notebook, text), (stub, _stub(cards[programme], name, declared, run)),
     ):  # fmt: skip
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content, encoding="utf-8")
+        file.write_text(content, encoding="utf-8", newline="\n")
     load(stub)  # it is a register
     return notebook, stub
 

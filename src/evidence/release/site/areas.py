@@ -83,10 +83,10 @@ def build(tables: Tables, out: str | Path) -> list[Path]:
     for folder in ("areas", "measures"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     for name, drawing in whole.funnels():
-        (out / "measures" / name).write_text(drawing, encoding="utf-8")
+        (out / "measures" / name).write_text(drawing, encoding="utf-8", newline="\n")
     pages = []
     for name, page in whole.pages():
-        (out / name).write_text(page, encoding="utf-8")
+        (out / name).write_text(page, encoding="utf-8", newline="\n")
         pages.append(out / name)
     return pages
 

@@ -60,7 +60,7 @@ def _pages(folder: Path) -> dict[str, str]:
 def _write(path: Path, text: str, record: Mapping[str, Any], state: str) -> None:
     up = "" if (path.parent / "release.json").is_file() else "../"
     band = render("site/preview.html", number=record["number"], state=state, up=up)
-    path.write_text(text.replace("<body>", f"<body>{band}", 1), encoding="utf-8")
+    path.write_text(text.replace("<body>", f"<body>{band}", 1), encoding="utf-8", newline="\n")
 
 
 def marked(new: str, old: str) -> str:

@@ -79,7 +79,7 @@ def build(folder: str | Path) -> list[Path]:
         raise EvidenceError(f"two pages would be {again}: rename a programme, cohort or indicator")
     for name, text in pages:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return [folder / name for name, _ in pages]
 
 

@@ -68,7 +68,7 @@ def _table(name: str, content: Mapping[str, Any], types: Mapping[str, str]) -> d
 def write(folder: Path) -> None:
     """Write the file into the folder of a release whose other files are there."""
     text = json.dumps(made(folder), ensure_ascii=False, separators=(",", ":"))
-    (folder / NAME).write_text(text, encoding="utf-8")
+    (folder / NAME).write_text(text, encoding="utf-8", newline="\n")
 
 
 def read(folder: Path) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def write(
         for suffix, content in (
             (".svg", known[_hash(text)]), (".json", text), (".csv", csv(results[name].table)),
         ):  # fmt: skip
-            path.with_suffix(suffix).write_text(content, encoding="utf-8")
+            path.with_suffix(suffix).write_text(content, encoding="utf-8", newline="\n")
         _, programme, cohort, stem = name.split("/")
         shown = results[name].picture
         entries.append(

@@ -43,13 +43,15 @@ def write(draft: Path, record: Mapping[str, Any]) -> None:
     """Write into a draft all that is made of its tables, figures and sources, and its record."""
     tables = {kind: pd.read_parquet(draft / f"{kind}.parquet") for kind in reader.KINDS}
     for kind, table in tables.items():
-        (draft / f"{kind}.csv").write_text(csv(table), encoding="utf-8")
+        (draft / f"{kind}.csv").write_text(csv(table), encoding="utf-8", newline="\n")
     (draft / "results.xlsx").write_bytes(workbook(tables))
     text = json.dumps(record, indent=1, ensure_ascii=False)
-    (draft / "release.json").write_text(text, encoding="utf-8")
+    (draft / "release.json").write_text(text, encoding="utf-8", newline="\n")
     disclosed.write(draft)
     site.build(draft)
-    (draft / provenance.CRATE).write_text(provenance.crate(draft, record), encoding="utf-8")
+    (draft / provenance.CRATE).write_text(
+        provenance.crate(draft, record), encoding="utf-8", newline="\n"
+    )
 
 
 def differing(folder: Path) -> list[str]:
@@ -67,9 +69,9 @@ def differing(folder: Path) -> list[str]:
         draft = Path(place) / folder.name
         shutil.copytree(folder, draft, copy_function=shutil.copyfile, ignore=_made)
         for path, text in texts.items():
-            (draft / f"{path}.svg").write_text(drawings[path], encoding="utf-8")
+            (draft / f"{path}.svg").write_text(drawings[path], encoding="utf-8", newline="\n")
             table = csv(Picture.from_json(text).table)
-            (draft / f"{path}.csv").write_text(table, encoding="utf-8")
+            (draft / f"{path}.csv").write_text(table, encoding="utf-8", newline="\n")
         write(draft, record)
         again = log.manifest(draft)
     names = sorted((again.keys() | listed.keys()) - {"release.json"})

@@ -41,7 +41,7 @@ def person(folder: str | Path = ".") -> str:
         command = ["git", "-C", str(folder), "config", "user.name"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
         return done.stdout.strip() or getpass.getuser()
-    except (OSError, KeyError, subprocess.SubprocessError):
+    except (OSError, KeyError, ImportError, subprocess.SubprocessError):
         return ""
 
 
@@ -148,6 +148,8 @@ def _line(entry: Mapping[str, Any]) -> bytes:
 
 def sync(folder: Path) -> None:
     """Push the names in a folder to the disk."""
+    if os.name == "nt":  # there folders cannot be opened
+        return
     place = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(place)

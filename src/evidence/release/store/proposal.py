@@ -130,10 +130,12 @@ def propose(
         effects.to_parquet(folder / "effects.parquet")
         indicators.to_parquet(folder / "indicators.parquet")
         if checks:
-            (folder / "checks.json").write_text(json.dumps(list(checks)), encoding="utf-8")
+            (folder / "checks.json").write_text(
+                json.dumps(list(checks)), encoding="utf-8", newline="\n"
+            )
         for picture in placed:
             path = folder / f"figures/{picture.name}.json"
-            path.write_text(picture.to_json(), encoding="utf-8")
+            path.write_text(picture.to_json(), encoding="utf-8", newline="\n")
     refused, safe_effects, safe_indicators, safe_pictures = [], None, None, []
     try:
         if len(effects):

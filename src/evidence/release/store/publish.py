@@ -218,7 +218,7 @@ def _fill(
     for place, source in sources.items():
         path = draft / f"{place}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(source, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(source, indent=1) + "\n", encoding="utf-8", newline="\n")
     for kind in reader.KINDS:
         parts = [safe.table for name, safe in results.items() if name.startswith(f"{kind}/")]
         stacked = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
@@ -267,7 +267,7 @@ def keep(
             return before[0], False
     finish.write(draft, _stamp(releases.next_number(root), reviewer) | dict(record))
     text = json.dumps(log.manifest(draft), indent=0)
-    (draft / log.MANIFEST).write_text(text, encoding="utf-8")
+    (draft / log.MANIFEST).write_text(text, encoding="utf-8", newline="\n")
     return releases.place(root, draft, action=action, reviewer=reviewer, author=author), True
 
 

@@ -6,7 +6,6 @@ only then made current, so that whoever is killed on the way leaves the old one 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from evidence.data import locks
 from evidence.errors import EvidenceError
 from evidence.release.store import log, reader
 
@@ -48,7 +48,7 @@ def alone(root: Path) -> Iterator[None]:
     """
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        locks.hold(lock)
         for left in root.glob(".new-*"):
             remove(left)
         entries = log.whole(root)
@@ -98,7 +98,13 @@ def switch(root: Path, name: str) -> None:
     """Make a release current by one atomic rename."""
     link = root / ".new-current"
     link.unlink(missing_ok=True)
-    link.symlink_to(name)
+    try:
+        link.symlink_to(name)
+    except OSError as error:  # as Windows refuses whoever is no developer
+        raise EvidenceError(
+            f"{root}: no link to the current release can be made there ({error.strerror}); on "
+            "Windows switch on Developer Mode, elsewhere choose a disk that has links"
+        ) from None
     link.replace(root / "current")
     log.sync(root)
 

@@ -1,0 +1,62 @@
+"""Sphinx: the pages of this folder, and a reference made from the docstrings of public names."""
+
+import inspect
+import re
+from pathlib import Path
+
+import evidence
+
+project = "evidence"
+author = "The evidence authors"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["deflist"]  # the glossary
+myst_heading_anchors = 3
+html_theme = "pydata_sphinx_theme"
+html_title = "evidence"
+html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+html_show_sourcelink = False
+autodoc_typehints = "none"
+napoleon_use_rtype = False
+napoleon_preprocess_types = False
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def write_reference(app) -> None:
+    """Write one page for each room of `evidence`, and one for what stands beside the rooms."""
+    REFERENCE.mkdir(exist_ok=True)
+    for old in REFERENCE.glob("*.md"):
+        old.unlink()
+    pages = {room: getattr(evidence, room) for room in evidence._ROOMS}
+    for page, place in {"ev": evidence, **pages}.items():
+        called = page if page == "ev" else f"ev.{page}"
+        names = evidence._NAMES if page == "ev" else place.__all__
+        lines = [f"# `{called}`", "", inspect.getdoc(place) or "", ""]
+        for name in sorted(names):
+            shown = getattr(place, name)
+            if inspect.ismodule(shown):
+                directive = [f".. automodule:: {shown.__name__}", "   :members:"]
+            elif inspect.isclass(shown):
+                directive = [f".. autoclass:: {_place(shown)}", "   :members:"]
+            else:
+                directive = [f".. autofunction:: {_place(shown)}"]
+            lines += [f"## `{called}.{name}`", "", "```{eval-rst}", *directive]
+            lines += ["   :no-index:", "```", ""]
+        (REFERENCE / f"{page}.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _place(thing: object) -> str:
+    return f"{thing.__module__}.{thing.__qualname__}"
+
+
+def bars_are_bars(app, what, name, thing, options, lines: list[str]) -> None:
+    """Have |x| read as a size, not as reStructuredText's substitution."""
+    for number, line in enumerate(lines):
+        lines[number] = re.sub(r"(`+[^`]*`+)|\|", lambda found: found[1] or r"\|", line)
+
+
+def setup(app) -> None:
+    """Have the reference written before the pages are read."""
+    app.connect("autodoc-process-docstring", bars_are_bars)
+    app.connect("builder-inited", write_reference)

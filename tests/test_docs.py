@@ -1,0 +1,143 @@
+"""Every block of code of the README and of the docs runs, and says what the page says."""
+
+import doctest
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+from traitlets.config import Config
+
+import evidence as ev
+from evidence.data import sample
+from evidence.run import own_project
+
+SYBIL = Sybil([PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS)])
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+PYTHON = [
+    page
+    for page in PAGES
+    if "```python" in page.read_text(encoding="utf-8") and page.name != "running.md"
+]  # which starts clusters on machines of one's own
+SHELL = [page for page in PAGES if page.name in ("tutorial_publish.md", "tutorial_share.md")]
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """Return the example project with its data, as `evidence demo` makes it."""
+    folder = tmp_path_factory.mktemp("example")
+    own_project.example(folder)
+    sample.make(folder / "data")
+    return folder
+
+
+def _names(page: str, rng) -> dict:
+    """Return what a page that shows one step takes for granted."""
+    schools = np.arange(60)
+    if page == "matching.md":
+        pupils = pd.DataFrame({"urn": np.repeat(schools, 40), "year": 2018 + np.arange(2400) % 3})
+        for name in ("sen", "fsm", "eal", "mobile", "taking_part", "maths_exp"):
+            pupils[name] = rng.integers(0, 2, 2400)
+        pupils["taking_part"] = pupils["urn"] < 15
+        pupils["sex"], pupils["birth_month"] = "F", rng.integers(1, 13, 2400)
+        pupils["ks1"] = rng.normal(100, 15, 2400)
+        known = ["maths_2015", "maths_2016", "maths_2017", "fsm"]
+        table = pd.DataFrame(rng.normal(size=(60, 4)), columns=known)
+        return {"ev": ev, "pupils": pupils, "schools": table.assign(taking_part=schools < 15)}
+    if page == "national.md":
+        columns = ["score", "offered", "prior", "fsm", "sen"]
+        table = pd.DataFrame(rng.normal(size=(2400, 5)), columns=columns)
+        table = table.assign(urn=np.repeat(schools, 40))
+        table["offered"] = table["urn"] % 2
+        table.to_parquet("pupils.parquet")
+        return {"ev": ev, "folder": "pupils.parquet", "columns": columns}
+    if page == "architecture.md":
+        from evidence.methods.core.results import Estimate
+        from evidence.methods.trials.trial_data import TrialData, of_trial
+
+        return {"Estimate": Estimate, "TrialData": TrialData, "of_trial": of_trial}
+    return {"c": Config()} if page == "dashboards.md" else {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.name)
+def test_python_of_a_page_runs_and_says_what_the_page_says(page, example, rng, monkeypatch):
+    monkeypatch.chdir(example)
+    document = SYBIL.parse(page)
+    document.namespace |= _names(page.name, rng)
+    ran = [example.evaluate() for example in document.examples()]
+    assert ran
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", SHELL, ids=lambda page: page.name)
+def test_commands_of_a_tutorial_run(page, example):
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euxc", "\n".join(blocks)], cwd=example, env=os.environ | {"PATH": path},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_links_of_pages_lead_somewhere():
+    for page in [*PAGES, *ROOT.glob("docs/decisions/*.md"), ROOT / "CONTRIBUTING.md"]:
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.slow
+def test_answers_beside_their_truth_are_those_of_the_sample(example):
+    page = (ROOT / "docs/were_we_right.md").read_text(encoding="utf-8").replace("−", "-")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    truth = json.loads((example / "data/sample/truth.json").read_text())["programmes"]
+    held = 0
+    for programme, outcome, true, _, interval, holds, *_ in rows[1:]:
+        name, cohort = programme.split()
+        known = truth[name][cohort][outcome.partition(",")[0]]["estimate"]
+        assert float(true) == pytest.approx(known, abs=0.051)
+        low, high = map(float, interval.split(" to "))
+        assert (low <= known <= high) == (holds == "yes")
+        held += holds == "yes"
+    assert f"**{held} of {len(rows) - 1}** intervals" in page
+    assert len(rows) == 30
+
+
+@pytest.mark.slow
+def test_answers_beside_their_truth_are_those_that_the_methods_give(example):
+    """Two of the page's rows, made again: what the notebooks run is what is called here."""
+    page = (ROOT / "docs/were_we_right.md").read_text(encoding="utf-8").replace("−", "-")
+    for name, arm, how in (("feedback", "feedback", "cluster"), ("texts", "texts", "strata")):
+        pupils = pd.read_csv(example / f"data/sample/trial_{name}.csv")
+        found = ev.trials.effect_size(
+            pupils, outcome="post", treatment="arm", reference="control", arm=arm, baseline="pre",
+            covariates=["fsm", "sex"], **{how: "urn"},
+        )  # fmt: skip
+        said = f"| {found.estimate:+.2f} | {found.ci_lower:+.2f} to {found.ci_upper:+.2f} | yes |"
+        assert f"| mobilise-{name} 2019 | post, sd |" in page
+        assert said in page
+
+
+@pytest.mark.slow
+def test_site_is_built_without_a_warning_and_fetches_nothing(tmp_path):
+    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    done = subprocess.run(
+        [*build, ROOT / "docs", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for page in tmp_path.glob("**/*.html"):
+        text = page.read_text(encoding="utf-8")
+        fetched = re.findall(
+            r"<(?:script|img|link|iframe)\b[^>]*?(?:src|href)=\"(//|https?:)", text
+        )
+        assert not fetched, page.name
