@@ -123,7 +123,14 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "seed"),
-    [("arms", 100034), ("arms", 100158), ("arms", 100266), ("arms", 200056), ("hubs", 9)],
+    [
+        ("arms", 100034),
+        ("arms", 100158),
+        ("arms", 100266),
+        ("arms", 200056),
+        ("hubs", 9),
+        ("hubs", 8000009),
+    ],
 )
 def test_attacker_works_nothing_out_where_it_did_before(kind, seed):
     """Sums that no table shows, labels of one table only, who lacks a percentage; other hubs."""

@@ -66,3 +66,25 @@ def test_complete_what_was_hidden_beside_a_group_that_is_gone_stays_hidden():
     later = protect(raw[raw["area"] != "Mill"], counts="n", statistics="mean")
     done, _ = complete({"t": later}, earlier=[(Rules(), {"t": first["t"].table})])
     assert not gone & shown(done["t"], "area")
+
+
+@pytest.mark.parametrize(("all_of_other", "told"), [(34, True), (61, False)])
+def test_hubs_whose_totals_alone_agree_are_of_the_same_pupils(all_of_other, told):
+    """One shows girls of each area, the other all pupils of each: 10 less 10 leaves 0 to 5 boys."""
+    areas = {"a": 6, "b": 12, "c": all_of_other - 18, "all": all_of_other}
+    other = protect(
+        pd.DataFrame({"area": [*areas], "n": [*areas.values()]}), counts="n", threshold=7
+    )
+    both = pd.DataFrame(
+        {"area": [*"aabbcc"], "sex": ["girls", "boys"] * 3, "n": [5, 1, 11, 1, 3, 13]}
+    )
+    whole = protect(pd.DataFrame({"sex": ["girls", "all"], "n": [19, 34]}), counts="n", threshold=7)
+    mine, _ = complete(
+        {"figures/p/2018/t": protect(both, counts="n", threshold=7), "figures/p/2018/u": whole}
+    )
+    ours, theirs = (
+        (Rules(threshold=7), {name: safe.table for name, safe in safes.items()})
+        for safes in (mine, complete({"figures/other:p/2018/t": other})[0])
+    )
+    assert ours[1]["figures/p/2018/t"]["n"].notna()[2]
+    assert bool(complete({}, earlier=[ours, theirs])[1]) == told

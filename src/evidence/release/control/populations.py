@@ -45,7 +45,7 @@ def add_equal(graph: CellGraph) -> None:
                 else:
                     graph.hide_changed(*pairs[at])
             continue
-        for label in _same_pupils(agree):
+        for label in _same_pupils(agree, hubs):
             how = (MATCHED, LIKELY if hubs else GUESSED)
             for at in agree:
                 if label is None or label in at[1]:
@@ -88,12 +88,17 @@ def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
     return fits, 1 + known
 
 
-def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None]) -> list[tuple | None]:
-    """Return the labels of which all that is known agrees; None where everything does."""
-    good = []
+def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None], hubs: bool) -> list[tuple | None]:
+    """Return the labels of which all that is known agrees; None where everything does.
+
+    Of two hubs' releases of one cohort the number of all of them is enough.
+    """
+    good, whole = [], hubs and any(one and not row for (_, row), one in agree.items())
     for label in (None, *sorted({label for _, row in agree for label in row})):
         known = [one for at, one in agree.items() if one and (label is None or label in at[1])]
-        if all(fits for fits, _ in known) and sum(weight for _, weight in known) > 1:
+        if all(fits for fits, _ in known) and sum(weight for _, weight in known) > 1 - (
+            whole and label is None
+        ):
             good.append(label)
     return good
 
