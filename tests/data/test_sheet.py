@@ -100,6 +100,19 @@ def test_comma_and_point_both_decimal_is_no_number(read):
         read("id;x\na;2,5\nb;0.5\n", numeric=["x"])
 
 
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f"])
+def test_percent_sign_may_stand_apart(read, space):
+    table = read(f"a,b\n65{space}%,1\n7.5{space}%,2\n", numeric=["a"])
+    assert table["a"].tolist() == [65.0, 7.5]
+
+
+def test_column_in_other_capitals_is_named_where_the_header_is_known(read):
+    with pytest.raises(EvidenceError, match="no column upn; the nearest is UPN"):
+        read("UPN,score\nA1,12\nA2,13\n", required=["upn"], numeric=["score"])
+    with pytest.raises(EvidenceError, match="no column upn; the first row must name"):
+        read("A1,12\nA2,13\n", required=["upn"], numeric=["score"])
+
+
 def test_percentages_and_shares_in_one_column_are_refused(read):
     for asked in ({"numeric": ["x"]}, {"measured": ["x"]}):
         with pytest.raises(EvidenceError, match="row 3, column x: no percent sign, which other"):

@@ -128,7 +128,7 @@ def _tables(path: str | Path, raw: bytes) -> list[Table]:
 def decoded(raw: bytes) -> str:
     """Return a text file's text: UTF-16 with its mark, UTF-8, else Windows-1252."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", errors="replace")
+        return raw.decode("utf-16", errors="replace").lstrip("\ufeff")  # of a mark written twice
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:  # what Excel on Windows writes as plain "CSV"

@@ -21,7 +21,9 @@ from evidence.data.file_formats import Table, quoted, tables
 from evidence.errors import EvidenceError, Faults, also
 
 NUMBER = re.compile(
-    r"[+\-\u2212]?((\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?%?", re.ASCII
+    r"[+\-\u2212]?((\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?"
+    r"([ \u00a0\u202f]?%)?",
+    re.ASCII,
 )
 MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."})
 GAPS = frozenset({*map(str.casefold, MISSING), "n.a.", "-", "--", "?", "missing"})
@@ -111,7 +113,8 @@ class Sheet:
         if not found:
             columns = {other: self.column(other) for other in self.names if other}
             known = columns if labels.headed(columns, [n for n in required if n != name]) else ()
-            close = difflib.get_close_matches(name, known, n=1, cutoff=nearest)
+            close = [other for other in known if other.casefold() == name.casefold()]
+            close = close or difflib.get_close_matches(name, known, n=1, cutoff=nearest)
             hint = f"the nearest is {close[0]}" if close else labels.UNNAMED
             raise EvidenceError(f"{self.path}: no column {name}; {hint}")
 
@@ -276,7 +279,7 @@ def sheet(
         ] = None
     for name in required:
         with faults.note():
-            found.need(name, required)
+            found.need(name, [*asked])
         if not any(other in found.names for other in required):
             break  # none is there: it is another file, or has no header
     faults.settle()
