@@ -122,6 +122,8 @@ def test_the_rule_and_the_seed_are_the_protocol_s(sealed):
     both = found.table.merge(_roster(sealed[1]), left_on="unit", right_on="school")
     assert both.groupby(["area", "arm"]).size().eq(6).all()
     assert verify(*sealed).output.startswith("24 units were allocated by blocks: 12 together")
+    told = run("verify", place, "--roster", sealed[1], "--sealed", record).stdout
+    assert told.endswith(table.read_text())  # who lost the table has it again
 
 
 def _roster(path):

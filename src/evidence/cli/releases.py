@@ -73,11 +73,13 @@ def verify(
     head: Annotated[str, Option(help="Last line's hash, as noted elsewhere.")] = "",
     roster: Annotated[Path | None, Option(help="With a protocol: one row a school.")] = None,
     sealed: Annotated[Path, Option(help="With a protocol.")] = Path("allocations.jsonl"),
-    allocation: Annotated[Path | None, Option(help="With a protocol: unit and arm.")] = None,
+    allocation: Annotated[
+        Path | None, Option(help="With a protocol: unit and arm; else printed.")
+    ] = None,
 ) -> None:
     """Find tampering, missing files, and numbers that do not come from their run."""
     if protocol:
-        from evidence.studies.planned import Plan
+        from evidence.studies.planned import Plan, written
 
         if not roster:
             raise EvidenceError("--roster: the file that was allocated is needed")
@@ -85,6 +87,8 @@ def verify(
             found = Plan.read(protocol).verify(roster, sealed, allocation)
         typer.echo(f"{found.sentence()} All is as it was sealed on {found.record['time']}.")
         typer.echo(f"head {found.record['hash']}")
+        if not allocation:  # who lost it has it again
+            typer.echo(written(found).decode(), nl=False)
         return
     from evidence.release.store import log
     from evidence.release.store.verify import examine
