@@ -29,7 +29,7 @@ _NAMES = {
     "Inspections": "studies.monitoring.inspections:Inspections",
     "Monitoring": "studies.monitoring.indicator:Monitoring",
     "Participation": "studies.monitoring.participation:Participation",
-    "Plan": "studies.planned:Plan",
+    "Plan": "studies.planning.planned:Plan",
     "School": "studies.monitoring.school:School",
     "Survey": "studies.monitoring.survey:Survey",
     "Synthesis": "studies.synthesis:Synthesis",

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 from papermill import execute_notebook
 
-from evidence.studies.protocol_proposal import propose
+from evidence.studies.planning.proposal import propose
 
 pytestmark = pytest.mark.slow
 

@@ -30,8 +30,8 @@ def plan(
 ) -> None:
     """Write protocol, analysis plan and report skeleton of a trial as PDF and Word."""
     from evidence.show import document
-    from evidence.studies import protocol_proposal
-    from evidence.studies.planned import Plan
+    from evidence.studies.planning import proposal as protocol_proposal
+    from evidence.studies.planning.planned import Plan
 
     if new:
         if protocol.exists():
@@ -61,7 +61,7 @@ def allocate(
     out: Annotated[Path, Option(help="File of unit and arm.")] = Path("allocation.csv"),
 ) -> None:
     """Allocate schools at random by the protocol's rule, and seal it: once."""
-    from evidence.studies.planned import Plan, written
+    from evidence.studies.planning.planned import Plan, written
 
     if out.exists():
         raise EvidenceError(f"{out}: is there already; name another with --out")
@@ -78,7 +78,7 @@ def collect(
     pupils: Annotated[int, Option(min=1, max=20_000, help="Rows to fill in.")] = 200,
 ) -> None:
     """Write the workbook that schools fill in; evidence check --protocol takes it back."""
-    from evidence.studies.planned import Plan
+    from evidence.studies.planning.planned import Plan
 
     with a_line_each():
         Plan.read(protocol).collect(out, pupils)

@@ -156,7 +156,7 @@ def check(
     from evidence.run.plan_jobs import Project
 
     if file and protocol:
-        from evidence.studies.planned import Plan
+        from evidence.studies.planning.planned import Plan
 
         with a_line_each():
             table = Plan.read(protocol).collected([file])

@@ -79,7 +79,7 @@ def verify(
 ) -> None:
     """Find tampering, missing files, and numbers that do not come from their run."""
     if protocol:
-        from evidence.studies.planned import Plan, written
+        from evidence.studies.planning.planned import Plan, written
 
         if not roster:
             raise EvidenceError("--roster: the file that was allocated is needed")

@@ -117,7 +117,7 @@ def check_report(
     csv: Annotated[Path | None, Option(help="Write the list as a table too.")] = None,
 ) -> None:
     """List the claims of a report and what each lacks, as a checklist for its reviewer."""
-    from evidence.data.documents import passages
+    from evidence.data.formats.documents import passages
     from evidence.release.claims.check import check
 
     found = check(passages(file))

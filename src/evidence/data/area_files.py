@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.data import areas, readers
-from evidence.data.file_formats import tables
+from evidence.data.formats.tables import tables
 from evidence.errors import EvidenceError, nearest
 
 # Column of the Local Authority Interactive Tool, of its dictionary, and of contracts: ours.

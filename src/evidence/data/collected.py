@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evidence.data import workbooks
+from evidence.data.formats import workbooks
 from evidence.errors import EvidenceError, also
 
 SHEET, MEANINGS = "Pupils", "What to enter"

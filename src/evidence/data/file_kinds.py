@@ -24,7 +24,7 @@ from evidence.data import (
     readers,
     school_years,
 )
-from evidence.data.file_formats import Table, tables
+from evidence.data.formats.tables import Table, tables
 from evidence.errors import EvidenceError, nearest
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evidence.data import labels, typed_files
-from evidence.data.file_formats import Table, quoted, tables
+from evidence.data import labels
+from evidence.data.formats import typed_files
+from evidence.data.formats.tables import Table, quoted, tables
 from evidence.errors import EvidenceError, Faults, also
 
 NUMBER = re.compile(
@@ -232,7 +233,7 @@ def sheet(
     Parameters
     ----------
     path : str or Path
-        A file of :func:`evidence.data.file_formats.tables`; ``book.xlsx#Data`` names a sheet.
+        A file of :func:`evidence.data.formats.tables.tables`; ``book.xlsx#Data`` names a sheet.
     required : sequence of str
         Columns that must be there once.
     fold : callable

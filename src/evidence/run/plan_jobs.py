@@ -22,7 +22,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from evidence.data.file_formats import place
+from evidence.data.formats.tables import place
 from evidence.data.private import exposed, own
 from evidence.data.register import Cohort, Programme, Register, refuse
 from evidence.errors import EvidenceError, nearest

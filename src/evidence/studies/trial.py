@@ -38,9 +38,9 @@ from evidence.studies import opening, sections, trial_report
 from evidence.studies.effects_row import row
 from evidence.studies.explorer import Explorer
 from evidence.studies.plan import Outcome, TrialPlan
+from evidence.studies.planning.promise import Promise, Promised
+from evidence.studies.planning.protocol import Protocol
 from evidence.studies.posterior import Posterior, posterior
-from evidence.studies.promise import Promise, Promised
-from evidence.studies.protocol import Protocol
 from evidence.studies.recomputation import Recomputation, recompute_trial
 from evidence.studies.strength import Strength, strength
 from evidence.studies.study import Study, answered

@@ -10,7 +10,7 @@ from conftest import ROOT
 from typer.testing import CliRunner
 
 from evidence.cli import app
-from evidence.data.documents import CELL, Passage
+from evidence.data.formats.documents import CELL, Passage
 from evidence.release.claims.check import COLUMNS, check
 from evidence.release.claims.sentences import sentences
 

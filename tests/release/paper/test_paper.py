@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from evidence.cli import app
-from evidence.data.documents import passages
+from evidence.data.formats.documents import passages
 from evidence.errors import EvidenceError
 from evidence.release.claims.check import check
 from evidence.release.paper import paper as papers

@@ -11,7 +11,7 @@ from run_folders import watched
 
 import evidence as ev
 from evidence.data import schema
-from evidence.data.file_formats import tables
+from evidence.data.formats.tables import tables
 from evidence.errors import EvidenceError
 
 M = ev.monitoring

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.data import typed_files
+from evidence.data.formats import typed_files
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.stats import compressed, covariance

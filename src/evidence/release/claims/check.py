@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.data.documents import CELL, PAGE, Passage
+from evidence.data.formats.documents import CELL, PAGE, Passage
 from evidence.release.claims.sentences import sentences
 
 COLUMNS = ("page", "sentence", "text", "kind", "words", "missing", "why", "ask")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from evidence.data.documents import PAGE, Passage
+from evidence.data.formats.documents import PAGE, Passage
 
 _CLOSE = '"”’)]'
 _LONGEST = 1_000  # characters; a longer one is text without full stops

@@ -15,7 +15,7 @@ from evidence.errors import EvidenceError
 from evidence.methods.core.results import TableResult
 from evidence.show.words import counted
 from evidence.studies.plan import Outcome, TrialPlan
-from evidence.studies.protocol import Protocol, read
+from evidence.studies.planning.protocol import Protocol, read
 
 PLANNED, EXPLORATORY = "as planned", "exploratory"
 _OF_MODEL = ("arms", "model", "covariate", "exclusion")  # they change every result

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from evidence.show.document import Block, Document, Heading, Paragraph, Strong, Table
 from evidence.stats.power import DESIGNS
-from evidence.studies.protocol import Intervention, Protocol
+from evidence.studies.planning.protocol import Intervention, Protocol
 
 OPEN = "To be completed"
 _SIMULATED = "Made up to try the machine out: no such trial takes place."

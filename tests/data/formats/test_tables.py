@@ -8,7 +8,8 @@ import zipfile
 import openpyxl
 import pytest
 
-from evidence.data import file_formats, readers
+from evidence.data import readers
+from evidence.data.formats import tables
 from evidence.errors import EvidenceError
 
 TEXT = "pupil,score\nA,1\nB,2\n"
@@ -73,7 +74,7 @@ def test_archive_of_several_files_or_of_archives_is_refused(tmp_path):
 
 
 def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(file_formats, "MOST_BYTES", 1000)
+    monkeypatch.setattr(tables, "MOST_BYTES", 1000)
     for raw in (gzip.compress(b"a\n" * 1000), archive(**{"a.csv": b"a\n" * 1000})):
         with pytest.raises(EvidenceError, match="unpacks to more than 1,000 bytes; split it"):
             readers.table(saved(tmp_path, raw))
@@ -149,7 +150,7 @@ def test_long_whole_numbers_of_a_workbook_keep_the_figures_it_holds(tmp_path):
 
 
 def test_file_that_is_nearly_nothing_packed_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(file_formats, "_PLAIN_BYTES", 10_000)
+    monkeypatch.setattr(tables, "_PLAIN_BYTES", 10_000)
     line = "abcdefghijklmnop,1\n" * 100_000
     with pytest.raises(EvidenceError, match="unpacks to more than"):
         readers.table(saved(tmp_path, gzip.compress(line.encode())))

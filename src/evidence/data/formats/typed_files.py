@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evidence.data import labels, workbooks
+from evidence.data import labels
+from evidence.data.formats import workbooks
 from evidence.errors import EvidenceError
 
 SPSS = (b"$FL2", b"$FL3")

@@ -5,7 +5,7 @@ from datetime import date
 
 import pandas as pd
 
-from evidence.studies.protocol import blank
+from evidence.studies.planning.protocol import blank
 
 PROTOCOL = {
     "title": "Reading Together",

@@ -13,8 +13,8 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
-from evidence.data import file_formats
-from evidence.data.documents import Passage, passages
+from evidence.data.formats import tables
+from evidence.data.formats.documents import Passage, passages
 from evidence.errors import EvidenceError
 
 PROSE = (
@@ -181,8 +181,8 @@ def test_what_is_no_report_is_said_in_a_line(tmp_path, content, said):
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(word, monkeypatch):
-    monkeypatch.setattr(file_formats, "_PLAIN_BYTES", 1000)
-    monkeypatch.setattr(file_formats, "_MOST_TIMES", 2)
+    monkeypatch.setattr(tables, "_PLAIN_BYTES", 1000)
+    monkeypatch.setattr(tables, "_MOST_TIMES", 2)
     with pytest.raises(EvidenceError, match=r"unpacks to more than [\d,]+ bytes; split it$"):
         passages(word)
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
-from evidence.data import file_formats, labels, readers, workbooks
+from evidence.data import labels, readers
+from evidence.data.formats import tables, workbooks
 from evidence.errors import EvidenceError
 
 HEAD = (
@@ -136,7 +137,7 @@ def test_stray_cell_of_a_large_workbook_costs_nothing(tmp_path, monkeypatch):
 
 def test_real_open_documents_have_all_their_sheets(shared):
     path = shared / "data/send/dsg_2023.ods"  # without "mimetype"
-    assert {table.title: len(list(table.rows)) for table in file_formats.tables(path)} == {
+    assert {table.title: len(list(table.rows)) for table in tables.tables(path)} == {
         **{"Information_2022_to_2023": 13, "Allocations_summary": 168},
         **{"Schools_block_and_CSSB": 168, "High_needs_block": 167},
         **{"High_needs_deductions": 154, "Early_years_block": 167},

@@ -13,7 +13,7 @@ from evidence.methods.core import options
 from evidence.methods.planning.variance_components import variance_components
 from evidence.stats.power import DESIGNS
 from evidence.studies import trial_proposal
-from evidence.studies.protocol import Analysis, blank
+from evidence.studies.planning.protocol import Analysis, blank
 
 
 def propose(kind: str = "CRA2", like: str = "", register: Path = Path()) -> tuple[str, list[str]]:

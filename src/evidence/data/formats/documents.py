@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 from zipfile import ZipFile
 
-from evidence.data.file_formats import decoded, most_bytes
-from evidence.data.workbooks import DAMAGED
+from evidence.data.formats.tables import decoded, most_bytes
+from evidence.data.formats.workbooks import DAMAGED
 from evidence.errors import EvidenceError
 
 CELL = " | "  # between the cells of a row

@@ -17,7 +17,7 @@ from zipfile import ZipFile
 
 import pandas as pd
 
-from evidence.data import typed_files, workbooks, xml_records
+from evidence.data.formats import typed_files, workbooks, xml_records
 from evidence.errors import EvidenceError
 
 MOST_BYTES = 2_000_000_000  # of one file unpacked

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -12,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import Field
 
 from evidence.data import collected
+from evidence.data.toml_text import setting
 from evidence.errors import EvidenceError, nearest
 from evidence.methods.planning import power
 from evidence.methods.planning.allocation import METHODS
@@ -418,7 +418,7 @@ def blank(values: Mapping[str, Any] | None = None) -> str:
     known = dict.fromkeys([*needed, *others, "power", "alpha", "disadvantaged", "sources"]) | given
     lines = [*_blank(Protocol, values, ""), "", f"# Assumptions of the sample size, for {kind}; "
              "ev.planning.mdes says what they are.", "[sample]"]  # fmt: skip
-    lines += [f"# {k} =" if v is None else f"{k} = {_toml(v)}" for k, v in known.items()]
+    lines += [f"# {k} =" if v is None else setting(k, v) for k, v in known.items()]
     return head + "\n".join(lines) + "\n"
 
 
@@ -440,7 +440,7 @@ def _blank(kind: type[Checked], values: Mapping[str, Any], place: str) -> Iterat
         if value is None:
             yield f"# {key} ={note}"
         else:
-            yield f"{key} = {_toml(value)}{note}"
+            yield setting(key, value, field.description or "")
     for key, annotation, table in inside:
         several, named = (get_origin(annotation) is kind for kind in (list, dict))
         given = values.get(key) or ([] if several else {})
@@ -459,12 +459,3 @@ def _blank(kind: type[Checked], values: Mapping[str, Any], place: str) -> Iterat
 
 def _table(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, Checked)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        inside = ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items())
-        return f"{{ {inside} }}" if inside else "{}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)

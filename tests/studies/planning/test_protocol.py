@@ -9,9 +9,9 @@ import pytest
 from conftest import ROOT
 
 from evidence.errors import EvidenceError
-from evidence.studies import protocol as protocols
-from evidence.studies.protocol import blank, read
-from evidence.studies.protocol_proposal import propose
+from evidence.studies.planning import protocol as protocols
+from evidence.studies.planning.proposal import propose
+from evidence.studies.planning.protocol import blank, read
 
 from .protocols import protocol
 

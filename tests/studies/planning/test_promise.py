@@ -232,7 +232,7 @@ def test_without_a_protocol_nothing_is_said():
 
 
 def test_the_protocol_may_be_named_by_the_plan(tmp_path):
-    from evidence.studies.protocol import blank
+    from evidence.studies.planning.protocol import blank
 
     said, plan, data = generated(3)
     (tmp_path / "protocol.toml").write_text(blank(said))

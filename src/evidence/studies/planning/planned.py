@@ -18,10 +18,10 @@ from evidence.methods.planning import allocation
 from evidence.methods.planning.power import PowerFigure
 from evidence.show.document import Document
 from evidence.show.words import counted
-from evidence.studies import protocol
-from evidence.studies.plan_documents import documents, equation
-from evidence.studies.plan_explorer import panel
-from evidence.studies.protocol import Protocol
+from evidence.studies.planning import protocol
+from evidence.studies.planning.documents import documents, equation
+from evidence.studies.planning.explorer import panel
+from evidence.studies.planning.protocol import Protocol
 from evidence.studies.sections import Section, section
 from evidence.studies.study import Questions
 

@@ -1,0 +1,1 @@
+"""A trial from its promise on: protocol, documents, allocation, explorer, deviations."""
