@@ -29,7 +29,7 @@ def board(folder: Path) -> Iterator[widgets.Widget]:
     yield top
     if not rows:
         return
-    picture = render("front.html", portfolio=portfolio(rows), since=answers.since(folder))
+    picture = render("front.html", portfolio=portfolio(rows), since=record.get("since"))
     yield parts.note(picture)
     begin = parts.asked("phase", "year", "decision")
     boxes = {

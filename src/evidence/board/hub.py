@@ -12,7 +12,6 @@ import pandas as pd
 
 from evidence.board import widgets as parts
 from evidence.release.site.across import OWN, across
-from evidence.release.site.answers import since
 from evidence.release.store import reader
 from evidence.show import words
 from evidence.show.render import render
@@ -62,7 +61,7 @@ def hub(folder: Path) -> Iterator[widgets.Widget]:
     show()
     tell()
     yield from (parts.bar(*boxes.values()), shown, whose, origin)
-    yield parts.note(render("board/news.html", news=since(folder), files=_FILES))
+    yield parts.note(render("board/news.html", news=record.get("since"), files=_FILES))
     yield parts.note(parts.foot(record))
 
 

@@ -200,11 +200,10 @@ def _price(
 
 
 def _schools(schools: Sequence[float]) -> str:
-    return counted(max(schools), "school") if len(schools) == 1 else (
-        f"{min(schools):,.0f} to {max(schools):,.0f} schools each"
-        if schools and min(schools) < max(schools)
-        else f"{max(schools):,.0f} schools each" if schools else ""
-    )  # fmt: skip
+    """Say how many schools there are, or how many in the largest of several cohorts."""
+    if not schools:
+        return ""
+    return "up to " * (len(schools) > 1) + counted(max(schools), "school")
 
 
 def _strength(points: Sequence[int]) -> str:

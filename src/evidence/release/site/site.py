@@ -107,7 +107,7 @@ def _index(folder: Path, record: Mapping[str, Any], watched: pd.DataFrame) -> st
     values: dict[str, Any] = {"board": "", "foot": area_rows.FOOT, "watched": areas}
     values["shown"] = whose | {row["programme"] for row in rows}
     if rows:
-        values |= _front(folder, rows) | {
+        values |= _front(record, rows) | {
             "board": programme_rows.board(
                 rows,
                 link=lambda row: address(row["programme"]),
@@ -133,12 +133,12 @@ def envelope(folder: str | Path) -> str:
     record, rows = reader.release(folder), answers.of_release(Path(folder))
     if not rows:
         raise EvidenceError("the release holds no result of a programme, so there is no page yet")
-    values = _front(Path(folder), rows) | {"board": programme_rows.board(rows)}
+    values = _front(record, rows) | {"board": programme_rows.board(rows)}
     title, cards = programme_rows.finding(rows), record["programmes"]
     return page("envelope", record, title, cards=cards, script=True, envelope=True, **values)
 
 
-def _front(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _front(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what stands above the rows: counts, picture, changes, and what filters offer."""
     phases = dict.fromkeys(row["phase"] for row in rows if row["phase"])
     years = sorted({year for row in rows for year in row["years"]})
@@ -147,7 +147,7 @@ def _front(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "decided": programme_rows.decided(rows),
         "rule": programme_rows.RULE,
         "portfolio": portfolio(rows),
-        "since": answers.since(folder),
+        "since": record.get("since"),
         "words": programme_rows.words_for_script(),
         "filters": [
             ("phase", "Phase", "All phases", [(one, one) for one in phases]),

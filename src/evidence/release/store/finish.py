@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from evidence.release.site import site
+from evidence.release.site import answers, site
 from evidence.release.store import disclosed, figures, log, provenance, reader
 from evidence.release.store.exports import csv, workbook
 from evidence.show.picture import Picture
@@ -45,13 +45,25 @@ def write(draft: Path, record: Mapping[str, Any]) -> None:
     for kind, table in tables.items():
         (draft / f"{kind}.csv").write_text(csv(table), encoding="utf-8", newline="\n")
     (draft / "results.xlsx").write_bytes(workbook(tables))
+<<<<<<< HEAD
     text = json.dumps(record, indent=1, ensure_ascii=False)
     (draft / "release.json").write_text(text, encoding="utf-8", newline="\n")
+=======
+    _say(draft, record)
+    if "since" not in record:  # kept, as the release before may be gone when this one is verified
+        record = {**record, "since": answers.since(draft)}
+        _say(draft, record)
+>>>>>>> 6d87a8dc4be39c08bb4bb2d91514abd59988fc72
     disclosed.write(draft)
     site.build(draft)
     (draft / provenance.CRATE).write_text(
         provenance.crate(draft, record), encoding="utf-8", newline="\n"
     )
+
+
+def _say(draft: Path, record: Mapping[str, Any]) -> None:
+    text = json.dumps(record, indent=1, ensure_ascii=False)
+    (draft / "release.json").write_text(text, encoding="utf-8")
 
 
 def differing(folder: Path) -> list[str]:

@@ -33,7 +33,8 @@ from evidence.release.store.review import ReleaseReport
 
 __all__ = ["ReleaseReport", "keep", "propose", "publish", "release", "released", "rollback"]
 
-STAMP = ("number", "date", "time", "reviewer", "made_with")  # what sets two equal releases apart
+# What sets two equal releases apart; "since" is added when a release is written.
+STAMP = ("number", "date", "time", "reviewer", "made_with", "since")
 PREVIEW = "release.preview"  # among the runs, where no programme can have that name
 
 
@@ -248,7 +249,7 @@ def _preview(
 
 def _stamp(number: int, reviewer: str) -> dict[str, Any]:
     now = log.now()
-    return dict(zip(STAMP, (number, now[:10], now, reviewer, finish.version()), strict=True))
+    return dict(zip(STAMP[:-1], (number, now[:10], now, reviewer, finish.version()), strict=True))
 
 
 def keep(
