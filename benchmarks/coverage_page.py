@@ -177,8 +177,8 @@ correlates {correlation} with it at both levels. The true effect is {effect} sta
   of freedom. Studentising by the error of each draw, within what it was drawn from, mends both.
 - The SD of each draw is a moment estimate (analysis of variance), scaled to the REML one of the
   sample. Against a REML fit of every draw it costs nothing and moves with it
-  (`tests/test_resampling.py` has the bound); at effects as small as those of education the SD
-  matters little, the difference all.
+  (`tests/methods/trials/test_resampling.py` has the bound); at effects as small as those of
+  education the SD matters little, the difference all.
 - `trials.randomisation_test`: exact where the effect is the same for all, whatever the sizes; with
   10 schools it takes all 252 allocations and its interval is discrete.
 
