@@ -2,14 +2,14 @@
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboard lab check test docs fuzz fix lock browser clean
+.PHONY: help setup run dashboard lab check test docs test-lowest fuzz fix lock browser clean
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: $(READY) ## Build .venv from the lock file
 
@@ -51,6 +51,16 @@ test: $(READY) browser ## Everything: what CI runs
 docs: $(READY) ## Build the documentation in build/docs, without a warning
 	$(BIN)/codespell README.md CONTRIBUTING.md docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+
+test-lowest: $(READY) ## Quick tests with the oldest versions that pyproject.toml allows
+	@mkdir -p build
+	$(BIN)/uv pip compile pyproject.toml --all-extras --resolution lowest-direct \
+	  --python-version 3.11 --quiet --output-file build/lowest.txt
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
+	$(BIN)/uv pip install --quiet --python build/lowest/bin/python --requirement build/lowest.txt
+	$(BIN)/uv pip install --quiet --python build/lowest/bin/python --no-deps --no-build-isolation .
+	build/lowest/bin/python -m pytest -q -m "not slow" \
+	  --ignore tests/browser --ignore tests/notebooks --ignore tests/simulation
 
 fuzz: $(READY) ## 5,000 malformed files and every wrong register
 	EVIDENCE_FUZZ=5000 $(BIN)/pytest -q -s tests/data/test_malformed.py tests/run/test_rehearsal.py

@@ -14,8 +14,9 @@ myst_enable_extensions = ["deflist"]  # the glossary
 myst_heading_anchors = 3
 html_theme = "pydata_sphinx_theme"
 html_title = "evidence"
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
-html_show_sourcelink = False
+html_theme_options = {"show_prev_next": False, "navigation_with_keys": False, "navbar_center": []}
+html_sidebars = {"**": ["globaltoc.html"]}
+html_show_sourcelink = html_copy_source = False
 autodoc_typehints = "none"
 napoleon_use_rtype = False
 napoleon_preprocess_types = False
@@ -26,8 +27,6 @@ REFERENCE = Path(__file__).parent / "reference"
 def write_reference(app) -> None:
     """Write one page for each room of `evidence`, and one for what stands beside the rooms."""
     REFERENCE.mkdir(exist_ok=True)
-    for old in REFERENCE.glob("*.md"):
-        old.unlink()
     pages = {room: getattr(evidence, room) for room in evidence._ROOMS}
     for page, place in {"ev": evidence, **pages}.items():
         called = page if page == "ev" else f"ev.{page}"
@@ -43,7 +42,12 @@ def write_reference(app) -> None:
                 directive = [f".. autofunction:: {_place(shown)}"]
             lines += [f"## `{called}.{name}`", "", "```{eval-rst}", *directive]
             lines += ["   :no-index:", "```", ""]
-        (REFERENCE / f"{page}.md").write_text("\n".join(lines), encoding="utf-8")
+        file, text = REFERENCE / f"{page}.md", "\n".join(lines)
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+    for old in REFERENCE.glob("*.md"):
+        if old.stem not in {"ev", *pages}:
+            old.unlink()
 
 
 def _place(thing: object) -> str:

@@ -89,11 +89,13 @@ def test_commands_of_a_tutorial_run(page, example):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_links_of_pages_lead_somewhere():
+def test_links_and_tests_that_pages_name_are_there():
     for page in [*PAGES, *ROOT.glob("docs/decisions/*.md"), ROOT / "CONTRIBUTING.md"]:
         text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
         for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for named in re.findall(r"`((?:tests|benchmarks)/[\w/.]+)`", text):
+            assert (ROOT / named).exists(), f"{page.name}: {named}"
 
 
 @pytest.mark.slow
