@@ -45,15 +45,10 @@ def write(draft: Path, record: Mapping[str, Any]) -> None:
     for kind, table in tables.items():
         (draft / f"{kind}.csv").write_text(csv(table), encoding="utf-8", newline="\n")
     (draft / "results.xlsx").write_bytes(workbook(tables))
-<<<<<<< HEAD
-    text = json.dumps(record, indent=1, ensure_ascii=False)
-    (draft / "release.json").write_text(text, encoding="utf-8", newline="\n")
-=======
     _say(draft, record)
     if "since" not in record:  # kept, as the release before may be gone when this one is verified
         record = {**record, "since": answers.since(draft)}
         _say(draft, record)
->>>>>>> 6d87a8dc4be39c08bb4bb2d91514abd59988fc72
     disclosed.write(draft)
     site.build(draft)
     (draft / provenance.CRATE).write_text(
@@ -63,7 +58,7 @@ def write(draft: Path, record: Mapping[str, Any]) -> None:
 
 def _say(draft: Path, record: Mapping[str, Any]) -> None:
     text = json.dumps(record, indent=1, ensure_ascii=False)
-    (draft / "release.json").write_text(text, encoding="utf-8")
+    (draft / "release.json").write_text(text, encoding="utf-8", newline="\n")
 
 
 def differing(folder: Path) -> list[str]:
