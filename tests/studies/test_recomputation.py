@@ -252,7 +252,7 @@ def test_percentage_points_are_recomputed_and_other_units_are_refused(rng):
             recompute_trial(data, other, **plan)
 
 
-@pytest.mark.parametrize("fault", ["numbers", "factor", "covariates"])
+@pytest.mark.parametrize("fault", ["numbers", "measured", "factor", "as_stored"])
 def test_a_fault_in_the_first_reading_of_columns_is_seen(rng, monkeypatch, fault):
     n = 200
     data = pd.DataFrame(

@@ -9,7 +9,7 @@ from evidence.show import document
 from evidence.show.document import Heading, Picture
 from evidence.studies.verdict import detectable
 
-from .test_promise import generated
+from .planning.test_promise import generated
 
 
 @pytest.fixture(scope="module")

@@ -327,19 +327,24 @@ class Trial(Study[TrialPlan]):
                 strength=self.strengths[outcome.name],
                 attainment=outcome.attainment,
                 n_schools=self.analysed(outcome)[school].nunique() if school else None,
-                caveats=self.promise.caveats_of(outcome.name) if self.promise else (),
+                caveats=self._promised(outcome),
                 rules=rules,
                 **keys,
             )
             for outcome in plan.outcomes
         ]
         theirs = self.groups.disadvantaged(rules.threshold) if self.groups else {}
+        named = tuple(f"{name}: " for name in self._say(plan.prespecified) or ())
         rows += [
             row(found, outcome=self.main.entry | {"primary": False}, subgroup=group,
+                caveats=self._promised(self.main, foreseen=group.startswith(named)),
                 attainment=self.main.attainment, rules=rules, **keys)
             for group, found in theirs.items() if self.main.unit == "sd"
         ]  # fmt: skip
         return pd.concat(rows, ignore_index=True)
+
+    def _promised(self, outcome: Outcome, *, foreseen: bool = True) -> list[str]:
+        return self.promise.caveats_of(outcome.name, foreseen=foreseen) if self.promise else []
 
     @answered
     def belief(self) -> Posterior | None:

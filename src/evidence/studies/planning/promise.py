@@ -53,10 +53,10 @@ class Promise(TableResult):
         said = f"{counted(len(self.table), 'deviation')} from the protocol."
         return f"{said} Exploratory: {', '.join(new)}." if new else said
 
-    def caveats_of(self, outcome: str) -> list[str]:
-        """Return what a reader of a result must know of it."""
+    def caveats_of(self, outcome: str, *, foreseen: bool = True) -> list[str]:
+        """Return what a reader of a result must know, of pupils that were `foreseen` or not."""
         found = ["exploratory: not what the protocol planned"]
-        found *= self.status[outcome] == EXPLORATORY
+        found *= self.status[outcome] == EXPLORATORY or not foreseen
         if len(self.table):
             found.append(
                 f"{counted(len(self.table), 'deviation')} from the protocol, listed in the report"
