@@ -1,9 +1,11 @@
 """JupyterLab as `evidence lab` opens it: the launcher begins every kind of work."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import ROOT
@@ -18,16 +20,23 @@ def lab(tmp_path):
     for name in ("trial", "impact"):
         shutil.copy(ROOT / f"notebooks/{name}.ipynb", tmp_path / "notebooks")
     options = ["--port=0", "--no-browser", "--allow-root", "--IdentityProvider.token="]
-    with subprocess.Popen(
-        [sys.executable, "-m", "evidence.cli", "lab", "--folder", str(tmp_path), *options],
-        stderr=subprocess.PIPE, text=True, cwd=tmp_path,
-    ) as server:  # fmt: skip
+    command = [sys.executable, "-m", "evidence.cli", "lab", "--folder", str(tmp_path), *options]
+    with (tmp_path / "log").open("w") as log:  # a pipe that nobody empties would stop it
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
+    try:
+        for _ in range(600):
+            said = re.search(r"(http://[^\s]+)/lab", (tmp_path / "log").read_text())
+            if said or server.poll() is not None:
+                break
+            time.sleep(0.2)
+        yield said[1], tmp_path
+    finally:
+        server.terminate()
         try:
-            said = iter(server.stderr.readline, "")
-            line = next(line for line in said if "http://" in line)
-            yield line.split()[-1].split("/lab")[0], tmp_path
-        finally:
-            server.terminate()
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def test_launcher_begins_a_trial_a_programme_and_a_blank_analysis(lab, chromium):
@@ -46,4 +55,6 @@ def test_launcher_begins_a_trial_a_programme_and_a_blank_analysis(lab, chromium)
     made = json.loads((folder / "notebooks/trial-Copy1.ipynb").read_text(encoding="utf-8"))
     assert made["cells"] == json.loads((folder / "notebooks/trial.ipynb").read_text())["cells"]
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+    # a server that is ended while a kernel starts waits for it
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120_000)
     page.close()
