@@ -67,8 +67,9 @@ class ValueForMoney:
                 upper = "no upper limit, since the effect may be nothing"
             said += f" (£{self.ci_lower:,.0f} to {upper})"
         if self.break_even == self.break_even:
-            least = words.number(self.break_even, 2 if self.break_even >= 0.01 else 4, sign=True)
-            said += f". At £{self.worth:,.0f} a month it pays from an effect of {least} SD on"
+            least = words.number(max(self.break_even, 0.01), 2, sign=True)
+            size = f"{'of' if self.break_even >= 0.01 else 'below'} {least} SD"
+            said += f". At £{self.worth:,.0f} a month it pays from an effect {size} on"
         return f"{text}{said}."
 
     def _repr_html_(self) -> str:

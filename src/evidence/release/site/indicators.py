@@ -13,8 +13,9 @@ from evidence.data.schema import SYMBOLS
 from evidence.release.site.page import UP, page
 from evidence.show.html_table import layout
 from evidence.show.rows import missing, records
-from evidence.show.words import number, slug
+from evidence.show.words import counted, number, slug
 
+_MANY = 3  # sentences of an indicator on the page of its programme
 _COUNTED = ("schools", "plans", "cases", "answers")  # what is counted is pupils, or one of these
 _UNITS = {"%": ", %", "percent": ", %", "pp": ", percentage points"}
 
@@ -29,14 +30,27 @@ def said(indicators: pd.DataFrame, run_id: str) -> list[tuple[str, str, list[str
     """Return name, address and sentences of each indicator of a run, for a page one level down."""
     own, whole = indicators[indicators["run_id"] == run_id], links(indicators)
     addresses = {name: f"../{to}" for to, name in whole.items()}
-    return [(name, addresses[name], _said(some)) for name, some in
-            own.groupby("indicator", sort=False)]  # fmt: skip
+    found = []
+    for name, some in own.groupby("indicator", sort=False):
+        sentences = _said(some)
+        if len(sentences) > _MANY:  # each on the indicator's own page, with whose it is
+            sentences = [f"{counted(len(some), 'figure')}."]
+        found.append((name, addresses[name], sentences))
+    return found
 
 
 def _said(rows: pd.DataFrame) -> list[str]:
-    """Return what rows say, each sentence once; that a figure is hidden, its cell says."""
+    """Return what rows say, each sentence once; that a figure is hidden, its cell says.
+
+    Where rows are of several groups, a sentence that does not name its own begins with it.
+    """
     shown = rows["sentence"].where(rows["symbol"].isin(["", "u"]), "")
-    return [text for text in dict.fromkeys(shown) if text]
+    several = len(set(rows["group"])) > 1
+    named = [
+        f"{group}: {text}" if several and text and group and group not in text else text
+        for group, text in zip(rows["group"], shown, strict=True)
+    ]
+    return [text for text in dict.fromkeys(named) if text]
 
 
 def pages(record: Mapping[str, Any], indicators: pd.DataFrame) -> list[tuple[str, str]]:

@@ -1,0 +1,37 @@
+"""What an indicator's rows say on the pages: each sentence with whose it is, and not too many."""
+
+import pandas as pd
+import pytest
+
+from evidence.release.site import indicators
+
+
+def rows(n, sentence="It costs £{}."):
+    return pd.DataFrame(
+        {"run_id": "r", "indicator": "Price", "group": [f"Programme {i}" for i in range(n)],
+         "symbol": "", "sentence": [sentence.format(i) for i in range(n)]}
+    )  # fmt: skip
+
+
+def test_few_sentences_say_whose_they_are():
+    ((name, to, said),) = indicators.said(rows(2), "r")
+    assert (name, to) == ("Price", "../indicators/price.html")
+    assert said == ["Programme 0: It costs £0.", "Programme 1: It costs £1."]
+
+
+def test_a_sentence_that_names_its_group_is_left_as_it_is():
+    said = indicators.said(rows(2, "Programme {} is dear."), "r")[0][2]
+    assert said == ["Programme 0 is dear.", "Programme 1 is dear."]
+
+
+@pytest.mark.parametrize("hidden", [0, 2])
+def test_many_sentences_stand_on_the_page_of_the_indicator(hidden):
+    table = rows(17)
+    table.loc[: hidden - 1, "symbol"] = "c"
+    assert indicators.said(table, "r")[0][2] == ["17 figures."]
+
+
+def test_what_is_hidden_is_not_said():
+    table = rows(2)
+    table.loc[0, "symbol"] = "c"
+    assert indicators.said(table, "r")[0][2] == ["Programme 1: It costs £1."]
