@@ -11,6 +11,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+_WHOLE = {"county", "watched_release", "harmed"}  # releases that take seconds to make
+
+
+def pytest_collection_modifyitems(items):
+    """Mark as slow what needs a whole release: `make check` makes none but small ones."""
+    for item in items:
+        if not _WHOLE.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """Return the only source of randomness a test may use."""

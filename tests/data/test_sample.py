@@ -51,7 +51,7 @@ def joined(folder):
 
 
 @pytest.fixture(scope="module")
-def county():
+def phase():
     return primary(np.random.default_rng(2026))
 
 
@@ -270,32 +270,32 @@ def test_make_booster_naive_gain_is_three_times_the_truth(pupils, joined, truth)
 
 
 @pytest.mark.slow
-def test_primary_no_effect_before_a_programme_starts(county):
-    reached = np.zeros(len(county.pupils), dtype=bool)
-    for spell in county.spells:
-        here = county.pupils["at"].isin(spell.schools) & (county.pupils["year"] >= spell.start)
+def test_primary_no_effect_before_a_programme_starts(phase):
+    reached = np.zeros(len(phase.pupils), dtype=bool)
+    for spell in phase.spells:
+        here = phase.pupils["at"].isin(spell.schools) & (phase.pupils["year"] >= spell.start)
         reached |= here.to_numpy()
-    changed = np.zeros(len(county.pupils), dtype=bool)
-    for name, result in county.results.items():
-        changed |= ~np.isclose(result, county.without[name], equal_nan=True)
+    changed = np.zeros(len(phase.pupils), dtype=bool)
+    for name, result in phase.results.items():
+        changed |= ~np.isclose(result, phase.without[name], equal_nan=True)
     assert changed[reached].mean() > 0.3
     assert not changed[~reached].any()
 
 
 @pytest.mark.slow
-def test_primary_truth_is_the_difference_between_the_two_worlds(county):
+def test_primary_truth_is_the_difference_between_the_two_worlds(phase):
     """Without overlap (the whole of what changed), the truths add up."""
-    lamp = next(spell for spell in county.spells if spell.programme == "lamp")
+    lamp = next(spell for spell in phase.spells if spell.programme == "lamp")
     alone = np.setdiff1d(
         lamp.schools,
         np.concatenate(
-            [s.schools for s in county.spells if s.programme not in ("lamp", "mobilise")]
+            [s.schools for s in phase.spells if s.programme not in ("lamp", "mobilise")]
         ),
     )
     assert len(alone) >= 2
-    here = county.pupils["at"].isin(alone) & (county.pupils["year"] >= 2018)
-    change = county.results["maths_exp"][here] - county.without["maths_exp"][here]
-    told = county.truth["lamp"]["2018"]["PTMAT_EXP"]
+    here = phase.pupils["at"].isin(alone) & (phase.pupils["year"] >= 2018)
+    change = phase.results["maths_exp"][here] - phase.without["maths_exp"][here]
+    told = phase.truth["lamp"]["2018"]["PTMAT_EXP"]
     error = 100 * change.std() / np.sqrt(here.sum())
     assert 100 * change.mean() == pytest.approx(told["estimate"], abs=3 * error)
     assert (change >= 0).all()

@@ -30,7 +30,7 @@ def star(made):
 
 
 @pytest.fixture(scope="module")
-def county(made):
+def panels(made):
     """Return the results and spells of the sample county."""
     years = [*range(2015, 2020)]
     files = [made / f"sample/ks2_{year}.csv" for year in years]
@@ -106,9 +106,9 @@ def test_public_trials_are_confirmed_with_their_compliers(shared, name, strata, 
     [("lamp", 2018, "PTMAT_EXP"), ("mobilise", 2017, "PTRWM_EXP"), ("lens", 2018, "PTMAT_EXP")],
 )
 def test_programmes_of_the_sample_county_are_confirmed(
-    county, components, programme, start, outcome
+    panels, components, programme, start, outcome
 ):
-    results, spells = county
+    results, spells = panels
     panel = ev.impact.cohort(results, spells, programme=programme, start=start)
     panel, treatment = ev.impact.exposure(panel, spells), f"{programme} {start}"
     others = (spells["programme"] + " " + spells["start"].astype(str)).unique()

@@ -23,7 +23,7 @@ from evidence.show.tables import summary
 
 
 @pytest.fixture(scope="module")
-def county(tmp_path_factory):
+def sender(tmp_path_factory):
     root = tmp_path_factory.mktemp("bundle")
     runs, cards = make(root / "runs")
     runs, cards = [*runs[:2], runs[6]], [*cards[:2], cards[-1]]
@@ -47,13 +47,13 @@ def own(tmp_path):
 
 
 @pytest.mark.slow
-def test_make_same_release_same_bytes(county, tmp_path):
-    again = bundle.make(county / "published", tmp_path / "again.zip")
-    assert again.read_bytes() == (county / "sent.zip").read_bytes()
+def test_make_same_release_same_bytes(sender, tmp_path):
+    again = bundle.make(sender / "published", tmp_path / "again.zip")
+    assert again.read_bytes() == (sender / "sent.zip").read_bytes()
 
 
-def test_make_holds_results_figures_reports_sources_and_provenance_only(county):
-    with zipfile.ZipFile(county / "sent.zip") as file:
+def test_make_holds_results_figures_reports_sources_and_provenance_only(sender):
+    with zipfile.ZipFile(sender / "sent.zip") as file:
         names = file.namelist()
         assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert names == sorted(names)
@@ -70,24 +70,24 @@ def test_make_holds_results_figures_reports_sources_and_provenance_only(county):
     ]  # fmt: skip
 
 
-def test_make_notebook_has_no_output_and_no_value_of_the_hub(county):
-    _, parts, _ = bundle.read(county / "sent.zip")
+def test_make_notebook_has_no_output_and_no_value_of_the_hub(sender):
+    _, parts, _ = bundle.read(sender / "sent.zip")
     cells = json.loads(parts["notebooks/lamp/2018.ipynb"])["cells"]
     assert cells[1]["source"] == "start = 2017  # default: first year\nks2 = ''  # required: file"
     assert not any(cell.get("outputs") for cell in cells)
     assert not any("secret" in cell["source"] for cell in cells)
 
 
-def test_read_gives_rows_back_exactly(county):
-    _, parts, _ = bundle.read(county / "sent.zip")
+def test_read_gives_rows_back_exactly(sender):
+    _, parts, _ = bundle.read(sender / "sent.zip")
     found = json.loads(parts["effects.json"])
-    true = reader.effects(county / "published")
+    true = reader.effects(sender / "published")
     again = pd.DataFrame(found["rows"], columns=found["columns"]).astype(true.dtypes.to_dict())
     pd.testing.assert_frame_equal(again, true)
 
 
-def test_make_changed_release_is_refused(county, tmp_path):
-    shutil.copytree(county / "published", tmp_path / "published", symlinks=True)
+def test_make_changed_release_is_refused(sender, tmp_path):
+    shutil.copytree(sender / "published", tmp_path / "published", symlinks=True)
     page = tmp_path / "published/0001/effects.csv"
     page.chmod(0o644)
     page.write_text("x")
@@ -96,14 +96,14 @@ def test_make_changed_release_is_refused(county, tmp_path):
 
 
 @pytest.mark.slow
-def test_merge_adds_a_hub_beside_ones_own(county, own):
-    number, new, sha256 = merge.merge(county / "sent.zip", "Rathfern", own, reviewer="Cy Checker")
+def test_merge_adds_a_hub_beside_ones_own(sender, own):
+    number, new, sha256 = merge.merge(sender / "sent.zip", "Rathfern", own, reviewer="Cy Checker")
     assert (number, new) == (2, True)
     every = reader.effects(own, hubs=True)
     assert every["hub"].tolist() == ["", *["Rathfern"] * 6]
     assert reader.effects(own)["programme"].tolist() == ["lamp"]
     assert "hub" not in reader.effects(own)
-    theirs = reader.effects(county / "published")
+    theirs = reader.effects(sender / "published")
     pd.testing.assert_frame_equal(reader.hub_effects("Rathfern", own), theirs, check_like=True)
     assert reader.indicators(own, hubs=True)["hub"].tolist() == ["Rathfern"] * 4
     meta = reader.release(own)["hubs"]["Rathfern"]
@@ -119,9 +119,9 @@ def test_merge_adds_a_hub_beside_ones_own(county, own):
 
 
 @pytest.mark.slow
-def test_merge_twice_makes_no_second_release_and_a_release_keeps_the_hub(county, own):
-    merge.merge(county / "sent.zip", "Rathfern", own, reviewer="Cy Checker")
-    assert merge.merge(county / "sent.zip", "Rathfern", own, reviewer="Cy Checker")[:2] == (
+def test_merge_twice_makes_no_second_release_and_a_release_keeps_the_hub(sender, own):
+    merge.merge(sender / "sent.zip", "Rathfern", own, reviewer="Cy Checker")
+    assert merge.merge(sender / "sent.zip", "Rathfern", own, reviewer="Cy Checker")[:2] == (
         2,
         False,
     )
@@ -159,22 +159,22 @@ def test_merge_that_tells_what_is_hidden_is_refused(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("day", ["2026-11-09", "2026-11-30", "2026-12-31"])
-def test_merge_bundle_of_any_day_of_a_month_is_taken(county, own, tmp_path, day):
-    sent = changed(county / "sent.zip", tmp_path / "s.zip", _index("release", "date", value=day))
+def test_merge_bundle_of_any_day_of_a_month_is_taken(sender, own, tmp_path, day):
+    sent = changed(sender / "sent.zip", tmp_path / "s.zip", _index("release", "date", value=day))
     assert merge.merge(sent, "Rathfern", own, reviewer="Cy Checker")[1]
     assert reader.release(own)["hubs"]["Rathfern"]["date"] == day
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["../up", "a/b", "", "a b", "<b>"])
-def test_merge_hub_without_a_plain_name_is_refused(county, own, name):
+def test_merge_hub_without_a_plain_name_is_refused(sender, own, name):
     with pytest.raises(EvidenceError, match="use letters, digits, - and _ only"):
-        merge.merge(county / "sent.zip", name, own, reviewer="Cy Checker")
+        merge.merge(sender / "sent.zip", name, own, reviewer="Cy Checker")
 
 
-def test_merge_before_a_release_of_ones_own_is_one_line(county, tmp_path):
+def test_merge_before_a_release_of_ones_own_is_one_line(sender, tmp_path):
     with pytest.raises(EvidenceError, match=r"no release in .* to merge into"):
-        merge.merge(county / "sent.zip", "Rathfern", tmp_path / "none", reviewer="Cy Checker")
+        merge.merge(sender / "sent.zip", "Rathfern", tmp_path / "none", reviewer="Cy Checker")
 
 
 def changed(path, to, change):
@@ -286,9 +286,9 @@ HOSTILE = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
-def test_merge_hostile_bundle_is_one_line_and_changes_nothing(county, own, tmp_path, name):
+def test_merge_hostile_bundle_is_one_line_and_changes_nothing(sender, own, tmp_path, name):
     change, said = HOSTILE[name]
-    harm = changed(county / "sent.zip", tmp_path / "harm.zip", change)
+    harm = changed(sender / "sent.zip", tmp_path / "harm.zip", change)
     with pytest.raises(EvidenceError) as error:
         merge.merge(harm, "Rathfern", own, reviewer="Cy Checker")
     assert said in str(error.value)
@@ -320,35 +320,35 @@ WAYS_OUT = (
 
 
 @pytest.mark.parametrize("name", WAYS_OUT)
-def test_read_way_out_of_the_folder_is_refused(county, tmp_path, name):
-    harm = zipped(tmp_path / "harm.zip", [(name, b"x", 0o100644)], county / "sent.zip")
+def test_read_way_out_of_the_folder_is_refused(sender, tmp_path, name):
+    harm = zipped(tmp_path / "harm.zip", [(name, b"x", 0o100644)], sender / "sent.zip")
     with pytest.raises(EvidenceError, match="which no bundle holds; not read"):
         bundle.read(harm)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["harm.zip"]
 
 
-def test_read_link_is_refused(county, tmp_path):
+def test_read_link_is_refused(sender, tmp_path):
     harm = zipped(
-        tmp_path / "harm.zip", [("link", b"/etc/hostname", 0o120777)], county / "sent.zip"
+        tmp_path / "harm.zip", [("link", b"/etc/hostname", 0o120777)], sender / "sent.zip"
     )
     with pytest.raises(EvidenceError, match="which no bundle holds; not read"):
         bundle.read(harm)
 
 
-def test_read_two_files_of_one_name_are_refused(county, tmp_path):
-    harm = zipped(tmp_path / "harm.zip", [("EFFECTS.json", b"x", 0o100644)], county / "sent.zip")
+def test_read_two_files_of_one_name_are_refused(sender, tmp_path):
+    harm = zipped(tmp_path / "harm.zip", [("EFFECTS.json", b"x", 0o100644)], sender / "sent.zip")
     with pytest.raises(EvidenceError, match=r"holds EFFECTS\.json twice; not read"):
         bundle.read(harm)
 
 
-def test_read_file_that_is_not_listed_is_refused(county, tmp_path):
-    harm = zipped(tmp_path / "harm.zip", [("more.txt", b"x", 0o100644)], county / "sent.zip")
+def test_read_file_that_is_not_listed_is_refused(sender, tmp_path):
+    harm = zipped(tmp_path / "harm.zip", [("more.txt", b"x", 0o100644)], sender / "sent.zip")
     with pytest.raises(EvidenceError, match="holds other files than it lists"):
         bundle.read(harm)
 
 
-def test_read_changed_file_is_refused(county, tmp_path):
-    with zipfile.ZipFile(county / "sent.zip") as file:
+def test_read_changed_file_is_refused(sender, tmp_path):
+    with zipfile.ZipFile(sender / "sent.zip") as file:
         parts = {name: file.read(name) for name in file.namelist()}
     parts["effects.json"] = parts["effects.json"].replace(b"1.5", b"2.5")
     (tmp_path / "harm.zip").write_bytes(archive(parts))
@@ -356,10 +356,10 @@ def test_read_changed_file_is_refused(county, tmp_path):
         bundle.read(tmp_path / "harm.zip")
 
 
-def test_read_bomb_is_stopped(county, tmp_path, monkeypatch):
+def test_read_bomb_is_stopped(sender, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "LARGEST", 3_000_000)
     harm = zipped(
-        tmp_path / "harm.zip", [("bomb", b"\0" * 20_000_000, 0o100644)], county / "sent.zip"
+        tmp_path / "harm.zip", [("bomb", b"\0" * 20_000_000, 0o100644)], sender / "sent.zip"
     )
     assert harm.stat().st_size < 1_000_000
     with pytest.raises(EvidenceError, match="unpacks to over 3 MB; not read"):
@@ -375,10 +375,10 @@ def test_read_what_is_no_bundle_is_one_line(tmp_path, content):
 
 
 @pytest.mark.slow
-def test_read_damaged_anywhere_is_one_line(county, tmp_path, rng):
+def test_read_damaged_anywhere_is_one_line(sender, tmp_path, rng):
     """With one bit changed: refused, or it lies where nothing is read and changes nothing."""
     path = tmp_path / "sent.zip"
-    whole = (county / "sent.zip").read_bytes()
+    whole = (sender / "sent.zip").read_bytes()
     path.write_bytes(whole)
     sound, messages = bundle.read(path)[:2], []
     for place in rng.integers(0, len(whole), 150):
@@ -404,7 +404,7 @@ def test_read_nothing_there_is_one_line(tmp_path):
 
 
 @pytest.mark.slow
-def test_merge_html_in_names_is_shown_as_text(county, own, tmp_path):
+def test_merge_html_in_names_is_shown_as_text(sender, own, tmp_path):
     harm = "<img src=x onerror=alert(1)>"
 
     def change(index, parts):
@@ -414,16 +414,16 @@ def test_merge_html_in_names_is_shown_as_text(county, own, tmp_path):
         index["programmes"][0]["cohorts"][0]["title"] = harm
         _cell("effects", "caveats", harm)(index, parts)
 
-    sent = changed(county / "sent.zip", tmp_path / "harm.zip", change)
+    sent = changed(sender / "sent.zip", tmp_path / "harm.zip", change)
     merge.merge(sent, "Rathfern", own, reviewer="Cy Checker")
     page = (own / "current/hubs.html").read_text(encoding="utf-8")
     assert harm not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
-def test_start_gives_a_notebook_and_a_register_to_fill_in(county, tmp_path):
+def test_start_gives_a_notebook_and_a_register_to_fill_in(sender, tmp_path):
     made, stub = adopt.start(
-        county / "sent.zip", "lamp", tmp_path / "notebooks", tmp_path / "data/programmes.toml"
+        sender / "sent.zip", "lamp", tmp_path / "notebooks", tmp_path / "data/programmes.toml"
     )
     cells = json.loads(made.read_text(encoding="utf-8"))["cells"]
     assert all(cell["outputs"] == [] for cell in cells if cell["cell_type"] == "code")
@@ -441,14 +441,14 @@ def test_start_gives_a_notebook_and_a_register_to_fill_in(county, tmp_path):
     stub.write_text(filled, encoding="utf-8")
     assert jobs.check(project) == []
     with pytest.raises(EvidenceError, match="is there already; move it away first"):
-        adopt.start(county / "sent.zip", "lamp", tmp_path / "notebooks", tmp_path / "data/p.toml")
+        adopt.start(sender / "sent.zip", "lamp", tmp_path / "notebooks", tmp_path / "data/p.toml")
 
 
-def test_start_without_a_name_lists_what_there_is(county, tmp_path):
+def test_start_without_a_name_lists_what_there_is(sender, tmp_path):
     with pytest.raises(EvidenceError) as error:
-        adopt.start(county / "sent.zip", "", tmp_path, tmp_path / "p.toml")
+        adopt.start(sender / "sent.zip", "", tmp_path, tmp_path / "p.toml")
     assert str(error.value) == (
-        f"{county / 'sent.zip'}: name a programme that has a notebook, --programme NAME; "
+        f"{sender / 'sent.zip'}: name a programme that has a notebook, --programme NAME; "
         "allowed: lamp, leap, star"
     )
 
@@ -541,10 +541,10 @@ def test_pupil_number_typed_into_a_notebook_or_parameter_does_not_leave(tmp_path
 
 
 @pytest.mark.slow
-def test_commands_from_bundle_to_merge(county, own, tmp_path, monkeypatch):
+def test_commands_from_bundle_to_merge(sender, own, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = CliRunner()
-    place = ["--published", str(county / "published")]
+    place = ["--published", str(sender / "published")]
     made = run.invoke(app, ["bundle", "--out", "b.zip", *place])
     assert re.fullmatch(r"b\.zip: [\d.]+ MB, SHA-256 [0-9a-f]{64}\n", made.output)
     merged = run.invoke(app, ["merge", "b.zip", "--as", "Rathfern", "--published", str(own),
