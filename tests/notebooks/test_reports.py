@@ -155,7 +155,9 @@ def test_trial_on_star_gives_what_the_library_gives(sample):
     # Krueger (1999), Quarterly Journal of Economics 114(2): about .2 SD for small classes.
     assert 0.15 < row["effect_size"] < 0.25
     assert row["verdict"] == "better than similar"
-    assert effects["outcome"].tolist() == ["math", "read"]
+    assert effects["outcome"].tolist() == ["math", "read", "math"]
+    assert effects["subgroup"].tolist() == ["all", "all", "Free school meals: yes"]
+    assert effects["primary"].tolist() == [True, False, False]
 
 
 def test_trials_of_the_sample_county_hold_the_truth_as_often_as_they_say(sample):
@@ -169,7 +171,7 @@ def test_trials_of_the_sample_county_hold_the_truth_as_often_as_they_say(sample)
     # Six intervals of 95%: five or six hold the truth with probability .967.
     assert len(held) == 6
     assert sum(held) >= 5
-    harmful = effects.set_index("programme").loc["mobilise-assistants"]
+    harmful = effects[effects["primary"]].set_index("programme").loc["mobilise-assistants"]
     assert harmful["verdict"] == "worse than similar"
 
 
