@@ -104,6 +104,4 @@ def test_start_begins_a_project_whose_trial_runs(bare, tmp_path):
 def test_demo_refuses_a_folder_that_holds_something_else(bare, tmp_path):
     (tmp_path / "letter.txt").write_text("Dear board")
     refused = bare("demo", ".", cwd=tmp_path)
-    assert refused.communicate()[1] == (
-        "evidence: .: holds something else already; name a new folder\n"
-    )
+    assert refused.communicate()[1] == ("evidence: .: holds something already; name a new folder\n")

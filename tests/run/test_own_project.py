@@ -78,7 +78,7 @@ def test_a_folder_that_holds_something_is_left_alone(trial):
     assert start().exit_code == 0
     again = start()
     assert again.exit_code == 1
-    assert "holds something already; name another with --folder" in str(again.exception)
+    assert "holds something already; name a new folder" in str(again.exception)
     assert start("--folder", "second").exit_code == 0
 
 

@@ -120,8 +120,9 @@ def choice(label: str, options: Sequence[tuple[str, str]], value: str = "") -> w
 
 
 def distinct(label: str, values: Iterable[str]) -> list[tuple[str, str]]:
-    """Return options for a filter: everything first, then each value once."""
-    return [(label, ""), *((words.verdict(value), value) for value in dict.fromkeys(values))]
+    """Return options for a filter: everything, then each value once where there are several."""
+    known = [*dict.fromkeys(values)]
+    return [(label, ""), *((words.verdict(one), one) for one in known if len(known) > 1)]
 
 
 def reset(box: widgets.Dropdown, options: Sequence[tuple[str, Any]], value: Any = None) -> None:

@@ -146,7 +146,7 @@ def begin_programme(
 def refuse_full(folder: Path) -> None:
     """Refuse a folder that holds something."""
     if folder.exists() and any(folder.iterdir()):
-        raise EvidenceError(f"{folder}: holds something already; name another with --folder")
+        raise EvidenceError(f"{folder}: holds something already; name a new folder")
 
 
 @dataclass(frozen=True, slots=True)

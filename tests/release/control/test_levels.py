@@ -130,6 +130,9 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("arms", 200056),
         ("hubs", 9),
         ("hubs", 8000009),
+        ("hubs", 8000033),  # one shows a count that the other hides, whose complement it shows
+        ("hubs", 8100057),  # no number is shown by both
+        ("hubs", 8100078),
     ],
 )
 def test_attacker_works_nothing_out_where_it_did_before(kind, seed):

@@ -91,14 +91,16 @@ def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
 def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None], hubs: bool) -> list[tuple | None]:
     """Return the labels of which all that is known agrees; None where everything does.
 
-    Of two hubs' releases of one cohort the number of all of them is enough.
+    Of two hubs' releases of one cohort the number of all of them is enough, and so is it that no
+    number is known of both: each may hide what the other shows.
     """
     good, whole = [], hubs and any(one and not row for (_, row), one in agree.items())
     for label in (None, *sorted({label for _, row in agree for label in row})):
         known = [one for at, one in agree.items() if one and (label is None or label in at[1])]
-        if all(fits for fits, _ in known) and sum(weight for _, weight in known) > 1 - (
-            whole and label is None
-        ):
+        least = 2 - (whole and label is None)
+        if hubs and label is None and not known:
+            least = 0
+        if all(fits for fits, _ in known) and sum(weight for _, weight in known) >= least:
             good.append(label)
     return good
 

@@ -101,8 +101,10 @@ def complete(
         before = len(hidden)
         hidden, known = _solve(graph, sums, hidden, turns, closed)
         quiet = quiet + 1 if len(hidden) == before else 1
-        # No guess is held against an earlier release, and no chance against this one.
-        if all(graph.sums.get(at, GUESSED) > (GUESSED if earlier else MATCHED) for at in sums):
+        # No guess is held against an earlier release, and no chance against this one; where there
+        # is none, but a hub that may still be refused, what a guess tells counts.
+        least = SURE if not earlier else LIKELY if safes else GUESSED
+        if all(graph.sums.get(at, GUESSED) >= least for at in sums):
             exposed |= known
     found = dict(safes)
     for name, safe in safes.items():
