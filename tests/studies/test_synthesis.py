@@ -130,6 +130,20 @@ def test_disadvantaged_pupils_of_all_programmes_are_put_together(tmp_path):
     assert study(tmp_path).disadvantaged is None
 
 
+@pytest.mark.parametrize(
+    "others", ["free school meals: no", "not disadvantaged", "pupil premium: never", "boys"]
+)
+def test_other_pupils_are_not_put_together_with_the_disadvantaged(tmp_path, others):
+    theirs = [row(name, "2018", 0.1, 0.1, subgroup="free school meals: yes", primary=False)
+              for name in ("quizzes", "clubs")]  # fmt: skip
+    rest = [row(name, cohort, 3.0, 0.1, subgroup=others, primary=False)
+            for name in ("quizzes", "clubs") for cohort in ("2018", "2019")]  # fmt: skip
+    found = study(tmp_path, [*rest, *ROWS, *theirs]).disadvantaged
+    assert found.n_studies == 3
+    assert found.estimate == pytest.approx(study(tmp_path, [*ROWS, *theirs]).disadvantaged.estimate)
+    assert found.estimate < 0.2
+
+
 def test_cohorts_that_differ_are_told_apart(tmp_path):
     rows = [row("quizzes", "2018", 0.4, 0.04), row("quizzes", "2019", -0.2, 0.04)]
     found = study(tmp_path, rows)

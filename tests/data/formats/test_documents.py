@@ -7,6 +7,7 @@ import docx
 import numpy as np
 import pypdf
 import pytest
+import typst
 from docx.enum.text import WD_BREAK
 from docx.oxml import OxmlElement
 from matplotlib import rc_context
@@ -132,6 +133,45 @@ def test_text_is_read_in_any_encoding(tmp_path, encoding):
         (1, "item", "• Writing fell"),
         (2, "text", prose),
     ]
+
+
+TAGGED = """#set page(height: 6cm)
+= Results
+Phonics rose in the schools of the county.#footnote[Of 120 pupils.] Maths fell.
+#table(columns: (3cm, 2cm), table.header[Measure of pupils in Year 1][In 2018],
+  [Reading at the expected standard or above], [64%], [Writing], [], [Maths], [70%])
+- One item that is so long that it is wrapped onto a second line of the page that it is printed on
+#pagebreak()
+The end.
+"""
+
+
+def test_a_tagged_pdf_is_read_by_its_tags_wrapped_cells_included(tmp_path):
+    path = tmp_path / "report.pdf"
+    path.write_bytes(typst.compile(TAGGED.encode()))
+    found = passages(path)
+    assert [(one.kind, one.text) for one in found] == [
+        ("heading", "Results"),
+        ("text", "Phonics rose in the schools of the county (Of 120 pupils.). Maths fell."),
+        ("row", "Measure of pupils in Year 1 | In 2018"),
+        ("row", "Reading at the expected standard or above | 64%"),
+        ("text", "Writing"),
+        ("row", "Maths | 70%"),
+        ("item", TAGGED.split("- ")[1].split("\n")[0]),
+        ("text", "The end."),
+    ]
+    assert {one.header for one in found if one.kind == "row"} == {"", found[2].text}
+    assert (found[0].page, found[-1].page) == (1, len(pypdf.PdfReader(path).pages))
+
+
+def test_tags_that_hold_too_little_of_the_text_are_not_used(tmp_path):
+    path = tmp_path / "report.pdf"
+    path.write_bytes(typst.compile(TAGGED.encode()))
+    pdf = pypdf.PdfWriter(clone_from=path)
+    document = pdf.root_object["/StructTreeRoot"]["/K"][0].get_object()
+    del document["/K"][1:]  # all but the heading
+    path.write_bytes(_bytes(pdf))
+    assert "The end." in [one.text for one in passages(path)]
 
 
 def _bytes(pdf):

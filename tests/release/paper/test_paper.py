@@ -121,9 +121,12 @@ def test_the_command_writes_both_and_a_file_to_fill_in(county, tmp_path, monkeyp
     assert {path.name for path in (tmp_path / "papers").iterdir()} == {"paper.pdf", "paper.docx"}
 
 
-def test_our_own_paper_lacks_nothing_that_a_reviewer_asks_of_others(county, tmp_path):
-    file = tmp_path / "paper.docx"
-    file.write_bytes(document.word(papers.paper(county)))
+@pytest.mark.parametrize(
+    "write", [document.word, pytest.param(document.pdf, marks=pytest.mark.slow)]
+)
+def test_our_own_paper_lacks_nothing_that_a_reviewer_asks_of_others(county, tmp_path, write):
+    file = tmp_path / "paper"
+    file.write_bytes(write(papers.paper(county)))
     found = check(passages(file))
     assert found.claims > 20
     assert found.table.empty, list(found.lines())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zipfile import ZipFile
 
+from evidence.data.formats import tagged
 from evidence.data.formats.tables import decoded, most_bytes
 from evidence.data.formats.workbooks import DAMAGED
 from evidence.errors import EvidenceError
@@ -208,13 +209,43 @@ def _pdf(path: str | Path, raw: bytes) -> list[Passage]:
         reader = pypdf.PdfReader(io.BytesIO(raw))
         locked = reader.is_encrypted and not reader.decrypt("")
         pages = [page.extract_text(extraction_mode="layout") for page in reader.pages]
+        parts = tagged.parts(reader) if "".join(pages).strip() else None
     except (PyPdfError, DependencyError, RecursionError, AssertionError, *DAMAGED) as error:
         if locked or isinstance(error, DependencyError):
             raise EvidenceError(f"{path}: has a password; save a copy without one") from None
         raise EvidenceError(f"{path}: a damaged PDF; save or print it as PDF again") from None
     if not "".join(pages).strip():
         raise EvidenceError(f"{path}: a scan without text; have its text recognised first")
-    return list(_printed(pages))
+    return list(_printed(pages) if parts is None else _tagged(parts))
+
+
+def _tagged(parts: list[tuple[str, list[list[tuple[int, str]]]]]) -> Iterator[Passage]:
+    header = ""
+    for kind, cells in parts:
+        if kind == "table":
+            header = ""
+        said = [[word for word in cell if word[1].strip()] for cell in cells]
+        if not any(said):
+            continue
+        page = min(cell[0][0] for cell in said if cell)
+        words = [_clean(_turned(cell)) for cell in said]
+        plain = [word for word in words if word]
+        if kind == "row" and len(plain) > 1 and all(len(w.split()) <= _PROSE for w in plain):
+            row = CELL.join(_clean(word.replace(PAGE, " ")) for word in words)
+            yield Passage(page, row, "row", header)
+            header = header or row
+        else:  # a row of prose is a frame around it
+            kind = "text" if kind == "row" else kind
+            for text in plain:
+                yield Passage(page, text, "item" if kind == "text" and _MARK.match(text) else kind)
+
+
+def _turned(words: list[tuple[int, str]]) -> str:
+    """Join words, with a form feed where the page turns."""
+    text, last = "", words[0][0] if words else 1
+    for page, word in words:
+        text, last = text + (PAGE if page != last else "") + word, page
+    return text
 
 
 def _printed(pages: list[str]) -> Iterator[Passage]:

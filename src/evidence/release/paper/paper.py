@@ -52,8 +52,6 @@ ENTERED = {
 _BLANK = "To be completed by the author."
 # How caveats begin that say why a result is less sure; the others stand in the result's report.
 _LOST = ("marked down", "the study was small", "an effect that is just worthwhile")
-# What the tables above say of a result already.
-_SMALL = " Any difference is smaller than was set as worthwhile: no worthwhile difference."
 _KEY = re.compile(r"\{([^{}]*)\}")
 _RESULT = re.compile(
     r"[+−-]?\d[\d,.]*\s*(%|per\s?cent|percentage points?|points?|pp\b|SD\b|months?\b)", re.I
@@ -158,18 +156,14 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         Heading("Background"),
         *_text(own["background"], needed=True),
         Heading("The evidence"),
-        *_pictures(found, folder, record),
         _answers(found),
         Paragraph([_of_table(found, record)]),
+        *_pictures(found, folder, record),
         _results(rows),
         Paragraph([_of_table(found, record)]),
         Heading("How each was compared", 2),
         Items([[said] for design, said in why.DESIGNS.items() if design in set(rows["design"])]),
-        *[
-            block
-            for _, group in rows.groupby("programme", sort=False)
-            for block in _programme(records(group), record)
-        ],
+        _strengths(rows, record),
         Heading("Risks and limitations"),
         *_limits(rows, record),
         *_text(own["risks"]),
@@ -328,10 +322,10 @@ def _pictures(
             kind="intervals",
             title=f"{finding(rows)} (95% intervals)",
             alt="One line a programme: estimate and likely range in standard deviations, with "
-            "months along the top. The table below holds the same.",
+            "months along the top. The table above holds the same.",
             table=table.assign(unit="sd"),
         )
-        yield _png(drawn, (9, 1.4 + 0.42 * len(table)))
+        yield _png(drawn, (9, 1.4 + 0.36 * len(table)))
     for entry in record["figures"]:
         if entry["name"] == "cost-and-effect":
             text = reader.inside(folder, f"{entry['path']}.json").read_text(encoding="utf-8")
@@ -406,17 +400,15 @@ def _results(rows: pd.DataFrame) -> Table:
     )  # fmt: skip
 
 
-def _programme(rows: list[dict[Any, Any]], record: Mapping[str, Any]) -> list[Block]:
-    """Return what is to be known of a programme: a sentence a cohort, and what costs strength."""
-    said: list[Parts] = []
-    for row in rows:
-        source = _source(row, record)
-        lead = [Strong(f"{row['cohort_title']}: ")] if len(rows) > 1 else []
+def _strengths(rows: pd.DataFrame, record: Mapping[str, Any]) -> Items:
+    """Return what costs the strength of each result, and where it comes from."""
+    items: list[Parts] = []
+    for row in records(rows):
         lost = [n for n in row["caveats"].split("; ") if n.startswith(_LOST)]
-        strength = "" if missing(row["strength"]) else tables.strength(row["strength"])
-        reasons = f" Strength {strength}: {'; '.join(lost)}." if strength and lost else ""
-        said.append([*lead, row["sentence"].replace(_SMALL, ""), source, reasons])
-    return [Heading(rows[0]["title"], 2), *(Paragraph(parts) for parts in said)]
+        strength = "no strength" if missing(row["strength"]) else tables.strength(row["strength"])
+        reasons = f": {'; '.join(lost)}" if lost else ""
+        items.append([Strong(_name(row)), f": {strength}{reasons}.", _source(row, record)])
+    return Items(items)
 
 
 def _limits(rows: pd.DataFrame, record: Mapping[str, Any]) -> list[Block]:
@@ -455,10 +447,12 @@ def _disadvantaged(published: str | Path | None, record: Mapping[str, Any]) -> l
     parts = every[every["subgroup"] != "all"]
     if parts.empty:
         return [Paragraph(["No result for a group of pupils has been released."])]
-    return [
-        Items([[Strong(f"{_name(row)}, {row['subgroup']}"), f": {row['sentence']}",
-                _source(row, record)] for row in records(parts)])
-    ]  # fmt: skip
+    items: list[Parts] = []
+    for row in records(parts):
+        size, span = tables.result(row, spoken=True)
+        found = f": {verdict(row['verdict'])}, {size} ({span.removesuffix(' months')})"
+        items.append([Strong(f"{_name(row)}, {row['subgroup']}"), found, _source(row, record)])
+    return [Items(items)]
 
 
 def _source(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:
