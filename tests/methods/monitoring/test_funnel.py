@@ -84,3 +84,11 @@ def test_rates_may_be_more_than_one_each():
 )
 def test_what_is_no_funnel_is_refused(data, options, message):
     assert_refused(message, M.funnel, data, unit="urn", count="x", n="n", **options)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-80, 1.0, 1e80, 1e150])
+def test_variance_between_units_is_of_any_scale(rng, scale):
+    z, error = rng.normal(size=40) * 3, rng.uniform(1, 2, 40)
+    at_one = funnels.between_variance(z, error)
+    assert at_one > 0
+    assert funnels.between_variance(z, error * scale) == pytest.approx(at_one * scale**2)

@@ -64,3 +64,14 @@ def test_another_table_is_refused():
         pd.DataFrame({"a": [1]}),
         area="Leeds",
     )
+
+
+@pytest.mark.parametrize(("gone", "named"), [(24, "SN10"), (7, "SN2")])
+def test_a_list_without_one_of_its_columns_is_refused(sheet, gone, named):
+    assert_refused(
+        f"the list has no column {named} with one of its closeness behind it; give the sheet "
+        "'LA SN Groups' whole",
+        M.neighbours,
+        sheet.drop(columns=gone),
+        area="Northshire",
+    )

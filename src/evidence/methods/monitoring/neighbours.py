@@ -90,10 +90,15 @@ def neighbours(
     known = {_code(row[code]): label(row[name]) for row in reversed(body)}
     wanted = _find(known, area, "area")
     row = next(row for row in body if _code(row[code]) == wanted)
+    places = {position: names.get(f"sn{position}", len(row)) for position in range(1, 11)}
+    if lacking := [f"SN{position}" for position, at in places.items() if at + 1 >= len(row)]:
+        raise EvidenceError(
+            f"the list has no column {', '.join(lacking)} with one of its closeness behind it; "
+            "give the sheet 'LA SN Groups' whole"
+        )
     rows = []
-    for position in range(1, 11):
-        there, close = names.get(f"sn{position}"), row[names[f"sn{position}"] + 1]
-        whose = _code(row[there])
+    for position, at in places.items():
+        whose, close = _code(row[at]), row[at + 1]
         if whose:
             rows.append((position, whose, known.get(whose, ""), label(close).capitalize().lower()))
     if not rows:

@@ -77,7 +77,7 @@ def between_variance(z: np.ndarray, error: np.ndarray, share: float = 0.1) -> fl
     DerSimonian and Laird's moment estimate with φ of the winsorised z-scores; 0 unless φ exceeds
     (k − 1)/k.
     """
-    k, weight = len(z), np.asarray(error, float) ** -2
-    phi = overdispersion(z, share)
+    k, least = len(z), np.min(error)
+    weight = (np.asarray(error, float) / least) ** -2  # of any scale
     scale = weight.sum() - (weight**2).sum() / weight.sum()
-    return float(max((k * phi - (k - 1)) / scale, 0.0))
+    return float(max((k * overdispersion(z, share) - (k - 1)) / scale, 0.0) * least * least)
