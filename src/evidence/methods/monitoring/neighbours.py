@@ -90,11 +90,11 @@ def neighbours(
     known = {_code(row[code]): label(row[name]) for row in reversed(body)}
     wanted = _find(known, area, "area")
     row = next(row for row in body if _code(row[code]) == wanted)
-    places = {position: names.get(f"sn{position}", len(row)) for position in range(1, 11)}
+    places = {position: names[f"sn{position}"] for position in range(1, 11)}
     if lacking := [f"SN{position}" for position, at in places.items() if at + 1 >= len(row)]:
         raise EvidenceError(
-            f"the list has no column {', '.join(lacking)} with one of its closeness behind it; "
-            "give the sheet 'LA SN Groups' whole"
+            f"the list has no column of closeness behind {', '.join(lacking)}; give the sheet "
+            "'LA SN Groups' whole"
         )
     rows = []
     for position, at in places.items():
