@@ -43,7 +43,7 @@ def test_from_nothing_to_a_sealed_allocation(tmp_path, monkeypatch):
         if words.endswith("--new"):
             blank = (tmp_path / "protocol.toml").read_text()
             (tmp_path / "protocol.toml").write_text(filled(blank, blocks("toml")[0]))
-            (tmp_path / "schools.csv").write_text(blocks("csv")[0])
+            (tmp_path / "schools.csv").write_text(blocks("text")[0])
     shown = [line.strip() for line in TEXT.splitlines() if line.startswith("    ")]
     assert len(shown) == 2
     assert [line for line in shown if line not in said] == []
