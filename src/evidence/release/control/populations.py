@@ -76,6 +76,8 @@ def _share(graph: CellGraph, numbers: Mapping, *groups: tuple[Place, tuple | Non
             at = (place, what, row - {other} | {label} if label else row)
             if at not in graph.index and (not label or (other in row and graph.exact[i] >= 0)):
                 graph.index[at] = [i]
+                for total in graph.index.get((place, what, row - {other}), ()) if label else ():
+                    graph.add_sum(total, [i], how=(MATCHED, GUESSED))  # the group is a part of all
 
 
 def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
@@ -91,15 +93,13 @@ def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
 def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None], hubs: bool) -> list[tuple | None]:
     """Return the labels of which all that is known agrees; None where everything does.
 
-    Of two hubs' releases of one cohort the number of all of them is enough, and so is it that no
-    number is known of both: each may hide what the other shows.
+    Of two hubs' releases of one cohort it is enough that nothing contradicts it: each may hide what
+    the other shows.
     """
-    good, whole = [], hubs and any(one and not row for (_, row), one in agree.items())
+    good = []
     for label in (None, *sorted({label for _, row in agree for label in row})):
         known = [one for at, one in agree.items() if one and (label is None or label in at[1])]
-        least = 2 - (whole and label is None)
-        if hubs and label is None and not known:
-            least = 0
+        least = 0 if hubs and label is None else 2
         if all(fits for fits, _ in known) and sum(weight for _, weight in known) >= least:
             good.append(label)
     return good
