@@ -49,10 +49,9 @@ class Column:
         low, high = (f"{e:g}" if isinstance(e, int | float) else e for e in (self.least, self.most))
         ends = f" from {low}" * (low is not None) + f" to {high}" * (high is not None)
         if self.kind == "code":
-            return ", ".join(f"{c} ({w})" if w else c for c, w in self.codes.items())
-        return {"number": "a number", "day": "a day such as 2027-06-14", "text": "text"}[
-            self.kind
-        ] + ends
+            return " or ".join(f"{c} ({w})" if w else c for c, w in self.codes.items())
+        kinds = {"number": "a number", "day": "a day such as 2027-06-14", "text": "text"}
+        return kinds[self.kind] + ends
 
     def holds(self, cell: str) -> bool:
         """Say whether a cell that is not empty is allowed."""
@@ -64,10 +63,12 @@ class Column:
             value = float(cell) if self.kind == "number" else date.fromisoformat(cell)
         except ValueError:
             return False
-        if isinstance(value, float) and not math.isfinite(value):
-            return False
+        if isinstance(value, float):  # 1_0 and digits of other scripts are slips
+            plain = math.isfinite(value) and cell.isascii() and "_" not in cell
+        else:
+            plain = value.isoformat() == cell  # not 20270614, which others take for a number
         low, high = self.least, self.most
-        return (low is None or low <= value) and (high is None or value <= high)  # type: ignore[operator]
+        return plain and (low is None or low <= value) and (high is None or value <= high)  # type: ignore[operator]
 
 
 def write(path: str | Path, columns: Sequence[Column], title: str, rows: int) -> None:
@@ -161,7 +162,7 @@ def read(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:
     pages = dict(workbooks.sheets(path, raw))
     if SHEET not in pages:
         raise EvidenceError(f"{path}: has no sheet {SHEET!r}; fill in the one that was given out")
-    lines = [(line, cells) for line, cells in pages[SHEET]]
+    lines = [*pages[SHEET]]
     names = [column.name for column in columns]
     head = lines[0][1] if lines and lines[0][0] == 1 else []
     while head and not head[-1]:
@@ -189,9 +190,9 @@ def read(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:
                 faults.append(f"{where}: {said}{also(rows[1:])}")
 
         if column.needed:
-            fault(f"is empty; {column.allowed} is needed", lambda cell: not cell)
+            fault(f"is empty; enter {column.allowed}", lambda cell: not cell)
         fault(
-            f"is not allowed; {column.allowed} is needed",
+            f"is not allowed; enter {column.allowed}",
             lambda cell, column=column: bool(cell) and not column.holds(cell),
         )
         if column.unique:

@@ -68,6 +68,11 @@ def finding(rows: Sequence[Row]) -> str:
     return f"Of {len(rows)} programmes: {first}{again}{rest.replace(_AGAIN, '')}"
 
 
+def what_was_found(row: Row) -> str:
+    """Say the verdict of a row, or that its results are not put together."""
+    return verdict(row["verdict"]) or FOUND[""][0]
+
+
 def decided(rows: Sequence[Row]) -> str:
     """Say what to do with how many of the rows, and what is spent on them in a year."""
     counts = Counter(row["decision"] for row in rows)
@@ -127,7 +132,7 @@ def board(
             "spark": _spark(row["cohorts"]),
             "squares": tables.squares(row["points"]) if row["points"] is not None else "",
             "spent": "not stated" if missing(row["spend"]) else pounds(row["spend"]),
-            "found": FOUND[row["verdict"]][0] if not row["verdict"] else verdict(row["verdict"]),
+            "found": what_was_found(row),
             "why": why(row["cohorts"][-1] | {"ask_next": ""}),
             "listed": cohorts(row["cohorts"], cohort),
             "months": -math.inf if missing(row["effect"]) else row["effect"],
@@ -149,7 +154,7 @@ def sheet(rows: Sequence[Row]) -> pd.DataFrame:
     columns: dict[str, Callable[[Row], Any]] = {
         "Programme": lambda row: row["title"],
         "What to do": lambda row: capital(row["decision"] or NONE),
-        "What we found": lambda row: verdict(row["verdict"]) or FOUND[""][0],
+        "What we found": what_was_found,
         "Months or result": lambda row: row["size"],
         "Range": lambda row: row["span"],
         "Disadvantaged pupils": lambda row: row["disadvantaged"],

@@ -8,9 +8,8 @@ from typing import Any
 
 from evidence.release.site.answers import answers, of_release
 from evidence.release.store import reader
-from evidence.show.programme_rows import FOUND
+from evidence.show.programme_rows import what_was_found
 from evidence.show.rows import missing
-from evidence.show.words import verdict
 
 OWN = "This hub"
 DIFFER, ALIKE, SAME, ALONE = (
@@ -56,8 +55,8 @@ def hubs(folder: Path, record: Mapping[str, Any]) -> dict[str, list[dict[str, An
 
 
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:
-    found = verdict(row["verdict"]) or FOUND[""][0]
-    return {key: row[key] for key in ("verdict", "size", "span", "strength")} | {"found": found}
+    said = {key: row[key] for key in ("verdict", "size", "span", "strength")}
+    return said | {"found": what_was_found(row)}
 
 
 def _differs(rows: Sequence[Mapping[str, Any]]) -> str:

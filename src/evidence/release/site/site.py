@@ -14,7 +14,7 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.release.site import across, answers, indicators, reports
 from evidence.release.site.measures import one_page
-from evidence.release.site.page import HOME, UP, day, page
+from evidence.release.site.page import HOME, UP, page
 from evidence.release.store import provenance, reader
 from evidence.show import area_rows, programme_rows, tables
 from evidence.show.picture import Picture
@@ -22,7 +22,7 @@ from evidence.show.portfolio import portfolio
 from evidence.show.questions import grouped
 from evidence.show.render import render, safe
 from evidence.show.why import band, why
-from evidence.show.words import MONTHS, capital, number, verdict
+from evidence.show.words import MONTHS, capital, day, number, verdict
 
 _FEW = 4  # so many columns fit on a phone
 _SORTS = (
