@@ -10,6 +10,7 @@ from run_folders import BETTER, NONE, PROGRAMMES, UNSURE, WORSE, effect, program
 from evidence.data.schema import INDICATORS, empty
 from evidence.release.site.answers import answers
 from evidence.show import programme_rows
+from evidence.show.portfolio import portfolio
 
 HARM = '<img src=x onerror="alert(1)">'
 
@@ -58,6 +59,23 @@ def test_two_cohorts_are_one_row_and_counted_once():
     assert programme_rows.finding(rows) == (
         "Of 2 programmes: 1 better than similar pupils, 1 not put together"
     )
+
+
+def test_filters_offer_what_is_there():
+    rows = rows_of([one(BETTER), one(WORSE, "lamp", "2019")])
+    assert [(name, [value for value, _ in offered])
+            for name, _, _, offered in programme_rows.filters(rows)] == [
+        ("phase", [*dict.fromkeys(row["phase"] for row in rows)]), ("year", ["2018", "2019"]),
+        ("decision", ["none"]),
+    ]  # fmt: skip
+
+
+def test_the_picture_says_a_size_with_its_own_unit():
+    rows = rows_of([one(BETTER), one(WORSE, "lamp")])
+    rows[1] |= {"size": "−0.12 SD", "span": "−0.2 to 0.0"}  # no attainment
+    said = portfolio(rows).partition('aria-label="')[2].partition('"')[0]
+    assert f"{rows[0]['title']}: £{rows[0]['cost']:,.0f}, +2 (" in said
+    assert "−0.12 SD (−0.2 to 0.0)." in said
 
 
 def test_board_every_text_is_escaped():

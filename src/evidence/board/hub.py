@@ -67,7 +67,7 @@ def hub(folder: Path) -> Iterator[widgets.Widget]:
 
 def _finding(rows: Sequence[Mapping[str, Any]]) -> str:
     counts = Counter(row["differs"] for row in rows)
-    return ", ".join(f"{count} {words}" for words, count in counts.items())
+    return ", ".join(f"{count} {differs}" for differs, count in counts.items())
 
 
 def _cards(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:

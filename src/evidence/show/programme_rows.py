@@ -88,6 +88,19 @@ def decided(rows: Sequence[Row]) -> str:
     return " ".join(parts)
 
 
+def filters(rows: Sequence[Row]) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
+    """Return of each filter its name, label, words of no choice, and values with their words."""
+    phases = dict.fromkeys(row["phase"] for row in rows if row["phase"])
+    years = sorted({year for row in rows for year in row["years"]})
+    there = {row["decision"] for row in rows}
+    return [
+        ("phase", "Phase", "All phases", [(one, one) for one in phases]),
+        ("year", "Years with a cohort", "All years", [(one, one) for one in years]),
+        ("decision", "What to do", "Everything",
+         [(key or "none", capital(key or NONE)) for key in DECISIONS if key in there]),
+    ]  # fmt: skip
+
+
 def pounds(value: float) -> str:
     """Write an amount of money in three figures: £1.02m, £278k, £85."""
     if value >= 999_500:
