@@ -66,8 +66,10 @@ def test_filters_offer_what_is_there():
     assert [(name, [value for value, _ in offered])
             for name, _, _, offered in programme_rows.filters(rows)] == [
         ("phase", [*dict.fromkeys(row["phase"] for row in rows)]), ("year", ["2018", "2019"]),
-        ("decision", ["none"]),
+        ("decision", []),
     ]  # fmt: skip
+    rows[0] |= {"decision": "stop"}
+    assert programme_rows.filters(rows)[-1][-1] == [("stop", "Stop"), ("none", "Not decided")]
 
 
 def test_the_picture_says_a_size_with_its_own_unit():

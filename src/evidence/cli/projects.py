@@ -155,7 +155,9 @@ def check(
     from evidence.run import rehearsal
     from evidence.run.plan_jobs import Project
 
-    if file and protocol:
+    if protocol:
+        if not file:
+            raise EvidenceError("--protocol: name the workbook that came back before it")
         from evidence.show.words import counted
         from evidence.studies.planning.planned import Plan
 

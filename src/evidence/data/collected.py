@@ -134,16 +134,14 @@ def _limit(column: Column, letter: str, rows: int, line: int) -> object:
             )
         once = f"COUNTIF(${letter}$2:${letter}${rows + 1},{letter}2)=1"
         return DataValidation(type="custom", formula1=once, **said)
-    kind = "decimal" if column.kind == "number" else "date"
-    ends = [_written(end, sign) for end, sign in ((column.least, -1), (column.most, 1))]
-    if kind == "date":
-        ends = [f"DATE({e.year},{e.month},{e.day})" for e in
-                (column.least or date(1900, 1, 1), column.most or date(2199, 12, 31))]  # type: ignore[union-attr] # fmt: skip
+    low, high = column.least, column.most
+    if column.kind == "day":
+        days = low or date(1900, 1, 1), high or date(2199, 12, 31)
+        kind, ends = "date", [f"DATE({e.year},{e.month},{e.day})" for e in days]  # type: ignore[union-attr]
+    else:
+        numbers = -1e9 if low is None else low, 1e9 if high is None else high
+        kind, ends = "decimal", [*map(str, numbers)]
     return DataValidation(type=kind, operator="between", formula1=ends[0], formula2=ends[1], **said)
-
-
-def _written(end: object, sign: int) -> str:
-    return f"{sign * 1e9:.0f}" if end is None else str(end)
 
 
 def read(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:

@@ -93,11 +93,12 @@ def filters(rows: Sequence[Row]) -> list[tuple[str, str, str, list[tuple[str, st
     phases = dict.fromkeys(row["phase"] for row in rows if row["phase"])
     years = sorted({year for row in rows for year in row["years"]})
     there = {row["decision"] for row in rows}
+    decisions = [key for key in DECISIONS if key in there] if len(there) > 1 else []
     return [
         ("phase", "Phase", "All phases", [(one, one) for one in phases]),
         ("year", "Years with a cohort", "All years", [(one, one) for one in years]),
         ("decision", "What to do", "Everything",
-         [(key or "none", capital(key or NONE)) for key in DECISIONS if key in there]),
+         [(key or "none", capital(key or NONE)) for key in decisions]),
     ]  # fmt: skip
 
 

@@ -175,6 +175,11 @@ def test_the_source_of_the_public_words_is_named_beforehand(tmp_path):
         ev.Plan.read(protocol()).allocate(roster, "3", tmp_path / "s")
 
 
+def test_an_option_that_needs_another_is_refused():
+    assert "name the protocol first" in str(run("verify", "--roster", "schools.csv").exception)
+    assert "name the workbook" in str(run("check", "--protocol", "protocol.toml").exception)
+
+
 def test_a_new_protocol_is_written_once(tmp_path):
     place = tmp_path / "protocol.toml"
     assert run("plan", place, "--new").exit_code == 0

@@ -17,15 +17,15 @@ DIFFER, ALIKE, SAME, ALONE = (
 )  # fmt: skip
 
 
-def across(folder: Path, record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row a programme: its `title`, `phase`, what `differs`, and `hubs` to its answer.
+def across(hubs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Return a row a programme of `hubs`: `title`, `phase`, what `differs`, `hubs` to its answer.
 
     Those that hubs found differently are first, those of one hub alone last. Two hubs found
     differently where their verdicts do, or where neither range reaches the other. The very same
     figures are of one release under two names, or of pupils counted twice.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for hub, rows in hubs(folder, record).items():
+    for hub, rows in hubs.items():
         for row in rows:
             found.setdefault(row["programme"], {})[hub] = row
     rows = []

@@ -274,8 +274,7 @@ def _hubs(folder: Path, record: Mapping[str, Any]) -> str:
             ),
         }  # fmt: skip
         hubs.append(meta | values)
-    rows = across.across(folder, record)
-    table = render("across.html", rows=rows, hubs=[across.OWN, *record["hubs"]])
+    table = render("across.html", rows=across.across(own), hubs=[*own])
     return page("hubs", record, "What differs across hubs", trail=HOME, hubs=hubs, table=table)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +41,8 @@ class Design:
     """
 
     kind: str
-    values: Mapping[str, float] = field(default_factory=dict)
-    worthwhile: float = 0.0
+    values: Mapping[str, float]
+    worthwhile: float
 
     @property
     def figure(self) -> PowerFigure:
