@@ -265,7 +265,7 @@ class Protocol(Checked):
             if name not in asked:
                 yield f"columns, {name}: no analysis uses it; {nearest(name, filter(None, asked))}"
         try:
-            self.mdes()
+            self.smallest()
         except EvidenceError as error:
             yield from (f"sample: {fault}" for fault in error.faults)
 
@@ -303,6 +303,8 @@ class Protocol(Checked):
             The assumptions do not fit the design: every fault.
         """
         given = {k: v for k, v in self.sample.items() if k not in ("sources", "disadvantaged")}
+        if "design" in given:
+            raise EvidenceError("design is no assumption; say it as kind in [design]")
         if not given:
             return None
         whole = {k: int(v) for k, v in given.items() if isinstance(v, float) and v.is_integer()}
@@ -316,8 +318,12 @@ class Protocol(Checked):
 
     def smallest(self) -> dict[str, str]:
         """Return the same in words, of all pupils and of those who are disadvantaged."""
-        share, least = self.sample.get("disadvantaged"), self.mdes()
-        few = self.mdes(subgroup=share) if share and least is not None else None
+        share, least, few = self.sample.get("disadvantaged"), self.mdes(), None
+        if share is not None and least is not None:
+            try:
+                few = self.mdes(subgroup=share)
+            except EvidenceError as error:
+                raise EvidenceError(*(f"disadvantaged: {each}" for each in error.faults)) from None
         said = {"all pupils": least, "disadvantaged pupils": few}
         return {who: "" if value is None else f"{value:.2f}" for who, value in said.items()}
 
