@@ -93,6 +93,14 @@ def test_effect_sentence_too_little_data_says_what_could_have_been_found():
     )
 
 
+@pytest.mark.parametrize("change", [{}, {"estimate": math.nan}, {"months": math.nan}])
+def test_effect_sentence_of_a_part_of_the_pupils_names_it(change):
+    part = words.effect_sentence(ROW | change | {"subgroup": "Free school meals: yes"})
+    whole = words.effect_sentence(ROW | change | {"subgroup": "all"})
+    assert part == whole.replace("athematics", "athematics, Free school meals: yes", 1)
+    assert part != whole
+
+
 def test_effect_sentence_one_month_less_and_acronym():
     row = ROW | {
         "months": -1.0, "es_lower": -0.09, "es_upper": -0.02, "verdict": "worse than similar"

@@ -220,6 +220,7 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
         Two sentences at most. Suppressed figures are said to be so.
     """
     outcome = outcome or str(row["outcome"])
+    outcome += f", {group}" if (group := row.get("subgroup", "all")) != "all" else ""
     if row["estimate"] != row["estimate"]:
         return f"{outcome}: too few pupils to show a result."
     whose, others = _WHO[row["estimand"]]
