@@ -109,6 +109,12 @@ def test_board_without_months_says_its_unit():
     assert "in percentage points" in html
 
 
+def test_cohorts_without_any_effect_are_drawn_on_the_line():
+    nothing = dict.fromkeys(("estimate", "effect_size", "es_lower", "es_upper"), 0.0)
+    html = programme_rows.board(rows_of([one(NONE, cohort=c) | nothing for c in ("2018", "2019")]))
+    assert html.count('cy="15.0"') == 2
+
+
 def test_board_hidden_result_says_so():
     nothing = dict.fromkeys(("estimate", "ci_lower", "ci_upper", "months", "strength"), math.nan)
     nothing |= dict.fromkeys(("effect_size", "es_lower", "es_upper"), math.nan)

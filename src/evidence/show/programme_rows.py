@@ -221,7 +221,7 @@ def _spark(cohorts: Sequence[Row]) -> str:
     sizes = [row for row in cohorts if not missing(row["effect_size"])]
     if len(sizes) < 2:
         return ""
-    most = max(abs(row[end]) for row in sizes for end in ("es_lower", "es_upper"))
+    most = max(abs(row[end]) for row in sizes for end in ("es_lower", "es_upper")) or 1.0
     wide, high = 84, 30
 
     def at(value: float) -> float:
