@@ -122,6 +122,8 @@ def test_matching_without_a_choice_is_everything_and_a_year_is_that_of_a_cohort(
     assert board.matching(rows, {"phase": "", "year": "", "decision": ""}) == rows
     (left,) = board.matching(rows, {"year": "2017/18"})
     assert left["programme"] == "leap"
+    assert board.matching(rows, {"decision": "none"}) == rows  # nothing is put together
+    assert board.matching(rows, {"decision": "stop"}) == []
     assert "No result matches these choices." in board.results([], 2)
 
 

@@ -56,14 +56,26 @@ def test_every_wrong_cell_is_named_by_row_and_column_and_never_repeated(tmp_path
     ]
     assert faults(filled(tmp_path / "a.xlsx", *rows)) == [
         ", row 4: has a cell beside the columns",
-        ", row 4, column 'pupil': is empty; text is needed",
+        ", row 4, column 'pupil': is empty; enter text",
         ", row 3, column 'pupil': is there already; one row a pupil is needed",
-        ", row 4, column 'fsm': is empty; 0 (no), 01 is needed",
-        ", row 3, column 'fsm': is not allowed; 0 (no), 01 is needed (also row 5)",
-        ", row 3, column 'post': is not allowed; a number from 0 to 60 is needed (also rows 4, 5)",
-        ", row 3, column 'tested': is not allowed; a day such as 2027-06-14 from 2027-06-07 to "
-        "2027-06-18 is needed (also row 4)",
+        ", row 4, column 'fsm': is empty; enter 0 (no) or 01",
+        ", row 3, column 'fsm': is not allowed; enter 0 (no) or 01 (also row 5)",
+        ", row 3, column 'post': is not allowed; enter a number from 0 to 60 (also rows 4, 5)",
+        ", row 3, column 'tested': is not allowed; enter a day such as 2027-06-14 from "
+        "2027-06-07 to 2027-06-18 (also row 4)",
     ]
+
+
+@pytest.mark.parametrize("cell", ["1_0", "１２", "5,5", "inf", "-1"])
+def test_a_number_is_written_plainly(tmp_path, cell):
+    told = faults(filled(tmp_path / "a.xlsx", ["P1", "0", cell]))
+    assert told == [", row 2, column 'post': is not allowed; enter a number from 0 to 60"]
+
+
+@pytest.mark.parametrize("cell", ["20270608", "2027-W23-2", "08/06/2027", "46181"])
+def test_a_day_is_written_in_one_way(tmp_path, cell):
+    (told,) = faults(filled(tmp_path / "a.xlsx", ["P1", "0", 1, cell]))
+    assert told.startswith(", row 2, column 'tested': is not allowed; enter a day such as 2027-")
 
 
 def test_another_workbook_is_refused(tmp_path):
@@ -89,6 +101,6 @@ def test_every_column_is_limited_in_the_workbook_itself(tmp_path):
     assert kinds == ["custom", "list", "decimal", "date", "textLength"]
     assert limits["B2:B41"].formula1 == f"'{MEANINGS}'!$F$3:$G$3"
     assert [cell.value for cell in book[MEANINGS][3]][5:] == ["0", "01"]
-    assert book[MEANINGS]["C3"].value == "0 (no), 01"
+    assert book[MEANINGS]["C3"].value == "0 (no) or 01"
     with pytest.raises(EvidenceError, match="is there already"):
         write(tmp_path / "a.xlsx", COLUMNS, "A trial", 40)

@@ -25,7 +25,8 @@ NOT_A_URN = "a school's URN has six digits; a name, or LA and ESTAB, stand in co
 CANARY = "Zzyzx"  # stands for a pupil's value: no message may hold it
 
 TWICE = (
-    "have the same name; the first row must name the columns, and looks like data where it does not"
+    "have the same name: the first row looks like data; it must name the columns, each by a name "
+    "of its own"
 )
 
 

@@ -10,6 +10,7 @@ from run_folders import BETTER, NONE, PROGRAMMES, UNSURE, WORSE, effect, program
 from evidence.data.schema import INDICATORS, empty
 from evidence.release.site.answers import answers
 from evidence.show import programme_rows
+from evidence.show.portfolio import portfolio
 
 HARM = '<img src=x onerror="alert(1)">'
 
@@ -60,6 +61,25 @@ def test_two_cohorts_are_one_row_and_counted_once():
     )
 
 
+def test_filters_offer_what_is_there():
+    rows = rows_of([one(BETTER), one(WORSE, "lamp", "2019")])
+    assert [(name, [value for value, _ in offered])
+            for name, _, _, offered in programme_rows.filters(rows)] == [
+        ("phase", [*dict.fromkeys(row["phase"] for row in rows)]), ("year", ["2018", "2019"]),
+        ("decision", []),
+    ]  # fmt: skip
+    rows[0] |= {"decision": "stop"}
+    assert programme_rows.filters(rows)[-1][-1] == [("stop", "Stop"), ("none", "Not decided")]
+
+
+def test_the_picture_says_a_size_with_its_own_unit():
+    rows = rows_of([one(BETTER), one(WORSE, "lamp")])
+    rows[1] |= {"size": "−0.12 SD", "span": "−0.2 to 0.0"}  # no attainment
+    said = portfolio(rows).partition('aria-label="')[2].partition('"')[0]
+    assert f"{rows[0]['title']}: £{rows[0]['cost']:,.0f}, +2 (" in said
+    assert "−0.12 SD (−0.2 to 0.0)." in said
+
+
 def test_board_every_text_is_escaped():
     rows = rows_of([one(BETTER)], title=HARM, phase=HARM, ask_next=HARM, claim=HARM)
     html = programme_rows.board(rows, link=lambda row: HARM, cohort=lambda row: HARM)
@@ -87,6 +107,12 @@ def test_board_without_months_says_its_unit():
     )
     assert '<b class="big">+0.4 pp</b><small>−1.7 to +2.5</small>' in html
     assert "in percentage points" in html
+
+
+def test_cohorts_without_any_effect_are_drawn_on_the_line():
+    nothing = dict.fromkeys(("estimate", "effect_size", "es_lower", "es_upper"), 0.0)
+    html = programme_rows.board(rows_of([one(NONE, cohort=c) | nothing for c in ("2018", "2019")]))
+    assert html.count('cy="15.0"') == 2
 
 
 def test_board_hidden_result_says_so():

@@ -1,4 +1,5 @@
 import math
+from datetime import date
 
 import pytest
 
@@ -20,6 +21,25 @@ ROW = {
     "n_schools": 20.0,
     "verdict": "too little data",
 }
+
+
+@pytest.mark.parametrize(
+    ("group", "theirs"),
+    [
+        ("fsm: 1", True), ("Free school meals: yes", True), ("disadvantaged", True),
+        ("fsm: 0", False), ("FSM: N", False), ("fsm: False", False), ("fsm: none", False),
+        ("Free school meals: No FSM", False), ("pupil premium: never", False),
+        ("Disadvantaged: other pupils", False), ("not disadvantaged", False), ("sex: F", False),
+        ("gap between disadvantaged pupils and others", False),
+    ],
+)  # fmt: skip
+def test_other_pupils_are_not_taken_for_the_disadvantaged(group, theirs):
+    assert words.disadvantaged(group) is theirs
+
+
+@pytest.mark.parametrize("when", ["2026-03-02", "2026-03-02T09:30:00+00:00", date(2026, 3, 2)])
+def test_a_day_is_written_in_words(when):
+    assert words.day(when) == "2 March 2026"
 
 
 # METHODS 1: the toolkit's table, both ends of each row.
@@ -71,6 +91,14 @@ def test_effect_sentence_too_little_data_says_what_could_have_been_found():
         "similar pupils (mathematics; likely range, a 95% interval: −1 to +4 months). With 20 "
         "schools this study could only have detected 3 months or more: too little data."
     )
+
+
+@pytest.mark.parametrize("change", [{}, {"estimate": math.nan}, {"months": math.nan}])
+def test_effect_sentence_of_a_part_of_the_pupils_names_it(change):
+    part = words.effect_sentence(ROW | change | {"subgroup": "Free school meals: yes"})
+    whole = words.effect_sentence(ROW | change | {"subgroup": "all"})
+    assert part == whole.replace("athematics", "athematics, Free school meals: yes", 1)
+    assert part != whole
 
 
 def test_effect_sentence_one_month_less_and_acronym():

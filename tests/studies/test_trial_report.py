@@ -64,6 +64,7 @@ def test_the_report_is_printed_from_the_same_source(study):
     drawn = [block.caption for block in made.blocks if isinstance(block, Picture)]
     assert drawn[1:] == [part.title for part in shown if hasattr(part, "png")]
     assert made.band == "Simulated data."
+    assert made.facts[:2] == [("Date", "1 September 2027"), ("By", "A. Researcher")]
     again = study.report().document(date(2027, 9, 1), "A. Researcher")
     assert document.pdf(made) == document.pdf(again)
     assert document.word(made) == document.word(again)

@@ -15,7 +15,6 @@ from evidence.release.store import reader
 from evidence.show import programme_rows
 from evidence.show.portfolio import portfolio
 from evidence.show.render import render
-from evidence.show.words import capital
 
 Row = Mapping[str, Any]
 
@@ -33,8 +32,10 @@ def board(folder: Path) -> Iterator[widgets.Widget]:
     yield parts.note(picture)
     begin = parts.asked("phase", "year", "decision")
     boxes = {
-        name: parts.choice(title, [(every, ""), *offered], begin[name])
-        for name, (title, every, offered) in _filters(rows).items()
+        name: parts.choice(
+            title, [(every, ""), *((words, one) for one, words in offered)], begin[name]
+        )
+        for name, title, every, offered in programme_rows.filters(rows)
     }
     shown = parts.note()
 
@@ -50,19 +51,6 @@ def board(folder: Path) -> Iterator[widgets.Widget]:
     yield from (parts.bar(*boxes.values()), shown, parts.note(parts.foot(record)))
 
 
-def _filters(rows: Sequence[Row]) -> dict[str, tuple[str, str, list[tuple[str, str]]]]:
-    """Return of each filter its label, the words of no choice, and what else can be chosen."""
-    phases = dict.fromkeys(row["phase"] for row in rows if row["phase"])
-    years = sorted({year for row in rows for year in row["years"]})
-    there = {row["decision"] for row in rows}
-    todo = [(capital(key), key) for key in programme_rows.DECISIONS if key and key in there]
-    return {
-        "phase": ("Phase", "All phases", [(one, one) for one in phases]),
-        "year": ("Years with a cohort", "All years", [(one, one) for one in years]),
-        "decision": ("What to do", "Everything", todo),
-    }
-
-
 def matching(rows: Sequence[Row], chosen: Mapping[str, str]) -> list[Row]:
     """Return the rows that agree with every choice; a programme has the years of its cohorts."""
     return [
@@ -70,7 +58,7 @@ def matching(rows: Sequence[Row], chosen: Mapping[str, str]) -> list[Row]:
         for row in rows
         if chosen.get("phase", "") in ("", row["phase"])
         and (not chosen.get("year") or chosen["year"] in row["years"])
-        and chosen.get("decision", "") in ("", row["decision"])
+        and chosen.get("decision", "") in ("", row["decision"] or "none")
     ]
 
 

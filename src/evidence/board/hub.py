@@ -12,6 +12,7 @@ import pandas as pd
 
 from evidence.board import widgets as parts
 from evidence.release.site.across import OWN, across
+from evidence.release.site.across import hubs as answers_of_hubs
 from evidence.release.store import reader
 from evidence.show import words
 from evidence.show.render import render
@@ -34,7 +35,8 @@ _FILES = {
 def hub(folder: Path) -> Iterator[widgets.Widget]:
     """Return the dashboard of what differs across hubs."""
     record = reader.release(folder)
-    rows, hubs = across(folder, record), [OWN, *record.get("hubs", {})]
+    found = answers_of_hubs(folder, record)
+    rows, hubs = across(found), [*found]
     count = words.counted(len(hubs), "hub")
     title = f"{words.counted(len(rows), 'programme')} tried in {count}: {_finding(rows)}"
     yield parts.note(parts.top(record, "hub", title, lead=LEAD, cards=_cards(record)))
@@ -67,7 +69,7 @@ def hub(folder: Path) -> Iterator[widgets.Widget]:
 
 def _finding(rows: Sequence[Mapping[str, Any]]) -> str:
     counts = Counter(row["differs"] for row in rows)
-    return ", ".join(f"{count} {words}" for words, count in counts.items())
+    return ", ".join(f"{count} {differs}" for differs, count in counts.items())
 
 
 def _cards(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -17,7 +17,6 @@ import ipywidgets as widgets
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.release.site.page import day
 from evidence.release.store import reader
 from evidence.release.store.exports import csv
 from evidence.show import tables, words
@@ -171,7 +170,7 @@ def top(
     """Return what is above every page: whose data, which page, which release, what was found."""
     values = {"here": here, "title": title, "lead": lead, "about": about, "pages": PAGES}
     whose = band(record["programmes"] if cards is None else cards)
-    release = {"number": record["number"], "day": day(record["date"])}
+    release = {"number": record["number"], "day": words.day(record["date"])}
     return render("board/top.html", band=whose, **release, **values)
 
 

@@ -29,6 +29,7 @@ Runs = Annotated[Path, Option(help="Private folder of candidate results.")]
 Published = Annotated[Path, Option(help="Folder of releases, which everybody may read.")]
 REGISTER, DATA, NOTEBOOKS = Path("data/programmes.toml"), Path("data"), Path("notebooks")
 RUNS, PUBLISHED = Path("runs"), Path("published")
+SEALED = Path("allocations.jsonl")
 
 
 def refuse(faults: list[str]) -> None:

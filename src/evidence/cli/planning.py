@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from evidence.cli.options import REGISTER, Register, a_line_each, app
+from evidence.cli.options import REGISTER, SEALED, Register, a_line_each, app
 from evidence.errors import EvidenceError
 
 Protocol = Annotated[Path, Argument(help="The trial's protocol.")]
-SEALED = Path("allocations.jsonl")
 
 
 @app.command()

@@ -155,12 +155,15 @@ def check(
     from evidence.run import rehearsal
     from evidence.run.plan_jobs import Project
 
-    if file and protocol:
+    if protocol:
+        if not file:
+            raise EvidenceError("--protocol: name the workbook that came back before it")
+        from evidence.show.words import counted
         from evidence.studies.planning.planned import Plan
 
         with a_line_each():
             table = Plan.read(protocol).collected([file])
-        typer.echo(f"{file}: {len(table):,} pupils, all as the protocol asks")
+        typer.echo(f"{file}: {counted(len(table), 'pupil')}, all as the protocol asks")
         return
     if file:
         pair = file.name.endswith(".meta.csv") or file.with_suffix(".meta.csv").is_file()

@@ -14,6 +14,7 @@ from evidence.cli.options import (
     PUBLISHED,
     REGISTER,
     RUNS,
+    SEALED,
     Data,
     Notebooks,
     Published,
@@ -72,7 +73,7 @@ def verify(
     runs: Runs = RUNS,
     head: Annotated[str, Option(help="Last line's hash, as noted elsewhere.")] = "",
     roster: Annotated[Path | None, Option(help="With a protocol: one row a school.")] = None,
-    sealed: Annotated[Path, Option(help="With a protocol.")] = Path("allocations.jsonl"),
+    sealed: Annotated[Path, Option(help="With a protocol.")] = SEALED,
     allocation: Annotated[
         Path | None, Option(help="With a protocol: unit and arm; else printed.")
     ] = None,
@@ -90,6 +91,8 @@ def verify(
         if not allocation:  # who lost it has it again
             typer.echo(written(found).decode(), nl=False)
         return
+    if roster or allocation:
+        raise EvidenceError("--roster, --allocation: name the protocol first, then its files")
     from evidence.release.store import log
     from evidence.release.store.verify import examine
 

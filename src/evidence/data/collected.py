@@ -49,10 +49,9 @@ class Column:
         low, high = (f"{e:g}" if isinstance(e, int | float) else e for e in (self.least, self.most))
         ends = f" from {low}" * (low is not None) + f" to {high}" * (high is not None)
         if self.kind == "code":
-            return ", ".join(f"{c} ({w})" if w else c for c, w in self.codes.items())
-        return {"number": "a number", "day": "a day such as 2027-06-14", "text": "text"}[
-            self.kind
-        ] + ends
+            return " or ".join(f"{c} ({w})" if w else c for c, w in self.codes.items())
+        kinds = {"number": "a number", "day": "a day such as 2027-06-14", "text": "text"}
+        return kinds[self.kind] + ends
 
     def holds(self, cell: str) -> bool:
         """Say whether a cell that is not empty is allowed."""
@@ -64,10 +63,12 @@ class Column:
             value = float(cell) if self.kind == "number" else date.fromisoformat(cell)
         except ValueError:
             return False
-        if isinstance(value, float) and not math.isfinite(value):
-            return False
+        if isinstance(value, float):  # 1_0 and digits of other scripts are slips
+            plain = math.isfinite(value) and cell.isascii() and "_" not in cell
+        else:
+            plain = value.isoformat() == cell  # not 20270614, which others take for a number
         low, high = self.least, self.most
-        return (low is None or low <= value) and (high is None or value <= high)  # type: ignore[operator]
+        return plain and (low is None or low <= value) and (high is None or value <= high)  # type: ignore[operator]
 
 
 def write(path: str | Path, columns: Sequence[Column], title: str, rows: int) -> None:
@@ -133,16 +134,14 @@ def _limit(column: Column, letter: str, rows: int, line: int) -> object:
             )
         once = f"COUNTIF(${letter}$2:${letter}${rows + 1},{letter}2)=1"
         return DataValidation(type="custom", formula1=once, **said)
-    kind = "decimal" if column.kind == "number" else "date"
-    ends = [_written(end, sign) for end, sign in ((column.least, -1), (column.most, 1))]
-    if kind == "date":
-        ends = [f"DATE({e.year},{e.month},{e.day})" for e in
-                (column.least or date(1900, 1, 1), column.most or date(2199, 12, 31))]  # type: ignore[union-attr] # fmt: skip
+    low, high = column.least, column.most
+    if column.kind == "day":
+        days = low or date(1900, 1, 1), high or date(2199, 12, 31)
+        kind, ends = "date", [f"DATE({e.year},{e.month},{e.day})" for e in days]  # type: ignore[union-attr]
+    else:
+        numbers = -1e9 if low is None else low, 1e9 if high is None else high
+        kind, ends = "decimal", [*map(str, numbers)]
     return DataValidation(type=kind, operator="between", formula1=ends[0], formula2=ends[1], **said)
-
-
-def _written(end: object, sign: int) -> str:
-    return f"{sign * 1e9:.0f}" if end is None else str(end)
 
 
 def read(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:
@@ -161,7 +160,7 @@ def read(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:
     pages = dict(workbooks.sheets(path, raw))
     if SHEET not in pages:
         raise EvidenceError(f"{path}: has no sheet {SHEET!r}; fill in the one that was given out")
-    lines = [(line, cells) for line, cells in pages[SHEET]]
+    lines = [*pages[SHEET]]
     names = [column.name for column in columns]
     head = lines[0][1] if lines and lines[0][0] == 1 else []
     while head and not head[-1]:
@@ -189,9 +188,9 @@ def read(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:
                 faults.append(f"{where}: {said}{also(rows[1:])}")
 
         if column.needed:
-            fault(f"is empty; {column.allowed} is needed", lambda cell: not cell)
+            fault(f"is empty; enter {column.allowed}", lambda cell: not cell)
         fault(
-            f"is not allowed; {column.allowed} is needed",
+            f"is not allowed; enter {column.allowed}",
             lambda cell, column=column: bool(cell) and not column.holds(cell),
         )
         if column.unique:

@@ -193,8 +193,8 @@ def _table(
         with faults.note():
             if name and first < place:
                 raise EvidenceError(
-                    f"{cells.path}: columns {first} and {place} have the same name; "
-                    f"{labels.UNNAMED}, and looks like data where it does not"
+                    f"{cells.path}: columns {first} and {place} have the same name: the first "
+                    "row looks like data; it must name the columns, each by a name of its own"
                 )
             if not name and place > 1 and any(cells.at(place - 1)):
                 raise EvidenceError(f"{cells.path}: column {place} has no name; {labels.UNNAMED}")

@@ -213,11 +213,14 @@ class Picture:
         )
         return re.sub(r"<svg([^>]*)>", rf"{head}\1>{words}", body, count=1, flags=re.S)
 
-    def png(self) -> bytes:
-        """Return the picture to print; the same bytes every time."""
+    def png(self, size: tuple[float, float] | None = None) -> bytes:
+        """Return the picture to print, so many inches large; the same bytes every time."""
+        from matplotlib.figure import Figure
+
+        ax = Figure(figsize=size, layout="constrained").subplots() if size else None
         buffer = io.BytesIO()
-        figure = self.plot().figure
-        figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
+        figure = self.plot(ax).figure
+        figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
         return buffer.getvalue()
 
     def _repr_html_(self) -> str:

@@ -56,7 +56,7 @@ def portfolio(rows: Sequence[Mapping[str, Any]]) -> str:
             "colour": COLOURS[row["verdict"]],
             "shade": _SHADES[row["points"] or 0],
             "hollow": row["verdict"] == "too little data",
-            "said": f"{row['title']}: £{row['cost']:,.0f}, {row['size']} months ({row['span']})",
+            "said": f"{row['title']}: £{row['cost']:,.0f}, {row['size']} ({row['span']})",
         }
         for row in shown
     ]

@@ -68,6 +68,11 @@ def finding(rows: Sequence[Row]) -> str:
     return f"Of {len(rows)} programmes: {first}{again}{rest.replace(_AGAIN, '')}"
 
 
+def what_was_found(row: Row) -> str:
+    """Say the verdict of a row, or that its results are not put together."""
+    return verdict(row["verdict"]) or FOUND[""][0]
+
+
 def decided(rows: Sequence[Row]) -> str:
     """Say what to do with how many of the rows, and what is spent on them in a year."""
     counts = Counter(row["decision"] for row in rows)
@@ -81,6 +86,20 @@ def decided(rows: Sequence[Row]) -> str:
         also = f", {pounds(spent[1])} into those to continue" if spent[1] else ""
         parts.append(f"{pounds(spent[0])} a year goes into them{also}.")
     return " ".join(parts)
+
+
+def filters(rows: Sequence[Row]) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
+    """Return of each filter its name, label, words of no choice, and values with their words."""
+    phases = dict.fromkeys(row["phase"] for row in rows if row["phase"])
+    years = sorted({year for row in rows for year in row["years"]})
+    there = {row["decision"] for row in rows}
+    decisions = [key for key in DECISIONS if key in there] if len(there) > 1 else []
+    return [
+        ("phase", "Phase", "All phases", [(one, one) for one in phases]),
+        ("year", "Years with a cohort", "All years", [(one, one) for one in years]),
+        ("decision", "What to do", "Everything",
+         [(key or "none", capital(key or NONE)) for key in decisions]),
+    ]  # fmt: skip
 
 
 def pounds(value: float) -> str:
@@ -127,7 +146,7 @@ def board(
             "spark": _spark(row["cohorts"]),
             "squares": tables.squares(row["points"]) if row["points"] is not None else "",
             "spent": "not stated" if missing(row["spend"]) else pounds(row["spend"]),
-            "found": FOUND[row["verdict"]][0] if not row["verdict"] else verdict(row["verdict"]),
+            "found": what_was_found(row),
             "why": why(row["cohorts"][-1] | {"ask_next": ""}),
             "listed": cohorts(row["cohorts"], cohort),
             "months": -math.inf if missing(row["effect"]) else row["effect"],
@@ -149,7 +168,7 @@ def sheet(rows: Sequence[Row]) -> pd.DataFrame:
     columns: dict[str, Callable[[Row], Any]] = {
         "Programme": lambda row: row["title"],
         "What to do": lambda row: capital(row["decision"] or NONE),
-        "What we found": lambda row: verdict(row["verdict"]) or FOUND[""][0],
+        "What we found": what_was_found,
         "Months or result": lambda row: row["size"],
         "Range": lambda row: row["span"],
         "Disadvantaged pupils": lambda row: row["disadvantaged"],
@@ -202,7 +221,7 @@ def _spark(cohorts: Sequence[Row]) -> str:
     sizes = [row for row in cohorts if not missing(row["effect_size"])]
     if len(sizes) < 2:
         return ""
-    most = max(abs(row[end]) for row in sizes for end in ("es_lower", "es_upper"))
+    most = max(abs(row[end]) for row in sizes for end in ("es_lower", "es_upper")) or 1.0
     wide, high = 84, 30
 
     def at(value: float) -> float:

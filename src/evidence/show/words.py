@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 MINUS = "−"
@@ -95,6 +96,12 @@ def number(value: float, digits: int = 1, *, sign: bool = False) -> str:
 def counted(number: float, one: str, several: str = "") -> str:
     """Return a number with what it counts: 1 row, 2 rows; `several` where an s will not do."""
     return f"{number:,.0f} {one if number == 1 else several or one + 's'}"
+
+
+def day(when: date | str) -> str:
+    """Write a date, or the date that an ISO text begins with, in words: 2 March 2026."""
+    then = date.fromisoformat(when[:10]) if isinstance(when, str) else when
+    return f"{then.day} {then:%B %Y}"
 
 
 def p_value(value: float) -> str:
@@ -213,6 +220,7 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
         Two sentences at most. Suppressed figures are said to be so.
     """
     outcome = outcome or str(row["outcome"])
+    outcome += f", {group}" if (group := row.get("subgroup", "all")) != "all" else ""
     if row["estimate"] != row["estimate"]:
         return f"{outcome}: too few pupils to show a result."
     whose, others = _WHO[row["estimand"]]
@@ -261,7 +269,7 @@ def _ending(row: Mapping[str, Any]) -> str:
 
 
 _DISADVANTAGED = re.compile(r"free school meals|\bfsm\b|disadvantage|pupil premium", re.I)
-_NOT_THEY = re.compile(r"\bgap\b|: (?:no|not .*)$|\b(?:not|non|never)\b", re.I)
+_NOT_THEY = re.compile(r"\bgap\b|: (?:0|no?|none|false)\b|\b(?:not|non|never|others?)\b", re.I)
 
 
 def disadvantaged(group: str) -> bool:

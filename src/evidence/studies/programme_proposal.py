@@ -112,10 +112,10 @@ def _tables(given: Sequence[str], out: Proposal) -> tuple[str, dict[int, Path], 
     for said, path, inside in _files(given):
         with faults.note():
             kind = file_kinds.guessed(path)
-            if inside and (kind is None or kind.name not in ("ks2", "ks4")):
-                others += 1
-                continue
             if kind is None or kind.name not in ("ks2", "ks4"):
+                if inside:
+                    others += 1
+                    continue
                 raise EvidenceError(f"{path}: is no performance table of key stage 2 or 4")
             names = official_tables.columns(path)
             year = said or school_years.of_table(names) or _of_name(path)
@@ -128,7 +128,7 @@ def _tables(given: Sequence[str], out: Proposal) -> tuple[str, dict[int, Path], 
                 raise EvidenceError(f"{path}: is of {year}, as is {found[year]}; give one a year")
             found[year] = path
             kinds.add(kind.name)
-            shared = [name for name in shared if name in names] if shared else names
+            shared = names if shared is None else [name for name in shared if name in names]
     faults.settle()
     if others:
         out.said.append(f"{counted(others, 'other file')} in the folder left alone")

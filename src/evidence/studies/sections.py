@@ -207,17 +207,16 @@ class Report:
             found += _printed(self.answer.parts)
         for part in self.sections:
             found += [Heading(part.title), *_printed(part.parts)]
-        made_up = isinstance(self.answer, Answer) and self.answer.simulated
-        facts = [("By", author)] if author else []
-        facts += [("Cohort", cohort)] if (cohort := getattr(self.answer, "cohort", "")) else []
+        cohort = getattr(self.answer, "cohort", "")
+        facts = [("Date", words.day(day)), ("By", author), ("Cohort", cohort)]
         return Document(
             title=self.answer.title,
             author=author or self.answer.title,
             date=day,
-            facts=facts or [("Date", f"{day:%Y-%m-%d}")],
+            facts=[(about, said) for about, said in facts if said],
             blocks=found,
             foot=self.answer.title,
-            band="Simulated data." if made_up else "",
+            band="Simulated data." if getattr(self.answer, "simulated", False) else "",
         )
 
     def _repr_html_(self) -> str:

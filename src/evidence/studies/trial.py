@@ -157,9 +157,10 @@ class Trial(Study[TrialPlan]):
 
     def estimate(self, method: str = "", *, outcome: str = "", **options: Any) -> Any:
         """Return :meth:`Study.estimate`; CACE takes the plan's dosage."""
-        options = ({"dosage": self._say(self.plan.dosage)} if method == "cace" else {}) | options
-        if not options.get("dosage", True):
-            raise EvidenceError("plan: dosage is empty; method 'cace' needs its column")
+        if method == "cace":
+            options = {"dosage": self._say(self.plan.dosage)} | options
+            if not options["dosage"]:
+                raise EvidenceError("plan: dosage is empty; method 'cace' needs its column")
         return super().estimate(method, outcome=outcome, **options)
 
     def among(self, column: str, value: object) -> Trial:

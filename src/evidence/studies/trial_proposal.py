@@ -15,6 +15,7 @@ import pandas as pd
 
 from evidence.data import labels
 from evidence.errors import EvidenceError, nearest
+from evidence.methods.core import frames
 from evidence.show.words import counted
 
 _NAMED = {
@@ -49,7 +50,6 @@ _QUESTIONS = {
     "baseline": "Which column is a score from before it (\"none\" if there is none)?",
     "school": "Which column is the school (\"none\" if there is none)?",
 }  # fmt: skip
-_SHARED = 10  # as in messages of methods: what fewer pupils have is not told
 _SMALLEST = {"sd": 0.1, "pp": 3.0}
 
 
@@ -253,11 +253,11 @@ def _named(role: str, names: list[str]) -> list[str]:
 def _arms(frame: pd.DataFrame, treatment: str, given: Mapping[str, str], out: Proposal) -> None:
     """Say which arm is compared against and which is asked about, or ask."""
     counts = frame[treatment].value_counts()
-    if not 2 <= len(counts) <= 10 or counts.min() < _SHARED:  # its values may be pupils' own
+    if not 2 <= len(counts) <= 10 or counts.min() < frames.SHARED:  # its values may be pupils' own
         raise EvidenceError(
             f"--treatment: column {treatment!r} has {counted(len(counts), 'different value')}, the "
             f"rarest of {counted(counts.min() if len(counts) else 0, 'pupil')}; a treatment has 2 "
-            f"to 10 arms of {_SHARED} pupils or more"
+            f"to 10 arms of {frames.SHARED} pupils or more"
         )
     arms = [labels.label(v) for v in sorted(counts.index, key=str)]
     for side in ("control", "arm"):

@@ -54,11 +54,11 @@ def _found(study: Any) -> pd.DataFrame:
     if study.promised and (planned := study.promised.protocol.mdes()) is not None:
         said = study.promised.protocol
         rows.append(("protocol", said.units, planned))
-        whole = DESIGNS[said.design.kind] == "C"
-        if column and whole:
+        kind = DESIGNS[said.design.kind]
+        if column and kind == "C":
             now = said.mdes(J=groups, n=round(pupils / groups))
             rows.append(("randomisation", groups, now))
-        elif not DESIGNS[said.design.kind]:
+        elif not kind:
             rows.append(("randomisation", pupils, said.mdes(n=pupils)))
     clustered = size.n_clusters < size.n_obs
     rows.append(("analysis", size.n_clusters if clustered else size.n_obs, detectable(size)))
@@ -69,15 +69,12 @@ def _found(study: Any) -> pd.DataFrame:
 
 def _differences(study: Any) -> pd.DataFrame:
     """Return unadjusted and adjusted differences, with the variances that an SD is made of."""
-    rows = []
+    rows, adjusted = [], study.estimates
+    plain = study.with_(baseline=None, covariates=[]).estimates if study.before else adjusted
     for outcome in study.plan.outcomes:
-        adjusted, size = study.estimates[outcome.name], study.sizes[outcome.name]
-        plain = adjusted
-        if study.before:
-            method = "itt" if outcome.unit == "sd" else "risk_difference"
-            plain = study.estimate(method, outcome=outcome.name, baseline=None, covariates=[])
-        row = {"outcome": outcome.words}
-        for about, one in (("unadjusted difference", plain), ("adjusted difference", adjusted)):
+        row, size = {"outcome": outcome.words}, study.sizes[outcome.name]
+        for about, found in (("unadjusted difference", plain), ("adjusted difference", adjusted)):
+            one = found[outcome.name]
             span = words.interval(one.ci_lower, one.ci_upper, 2)
             row[about] = f"{words.number(one.estimate, 2, sign=True)} ({span})"
         for name in ("variance_between", "variance_within", "icc"):

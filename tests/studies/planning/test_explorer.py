@@ -55,3 +55,13 @@ def test_a_change_takes_under_50_ms(panel):
         groups.value = size
         seconds.append(time.process_time() - start)
     assert sorted(seconds)[10] < 0.05
+
+
+def test_a_design_that_finds_next_to_nothing_is_drawn_too(panel):
+    chosen, fields, shown, _ = panel
+    chosen.value = "CRA2"
+    sizes = {box.tooltip: box for box in fields.children}
+    for name, value in (("r2_1", 0.0), ("n", 1), ("J", 5), ("p", 0.01), ("power", 0.99)):
+        sizes[name].value = value
+    assert float(shown.value.partition(" SD</b>")[0].rpartition(">")[2]) > 3
+    assert shown.value.count('text-anchor="end"') < 12  # marks of the scale

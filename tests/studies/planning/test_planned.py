@@ -15,7 +15,7 @@ import evidence as ev
 from evidence import cli
 from evidence.errors import EvidenceError
 from evidence.show import document
-from evidence.show.document import Heading, Strong
+from evidence.show.document import Heading, Strong, Table
 
 from .protocols import protocol, write
 
@@ -53,6 +53,15 @@ def test_documents_have_the_order_of_the_templates():
     for name, order in ORDER.items():
         titles = [block.text for block in made[name].blocks if isinstance(block, Heading)]
         assert ", ".join(titles) == order
+
+
+def test_the_report_compares_the_two_arms_that_are_asked_about():
+    arms = {"together": 1, "online": 1, "usual": 1}
+    for control, against in (("", "usual"), ("online", "online")):
+        plan = ev.Plan.read(protocol(design={"arms": arms, "control": control}))
+        tables = {b.caption: b for b in plan.documents()["report"].blocks if isinstance(b, Table)}
+        assert [*tables["Attrition"].columns] == ["Pupils", "together", against]
+        assert plan.protocol.trial()["control"] == against
 
 
 def test_what_is_entered_is_in_the_documents_and_what_is_not_is_marked():
@@ -166,6 +175,11 @@ def test_the_source_of_the_public_words_is_named_beforehand(tmp_path):
         ev.Plan.read(protocol()).allocate(roster, "3", tmp_path / "s")
 
 
+def test_an_option_that_needs_another_is_refused():
+    assert "name the protocol first" in str(run("verify", "--roster", "schools.csv").exception)
+    assert "name the workbook" in str(run("check", "--protocol", "protocol.toml").exception)
+
+
 def test_a_new_protocol_is_written_once(tmp_path):
     place = tmp_path / "protocol.toml"
     assert run("plan", place, "--new").exit_code == 0
@@ -189,14 +203,21 @@ def test_the_workbook_of_the_protocol_is_given_out_and_taken_back(sealed, tmp_pa
         book["Pupils"].cell(2, at).value = value
     book.save(file)
     done = run("check", file, "--protocol", place)
-    assert done.stdout == f"{file}: 1 pupils, all as the protocol asks\n"
+    assert done.stdout == f"{file}: 1 pupil, all as the protocol asks\n"
     plan = ev.Plan.read(place)
     found = plan.verify(roster, record)
     (arm,) = plan.collected([file], found.table)["arm"]
     assert arm == dict(found.table.to_numpy())["S03"]
+    some = found.table[found.table["unit"] != "S03"]
+    with pytest.raises(EvidenceError) as caught:
+        plan.collected([file], some)
+    assert str(caught.value) == (
+        f"{file}, column 'school': 1 pupil of what was not allocated; write it as the allocation "
+        "does"
+    )
     book["Pupils"].cell(2, 6).value = 61
     book.save(file)
     told = run("check", file, "--protocol", place).stderr
     assert told == (
-        f"{file}, row 2, column 'read_post': is not allowed; a number from 0 to 60 is needed\n"
+        f"{file}, row 2, column 'read_post': is not allowed; enter a number from 0 to 60\n"
     )

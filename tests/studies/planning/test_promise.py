@@ -209,6 +209,32 @@ def test_a_new_outcome_alone_is_exploratory_and_the_report_says_so():
     assert "was not planned" in study.section("method")._repr_html_()
 
 
+@pytest.mark.parametrize("cell", ["12/06/2027", "12 June 2027", "46546", "2027", "2027-02-30", "?"])
+@pytest.mark.parametrize("several", [1, 3])
+def test_a_day_that_cannot_be_read_is_a_deviation(cell, several):
+    said, plan, data = generated(3)
+    data.loc[data.index[:several], "post_day"] = cell
+    (row,) = found(said, plan, data).table.to_numpy().tolist()
+    rows = "1 row" if several == 1 else "3 rows"
+    assert row == ["date", f"column 'post_day' of 'post' holds no day that can be read in {rows}; "
+                   "days are written as 2027-06-14"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["text", "times", "zones", "datetime64[ns]", "dates"])
+def test_days_of_every_kind_are_held_against_the_window(kind):
+    said, plan, data = generated(3)
+    outcome = said["outcomes"][0]
+    late = outcome["last"] + timedelta(1)
+    for day, listed in ((outcome["last"], []), (late, ["date"])):
+        days = pd.Series([outcome["first"], day, None] * len(data)).head(len(data))
+        days = {
+            "text": days.astype("string"), "times": days.astype("string") + " 09:30",
+            "zones": days.astype("string") + "T09:30:00Z", "dates": days,
+        }.get(kind, days.astype("datetime64[ns]"))  # fmt: skip
+        table = found(said, plan, data.assign(post_day=days.to_numpy())).table
+        assert table["about"].tolist() == listed, kind
+
+
 def test_another_model_makes_every_result_exploratory():
     study = _study(covariates=["spare"])
     assert {*study.status.values()} == {"exploratory"}

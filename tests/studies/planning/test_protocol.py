@@ -106,6 +106,18 @@ def test_contradictions_are_told_at_once():
     ]
 
 
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        *(({"disadvantaged": share}, f"disadvantaged: subgroup is {share!r}; a number between 0 "
+           "and 1 is needed") for share in (0.0, 25.0, "some")),
+        ({"design": "IRA"}, "design is no assumption; say it as kind in [design]"),
+    ],
+)  # fmt: skip
+def test_what_is_no_assumption_is_refused_before_documents_are_made(sample, said):
+    assert faults(sample=sample) == [f"protocol: sample: {said}"]
+
+
 def test_the_ratio_of_the_arms_is_that_of_the_power():
     even, uneven = read(protocol()), read(protocol(design={"arms": {"together": 3, "usual": 1}}))
     assert uneven.mdes().values["p"] == 0.75

@@ -32,7 +32,7 @@ from evidence.show.words import counted as counted
 from evidence.stats.design import Columns, Rows
 from evidence.stats.design import compact as compact
 
-_SHARED = 10  # rows that have a label before a message may show it
+SHARED = 10  # rows that have a label before a message may show it
 _MEASURED = 8  # different numbers of which a column of measurements has more than one of groups
 MOST_LEVELS = 50  # a text covariate with more values than this is a name or an id
 
@@ -381,7 +381,7 @@ def _arms(data: pd.DataFrame, column: str, reference: object, arm: object) -> Ar
         )
     plain = "0" in levels
     # Of a wrong column the values may be pupils' own: only what many share is told.
-    known = levels if np.bincount(codes).min() >= _SHARED else ()
+    known = levels if np.bincount(codes).min() >= SHARED else ()
     base = _named(levels, reference, column, "reference", known) or (
         "0" if plain else _only([name for name in levels if name.lower() == "control"])
     )

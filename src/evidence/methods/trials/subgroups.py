@@ -73,8 +73,8 @@ class Subgroups(TableResult):
     def disadvantaged(self, threshold: int) -> dict[str, Estimate]:
         """Return the effect on disadvantaged pupils by the words of the group.
 
-        None where a part of the pupils has fewer than `threshold` in an arm: its numbers would
-        follow from those of all and of the others.
+        A column is left out where a part of its pupils has fewer than `threshold` in an arm: that
+        part's numbers would follow from those of all and of the others.
         """
         parts = self.table[self.table["kind"] == "separate model"]
         few = parts[["n_treated", "n_control"]].min(axis=1) < threshold

@@ -6,7 +6,6 @@ file; results in it stand as keys such as ``{lamp.2018.result}``, so that none c
 
 from __future__ import annotations
 
-import io
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,9 +32,9 @@ from evidence.show.document import (
     Table,
 )  # fmt: skip
 from evidence.show.picture import Picture as Drawn
-from evidence.show.programme_rows import DECISIONS, FOUND, NONE, decided, finding, pounds
+from evidence.show.programme_rows import DECISIONS, NONE, decided, finding, pounds, what_was_found
 from evidence.show.rows import missing, records
-from evidence.show.words import capital, counted, number, verdict
+from evidence.show.words import capital, counted, day, number, verdict
 
 ENTERED = {
     "report_to": "the board or committee",
@@ -129,14 +128,14 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
     if rows.empty:
         raise EvidenceError("the release holds no result of a programme, so there is no paper yet")
     own = _filled(dict.fromkeys(ENTERED, "") | dict(texts or {}), rows, found, record)
-    day = date.fromisoformat(own["date"] or record["date"])
+    dated = date.fromisoformat(own["date"] or record["date"])
     subject = own["subject"] or "What the programmes changed"
     facts = [
         ("Report to", own["report_to"] or _BLANK),
-        ("Date", f"{day.day} {day:%B %Y}"),
+        ("Date", day(dated)),
         ("Subject", subject),
         ("Author", own["author"] or _BLANK),
-        ("Evidence", f"Release {record['number']} of the evidence base, {_day(record['date'])}"),
+        ("Evidence", f"Release {record['number']} of the evidence base, {day(record['date'])}"),
     ]
     blocks: list[Block] = [
         Heading("Summary"),
@@ -188,17 +187,12 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
     return Document(
         title=subject,
         author=own["author"] or "evidence",
-        date=day,
+        date=dated,
         facts=facts,
         blocks=blocks,
         foot=f"{subject} · release {record['number']}",
         band=band,
     )
-
-
-def _day(text: str) -> str:
-    day = date.fromisoformat(text)
-    return f"{day.day} {day:%B %Y}"
 
 
 def _filled(
@@ -208,7 +202,7 @@ def _filled(
     record: Mapping[str, Any],
 ) -> dict[str, str]:
     """Put results in the place of their keys, and refuse those that are written by hand."""
-    known = {"release.number": str(record["number"]), "release.date": _day(record["date"])}
+    known = {"release.number": str(record["number"]), "release.date": day(record["date"])}
     for row in records(rows):
         size, span = tables.result(row, spoken=True)
         shown = {
@@ -275,7 +269,7 @@ def _origin(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> str
     """Say of all results where they come from, of when they are and who was chosen."""
     return (
         f"The figures in this paper are of cohorts of {_years(rows)}; their source is release "
-        f"{record['number']}, {_day(record['date'])}, and schools were chosen as said under “How "
+        f"{record['number']}, {day(record['date'])}, and schools were chosen as said under “How "
         "each was compared”."
     )
 
@@ -325,30 +319,21 @@ def _pictures(
             "months along the top. The table above holds the same.",
             table=table.assign(unit="sd"),
         )
-        yield _png(drawn, (9, 1.4 + 0.36 * len(table)))
+        size = (9, 1.4 + 0.36 * len(table))
+        yield Picture(drawn.title, drawn.alt, drawn.png(size))
     for entry in record["figures"]:
         if entry["name"] == "cost-and-effect":
             text = reader.inside(folder, f"{entry['path']}.json").read_text(encoding="utf-8")
             drawn = Drawn.from_json(text)
-            yield _png(drawn, (7.2, synthesis_figures.height(drawn.kind, drawn.table)))
-
-
-def _png(drawn: Drawn, size: tuple[float, float]) -> Picture:
-    from matplotlib.figure import Figure
-
-    file = io.BytesIO()
-    figure = Figure(figsize=size, layout="constrained")
-    drawn.plot(figure.subplots()).figure.savefig(
-        file, format="png", dpi=160, metadata={"Software": None}
-    )
-    return Picture(drawn.title, drawn.alt, file.getvalue())
+            size = (7.2, synthesis_figures.height(drawn.kind, drawn.table))
+            yield Picture(drawn.title, drawn.alt, drawn.png(size))
 
 
 def _answers(rows: Sequence[Mapping[str, Any]]) -> Table:
     cells = [
         [
             row["title"], capital(row["decision"] or NONE),
-            verdict(row["verdict"]) or FOUND[""][0], _effect(row), row["disadvantaged"],
+            what_was_found(row), _effect(row), row["disadvantaged"],
             row["strength"],
         ]
         for row in rows
@@ -363,9 +348,8 @@ def _answers(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _why(row: Mapping[str, Any]) -> str:
     """Say what was found, then why that leads to what to do."""
-    found = f"{verdict(row['verdict']) or FOUND[''][0]}, {_effect(row)}"
     reason = row["reason"].rstrip(".")
-    return f"{found}; {reason}" if reason else found
+    return f"{what_was_found(row)}, {_effect(row)}" + (f"; {reason}" if reason else "")
 
 
 def _note(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:

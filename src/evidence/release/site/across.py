@@ -8,9 +8,8 @@ from typing import Any
 
 from evidence.release.site.answers import answers, of_release
 from evidence.release.store import reader
-from evidence.show.programme_rows import FOUND
+from evidence.show.programme_rows import what_was_found
 from evidence.show.rows import missing
-from evidence.show.words import verdict
 
 OWN = "This hub"
 DIFFER, ALIKE, SAME, ALONE = (
@@ -18,15 +17,15 @@ DIFFER, ALIKE, SAME, ALONE = (
 )  # fmt: skip
 
 
-def across(folder: Path, record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row a programme: its `title`, `phase`, what `differs`, and `hubs` to its answer.
+def across(hubs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Return a row a programme of `hubs`: `title`, `phase`, what `differs`, `hubs` to its answer.
 
     Those that hubs found differently are first, those of one hub alone last. Two hubs found
     differently where their verdicts do, or where neither range reaches the other. The very same
     figures are of one release under two names, or of pupils counted twice.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for hub, rows in hubs(folder, record).items():
+    for hub, rows in hubs.items():
         for row in rows:
             found.setdefault(row["programme"], {})[hub] = row
     rows = []
@@ -56,8 +55,8 @@ def hubs(folder: Path, record: Mapping[str, Any]) -> dict[str, list[dict[str, An
 
 
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:
-    found = verdict(row["verdict"]) or FOUND[""][0]
-    return {key: row[key] for key in ("verdict", "size", "span", "strength")} | {"found": found}
+    said = {key: row[key] for key in ("verdict", "size", "span", "strength")}
+    return said | {"found": what_was_found(row)}
 
 
 def _differs(rows: Sequence[Mapping[str, Any]]) -> str:

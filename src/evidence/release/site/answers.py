@@ -10,7 +10,7 @@ import pandas as pd
 
 from evidence.release.store import reader
 from evidence.show import tables
-from evidence.show.programme_rows import NONE
+from evidence.show.programme_rows import NONE, what_was_found
 from evidence.show.rows import missing, records
 from evidence.show.words import (
     DECISION,
@@ -24,7 +24,6 @@ from evidence.show.words import (
     months_range,
     months_table,
     number,
-    verdict,
 )
 
 NAN = float("nan")
@@ -64,7 +63,7 @@ def answers(
         `programme`, `title`, `phase`, `about`, `ask_next`; `decision` and `reason`; `verdict`,
         `effect`, `lower`, `upper`, `worthwhile` (in SD), `size` and `span` in words, `how` they
         were put together; `cohorts` (rows of `tables.summary`), `years`, `points`, `strength`,
-        `disadvantaged`, `theirs`, `price`, `price_words`, `price_range`, `cost`, `spend`,
+        `disadvantaged`, `price`, `price_words`, `price_range`, `cost`, `spend`,
         `pupils`, `schools`, `facts`.
 
     Notes
@@ -116,10 +115,8 @@ def _row(
         "programme": card["name"],
         "title": last["title"],
         "phase": last["phase"],
-        "simulated": last["simulated"],
         "about": " · ".join(filter(None, [*about, "" if last["simulated"] else "real data"])),
         "ask_next": last["ask_next"],
-        "claim": last["claim"],
         "decision": decision.get("band", ""),
         "reason": decision.get("sentence", "").partition(": ")[2],
         "cohorts": cohorts,
@@ -245,7 +242,7 @@ def since(folder: Path) -> list[str] | None:
     lines += [f"{row['title']} is no longer shown." for name, row in was.items() if name not in now]
     if len(lines) > _LINES:
         more = len(lines) - _LINES + 1
-        lines = [*lines[: _LINES - 1], f"{counted(more, 'programme')} more changed."]
+        lines = [*lines[: _LINES - 1], f"{counted(more, 'more change')}."]
     if quiet:
         lines.append(f"Figures of {counted(quiet, 'programme')} changed, what was found did not.")
     hubs = reader.release(folder).get("hubs", {}).keys() - reader.release(earlier).get("hubs", {})
@@ -254,13 +251,11 @@ def since(folder: Path) -> list[str] | None:
 
 def _moved(row: Mapping[str, Any], old: Mapping[str, Any]) -> str:
     """Say what is other than before: what was found, what to do, or both."""
-    pairs = [(verdict(one["verdict"]) or "not put together", one["decision"] or NONE)
-             for one in (row, old)]  # fmt: skip
+    pairs = [(what_was_found(one), one["decision"] or NONE) for one in (row, old)]
     said = [f"now {now}, before {before}" for now, before in zip(*pairs, strict=True)
             if now != before]  # fmt: skip
     return "; ".join(said)
 
 
 def _state(row: Mapping[str, Any]) -> str:
-    found = verdict(row["verdict"]) or "not put together"
-    return f"{found}, {row['decision'] or NONE}"
+    return f"{what_was_found(row)}, {row['decision'] or NONE}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from evidence.show import area_rows, tables
 from evidence.show.render import render, safe
 from evidence.show.why import band
+from evidence.show.words import day
 
 _HERE = Path(__file__)
 STYLE = tables.STYLE + area_rows.STYLE + _HERE.with_name("site.css").read_text(encoding="utf-8")
@@ -72,12 +72,6 @@ def page(
         "script": safe(SCRIPT) if script else "",
     }
     return render(f"site/{template}.html", **values)
-
-
-def day(iso: str) -> str:
-    """Write a date in words: 2 March 2026."""
-    then = date.fromisoformat(iso[:10])
-    return f"{then.day} {then:%B %Y}"
 
 
 @cache

@@ -14,7 +14,7 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.release.site import across, answers, indicators, reports
 from evidence.release.site.measures import one_page
-from evidence.release.site.page import HOME, UP, day, page
+from evidence.release.site.page import HOME, UP, page
 from evidence.release.store import provenance, reader
 from evidence.show import area_rows, programme_rows, tables
 from evidence.show.picture import Picture
@@ -22,7 +22,7 @@ from evidence.show.portfolio import portfolio
 from evidence.show.questions import grouped
 from evidence.show.render import render, safe
 from evidence.show.why import band, why
-from evidence.show.words import MONTHS, capital, number, verdict
+from evidence.show.words import MONTHS, day, number, verdict
 
 _FEW = 4  # so many columns fit on a phone
 _SORTS = (
@@ -54,15 +54,15 @@ def build(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     record, effects = reader.release(folder), reader.effects(folder)
     watched = reader.indicators(folder)
+    found = answers.of_release(folder)
     pages = [
-        ("index.html", _index(folder, record, watched)),
+        ("index.html", _index(folder, record, found, watched)),
         ("sure.html", _sure(record)),
         ("glossary.html", page("glossary", record, "What the words mean", trail=HOME)),
         *indicators.pages(record, watched),
     ]
     if record.get("hubs"):
         pages.append(("hubs.html", _hubs(folder, record)))
-    found = answers.of_release(folder)
     runs = {(run["programme"], run["cohort"]): run for run in record["runs"].values()}
     by_programme = dict(list(effects.groupby("programme", sort=False)))
     for programme in record["programmes"]:
@@ -97,8 +97,13 @@ def address(programme: str, cohort: str = "") -> str:
     return f"{programme}/{cohort or 'index'}.html"
 
 
-def _index(folder: Path, record: Mapping[str, Any], watched: pd.DataFrame) -> str:
-    rows, cards = answers.of_release(folder), record["programmes"]
+def _index(
+    folder: Path,
+    record: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    watched: pd.DataFrame,
+) -> str:
+    cards = record["programmes"]
     whose = {record["runs"][key]["programme"] for key in set(watched["run_id"])}
     links = {name: to for to, name in indicators.links(watched).items()}
     title, areas = programme_rows.finding(rows), one_page(folder, record, watched, links)
@@ -140,23 +145,14 @@ def envelope(folder: str | Path) -> str:
 
 def _front(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what stands above the rows: counts, picture, changes, and what filters offer."""
-    phases = dict.fromkeys(row["phase"] for row in rows if row["phase"])
-    years = sorted({year for row in rows for year in row["years"]})
-    todo = [key for key in programme_rows.DECISIONS if key in {row["decision"] for row in rows}]
     return {
         "decided": programme_rows.decided(rows),
         "rule": programme_rows.RULE,
         "portfolio": portfolio(rows),
         "since": record.get("since"),
         "words": programme_rows.words_for_script(),
-        "filters": [
-            ("phase", "Phase", "All phases", [(one, one) for one in phases]),
-            ("year", "Years with a cohort", "All years", [(one, one) for one in years]),
-            ("decision", "What to do", "Everything",
-             [(key or "none", capital(key or programme_rows.NONE)) for key in todo]),
-            ("sort", "Sort by", "", _SORTS),
-        ],
-    }  # fmt: skip
+        "filters": [*programme_rows.filters(rows), ("sort", "Sort by", "", _SORTS)],
+    }
 
 
 def _programme(
@@ -278,8 +274,7 @@ def _hubs(folder: Path, record: Mapping[str, Any]) -> str:
             ),
         }  # fmt: skip
         hubs.append(meta | values)
-    rows = across.across(folder, record)
-    table = render("across.html", rows=rows, hubs=[across.OWN, *record["hubs"]])
+    table = render("across.html", rows=across.across(own), hubs=[*own])
     return page("hubs", record, "What differs across hubs", trail=HOME, hubs=hubs, table=table)
 
 

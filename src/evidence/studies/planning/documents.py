@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from evidence.show.document import Block, Document, Heading, Paragraph, Strong, Table
+from evidence.show.words import day
 from evidence.stats.power import DESIGNS
 from evidence.studies.planning.protocol import Intervention, Protocol
 
@@ -37,7 +38,7 @@ def _document(said: Protocol, sha256: str, kind: str, blocks: Sequence[Block]) -
     led = ", ".join(filter(None, (one.name for one in said.people))) or OPEN
     facts = [
         ("Document", f"{kind}, version {said.version}"),
-        ("Date", f"{said.dated:%d %B %Y}".lstrip("0")),
+        ("Date", day(said.dated)),
         ("Question", said.question),
         ("Registered as", said.registration or OPEN),
         ("Led by", led),
@@ -87,7 +88,7 @@ def equation(said: Protocol, title: str) -> str:
     place, group = ("ij", "j") if whole else ("i", "i")
     terms = [
         f"α_{one.strata}" if one.strata else "α",
-        f"τ · {next(iter(said.design.arms))}_{group}",
+        f"τ · {said.arm}_{group}",
     ]
     before = [*filter(None, [one.baseline]), *one.covariates]
     terms += [f"β{at} · {said.words.get(name, name)}_{place}" for at, name in enumerate(before, 1)]
@@ -120,11 +121,11 @@ def _outcomes(said: Protocol) -> Table:
     def scale(low: float | None, high: float | None) -> str:
         return "" if low is None or high is None else f"{low:g} to {high:g}"
 
-    def day(first: object, last: object) -> str:
+    def window(first: object, last: object) -> str:
         return " to ".join(str(each) for each in (first, last) if each)
 
     rows = [(f"{o.words}{' (primary)' if o.primary else ''}", o.measure, scale(o.lowest, o.highest),
-             day(o.first, o.last), f"{o.smallest_worthwhile:g} {o.unit.upper()}")
+             window(o.first, o.last), f"{o.smallest_worthwhile:g} {o.unit.upper()}")
             for o in said.outcomes]  # fmt: skip
     columns = ["Outcome", "Measured by", "Scale", "When", "Smallest worthwhile effect"]
     return _grid("Outcomes", columns, rows)
@@ -268,14 +269,15 @@ def _analysis(said: Protocol) -> list[Block]:
         *_part("Subgroup analyses", _groups(said)),
         *_part("Further analyses", _said(one.robustness, "Robustness"),
                _said("None is planned beyond the outcomes above.", "Longitudinal follow-up")),
-        *_part("Imbalance at baseline", "Differences between the arms before the start are told as "
-               "effect sizes, of all who were randomised and of those analysed. No test is made."),
+        *_part("Imbalance at baseline", "Differences between the arms before the start are "
+               "reported as effect sizes, of all who were randomised and of those analysed. No "
+               "test is made."),
         *_part("Missing data", *_missing(said)),
         *_part("Compliance", one.compliance, "The effect on those who took part is estimated by "
                "two stages of least squares, with allocation as the instrument; the first F "
-               "is told."),
-        *_part("Intraclass correlations", "Those of the outcome and of the baseline are told with "
-               "their variances, from a model without covariates."),
+               "is reported."),
+        *_part("Intraclass correlations", "Those of the outcome and of the baseline are reported "
+               "with their variances, from a model without covariates."),
         *_part("Effect size", _effect_size(said)),
         *_part("Changes since the protocol", "Every difference between this plan and what was done "
                "is listed in the report by ev.Trial.read(data, plan, protocol=…); what was not "
@@ -284,9 +286,9 @@ def _analysis(said: Protocol) -> list[Block]:
 
 
 def _report(said: Protocol) -> list[Block]:
-    arms = [*said.design.arms]
+    arms = [said.arm, said.control]
     titles = [f"{o.words}{' (primary)' if o.primary else ''}" for o in said.outcomes]
-    by_arm = [f"{arm}: {what}" for arm in arms[:2] for what in ("n (missing)", "mean (SD)")]
+    by_arm = [f"{arm}: {what}" for arm in arms for what in ("n (missing)", "mean (SD)")]
 
     def later(caption: str, columns: Sequence[str], names: Sequence[str]) -> Table:
         rows = [[name, *[_LATER] * (len(columns) - 1)] for name in names]
@@ -304,8 +306,8 @@ def _report(said: Protocol) -> list[Block]:
         *_part("Methods", _design(said), *_randomisation(said), _outcomes(said),
                *_models(said, primary=True), _errors(said), _effect_size(said)),
         *_part("Sample size", _sample(said, "At randomisation", "At analysis")),
-        *_part("Participants", later("Flow", ["Stage", *(f"{a}: {u}" for a in arms[:2] for u in
-               ("schools", "pupils"))], stages), later("Attrition", ["Pupils", *arms[:2]],
+        *_part("Participants", later("Flow", ["Stage", *(f"{a}: {u}" for a in arms for u in
+               ("schools", "pupils"))], stages), later("Attrition", ["Pupils", *arms],
                ["Randomised", "Analysed", "Lost, %"]),
                later("Characteristics", ["Characteristic", *by_arm, "Effect size"],
                      known or ["Pupils"])),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +41,8 @@ class Design:
     """
 
     kind: str
-    values: Mapping[str, float] = field(default_factory=dict)
-    worthwhile: float = 0.0
+    values: Mapping[str, float]
+    worthwhile: float
 
     @property
     def figure(self) -> PowerFigure:
@@ -58,7 +58,7 @@ class Design:
     @property
     def code(self) -> str:
         """The line that makes it again."""
-        given = ", ".join(f"{name}={value:g}" for name, value in self.values.items())
+        given = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
         return f"ev.planning.mdes(design={self.kind!r}, {given})"
 
     @property
@@ -100,7 +100,7 @@ class Design:
 
 
 def _steps(most: float) -> list[float]:
-    step = 0.1 if most <= 0.6 else 0.2 if most <= 1.2 else 0.5
+    step = 0.1 * 2 ** max(math.ceil(math.log2(most / 0.6)), 0)  # never more than seven
     return [at * step for at in range(int(most / step) + 1)]
 
 

@@ -18,6 +18,7 @@ from evidence.methods.planning import allocation
 from evidence.methods.planning.power import PowerFigure
 from evidence.show.document import Document
 from evidence.show.words import counted
+from evidence.stats.power import sizes
 from evidence.studies.planning import protocol
 from evidence.studies.planning.documents import documents, equation
 from evidence.studies.planning.explorer import panel
@@ -164,7 +165,7 @@ class Plan(Questions):
                 f"That is {'enough to find' if enough else 'too little to find'} the smallest "
                 f"effect worth having, {least.smallest_worthwhile:g} {least.unit.upper()}."
                 if least.unit == "sd"
-                else "Effects worth having are told in another unit."
+                else "The smallest effect worth having is in another unit."
             )
         found.append(f"{counted(len(self.open), 'item')} of the protocol still open.")
         return section(said.title, *found)
@@ -195,10 +196,10 @@ class Plan(Questions):
         """Return the smallest effect of smaller and larger trials."""
         if self.mdes is None:
             return None
-        top = [s for s in "nJKL" if s in self.mdes.values][-1]
-        sizes = [max(round(self.mdes.values[top] * by), 4) for by in (0.5, 0.75, 1, 1.5, 2)]
+        top = sizes(self.protocol.design.kind)[-1]
+        tried = [max(round(self.mdes.values[top] * by), 4) for by in (0.5, 0.75, 1, 1.5, 2)]
         rows = []
-        for size in dict.fromkeys(sizes):
+        for size in dict.fromkeys(tried):
             try:
                 rows.append({top: f"{size:g}", "MDES": f"{self.protocol.mdes(**{top: size}):.2f}"})
             except EvidenceError:
@@ -234,21 +235,24 @@ class Plan(Questions):
         Raises
         ------
         EvidenceError
-            Every cell that is not allowed; a pupil, or a unit, that was not allocated.
+            Every cell that is not allowed; in each file, what was not allocated.
         """
         said, faults, parts = self.protocol, Faults(), []
+        unit, arm = said.analysis.cluster or said.analysis.pupil, said.analysis.treatment
         for path in paths:
             with faults.note():
-                parts.append(collected.read(path, said.collected()))
+                table = collected.read(path, said.collected())
+                if arms is not None:
+                    known = arms.rename(columns={"unit": unit, "arm": arm}).astype({unit: "str"})
+                    table = table.astype({unit: "str"}).merge(known, on=unit, how="left")
+                    if others := table[arm].isna().sum():
+                        raise EvidenceError(
+                            f"{path}, column {unit!r}: {counted(others, 'pupil')} of what was not "
+                            "allocated; write it as the allocation does"
+                        )
+                parts.append(table)
         faults.settle()
-        table = pd.concat(parts, ignore_index=True)
-        unit, arm = said.analysis.cluster or said.analysis.pupil, said.analysis.treatment
-        if arms is not None:
-            known = arms.rename(columns={"unit": unit, "arm": arm}).astype({unit: "str"})
-            table = table.astype({unit: "str"}).merge(known, on=unit, how="left")
-            if table[arm].isna().any():
-                raise EvidenceError(f"column {unit!r}: holds what was not allocated")
-        return table
+        return pd.concat(parts, ignore_index=True)
 
     def explore(self) -> VBox:
         """Return controls that change the design, and what it could find at once."""

@@ -12,6 +12,7 @@ import pandas as pd
 from evidence.data import readers, sealed
 from evidence.data.labels import label
 from evidence.errors import EvidenceError
+from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.show.words import counted
 from evidence.studies.plan import Outcome, TrialPlan
@@ -141,9 +142,9 @@ class Promised:
 def _plan(said: TrialPlan, plan: TrialPlan, arms: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield where a plan differs from the protocol's."""
     known, done = ({one.name: one for one in each.outcomes} for each in (said, plan))
-    if done[plan.outcomes[0].name].name != said.outcomes[0].name:
-        yield "outcome", _instead("the primary outcome", plan.outcomes[0].name,
-                                  said.outcomes[0].name)  # fmt: skip
+    primary, promised = plan.outcomes[0].name, said.outcomes[0].name
+    if primary != promised:
+        yield "outcome", _instead("the primary outcome", primary, promised)
     for name in [*known, *(name for name in done if name not in known)]:
         if name not in done:
             yield "outcome", f"outcome {name!r} was planned and is not analysed"
@@ -238,8 +239,17 @@ def _dates(said: Protocol, data: pd.DataFrame) -> Iterator[tuple[str, str]]:
         if one.tested not in data:
             yield "date", f"the day of {one.name!r} is not in the data; it was to be {window}"
             continue
-        days = pd.to_datetime(data[one.tested].astype("string"), errors="coerce", format="ISO8601")
-        early = days < pd.Timestamp(one.first) if one.first else days.isna() & False
-        late = days > pd.Timestamp(one.last) if one.last else days.isna() & False
-        if (early | late).any():
+        written = data[one.tested].astype("string").where(~frames.missing(data, one.tested))
+        plain = written.str.extract(r"^\s*(\d{4}-\d\d-\d\d)(?:[T ].*)?$")[0]  # a time is left out
+        days = pd.to_datetime(plain, errors="coerce", format="%Y-%m-%d")
+        if unread := int((written.notna() & days.isna()).sum()):
+            yield (
+                "date",
+                (
+                    f"column {one.tested!r} of {one.name!r} holds no day that can be read in "
+                    f"{counted(unread, 'row')}; days are written as 2027-06-14"
+                ),
+            )
+        first, last = pd.Timestamp(one.first or days.min()), pd.Timestamp(one.last or days.max())
+        if ((days < first) | (days > last)).any():
             yield "date", f"{one.name!r} was not measured on all days within {window}"

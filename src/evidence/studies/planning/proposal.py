@@ -11,7 +11,7 @@ from evidence.data.register import load
 from evidence.errors import EvidenceError, nearest
 from evidence.methods.core import options
 from evidence.methods.planning.variance_components import variance_components
-from evidence.stats.power import DESIGNS
+from evidence.stats.power import DESIGNS, nested
 from evidence.studies import trial_proposal
 from evidence.studies.planning.protocol import Analysis, blank
 
@@ -45,7 +45,7 @@ def propose(kind: str = "CRA2", like: str = "", register: Path = Path()) -> tupl
     analysis = values.setdefault("analysis", {})
     if DESIGNS[kind][:1] == "C" and not analysis.get("cluster"):
         analysis["cluster"] = analysis.get("school") or "school"
-    if DESIGNS[kind][:1] != "C" and not kind.endswith("_pn"):
+    if DESIGNS[kind][:1] != "C" and not nested(kind):
         analysis["cluster"] = ""
     return blank(values), said
 

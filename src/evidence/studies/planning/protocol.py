@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -228,7 +229,7 @@ class Protocol(Checked):
                 yield f"design, arms, {name}: is {part}; a whole number from 1 on is needed"
         if control and control not in arms:
             yield f"design, control: is {control!r}; {nearest(control, arms)}"
-        elif control == next(iter(arms), None) != "":
+        elif control == self.arm != "":
             yield f"design, control: {control!r} is the first arm, which is asked about"
         if (primary := sum(one.primary for one in self.outcomes)) != 1:
             yield f"outcomes: {primary} are primary; exactly one is needed"
@@ -248,7 +249,7 @@ class Protocol(Checked):
                 yield f"outcomes, entry {number}: last is before first"
             if (one.first or one.last) and not one.tested:
                 yield f"outcomes, entry {number}, tested: is needed beside first and last"
-        whole, nested = DESIGNS[self.design.kind][:1] == "C", self.design.kind.endswith("_pn")
+        whole, nested = DESIGNS[self.design.kind][:1] == "C", formulas.nested(self.design.kind)
         if whole and not self.analysis.cluster:
             yield f"analysis, cluster: is needed, as {self.design.kind} allocates whole groups"
         if not whole and not nested and self.analysis.cluster:
@@ -264,7 +265,7 @@ class Protocol(Checked):
             if name not in asked:
                 yield f"columns, {name}: no analysis uses it; {nearest(name, filter(None, asked))}"
         try:
-            self.mdes()
+            self.smallest()
         except EvidenceError as error:
             yield from (f"sample: {fault}" for fault in error.faults)
 
@@ -282,6 +283,11 @@ class Protocol(Checked):
         return next(one for one in self.outcomes if one.primary)
 
     @property
+    def arm(self) -> str:
+        """The arm asked about."""
+        return next(iter(self.design.arms), "")
+
+    @property
     def control(self) -> str:
         """The arm compared against."""
         return self.design.control or next(reversed(self.design.arms), "")
@@ -297,37 +303,41 @@ class Protocol(Checked):
             The assumptions do not fit the design: every fault.
         """
         given = {k: v for k, v in self.sample.items() if k not in ("sources", "disadvantaged")}
+        if "design" in given:
+            raise EvidenceError("design is no assumption; say it as kind in [design]")
         if not given:
             return None
         whole = {k: int(v) for k, v in given.items() if isinstance(v, float) and v.is_integer()}
         parts = self.allocation.sizes or self.design.arms
-        two = parts.get(next(iter(self.design.arms), ""), 1), parts.get(self.control, 1)
+        two = parts.get(self.arm, 1), parts.get(self.control, 1)
         share = two[0] / sum(two) if min(two) > 0 else 0.5
-        kind = DESIGNS[self.design.kind]
-        shared = formulas.SIZES[len(kind) - len(kind.lstrip("C"))]  # of what is allocated
-        if (several := sum(parts.values())) > sum(two) and isinstance(
-            given.get(shared), int | float
-        ):
+        shared, several = self._allocated[0], sum(parts.values())
+        if several > sum(two) and isinstance(given.get(shared), int | float):
             whole[shared] = given[shared] * sum(two) / several
         return power.mdes(design=self.design.kind, **{"p": share} | given | whole | changes)
 
     def smallest(self) -> dict[str, str]:
         """Return the same in words, of all pupils and of those who are disadvantaged."""
-        share, least = self.sample.get("disadvantaged"), self.mdes()
-        few = self.mdes(subgroup=share) if share and least is not None else None
+        share, least, few = self.sample.get("disadvantaged"), self.mdes(), None
+        if share is not None and least is not None:
+            try:
+                few = self.mdes(subgroup=share)
+            except EvidenceError as error:
+                raise EvidenceError(*(f"disadvantaged: {each}" for each in error.faults)) from None
         said = {"all pupils": least, "disadvantaged pupils": few}
         return {who: "" if value is None else f"{value:.2f}" for who, value in said.items()}
 
     @property
     def units(self) -> float | None:
         """How many units are to be allocated, by the assumptions of the sample size."""
+        known = [float(self.sample[s]) for s in self._allocated if s in self.sample]
+        return math.prod(known) if len(known) == len(self._allocated) else None
+
+    @property
+    def _allocated(self) -> str:
+        """Symbols of the sizes of what is allocated and of what lies above it."""
         kind = DESIGNS[self.design.kind]
-        sizes = formulas.SIZES[len(kind) - len(kind.lstrip("C")) : len(kind) + 1]
-        known = [float(self.sample[s]) for s in sizes if s in self.sample]
-        total = 1.0
-        for each in known:
-            total *= each
-        return total if len(known) == len(sizes) else None
+        return formulas.sizes(self.design.kind)[len(kind) - len(kind.lstrip("C")) :]
 
     @property
     def words(self) -> dict[str, str]:
@@ -382,7 +392,7 @@ class Protocol(Checked):
             "title": self.title,
             "labels": self.words,
             "simulated": self.simulated,
-            "arm": next(iter(self.design.arms)),
+            "arm": self.arm,
             "control": self.control,
             "allocation": how,
             "prespecified": one.subgroups,
