@@ -19,6 +19,16 @@ def test_few_sentences_say_whose_they_are():
     assert said == ["Programme 0: It costs £0.", "Programme 1: It costs £1."]
 
 
+def test_an_indicator_without_a_sentence_is_said_by_its_last_figure():
+    table = rows(1, "").assign(value=85.6, ci_lower=81.4, ci_upper=89.0, unit="% of schools")
+    table = table.assign(area="County", period="Aug 2019")
+    assert indicators.said(table, "r")[0][2] == [
+        "County: 85.6% of schools (95% interval 81.4 to 89.0) in Aug 2019."
+    ]
+    hidden = table.assign(value=float("nan"), ci_lower=float("nan"), symbol="c")
+    assert indicators.said(hidden, "r")[0][2] == ["County: c in Aug 2019."]
+
+
 def test_a_sentence_that_names_its_group_is_left_as_it_is():
     said = indicators.said(rows(2, "Programme {} is dear."), "r")[0][2]
     assert said == ["Programme 0 is dear.", "Programme 1 is dear."]

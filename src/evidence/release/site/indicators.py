@@ -32,7 +32,7 @@ def said(indicators: pd.DataFrame, run_id: str) -> list[tuple[str, str, list[str
     addresses = {name: f"../{to}" for to, name in whole.items()}
     found = []
     for name, some in own.groupby("indicator", sort=False):
-        sentences = _said(some)
+        sentences = _said(some) or [_latest(some)]
         if len(sentences) > _MANY:  # each on the indicator's own page, with whose it is
             sentences = [f"{counted(len(some), 'figure')}."]
         found.append((name, addresses[name], sentences))
@@ -51,6 +51,16 @@ def _said(rows: pd.DataFrame) -> list[str]:
         for group, text in zip(rows["group"], shown, strict=True)
     ]
     return [text for text in dict.fromkeys(named) if text]
+
+
+def _latest(rows: pd.DataFrame) -> str:
+    """Return the last figure of the first group in words, where no sentence says it."""
+    first = rows[rows["group"] == rows["group"].iloc[0]]
+    row = records(first)[-1]
+    unit = row["unit"] if row["unit"].startswith("%") else f" {row['unit']}"
+    value = f"{_value(row, False)}{unit if _there(row['value']) else ''}"
+    limits = f" (95% interval {_range(row, False)})" if _range(row, False) else ""
+    return f"{row['area']}: {value}{limits} in {row['period']}."
 
 
 def pages(record: Mapping[str, Any], indicators: pd.DataFrame) -> list[tuple[str, str]]:

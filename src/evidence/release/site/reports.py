@@ -19,6 +19,7 @@ from evidence.show.render import safe
 
 ANSWER, METHOD = "the answer", "method"
 _SECTION = re.compile(r"\.section\(\s*[\"']([^\"']+)[\"']")
+_TAG = re.compile(r"<[^>]*>")
 _OWN_HEADING = re.compile(r"^((?:<div[^>]*>)?)\s*<h2[^>]*>([^<]*)</h2>")
 
 
@@ -46,12 +47,14 @@ def arrange(
         questions that nothing answers, are left out.
     """
     parts: dict[str, list[tuple[int, str]]] = {question: [] for question in QUESTIONS}
-    here = ANSWER
-    for cell in cells:
+    here, cells = ANSWER, [*cells]
+    for cell, then in itertools.pairwise([*cells, {}]):
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             for level, said, html in markdown.blocks(source, top=top):
                 question = _question(said) if level else None
+                if level == top + 1 and not question:  # in the notebook's own words
+                    question = _section(then)
                 if question:
                     here, level = question, 2
                     html = f"<h2>{markdown.escape(said)}</h2>"
@@ -59,8 +62,7 @@ def arrange(
                     here = METHOD
                 parts[here].append((level, safe(html)))
             continue
-        if (named := _SECTION.search(source)) and named[1] in QUESTIONS:
-            here = named[1]
+        here = _section(cell) or here
         for html in outputs(cell):
             begins = _OWN_HEADING.match(html)
             if begins and _question(begins[2]) == here and any(level for level, _ in parts[here]):
@@ -79,7 +81,8 @@ def public(
     """Return what the page of a released report needs besides its results.
 
     Made from the notebook's source and from what the release holds, never from what the kernel
-    returned: the page says how many outputs did not come through the release.
+    returned: the page says how many outputs did not come through the release, and which questions
+    nothing that was released answers.
 
     Parameters
     ----------
@@ -94,20 +97,22 @@ def public(
     """
     cells = notebook["cells"]
     said = [c for c, then in itertools.pairwise([*cells, {}]) if not _only_proposes(c, then)]
-    text, parts = arrange(said), []
+    text, parts, silent = arrange(said), [], []
     asked = {named[1] for c in cells for named in _SECTION.finditer("".join(c["source"]))}
     for question in QUESTIONS:
         blocks, drawn = text.get(question, []), figures.get(QUESTIONS[question], [])
         answers = question == ANSWER and answered
-        if blocks or drawn or answers:
-            begins = blocks[:1] if blocks and blocks[0][0] == 2 else []
+        begins = blocks[:1] if blocks and blocks[0][0] == 2 else []
+        heading = begins[0][1] if begins else safe(f"<h2>{QUESTIONS[question]}</h2>")
+        if question in asked and not drawn and question != ANSWER:
+            silent.append(_TAG.sub("", heading))
+        elif blocks or drawn or answers:
             parts.append(
                 {
-                    "heading": begins[0][1] if begins else safe(f"<h2>{QUESTIONS[question]}</h2>"),
+                    "heading": heading,
                     "answers": answers,
                     "text": [html for _, html in blocks[len(begins) :]],
                     "figures": drawn,
-                    "kept_back": not drawn and not answers and question in asked,
                 }
             )
     values = {key: json.dumps(value, ensure_ascii=False) for key, value in parameters.items()}
@@ -117,6 +122,7 @@ def public(
         "parameters": values,
         "sources": sources(cells),
         "left_out": sum(left_out),
+        "silent": [safe(said) for said in silent],
     }
 
 
@@ -132,6 +138,12 @@ def sources(cells: Iterable[Mapping[str, Any]]) -> list[tuple[int, str]]:
         for number, cell in enumerate(cells, start=1)
         if cell["cell_type"] == "code" and (text := "".join(cell["source"]))
     ]
+
+
+def _section(cell: Mapping[str, Any]) -> str | None:
+    """Return the question that a cell's code answers, if it is one of those of a report."""
+    named = _SECTION.search("".join(cell.get("source", "")))
+    return named[1] if named and named[1] in QUESTIONS else None
 
 
 def _question(heading: str) -> str | None:
