@@ -25,6 +25,10 @@ def test_an_indicator_without_a_sentence_is_said_by_its_last_figure():
     assert indicators.said(table, "r")[0][2] == [
         "County: 85.6% of schools (95% interval 81.4 to 89.0) in Aug 2019."
     ]
+    near = table.assign(value=-1.6, ci_lower=-3.6, ci_upper=0.3, unit="points")
+    assert indicators.said(near, "r")[0][2] == [
+        "County: −1.6 points (95% interval −3.6 to 0.3) in Aug 2019."
+    ]
     hidden = table.assign(value=float("nan"), ci_lower=float("nan"), symbol="c")
     assert indicators.said(hidden, "r")[0][2] == ["County: c in Aug 2019."]
 

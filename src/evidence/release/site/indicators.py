@@ -16,6 +16,7 @@ from evidence.show.rows import missing, records
 from evidence.show.words import counted, number, slug
 
 _MANY = 3  # sentences of an indicator on the page of its programme
+_FIGURES = ("value", "ci_lower", "ci_upper", "comparator_value")
 _COUNTED = ("schools", "plans", "cases", "answers")  # what is counted is pupils, or one of these
 _UNITS = {"%": ", %", "percent": ", %", "pp": ", percentage points"}
 
@@ -101,12 +102,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
     unit = rows[0]["unit"]  # "% of schools"
     said = _UNITS.get(unit, f", {unit}" * bool(unit))
-    whole = all(
-        row[key] == round(row[key])
-        for row in rows
-        for key in ("value", "ci_lower", "ci_upper", "comparator_value")
-        if _there(row[key])
-    )
+    whole = all(row[key] == round(row[key]) for row in rows for key in _FIGURES if _there(row[key]))
     groups = {row["group"] for row in rows}
     others = {row["comparator"] for row in rows if _there(row["comparator_value"])}
     same = len(others) == 1 and all(others)
@@ -147,27 +143,29 @@ def _unbroken(period: str) -> str:
 def _value(row: Mapping[str, Any], whole: bool) -> str:
     if row["symbol"] and row["symbol"] != "u":
         return row["symbol"]
-    return _figure(row["value"], whole) + (" u" if row["symbol"] else "")
+    return _figure(row, "value", whole) + (" u" if row["symbol"] else "")
 
 
 def _range(row: Mapping[str, Any], whole: bool) -> str:
     if not (_there(row["ci_lower"]) and _there(row["ci_upper"])):
         return ""
-    return f"{_figure(row['ci_lower'], whole)} to {_figure(row['ci_upper'], whole)}"
+    return f"{_figure(row, 'ci_lower', whole)} to {_figure(row, 'ci_upper', whole)}"
 
 
 def _beside(row: Mapping[str, Any], whole: bool, *, named: bool) -> str:
     if not _there(row["comparator_value"]):
         return ""
     name = f"{row['comparator']}: " if named and _there(row["comparator"]) else ""
-    return f"{name}{_figure(row['comparator_value'], whole)}"
+    return f"{name}{_figure(row, 'comparator_value', whole)}"
 
 
-def _figure(value: float, whole: bool) -> str:
-    """Return a figure with a decimal, or more of a small one; none where the column has none."""
+def _figure(row: Mapping[str, Any], key: str, whole: bool) -> str:
+    """Return a figure of a row with a decimal, with three where all are small, or with none."""
+    value = row[key]
+    small = all(abs(row[one]) < 1 for one in _FIGURES if _there(row[one]) and row[one])
     if whole or (value == round(value) and abs(value) >= 1000):
         return f"{value:,.0f}".replace("-", "−")
-    return number(value, 1 if abs(value) >= 1 or value == 0 else 3)
+    return number(value, 3 if small and value else 1)
 
 
 def _count(value: Any) -> str:
