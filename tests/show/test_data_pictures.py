@@ -1,5 +1,6 @@
 """Data in pictures: what the titles say, what counts are kept, what never leaves."""
 
+import dataclasses
 from functools import cache
 
 import numpy as np
@@ -268,6 +269,9 @@ def test_years_compare_cohorts_with_the_schools_that_never_took_part():
     assert first["ci_upper"] - first["estimate"] == pytest.approx(half)
     assert shown.title.startswith("Share: taking part began ")
     assert shown.title.endswith(" above, before any adjustment")
+    near = rows.assign(share=np.where(rows["group"] == "others", 74.0, 70.345))
+    title = dataclasses.replace(data, rows=near).over_years("share", "year").title
+    assert "began 3.7 below others and ended 3.7 below" in title  # 74.0 and 70.3 in the table
     # The mean of one or two schools, or of few pupils, is not for release.
     few = DataPictures(rows=rows, by="group", school="school", n="n", least=130)
     released = few.over_years("share", "year", "cohort", "start").picture

@@ -247,7 +247,8 @@ class DataPictures:
         sums = data.assign(sum=data[value] * data["weight"]).pivot_table(
             ["sum", "weight"], "group", "time", aggfunc="sum", observed=True
         )
-        means = (sums["sum"] / sums["weight"]).iloc[:, [0, -1]]
+        # The title's differences are those of the means that the table shows.
+        means = (sums["sum"] / sums["weight"]).iloc[:, [0, -1]].round(1)
 
         def words(least: int) -> tuple[str, str]:
             title = f"{capital(value)} over the years"
