@@ -225,12 +225,11 @@ def test_no_other_host_is_answered(site, rng):
 
 
 def test_requests_that_never_end_harm_nobody(site, rng):
-    """200 a second, all held open; a flood of thousands a second is for the proxy to stop."""
+    """As fast as they can be sent, all held open."""
     host, _, port = site[7:].strip("/").partition(":")
     head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999\r\n\r\n"
     with contextlib.ExitStack() as stack, watched(site):
         for _ in range(TRIES):
-            time.sleep(0.005)
             line = stack.enter_context(socket.socket())
             line.settimeout(5)
             line.connect((host, int(port)))
