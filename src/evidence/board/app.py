@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -22,8 +23,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from jupyter_server.services.kernels.handlers import _kernel_id_regex
-from tornado.httpserver import HTTPServer
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 from traitlets.config import Config
 from voila.app import Voila
 from voila.notebook_renderer import NotebookRenderer
@@ -31,6 +31,7 @@ from voila.utils import get_page_config
 
 from evidence.board import handlers, sandbox
 from evidence.board.kernel_pool import KernelPool
+from evidence.board.listener import Listener
 from evidence.board.start import PASSED_ON
 from evidence.release.store import reader
 
@@ -42,31 +43,7 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
-_CONNECTIONS = 400  # at once, without the sockets of open pages
 _MOST = 1_000_000  # bytes of a request or of a message from a page
-
-
-class Listener(HTTPServer):
-    """A server with a limit of connections that wait or ask: beyond it the oldest is shut."""
-
-    def initialize(self, *args: Any, **options: Any) -> None:
-        """Begin with no connection."""
-        super().initialize(*args, **options)
-        self.waiting: dict[Any, None] = {}
-
-    def start_request(self, server_conn: Any, request_conn: Any) -> Any:
-        """Count a connection that is about to ask; sockets of pages are none of these."""
-        self.waiting[server_conn] = None
-        if len(self.waiting) > _CONNECTIONS:
-            oldest = next(iter(self.waiting))
-            del self.waiting[oldest]
-            oldest.stream.close()
-        return super().start_request(server_conn, request_conn)
-
-    def on_close(self, server_conn: Any) -> None:
-        """Count it no more."""
-        self.waiting.pop(server_conn, None)
-        super().on_close(server_conn)
 
 
 class Dashboards(Voila):
@@ -159,6 +136,14 @@ class Dashboards(Voila):
         self.sweeper.start()
         return [*routes, (r"/.*", handlers.Missing)]
 
+    def stop(self) -> None:
+        """End every kernel, those too that are just being started."""
+        for each in (signal.SIGINT, signal.SIGTERM):  # it is being done
+            signal.signal(each, signal.SIG_IGN)
+        self.sweeper.stop()
+        self.ioloop.run_sync(self.pool.stop)
+        self.ioloop.run_sync(partial(self.kernel_manager.shutdown_all, now=True))
+
     def _renderer(self, notebook: str) -> NotebookRenderer:
         if not hasattr(self, "page_config"):
             assets = f"/assets/{digest()}"
@@ -223,6 +208,7 @@ def stamp(published: str | Path) -> str:
 
 def main() -> None:
     """Serve until stopped."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings, token = sys.stdin.read().split("\0")
     settings = json.loads(settings)
     logging.setLogRecordFactory(partial(Line, token))
@@ -265,9 +251,11 @@ def main() -> None:
         "places": settings["places"],
         "hosts": settings["hosts"],
     }
+    app.ioloop = IOLoop.current()  # a signal stops it, however early
     try:
-        app.initialize([])
-        app.start()
+        with contextlib.suppress(KeyboardInterrupt):
+            app.initialize([])
+            app.start()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -304,7 +292,3 @@ def configuration(port: int, token: str, dashboards: Path, scratch: Path) -> Con
             "shutdown_wait_time": 1.0,
         },
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -65,6 +65,8 @@ class KernelPool:
     prepared: dict[str, list[Page]] = field(default_factory=dict)
     lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     filling: asyncio.Task | None = None
+    under_way: set[asyncio.Task] = field(default_factory=set)  # starts and ends of kernels
+    closing: bool = False
     exporters: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -87,7 +89,7 @@ class KernelPool:
         FullError
             Every place is taken.
         """
-        if self.taken >= self.places:
+        if self.closing or self.taken >= self.places:
             raise FullError
         self.opening += 1
         try:
@@ -103,8 +105,18 @@ class KernelPool:
 
     def fill(self) -> None:
         """Begin to make the pages that should be ready, once nobody is waiting."""
-        if self.filling is None or self.filling.done():
+        if not self.closing and (self.filling is None or self.filling.done()):
             self.filling = asyncio.ensure_future(self._fill())
+
+    async def stop(self) -> None:
+        """Start no more kernels, and wait for those that are being started or ended.
+
+        Whoever ends the pool then knows every kernel there is, and ends it alone.
+        """
+        self.closing = True
+        if self.filling:
+            self.filling.cancel()
+        await asyncio.gather(*self.under_way, return_exceptions=True)
 
     async def alive(self, kernel: str) -> bool:
         """Whether a visitor's kernel is there and is the one that made the page."""
@@ -114,7 +126,7 @@ class KernelPool:
         """End a kernel."""
         self.visitors.pop(kernel, None)
         with contextlib.suppress(Exception):  # it may be gone already
-            await self.kernels.shutdown_kernel(kernel, now=True)
+            await self._to_its_end(self.kernels.shutdown_kernel, kernel, now=True)
 
     async def sweep(self) -> None:
         """End what nobody looks at, what nobody has used for long, and what died."""
@@ -161,6 +173,15 @@ class KernelPool:
                 except Exception:
                     return  # the next visitor sees what is wrong; the next sweep tries again
 
+    async def _to_its_end(self, do: Callable, *args: Any, **options: Any) -> Any:
+        """Start or end a kernel, be it that nobody waits for it any more; neither once stopped."""
+        if self.closing:
+            raise FullError
+        task = asyncio.ensure_future(do(*args, **options))
+        self.under_way.add(task)
+        task.add_done_callback(self.under_way.discard)
+        return await asyncio.shield(task)
+
     async def _make(self, notebook: str, query: str, kernel: str | None = None) -> Page:
         """Run a notebook in a new kernel, or again in one that has run it."""
         stamp = self.stamp()
@@ -168,7 +189,8 @@ class KernelPool:
         await renderer.initialize()
         renderer.exporter = self.exporters.setdefault(notebook, renderer.exporter)  # compiled once
         if kernel is None:
-            kernel = await self.kernels.start_kernel(
+            kernel = await self._to_its_end(
+                self.kernels.start_kernel,
                 kernel_name=renderer.notebook.metadata.kernelspec.name,
                 env={**self.environment, "QUERY_STRING": query},
             )

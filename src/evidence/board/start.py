@@ -27,7 +27,11 @@ def main() -> None:
     os.close(into)
     os.dup2(out, 0)
     os.close(out)
-    command = [sys.executable, "-P", "-m", "evidence.board.app"]
+    begin = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "  # stops it while it imports
+        "from evidence.board.app import main; main()"
+    )
+    command = [sys.executable, "-P", "-c", begin]
     os.execve(command[0], command, known | {"PYTHONWARNINGS": "ignore"})
 
 

@@ -64,6 +64,18 @@ def test_marked_large_table_is_quick():
     assert text.count("<ins>") == 3999
 
 
+def test_several_changed_cells_of_a_row_are_marked_each_in_its_place():
+    row = "<table><tr><th>South</th><td>{}</td><td>{}</td><td>9</td></tr></table>"
+    text = preview.marked(row.format("4", "4 to 5"), row.format("4.0", "4.0 to 5.0"))
+    assert "<td><del>4.0</del> <ins>4</ins></td><td><del>4.0 to 5.0</del> <ins>4 to 5</ins>" in text
+
+
+def test_words_after_a_link_stay_apart_from_it():
+    item = '<ul><li><a href="a.html">Absence</a> in {}.</li></ul>'
+    text = preview.marked(item.format("South"), item.format("North"))
+    assert "Absence</a> <del>in North.</del> <ins> in South.</ins>" in text
+
+
 @pytest.fixture
 def looked(tmp_path):
     published = tmp_path / "published"

@@ -67,6 +67,7 @@ def marked(new: str, old: str) -> str:
     """Return a page with what is new in ``<ins>`` and, before it, what is gone in ``<del>``."""
     pieces = _PIECES.split(new)
     for gone, place, added in _differing(_blocks(_PIECES.split(old)), _blocks(pieces)):
+        space = " " * pieces[place][:1].isspace()  # before words of a sentence
         for number in added:
             drawn = pieces[number].startswith("<svg")
             pieces[number] = _DRAWN + pieces[number] if drawn else f"<ins>{pieces[number]}</ins>"
@@ -74,7 +75,7 @@ def marked(new: str, old: str) -> str:
         row = _row_of(pieces, place)
         if words and row and not added:  # whole rows: one of its own, not in another's first cell
             words, place = f'<tr><td colspan="99">{words}</td></tr>', row
-        pieces[place] = words + pieces[place]
+        pieces[place] = space * bool(words) + words + pieces[place]
     return "".join(pieces)
 
 
@@ -112,8 +113,12 @@ def _differing(old: list[_Block], new: list[_Block]) -> Iterator[tuple[list[str]
             if kind == "equal":
                 for one, other in zip(some[a:b], others[c:d], strict=True):
                     for e, f, g, h in _unlike(_texts(one), _texts(other)):
-                        place = other[min(g, len(other) - 1)][1]
-                        yield [*_texts(one)[e:f]], place, [at for _, at in other[g:h]]
+                        texts, added = _texts(one)[e:f], [at for _, at in other[g:h]]
+                        if len(texts) == len(added):  # each beside its own
+                            for text, at in zip(texts, added, strict=True):
+                                yield [text], at, [at]
+                            continue
+                        yield [*texts], other[min(g, len(other) - 1)][1], added
             else:
                 gone = [text for block in some[a:b] for text in _texts(block)]
                 place = new[min(k + c, len(new) - 1)][0][1]

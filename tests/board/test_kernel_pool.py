@@ -1,0 +1,57 @@
+"""The pool of kernels when the dashboards' server is stopped."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from evidence.board.kernel_pool import FullError, KernelPool
+
+
+class Renderer:
+    """Of a notebook that is never run: its kernel is being started when the pool stops."""
+
+    notebook = SimpleNamespace(
+        metadata=SimpleNamespace(kernelspec=SimpleNamespace(name="evidence"))
+    )
+    exporter = None
+
+    async def initialize(self):
+        """Nothing to read."""
+
+
+@pytest.mark.slow  # a kernel is started
+def test_pool_that_stops_knows_the_kernel_that_is_being_started(tmp_path, monkeypatch):
+    from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    kernels = AsyncMappingKernelManager(connection_dir=str(tmp_path), root_dir=str(tmp_path))
+
+    async def whole():
+        pool = KernelPool(
+            kernels=kernels,
+            renderer=lambda _: Renderer(),
+            stamp=str,
+            environment={},
+            ready={"board.ipynb": 3},
+            places=5,
+        )
+        pool.fill()
+        visitor = asyncio.ensure_future(pool.open("board.ipynb", "a=1"))
+        while len(pool.under_way) < 2:
+            await asyncio.sleep(0.001)
+        assert not len(kernels)
+        await pool.stop()
+        started = [kernels.get_kernel(one) for one in kernels.list_kernel_ids()]
+        assert len(started) == 2
+        with pytest.raises(AttributeError):  # its notebook cannot be run
+            await visitor
+        await kernels.shutdown_all(now=True)
+        assert not any([await one.is_alive() for one in started])
+        pool.fill()
+        assert pool.filling.done()
+        with pytest.raises(FullError):
+            await pool.open("board.ipynb", "")
+        assert not len(kernels)
+
+    asyncio.run(whole())
