@@ -389,7 +389,9 @@ def test_attacker_works_nothing_out(finish):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("weakened", "seeds"), [(alone, range(40)), (forgetful, range(169, 99, -1))])
+@pytest.mark.parametrize(
+    ("weakened", "seeds"), [(alone, range(40)), (forgetful, range(169, 99, -1))]
+)
 def test_attacker_catches_a_weakened_build(weakened, seeds):
     caught = (seed for seed in seeds if trial(seed, weakened)[0])
     assert len([*islice(caught, 3)]) == 3  # three are enough
