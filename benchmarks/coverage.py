@@ -36,6 +36,7 @@ from coverage_page import (  # noqa: E402
 )
 
 from evidence import trials  # noqa: E402
+from evidence.methods.core.encoded import encoded  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 GIVEN = {"outcome": "score", "treatment": "arm", "cluster": "school"}
@@ -171,10 +172,11 @@ def cover(job: tuple[Cell, int, int]) -> pd.DataFrame:
         key = [2026, cell.schools, int(100 * cell.icc), cell.baseline, int(10 * cell.spread)]
         rng = np.random.default_rng([*key, number])
         if cell.design == "schools":
-            data = simulate(rng, cell)
+            data = encoded(simulate(rng, cell))
             found = intervals(data, cell.baseline, number, every=number % 5 == 0)
         else:
             data, given = simulate_blocked(rng, cell)
+            data = encoded(data)
             found = {
                 "itt": trials.itt(data, **given),
                 "bootstrap": trials.bootstrap(data, draws=DRAWS, seed=number, **given),

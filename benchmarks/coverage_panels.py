@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evidence import impact
+from evidence.methods.core.encoded import encoded
 
 METHODS = {
     "did": "difference in differences",
@@ -55,7 +56,8 @@ def cover(job: tuple[str, int, int]) -> pd.DataFrame:
     given = GIVEN | ({"overlap": ["other"]} if marked else {})
     rows = []
     for number in range(first, last):
-        data = panel(np.random.default_rng([2026, [*DESIGNS].index(design), number]), design)
+        rng = np.random.default_rng([2026, [*DESIGNS].index(design), number])
+        data = encoded(panel(rng, design))
         found = {
             "did": impact.did(data, **given),
             "given_past": impact.given_past(data, **given),

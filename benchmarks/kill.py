@@ -174,8 +174,9 @@ def main() -> None:
             moments.append(chance.uniform(0.3, 3.0))  # the batch, or its victim, ended first
             kinds.append(kind)
         seconds = time.monotonic() - began
-        time.sleep(10)
-        left = [pid for pid in seen if running(pid)]
+        end = time.monotonic() + 10
+        while (left := [pid for pid in seen if running(pid)]) and time.monotonic() < end:
+            time.sleep(0.1)
         runs = Path(name, "killed/runs")
         found = hashes(runs)
         said_wrong = log.read_text().split("Traceback")[1:]

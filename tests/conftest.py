@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-_WHOLE = {"county", "watched_release", "harmed"}  # releases that take seconds to make
+_WHOLE = {"county", "watched_release", "harmed", "released"}  # releases that take seconds to make
 
 
 def pytest_collection_modifyitems(items):

@@ -1,7 +1,6 @@
 """What somebody may call a school, a programme, a column or a parameter to do harm."""
 
 import json
-from itertools import product
 
 import pandas as pd
 from run_folders import BETTER, effect, notebook_cells, pictures, write_run
@@ -113,16 +112,26 @@ FORMULAE = (
     "{=1+1}",
     '=WEBSERVICE("https://a.example")',
 )
-PAYLOADS = (
-    *(tag.format(_RUN[i % 2]) for i, tag in enumerate(_TAGS)),
-    *(out.format(tag.format("window.harmed=1")) for out, tag in product(_OUT[1:], _TAGS[:16])),
+_BARE = tuple(tag.format(_RUN[i % 2]) for i, tag in enumerate(_TAGS))
+_BROKEN_OUT = tuple(
+    tuple(out.format(tag.format("window.harmed=1")) for out in _OUT[1:]) for tag in _TAGS[:16]
+)
+PAYLOADS = (*_BARE, *(one for row in zip(*_BROKEN_OUT, strict=True) for one in row), *_ALONE,
+            *FORMULAE)  # fmt: skip
+# The same payloads in fewer texts. A tag stands once behind each way out in one text: the first
+# way that leads out of where the text is put has a live tag next to it, as it would by itself. (A
+# tag that itself swallows what follows can do so only where it is live.) What must begin a text,
+# or be all of it, stands by itself.
+TEXTS = (
+    *(" ".join((bare, *row)) for bare, row in zip(_BARE, _BROKEN_OUT, strict=False)),
+    *_BARE[len(_BROKEN_OUT) :],
     *_ALONE,
     *FORMULAE,
 )
 
 
-def harmful(root, payloads=PAYLOADS):
-    """Write a run and a card for each payload, which stands wherever a text may stand."""
+def harmful(root, payloads=TEXTS):
+    """Write a run and a card for each text of payloads, which stands wherever one may stand."""
     runs, made = [], []
     for place, harm in enumerate(payloads):
         name = f"p{place}"
@@ -131,7 +140,7 @@ def harmful(root, payloads=PAYLOADS):
         }  # fmt: skip
         other = row | {"subgroup": harm, "primary": False}
         drawn = []
-        if place % 10 == 0:  # drawing takes long: ten payloads a picture
+        if place % 10 == 0:  # drawing takes long: ten texts a picture
             (one,) = pictures(effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20))
             ten = payloads[place : place + 10]
             table = pd.concat([one.table.assign(label=h, note=h) for h in ten], ignore_index=True)

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from conftest import once
 from playwright.sync_api import sync_playwright
 
 from evidence.release.exchange import bundle, merge
@@ -27,15 +28,14 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def published(county, tmp_path_factory):
-    root = tmp_path_factory.mktemp("hub")
-    shutil.copytree(county, root / "published", symlinks=True)
-    merge.merge(
-        bundle.make(root / "published", root / "b.zip"),
-        "Rathfern",
-        root / "published",
-        reviewer="Cy",
-    )
-    return root / "published"
+    """Return where the release of the county and another hub is: to be read, or copied first."""
+
+    def make(root):
+        shutil.copytree(county, root / "published", symlinks=True)
+        sent = bundle.make(root / "published", root / "b.zip")
+        merge.merge(sent, "Rathfern", root / "published", reviewer="Cy")
+
+    return once(tmp_path_factory, "hub", make)[0] / "published"
 
 
 class Visit:

@@ -33,7 +33,7 @@ def lab(tmp_path):
     finally:
         server.terminate()
         try:
-            server.wait(30)
+            server.wait(5)  # with a page just closed it may take as long as it likes
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()

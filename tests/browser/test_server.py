@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,26 @@ def place(published, tmp_path_factory):
         (root / name).mkdir()
         (root / name / "pupils.csv").write_text(SECRET)
     return root
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deserted(place, chromium):
+    """Return whether kernels end: of four tabs two are closed, and two go without a beacon."""
+    with served(place / "published") as address:
+        pool = until(lambda: len(kernels_of(address.pid)) == 1 and kernels_of(address.pid))
+        context = chromium.new_context()
+        tabs = [context.new_page() for _ in range(4)]
+        for tab in tabs:
+            tab.goto(address)
+            tab.wait_for_selector(READY, timeout=60_000)
+        until(lambda: len(kernels_of(address.pid)) == 5)
+        assert not set(pool) - set(kernels_of(address.pid))  # the first was ready beforehand
+        for tab in tabs[:2]:
+            tab.close(run_before_unload=True)
+        until(lambda: len(kernels_of(address.pid)) == 3, 20)
+        context.close()  # as when a telephone loses its battery
+        with ThreadPoolExecutor(1) as watch:
+            yield watch.submit(until, lambda: len(kernels_of(address.pid)) == 1, 60)
 
 
 @pytest.fixture(scope="module")
@@ -349,23 +370,6 @@ def test_one_more_than_there_is_room_for_waits_politely(place, visit):
         assert ask(address)[0] == 200
 
 
-def test_kernels_end_when_tabs_close(place, chromium):
-    with served(place / "published") as address:
-        pool = until(lambda: len(kernels_of(address.pid)) == 1 and kernels_of(address.pid))
-        context = chromium.new_context()
-        tabs = [context.new_page() for _ in range(4)]
-        for tab in tabs:
-            tab.goto(address)
-            tab.wait_for_selector(READY, timeout=60_000)
-        until(lambda: len(kernels_of(address.pid)) == 5)
-        assert not set(pool) - set(kernels_of(address.pid))  # the first was ready beforehand
-        for tab in tabs[:2]:
-            tab.close(run_before_unload=True)
-        until(lambda: len(kernels_of(address.pid)) == 3, 20)
-        context.close()  # without a beacon: as when a telephone loses its battery
-        until(lambda: len(kernels_of(address.pid)) == 1, 60)
-
-
 def test_dead_kernel_is_told_and_reloading_mends_it(place, visit):
     with served(place / "published", ready={}) as address:
         seen = visit(1280)
@@ -512,8 +516,6 @@ def test_command_line_names_what_is_wrong_and_hides_the_token(place, tmp_path):
 
 
 def test_twenty_visitors_at_once_are_all_served(place):
-    from concurrent.futures import ThreadPoolExecutor
-
     with served(place / "published") as address, ThreadPoolExecutor(20) as crowd:
         began = time.monotonic()
         answers = list(crowd.map(lambda _: ask(address)[0], range(20)))
@@ -616,3 +618,8 @@ def test_fault_leaves_neither_password_nor_traceback_in_the_log(published, tmp_p
     assert "/download/bundle.zip" in said  # whoever runs the server learns where it was
     for word in (TOKEN, "near-miss", "Traceback"):
         assert word not in said
+
+
+def test_kernels_end_when_tabs_close(deserted):
+    """Last, so that the other tests run while those of the lost tabs are waited for."""
+    assert deserted.result()

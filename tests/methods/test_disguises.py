@@ -335,6 +335,7 @@ def test_the_order_of_rows_changes_nothing(name):
     assert asked(CALLS[name], shuffled) == plainly(name)
 
 
+@pytest.mark.slow
 def test_the_tables_are_answered():
     refused = [name for name in CALLS if isinstance(plainly(name), str)]
     assert refused == []

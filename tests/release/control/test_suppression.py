@@ -4,8 +4,8 @@ import ctypes
 import os
 import threading
 import time
-from functools import partial
-from itertools import count
+from functools import cache, partial
+from itertools import count, islice
 
 import numpy as np
 import pandas as pd
@@ -366,11 +366,14 @@ def forgetful(safes, earlier=()):
     return complete(safes)
 
 
+tried = cache(trial)  # some tests look at the same releases
+
+
 @pytest.mark.slow
 def test_attacker_works_nothing_out_where_a_weakened_build_tells():
     """Shortest form of `benchmarks/disclosure.py`, which makes more than 10,000 tables."""
-    assert [bool(trial(seed)[0]) for seed in range(6)] == [False] * 6
-    assert any(trial(seed, alone)[0] for seed in range(6))
+    assert [bool(tried(seed, complete)[0]) for seed in range(6)] == [False] * 6
+    assert any(tried(seed, alone)[0] for seed in range(6))
 
 
 @pytest.mark.slow
@@ -383,15 +386,18 @@ def test_attacker_works_nothing_out_of_groups_left_out(seed):
 @pytest.mark.slow
 @pytest.mark.parametrize("finish", [complete, partial(complete, effort=0)])
 def test_attacker_works_nothing_out(finish):
-    found = [trial(seed, finish) for seed in range(80)]
+    found = [tried(seed, finish) for seed in range(80)]
     assert [narrower for narrower, *_ in found if narrower] == []
     assert sum(hidden for _, _, hidden, _ in found) > 200  # there was something to work out
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("weakened", "seeds"), [(alone, range(40)), (forgetful, range(100, 170))])
+@pytest.mark.parametrize(
+    ("weakened", "seeds"), [(alone, range(40)), (forgetful, range(169, 99, -1))]
+)
 def test_attacker_catches_a_weakened_build(weakened, seeds):
-    assert sum(bool(trial(seed, weakened)[0]) for seed in seeds) > 2
+    caught = (seed for seed in seeds if tried(seed, weakened)[0])
+    assert len([*islice(caught, 3)]) == 3  # three are enough
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 from openpyxl import load_workbook
-from payloads import FORMULAE, PAYLOADS
+from payloads import FORMULAE, PAYLOADS, TEXTS
 
 from evidence.board import board
 from evidence.release.site import answers
@@ -53,17 +53,20 @@ def test_payloads_are_more_than_two_hundred_and_differ():
 def test_release_of_harmful_names_holds_them_all(harmed):
     folder, report = harmed
     left_out = {reason.split("/")[0] for reason in report.refused}
-    assert report.estimates == 2 * (len(PAYLOADS) - len(left_out))
+    assert report.estimates == 2 * (len(TEXTS) - len(left_out))
     assert len(left_out) < 5, report.refused
-    assert len(list(folder.rglob("*-report.html"))) >= 200
-    assert len(list(folder.glob("indicators/*.html"))) >= 200
+    assert len(list(folder.rglob("*-report.html"))) > len(TEXTS) - 5
+    assert len(list(folder.glob("indicators/*.html"))) > len(TEXTS) - 5
+    texts = "\n".join(reader.effects(folder)["caveats"])
+    kept = [harm for harm in PAYLOADS if harm in texts]
+    assert len(kept) >= len(PAYLOADS) - 5  # the others with their control characters made plain
 
 
 @pytest.mark.slow
 def test_pages_hold_no_tag_handler_or_address_of_a_payload(harmed):
     folder, _ = harmed
     found = list(folder.rglob("*.html"))
-    assert len(found) > 800
+    assert len(found) > 4 * (len(TEXTS) - 5)
     for path in found:
         page = Page(path.read_text(encoding="utf-8"))
         assert set(page.tags) <= ALLOWED, path
@@ -76,7 +79,7 @@ def test_pages_hold_no_tag_handler_or_address_of_a_payload(harmed):
 @pytest.mark.slow
 def test_svg_files_hold_no_tag_or_handler_of_a_payload(harmed):
     drawings = list(harmed[0].rglob("*.svg"))
-    assert len(drawings) >= 20
+    assert len(drawings) == len(range(0, len(TEXTS), 10))
     for path in drawings:
         page = Page(path.read_text(encoding="utf-8"))
         assert set(page.tags) <= ALLOWED - {"script", "a", "html", "body", "iframe"}, path
@@ -101,7 +104,7 @@ def _minus(cell):
 @pytest.mark.slow
 def test_csv_files_hold_no_live_formula(harmed):
     sheets = list(harmed[0].rglob("*.csv"))
-    assert len(sheets) >= 20
+    assert len(sheets) > len(TEXTS) // 10
     for path in sheets:
         assert live(path.read_text(encoding="utf-8")) == [], path
 
@@ -155,6 +158,9 @@ def test_dashboard_parts_hold_no_tag_of_a_payload(harmed):
     found = answers.of_release(harmed[0])
     texts = [board.results(found, len(found)), band(record["programmes"]), portfolio(found)]
     texts += [why(row) for row in rows.to_dict("records")]
+    for place in range(0, len(PAYLOADS), 10):  # names beside points are cut short
+        ten = zip(found, PAYLOADS[place : place + 10], strict=False)
+        texts.append(portfolio([row | {"title": harm} for row, harm in ten]))
     for text in texts:
         page = Page(text)
         own = {"button"} if text is texts[0] else set()  # to print: one, whatever the names are
