@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evidence.errors import EvidenceError
-from evidence.stats.cluster_sums import cross_products, gains, together
+from evidence.stats.cluster_sums import cross_products, gains, predictions, together
 from evidence.stats.design import Columns, Rows, compact, independent, parts
 
 _APART = 1e-5  # least eigenvalue of a correlation matrix whose sums of products are exact enough
@@ -127,32 +127,32 @@ def regression(
             f"{fit.sum()} comparison rows are too few for a regression of {k} columns that leaves "
             "out each school in turn: give more rows or fewer columns"
         )
-    root = np.where(fit, np.sqrt(weights), 0.0)
-    centre = np.average(outcome[fit], weights=weights[fit])
-    score = root * np.where(fit, outcome - centre, 0.0)
-    plain = root.min() == 1 == root.max()
-    weighted = Columns(
-        [
-            lambda rows: (columns[rows] if plain else columns[rows] * root[rows, None]).T,
-            lambda rows: [score[rows]],
-        ],
-        (len(fit), k + 1),
-    )
-    grams = cross_products(group, weighted)
+    weights = np.where(fit, weights, 0.0)
+    score = np.where(fit, outcome, 0.0)
+    centre = np.average(score, weights=weights)
+    score -= centre * fit
+    if not isinstance(columns, Columns):
+        dense = columns
+        columns = Columns([lambda rows: dense[rows].T], dense.shape)
+    both = Columns([*columns.blocks, lambda rows: [score[rows]]], (len(fit), k + 1))
+    uneven = None if weights.min() == 1 == weights.max() else weights
+    grams = cross_products(group, both, uneven)
     kept, ties, whole = [*range(k)], np.empty((k, 0)), grams.sum(axis=0)[:-1, :-1]
     spread, turn = np.sqrt(np.diag(whole)), np.eye(k + 1)
     if spread.all() and np.linalg.eigvalsh(whole / spread[:, None] / spread)[0] > _APART:
         turn[:k, :k] = np.linalg.inv(np.linalg.cholesky(whole)).T
         grams = turn.T @ grams @ turn
     else:
-        kept, triangle, ties = _triangle(columns, root, np.flatnonzero(fit))
+        kept, triangle, ties = _triangle(columns, np.sqrt(weights), np.flatnonzero(fit))
         turn = np.eye(k + 1)[:, [*kept, k]]
         turn[np.ix_(kept, range(len(kept)))] = np.linalg.inv(triangle)
         grams = cross_products(
-            group, Columns([lambda rows: (weighted[rows] @ turn).T], (len(fit), len(kept) + 1))
+            group,
+            Columns([lambda rows: (both[rows] @ turn).T], (len(fit), len(kept) + 1)),
+            uneven,
         )
     turn, grams, totals = turn[kept, :-1], grams[:, :-1, :-1], grams[:, :-1, -1]
-    expected, used, bases = np.empty(len(fit)), np.zeros(len(fit), int), {(): 0}
+    used, bases = np.zeros(len(fit), int), {(): 0}
 
     def note(rows: Rows, kept: list[int], ties: np.ndarray) -> None:
         """Note of each row which columns it needed and the others could not give."""
@@ -173,21 +173,20 @@ def regression(
 
     rest = (totals.sum(axis=0) - totals)[..., None]
     coefficients = (turn @ gains(grams, rest, -1.0)[0])[..., 0]
-    for part in parts(len(fit)):
-        block = columns[part]
-        if len(kept) < k:
+    every = np.zeros((n_groups, k))
+    every[:, kept] = coefficients
+    expected = predictions(group, columns, every)
+    if len(kept) < k:
+        for part in parts(len(fit)):
             note(part, kept, ties)
-            block = block[:, kept]
-        own_coefficients = coefficients.take(group[part], axis=0)
-        expected[part] = np.einsum("ij,ij->i", block, own_coefficients)
     for code in np.flatnonzero(np.trace(grams, axis1=1, axis2=2) > _ALONE):
         if np.linalg.eigvalsh(grams[code])[-1] > 1 - 1e-9:
             rows, others = np.flatnonzero(group == code), np.flatnonzero(fit & (group != code))
-            part, corner, ties = _triangle(columns, root, others)
+            part, corner, ties = _triangle(columns, np.sqrt(weights), others)
             design, shown = (
                 np.linalg.solve(corner.T, columns[which][:, part].T).T for which in (others, rows)
             )
-            expected[rows] = shown @ (design.T @ (root[others] * score[others]))
+            expected[rows] = shown @ (design.T @ (weights[others] * score[others]))
             note(rows, part, ties)
     expected += centre
     return Expectation(expected, (fit.sum() - own).take(group), used, list(bases))

@@ -13,7 +13,7 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.frames import compact
-from evidence.stats.design import Columns, Rows, sums
+from evidence.stats.design import Coded, Columns, Rows, sums
 
 FEW = 12  # whole numbers with no more values than this, such as months of birth, are labels
 _BANDS = 5  # of a number in the context of a cell
@@ -41,7 +41,8 @@ def regressors(
     its mean there and has a 0/1 column that marks them. `intake` are means of either over each
     school (and time).
     """
-    blocks: list[Block] = [(lambda rows: np.ones((1, 1)), ["intercept"])]
+    one = Coded(np.broadcast_to(np.uint8(0), len(data)), np.ones((1, 1)))
+    blocks: list[Block] = [(one, ["intercept"])]
     if time is not None:
         blocks.append(_dummies(data, time, fit))
     blocks += [_spline(data, name, fit, knots) for name in baseline]
@@ -159,8 +160,8 @@ def _dummies(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     most = np.bincount(codes[fit], minlength=len(names)).argmax()
     seen = np.flatnonzero(np.bincount(codes))
     codes, others = codes.astype(np.min_scalar_type(len(names))), seen[seen != most]
-    levels = others.astype(codes.dtype)[:, None]
-    return lambda rows: codes[rows] == levels, [f"{name}: {names[code]}" for code in others]
+    levels = np.eye(len(names))[others]
+    return Coded(codes, levels), [f"{name}: {names[code]}" for code in others]
 
 
 def _cell_labels(data: pd.DataFrame, name: str, fit: np.ndarray) -> np.ndarray:

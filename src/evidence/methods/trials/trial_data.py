@@ -19,7 +19,7 @@ from evidence.methods.core.frames import compact
 from evidence.methods.core.reading import reads
 from evidence.stats import covariance, mixed_model
 from evidence.stats.compressed import Compressed
-from evidence.stats.design import Columns, Design, design
+from evidence.stats.design import Coded, Columns, Design, block, design
 from evidence.stats.effect_sizes import small_sample_factor
 
 _PLAIN = re.compile(r"[\W_]+")
@@ -109,7 +109,7 @@ class TrialData:
         held = self.others
         more = held.blocks if isinstance(held, Columns) else [lambda rows: held[rows].T]
         columns = Columns(
-            [lambda rows: [self.outcome[rows], self.treated[rows]], *more],
+            [lambda rows: [self.outcome[rows]], block(self.treated), *more],
             (len(self.outcome), k + 2),
         )
         try:
@@ -387,7 +387,12 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     others = Columns(
         held
         if isinstance(keep, slice)
-        else [lambda part, one=one: one(rows[part]) for one in held],
+        else [
+            replace(one, codes=one.codes[rows])
+            if isinstance(one, Coded)
+            else lambda part, one=one: one(rows[part])
+            for one in held
+        ],
         (len(rows), len(names)),
     )
     trial = TrialData(
