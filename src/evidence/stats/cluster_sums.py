@@ -113,7 +113,7 @@ def cross_products(
     v, levels, table = len(single), coded.table.shape[1], coded.table
     if v > _SINGLE and n >= _TALL * m:
         return _by_rows(rows, columns, weights)
-    bins, step = m * levels, max(_PART, min(n, 2 * m * levels))
+    bins, step = m * levels, max(_PART, min(n, m * levels))
     count, sums, products = np.zeros(bins), np.zeros((v, bins)), np.zeros((v, v, m))
     room, few = np.empty((v, step)), max(_FEW, m)
     for first in range(0, n, step):

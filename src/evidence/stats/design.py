@@ -346,6 +346,11 @@ class Columns:
                 place += 1
 
 
+def chosen(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the values of a mask; the array itself, no copy, where that is all of them."""
+    return values if mask.all() else values[mask]
+
+
 def parts(n: int) -> list[slice]:
     """Return parts of n rows that fit a processor's cache."""
     return [slice(first, first + _PART) for first in range(0, n, _PART)]

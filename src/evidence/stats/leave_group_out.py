@@ -14,7 +14,7 @@ import numpy as np
 
 from evidence.errors import EvidenceError
 from evidence.stats.cluster_sums import cross_products, gains, predictions, together
-from evidence.stats.design import Columns, Rows, compact, independent, parts
+from evidence.stats.design import Columns, Rows, chosen, compact, independent, parts
 
 _APART = 1e-5  # least eigenvalue of a correlation matrix whose sums of products are exact enough
 _WIDE = 32  # times as many cells as rows may be counted at once
@@ -64,26 +64,33 @@ def cells(
     smallest : int
         Rows of other groups that a cell must have.
     """
-    centre = outcome[fit].mean()  # a difference of large sums would lose digits
-    score = np.where(fit, outcome - centre, 0.0)
+    centre = chosen(outcome, fit).mean()  # a difference of large sums would lose digits
+    every = fit.all()
+    score = outcome - centre if every else np.where(fit, outcome - centre, 0.0)
     expected = np.full(len(outcome), np.nan)
-    count, used = np.zeros(len(outcome), int), np.zeros(len(outcome), int)
-    whole = [rows for rows, _ in together(group)]
+    count, used = np.zeros(len(outcome), int), np.zeros(len(outcome), np.int8)
+    whole = [*together(group)]
     for place, cell in enumerate(levels):
-        n_rows, total = np.bincount(cell, fit), np.bincount(cell, score)
-        for rows in whole:
-            if place and not np.isnan(expected[rows]).any():
+        n_rows, total = np.bincount(cell, None if every else fit), np.bincount(cell, score)
+        for rows, ends in whole:
+            if place and not np.isnan(expected.take(rows)).any():
                 continue
             whose = cell.take(rows)
-            own = (group.take(rows) - group[rows[0]]) * len(n_rows) + whose
-            if own[-1] > _WIDE * len(rows):
+            own = np.repeat(np.arange(len(ends) - 1) * len(n_rows), np.diff(ends))
+            own += whose
+            if (len(ends) - 1) * len(n_rows) > _WIDE * len(rows):
                 own = compact([own])
-            n = n_rows.take(whose) - np.bincount(own, fit.take(rows)).take(own)
+            counted = np.bincount(own, None if every else fit.take(rows))
+            n = (n_rows.take(whose) - counted.take(own)).astype(int)
             rest = total.take(whose) - np.bincount(own, score.take(rows)).take(own)
-            enough = np.isnan(expected.take(rows)) & (n >= smallest)
+            enough = n >= smallest
+            if place:
+                enough &= np.isnan(expected.take(rows))
             if not enough.all():
                 rows, n, rest = rows[enough], n[enough], rest[enough]
-            expected[rows], count[rows], used[rows] = centre + rest / n, n, place
+            expected[rows], count[rows] = centre + rest / n, n
+            if place:
+                used[rows] = place
         if not np.isnan(expected).any():
             break
     return Expectation(expected, count, used, [(level,) for level in range(place + 1)])
@@ -127,10 +134,12 @@ def regression(
             f"{fit.sum()} comparison rows are too few for a regression of {k} columns that leaves "
             "out each school in turn: give more rows or fewer columns"
         )
-    weights = np.where(fit, weights, 0.0)
-    score = np.where(fit, outcome, 0.0)
-    centre = np.average(score, weights=weights)
-    score -= centre * fit
+    if not fit.all():
+        weights, outcome = (np.where(fit, each, 0.0) for each in (weights, outcome))
+    centre = weights @ outcome / weights.sum()
+    score = outcome - centre
+    if not fit.all():
+        score[~fit] = 0.0
     if not isinstance(columns, Columns):
         dense = columns
         columns = Columns([lambda rows: dense[rows].T], dense.shape)

@@ -206,6 +206,13 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
     return once(data, ("factor", column), lambda: stored_columns.factor(data[column], column))
 
 
+def labelled(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
+    """Return what :func:`factor` does, few labels as codes of 8 bits: not for sums of codes."""
+    needed(column)
+    few = once(data, ("labelled", column), lambda: stored_columns.few(data[column]))
+    return factor(data, column) if few is None else few
+
+
 def ordered(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return a table's rows in the order of what they hold, so that draws fall on the same ones."""
     require(data, columns)
@@ -477,6 +484,8 @@ def given(
         There is no such column, or the values belong to another table.
     """
     needed(values)
+    if isinstance(values, np.ndarray) and values.dtype == bool and values.shape == (len(data),):
+        return values, argument
     if isinstance(values, str):
         require(data, (values,))
         return numbers(data, values), f"column {values!r}"
