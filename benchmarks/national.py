@@ -92,7 +92,9 @@ def statsmodels(data: pd.DataFrame) -> dict:
 
 
 def school_and_year(data: pd.DataFrame) -> dict:
-    data = data.assign(year=data["year"].astype("category").cat.rename_categories("y{}".format))
+    codes = (data["year"] - YEARS[0]).to_numpy(np.int8)
+    names = [f"y{year}" for year in YEARS]
+    data = data.assign(year=pd.Categorical.from_codes(codes, names))
     found = ev.trials.itt(
         data, outcome="score", treatment="taking_part", baseline="prior",
         covariates=[*CONTEXT, "year"], cluster="urn", strata="urn",
@@ -117,7 +119,9 @@ def schools(data: pd.DataFrame) -> pd.DataFrame:
 
 def did(data: pd.DataFrame) -> dict:
     panel = {"outcome": "score", "treatment": "taking_part", "unit": "urn", "time": "year"}
-    found = ev.impact.did(schools(data), **panel)
+    means = ev.impact.school_means(data, outcomes=["score", "taking_part"])
+    means["taking_part"] /= 100  # a percentage of the school's pupils, all or none
+    found = ev.impact.did(means, **panel)
     return {"estimate": found.estimate, "std_error": found.std_error, "df": found.df}
 
 

@@ -20,8 +20,11 @@ NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides 
 SMALL = 0.05  # a leverage whose series is exact after a dozen terms
 _TALL = 8  # rows a cluster to which sums of products cost less than sorting (as measured)
 _PART = 8_192  # rows
-_HELD = 4_000_000  # numbers of matrices held at once
+_SINGLE = 12  # columns of which each pair is summed by itself (as measured)
+_FEW = 65_536  # rows
+_LEVELS = 4_096  # different rows of coded columns that are counted a cluster
 _BLOCK = 16_000_000  # numbers of rows held at once
+_HELD = 4_000_000  # numbers of matrices held at once
 
 
 def adjust(
@@ -90,31 +93,66 @@ def adjust(
     return tall
 
 
-def cross_products(rows: np.ndarray, columns: np.ndarray | Columns) -> np.ndarray:
-    """Return Z'Z of each cluster, shape (m, k, k).
+def cross_products(
+    rows: np.ndarray, columns: np.ndarray | Columns, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return Z'WZ of each cluster, shape (m, k, k).
 
     Parameters
     ----------
     rows : ndarray of int, shape (n,)
         Codes of the clusters, 0 to m − 1, each of which has a row.
     columns : ndarray or Columns, shape (n, k)
+    weights : ndarray of shape (n,), optional
     """
+    if not isinstance(columns, Columns):
+        dense = columns
+        columns = Columns([lambda rows: dense[rows].T], dense.shape)
     (n, k), m = columns.shape, int(rows.max()) + 1
-    if n < _TALL * m:
-        out = np.empty((m, k, k))
-        z = columns[:].T
-        for i, j in itertools.combinations_with_replacement(range(k), 2):
-            out[:, i, j] = out[:, j, i] = np.bincount(rows, z[i] * z[j])
-        return out
+    coded, whole, others, single = columns.split(min(n // (2 * m), _LEVELS))
+    v, levels, table = len(single), coded.table.shape[1], coded.table
+    if v > _SINGLE and n >= _TALL * m:
+        return _by_rows(rows, columns, weights)
+    bins, step = m * levels, max(_PART, min(n, m * levels))
+    count, sums, products = np.zeros(bins), np.zeros((v, bins)), np.zeros((v, v, m))
+    room, few = np.empty((v, step)), max(_FEW, m)
+    for first in range(0, n, step):
+        some = slice(first, min(first + step, n))
+        codes, held = rows[some], room[:, : some.stop - first]
+        weight = None if weights is None else weights[some]
+        for part in parts(len(codes)):
+            here = slice(first + part.start, min(first + part.stop, some.stop))
+            others.write(here, held[:, part].T)
+        cell = codes * levels + coded.codes[some] if levels > 1 else codes
+        count += np.bincount(cell, weight, bins)
+        heavy = held if weight is None else held * weight
+        for j in range(v):
+            sums[j] += np.bincount(cell, heavy[j], bins)
+        for begin in range(0, len(codes), few):  # products of two columns stay in the cache
+            part = slice(begin, begin + few)
+            for i, j in itertools.combinations_with_replacement(range(v), 2):
+                products[i, j] += np.bincount(codes[part], heavy[i, part] * held[j, part], m)
+    out = np.empty((m, k, k))
+    for i, place in enumerate(whole):
+        out[:, place, whole] = count.reshape(m, levels) @ (table[i] * table).T
+    for i, place in enumerate(single):
+        out[:, place, whole] = out[:, whole, place] = sums[i].reshape(m, levels) @ table.T
+        for j, other in enumerate(single[i:], i):
+            out[:, place, other] = out[:, other, place] = products[i, j]
+    return out
+
+
+def _by_rows(rows: np.ndarray, columns: Columns, weights: np.ndarray | None) -> np.ndarray:
+    """Return Z'WZ of clusters of many columns: each cluster's rows gathered."""
+    (n, k), m = columns.shape, int(rows.max()) + 1
     out, product, size = np.zeros((m, k, k)), np.empty((k, k)), max(_PART, _BLOCK // k)
     for first in range(0, n, size):  # whole rows lie together: a cluster's are soon gathered
         block = np.empty((min(size, n - first), k))
         for part in parts(len(block)):
             some = slice(first + part.start, first + min(part.stop, len(block)))
-            if isinstance(columns, Columns):
-                columns.write(some, block[part])
-            else:
-                block[part] = columns[some]
+            columns.write(some, block[part])
+            if weights is not None:
+                block[part] *= np.sqrt(weights[some])[:, None]
         codes = rows[first : first + len(block)]
         for places, ends in together(codes):
             held, start = block.take(places, axis=0), ends[0]
@@ -124,6 +162,24 @@ def cross_products(rows: np.ndarray, columns: np.ndarray | Columns) -> np.ndarra
                     np.matmul(own.T, own, out=product)
                     out[codes[places[start]]] += product
                 start = stop
+    return out
+
+
+def predictions(rows: np.ndarray, columns: Columns, coefficients: np.ndarray) -> np.ndarray:
+    """Return each row's columns times the coefficients of its cluster, shape (m, k)."""
+    n, m = len(rows), len(coefficients)
+    coded, whole, others, single = columns.split(min(n // (2 * m), _LEVELS))
+    levels, out = coded.table.shape[1], np.empty(n)
+    known = (coefficients[:, whole] @ coded.table).ravel()
+    slopes = np.ascontiguousarray(coefficients[:, single].T)
+    for part in parts(n):
+        own = rows[part]
+        out[part] = known.take(own * levels + coded.codes[part])
+        place = 0
+        for block in others.blocks:
+            for column in block(part):
+                out[part] += column * slopes[place].take(own)
+                place += 1
     return out
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from evidence.errors import EvidenceError
 from evidence.stats import cluster_sums, satterthwaite
 from evidence.stats.covariance import ALONE, EXACT, Inference
-from evidence.stats.design import Columns, compact, parts, sums
+from evidence.stats.design import Block, Coded, Columns, compact, parts, sums
 from evidence.stats.satterthwaite import Links
 
 _APART = 1e-10  # least eigenvalue of a correlation matrix whose columns can be told apart
@@ -62,9 +62,7 @@ class Compressed:
         n, p = columns.shape
         some = parts(n)[:: max(1, n // _SAMPLE)]
         centre = np.mean([columns[part].mean(axis=0) for part in some], axis=0)
-        about = Columns(
-            [lambda _: np.ones((1, 1)), lambda rows: (columns[rows] - centre).T], (n, p + 1)
-        )
+        about = _about(columns, centre)
         codes = compact([cluster])
         clusters = np.empty(int(codes.max()) + 1, cluster.dtype)
         clusters[codes] = cluster
@@ -217,6 +215,23 @@ class Compressed:
         for part, each in zip(own, fitted, strict=True):
             here = products[:, part]
             yield here @ each.own, here @ gained[:, part].swapaxes(1, 2), here @ each.lifted
+
+
+def _about(columns: np.ndarray | Columns, centre: np.ndarray) -> Columns:
+    """Return 1 and the columns less a number each."""
+    n, p = columns.shape
+    blocks = columns.blocks if isinstance(columns, Columns) else [lambda rows: columns[rows].T]
+    held: list[Block] = [Coded(np.broadcast_to(np.uint8(0), n), np.ones((1, 1)))]
+    place = 0
+    for each in blocks:
+        level = centre[place : place + len(each(slice(0, 1)))]
+        held.append(each.less(level) if isinstance(each, Coded) else _less(each, level))
+        place += len(level)
+    return Columns(held, (n, p + 1))
+
+
+def _less(block: Block, level: np.ndarray) -> Block:
+    return lambda rows: [column - own for column, own in zip(block(rows), level, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)

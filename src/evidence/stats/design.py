@@ -244,6 +244,44 @@ def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
 
 
 @dataclass(frozen=True, eq=False)
+class Coded:
+    """Columns with few different rows: which of these each row is, and what they hold.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n,)
+        Places in `table`; −1 is its last.
+    table : ndarray of shape (k, levels)
+    """
+
+    codes: np.ndarray
+    table: np.ndarray
+
+    def __call__(self, rows: Rows) -> np.ndarray:
+        """Return the columns of some rows, shape (k, r)."""
+        return self.table[:, self.codes[rows]]
+
+    def less(self, level: np.ndarray) -> Coded:
+        """Return the columns less a number each."""
+        return Coded(self.codes, self.table - level[:, None])
+
+
+Block = Callable[[Rows], Sequence[np.ndarray]]
+
+
+def block(values: np.ndarray) -> Block:
+    """Return a column as a block of :class:`Columns`, few whole numbers as codes."""
+    if values.dtype.kind == "b":
+        return Coded(values.view(np.uint8), np.array([[0.0, 1.0]]))
+    if values.dtype.kind in "iu" and len(values):
+        low, high = values.min(), values.max()
+        if int(high) - int(low) < _FEW:
+            levels = np.arange(int(low), int(high) + 1, dtype=float)[None]
+            return Coded((values - low).astype(np.uint8), levels)
+    return lambda rows: [values[rows]]
+
+
+@dataclass(frozen=True, eq=False)
 class Columns:
     """Columns of a regression, written out for the rows that are asked for: a nation's fit nowhere.
 
@@ -254,8 +292,32 @@ class Columns:
     shape : tuple of int
     """
 
-    blocks: list[Callable[[Rows], Sequence[np.ndarray]]]
+    blocks: list[Block]
     shape: tuple[int, int]
+
+    def split(self, most: int) -> tuple[Coded, list[int], Columns, list[int]]:
+        """Return coded columns as one block of at most so many levels, the others, and places."""
+        whole, place = Coded(np.broadcast_to(np.uint16(0), self.shape[0]), np.empty((0, 1))), 0
+        held: list[tuple[Block, list[int]]] = []
+        for each in self.blocks:
+            width = len(each.table if isinstance(each, Coded) else each(slice(0, 1)))
+            held.append((each, [*range(place, place + width)]))
+            place += width
+        coded, others = [], []
+        for each, places in sorted(held, key=lambda one: -len(one[1])):
+            size = int(each.codes.max()) + 1 if isinstance(each, Coded) else most + 1
+            if size * whole.table.shape[1] > most or each.codes.min() < 0:
+                others.append((each, places))
+                continue
+            table = [np.repeat(whole.table, size, axis=1)]
+            table.append(np.tile(each.table[:, :size], whole.table.shape[1]))
+            codes = whole.codes * np.uint16(size)
+            codes += each.codes.astype(np.uint16)
+            whole = Coded(codes, np.concatenate(table))
+            coded += places
+        places = [place for _, own in others for place in own]
+        rest = Columns([each for each, _ in others], (self.shape[0], len(places)))
+        return whole, coded, rest, places
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return all rows."""
@@ -282,6 +344,11 @@ class Columns:
             for column in block(rows):
                 out[:, place] = column
                 place += 1
+
+
+def chosen(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the values of a mask; the array itself, no copy, where that is all of them."""
+    return values if mask.all() else values[mask]
 
 
 def parts(n: int) -> list[slice]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evidence.errors import EvidenceError
-from evidence.stats.cluster_sums import cross_products, gains, together
-from evidence.stats.design import Columns, Rows, compact, independent, parts
+from evidence.stats.cluster_sums import cross_products, gains, predictions, together
+from evidence.stats.design import Columns, Rows, chosen, compact, independent, parts
 
 _APART = 1e-5  # least eigenvalue of a correlation matrix whose sums of products are exact enough
 _WIDE = 32  # times as many cells as rows may be counted at once
@@ -64,26 +64,33 @@ def cells(
     smallest : int
         Rows of other groups that a cell must have.
     """
-    centre = outcome[fit].mean()  # a difference of large sums would lose digits
-    score = np.where(fit, outcome - centre, 0.0)
+    centre = chosen(outcome, fit).mean()  # a difference of large sums would lose digits
+    every = fit.all()
+    score = outcome - centre if every else np.where(fit, outcome - centre, 0.0)
     expected = np.full(len(outcome), np.nan)
-    count, used = np.zeros(len(outcome), int), np.zeros(len(outcome), int)
-    whole = [rows for rows, _ in together(group)]
+    count, used = np.zeros(len(outcome), int), np.zeros(len(outcome), np.int8)
+    whole = [*together(group)]
     for place, cell in enumerate(levels):
-        n_rows, total = np.bincount(cell, fit), np.bincount(cell, score)
-        for rows in whole:
-            if place and not np.isnan(expected[rows]).any():
+        n_rows, total = np.bincount(cell, None if every else fit), np.bincount(cell, score)
+        for rows, ends in whole:
+            if place and not np.isnan(expected.take(rows)).any():
                 continue
             whose = cell.take(rows)
-            own = (group.take(rows) - group[rows[0]]) * len(n_rows) + whose
-            if own[-1] > _WIDE * len(rows):
+            own = np.repeat(np.arange(len(ends) - 1) * len(n_rows), np.diff(ends))
+            own += whose
+            if (len(ends) - 1) * len(n_rows) > _WIDE * len(rows):
                 own = compact([own])
-            n = n_rows.take(whose) - np.bincount(own, fit.take(rows)).take(own)
+            counted = np.bincount(own, None if every else fit.take(rows))
+            n = (n_rows.take(whose) - counted.take(own)).astype(int)
             rest = total.take(whose) - np.bincount(own, score.take(rows)).take(own)
-            enough = np.isnan(expected.take(rows)) & (n >= smallest)
+            enough = n >= smallest
+            if place:
+                enough &= np.isnan(expected.take(rows))
             if not enough.all():
                 rows, n, rest = rows[enough], n[enough], rest[enough]
-            expected[rows], count[rows], used[rows] = centre + rest / n, n, place
+            expected[rows], count[rows] = centre + rest / n, n
+            if place:
+                used[rows] = place
         if not np.isnan(expected).any():
             break
     return Expectation(expected, count, used, [(level,) for level in range(place + 1)])
@@ -127,32 +134,34 @@ def regression(
             f"{fit.sum()} comparison rows are too few for a regression of {k} columns that leaves "
             "out each school in turn: give more rows or fewer columns"
         )
-    root = np.where(fit, np.sqrt(weights), 0.0)
-    centre = np.average(outcome[fit], weights=weights[fit])
-    score = root * np.where(fit, outcome - centre, 0.0)
-    plain = root.min() == 1 == root.max()
-    weighted = Columns(
-        [
-            lambda rows: (columns[rows] if plain else columns[rows] * root[rows, None]).T,
-            lambda rows: [score[rows]],
-        ],
-        (len(fit), k + 1),
-    )
-    grams = cross_products(group, weighted)
+    if not fit.all():
+        weights, outcome = (np.where(fit, each, 0.0) for each in (weights, outcome))
+    centre = weights @ outcome / weights.sum()
+    score = outcome - centre
+    if not fit.all():
+        score[~fit] = 0.0
+    if not isinstance(columns, Columns):
+        dense = columns
+        columns = Columns([lambda rows: dense[rows].T], dense.shape)
+    both = Columns([*columns.blocks, lambda rows: [score[rows]]], (len(fit), k + 1))
+    uneven = None if weights.min() == 1 == weights.max() else weights
+    grams = cross_products(group, both, uneven)
     kept, ties, whole = [*range(k)], np.empty((k, 0)), grams.sum(axis=0)[:-1, :-1]
     spread, turn = np.sqrt(np.diag(whole)), np.eye(k + 1)
     if spread.all() and np.linalg.eigvalsh(whole / spread[:, None] / spread)[0] > _APART:
         turn[:k, :k] = np.linalg.inv(np.linalg.cholesky(whole)).T
         grams = turn.T @ grams @ turn
     else:
-        kept, triangle, ties = _triangle(columns, root, np.flatnonzero(fit))
+        kept, triangle, ties = _triangle(columns, np.sqrt(weights), np.flatnonzero(fit))
         turn = np.eye(k + 1)[:, [*kept, k]]
         turn[np.ix_(kept, range(len(kept)))] = np.linalg.inv(triangle)
         grams = cross_products(
-            group, Columns([lambda rows: (weighted[rows] @ turn).T], (len(fit), len(kept) + 1))
+            group,
+            Columns([lambda rows: (both[rows] @ turn).T], (len(fit), len(kept) + 1)),
+            uneven,
         )
     turn, grams, totals = turn[kept, :-1], grams[:, :-1, :-1], grams[:, :-1, -1]
-    expected, used, bases = np.empty(len(fit)), np.zeros(len(fit), int), {(): 0}
+    used, bases = np.zeros(len(fit), int), {(): 0}
 
     def note(rows: Rows, kept: list[int], ties: np.ndarray) -> None:
         """Note of each row which columns it needed and the others could not give."""
@@ -173,21 +182,20 @@ def regression(
 
     rest = (totals.sum(axis=0) - totals)[..., None]
     coefficients = (turn @ gains(grams, rest, -1.0)[0])[..., 0]
-    for part in parts(len(fit)):
-        block = columns[part]
-        if len(kept) < k:
+    every = np.zeros((n_groups, k))
+    every[:, kept] = coefficients
+    expected = predictions(group, columns, every)
+    if len(kept) < k:
+        for part in parts(len(fit)):
             note(part, kept, ties)
-            block = block[:, kept]
-        own_coefficients = coefficients.take(group[part], axis=0)
-        expected[part] = np.einsum("ij,ij->i", block, own_coefficients)
     for code in np.flatnonzero(np.trace(grams, axis1=1, axis2=2) > _ALONE):
         if np.linalg.eigvalsh(grams[code])[-1] > 1 - 1e-9:
             rows, others = np.flatnonzero(group == code), np.flatnonzero(fit & (group != code))
-            part, corner, ties = _triangle(columns, root, others)
+            part, corner, ties = _triangle(columns, np.sqrt(weights), others)
             design, shown = (
                 np.linalg.solve(corner.T, columns[which][:, part].T).T for which in (others, rows)
             )
-            expected[rows] = shown @ (design.T @ (root[others] * score[others]))
+            expected[rows] = shown @ (design.T @ (weights[others] * score[others]))
             note(rows, part, ties)
     expected += centre
     return Expectation(expected, (fit.sum() - own).take(group), used, list(bases))

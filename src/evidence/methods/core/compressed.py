@@ -14,7 +14,7 @@ from evidence.data.formats import typed_files
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.stats import compressed, covariance
-from evidence.stats.design import Columns
+from evidence.stats.design import Columns, block
 
 _KEYS = ("outcome", "treatment", "covariates")
 
@@ -159,7 +159,7 @@ def _compressed(data: pd.DataFrame, columns: tuple[str, ...], cluster: str) -> C
     shape = (len(codes), len(columns))
     if not len(codes):
         raise EvidenceError(f"no row has all of {', '.join((*columns, cluster))}")
-    table = Columns([lambda rows: [each[rows] for each in values]], shape)
+    table = Columns([block(each) for each in values], shape)
     sums = compressed.Compressed.of(table, codes)
     sums = replace(sums, clusters=np.array(names, object)[sums.clusters])
     return CompressedTable(sums, columns, cluster, left_out)

@@ -13,7 +13,7 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.frames import compact
-from evidence.stats.design import Columns, Rows, sums
+from evidence.stats.design import Coded, Columns, Rows, chosen, sums
 
 FEW = 12  # whole numbers with no more values than this, such as months of birth, are labels
 _BANDS = 5  # of a number in the context of a cell
@@ -41,13 +41,16 @@ def regressors(
     its mean there and has a 0/1 column that marks them. `intake` are means of either over each
     school (and time).
     """
-    blocks: list[Block] = [(lambda rows: np.ones((1, 1)), ["intercept"])]
+    one = Coded(np.broadcast_to(np.uint8(0), len(data)), np.ones((1, 1)))
+    blocks: list[Block] = [(one, ["intercept"])]
     if time is not None:
         blocks.append(_dummies(data, time, fit))
     blocks += [_spline(data, name, fit, knots) for name in baseline]
     for name in context:
         blocks.append((_dummies if _are_labels(data, name) else _number)(data, name, fit))
-    school = compact([frames.factor(data, name)[0] for name in (cluster, *frames.listed(time))])
+    if intake:
+        keys = (cluster, *frames.listed(time))
+        school = compact([frames.factor(data, name)[0] for name in keys])
     for name in intake:
         whole = name in baseline or not _are_labels(data, name)
         values, names = (_number if whole else _dummies)(data, name, fit)
@@ -99,7 +102,8 @@ def cell_levels(
 
 def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:
     """Return codes of `bands` groups, equally large among the rows in `fit`; missing is 0."""
-    known = values[fit & ~np.isnan(values)]
+    missing = np.isnan(values)
+    known = chosen(values, fit & ~missing)
     edges = np.unique(known[:_SOME])[1:]
     if len(edges) < bands and len(known) > _SOME:
         edges = np.unique(known)[1:]
@@ -107,7 +111,7 @@ def banded(values: np.ndarray, fit: np.ndarray, bands: int) -> np.ndarray:
         edges = np.unique(np.quantile(known, np.arange(1, bands) / bands))
     codes = np.searchsorted(edges, values, side="right").astype(np.min_scalar_type(len(edges) + 1))
     codes += 1
-    codes[np.isnan(values)] = 0
+    codes[missing] = 0
     return codes
 
 
@@ -115,10 +119,11 @@ def _number(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     """Return numbers about their mean among the rows in `fit`; a gap is 0 and marked."""
     values = frames.measured(data, name)
     missing = np.isnan(values)
-    known = values[fit & ~missing]
-    block = np.where(missing, 0.0, values - (known.mean() if len(known) else 0.0))
+    known = chosen(values, fit & ~missing)
+    middle = known.mean() if len(known) else 0.0
     if not missing.any():
-        return lambda rows: [block[rows]], [name]
+        return lambda rows: [values[rows] - middle], [name]
+    block = np.where(missing, 0.0, values - middle)
     return lambda rows: [block[rows], missing[rows]], [name, f"{name}: missing"]
 
 
@@ -126,7 +131,7 @@ def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block
     """Return numbers as in :func:`_number` and their bends at the knots."""
     values = frames.measured(data, name)
     missing = np.isnan(values)
-    known = values[fit & ~missing]
+    known = chosen(values, fit & ~missing)
     if not len(known):
         raise EvidenceError(f"column {name!r}: no comparison row has a value")
     at = np.unique(np.quantile(known, np.linspace(0.05, 0.95, knots)))
@@ -134,8 +139,9 @@ def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block
     line, (_, *gaps) = _number(data, name, fit)
 
     def block(rows: Rows) -> list[np.ndarray]:
-        own = values[rows]
-        least = np.where(missing[rows], -np.inf, own)
+        least = values[rows]
+        if gaps:
+            least = np.where(missing[rows], -np.inf, least)
         bends = [
             _cubed(least - at[j])
             - _cubed(least - at[-2]) * ((end - at[j]) / (end - at[-2]))
@@ -156,11 +162,12 @@ def _cubed(above: np.ndarray) -> np.ndarray:
 def _dummies(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:
     """Return a 0/1 column a level but the one that most rows in `fit` have."""
     codes, names = _labels(data, name)
-    most = np.bincount(codes[fit], minlength=len(names)).argmax()
-    seen = np.flatnonzero(np.bincount(codes))
+    count = np.bincount(codes)
+    seen = np.flatnonzero(count)
+    most = (count if fit.all() else np.bincount(codes[fit])).argmax()
     codes, others = codes.astype(np.min_scalar_type(len(names))), seen[seen != most]
-    levels = others.astype(codes.dtype)[:, None]
-    return lambda rows: codes[rows] == levels, [f"{name}: {names[code]}" for code in others]
+    levels = np.eye(len(names))[others]
+    return Coded(codes, levels), [f"{name}: {names[code]}" for code in others]
 
 
 def _cell_labels(data: pd.DataFrame, name: str, fit: np.ndarray) -> np.ndarray:
@@ -173,14 +180,14 @@ def _are_labels(data: pd.DataFrame, name: str) -> bool:
     if frames.is_text(data[name]):
         return True
     if data[name].dtype.kind in "iu":  # their labels are needed anyway
-        return len(frames.factor(data, name)[1]) <= FEW
+        return len(frames.labelled(data, name)[1]) <= FEW
     known = pd.unique(frames.numbers(data, name))
     known = known[~np.isnan(known)]
     return len(known) <= FEW and bool((known % 1 == 0).all())
 
 
 def _labels(data: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
-    codes, names = frames.factor(data, name)
+    codes, names = frames.labelled(data, name)
     if len(names) > frames.MOST_LEVELS:
         raise EvidenceError(
             f"column {name!r} has {len(names)} different labels; a context may have "

@@ -8,7 +8,6 @@ numbers. Nothing and blank text are missing.
 from __future__ import annotations
 
 import difflib
-import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from evidence.methods.core.options import one_of as one_of
 from evidence.methods.core.options import whole as whole
 from evidence.methods.core.options import yes_or_no as yes_or_no
 from evidence.show.words import counted as counted
-from evidence.stats.design import Columns, Rows
+from evidence.stats.design import Coded, Columns, block
 from evidence.stats.design import compact as compact
 
 SHARED = 10  # rows that have a label before a message may show it
@@ -207,6 +206,13 @@ def factor(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
     return once(data, ("factor", column), lambda: stored_columns.factor(data[column], column))
 
 
+def labelled(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str]]:
+    """Return what :func:`factor` does, few labels as codes of 8 bits: not for sums of codes."""
+    needed(column)
+    few = once(data, ("labelled", column), lambda: stored_columns.few(data[column]))
+    return factor(data, column) if few is None else few
+
+
 def ordered(data: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return a table's rows in the order of what they hold, so that draws fall on the same ones."""
     require(data, columns)
@@ -267,7 +273,7 @@ def written(
     for column in columns:
         if not is_text(data[column]) or stored_columns.kind(data[column]) in _ODD:
             values = as_stored(data, column)
-            blocks.append(lambda rows, values=values: [values[rows]])
+            blocks.append(block(values))
             names.append(column)
             present &= values.dtype.kind != "f" or ~np.isnan(values)
             continue
@@ -279,17 +285,12 @@ def written(
                 f"{MOST_LEVELS}. Give numbers, broader groups, or name it as cluster or strata"
             )
         first = 0 if every else 1
-        blocks.append(functools.partial(_dummies, codes.astype(np.int16), first, len(levels)))
+        every_level = np.column_stack([np.eye(len(levels)), np.full(len(levels), np.nan)])
+        blocks.append(Coded(codes.astype(np.int8), every_level[first:]))
         names.extend(f"{column}: {level}" for level in levels[first:])
         if len(levels) > first:
             present &= codes >= 0
     return Columns(blocks, (len(data), len(names))), names, present
-
-
-def _dummies(codes: np.ndarray, first: int, stop: int, rows: Rows) -> np.ndarray:
-    own = codes[rows]
-    block = own == np.arange(first, stop, dtype=codes.dtype)[:, None]
-    return block if (own >= 0).all() else np.where(own < 0, np.nan, block)
 
 
 def as_stored(data: pd.DataFrame, column: str) -> np.ndarray:
@@ -483,6 +484,8 @@ def given(
         There is no such column, or the values belong to another table.
     """
     needed(values)
+    if isinstance(values, np.ndarray) and values.dtype == bool and values.shape == (len(data),):
+        return values, argument
     if isinstance(values, str):
         require(data, (values,))
         return numbers(data, values), f"column {values!r}"

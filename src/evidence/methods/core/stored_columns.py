@@ -7,7 +7,6 @@ import pandas as pd
 
 from evidence.data.labels import is_number, label, place, stored
 from evidence.errors import EvidenceError
-from evidence.stats.design import compact
 
 
 def plain_numbers(values: pd.Series) -> bool:
@@ -23,16 +22,35 @@ def _used(values: pd.Series) -> tuple[np.ndarray, pd.Series]:
     return places, pd.Series(values.cat.categories[occurs])
 
 
+def few(values: pd.Series) -> tuple[np.ndarray, list[str]] | None:
+    """Return :func:`factor` of whole numbers near to each other, codes of 8 bits; or None."""
+    if not (plain_numbers(values) and values.dtype.kind in "iu" and len(values)):
+        return None
+    plain = values.to_numpy()
+    low, high = plain.min(), plain.max()
+    if int(high) - int(low) > np.iinfo(np.int8).max:
+        return None
+    codes = (plain - low).astype(np.int8)
+    occurs = np.zeros(int(high) - int(low) + 1, bool)
+    occurs[codes] = True
+    if not occurs.all():
+        codes = (np.cumsum(occurs, dtype=np.int8) - np.int8(1)).take(codes)
+    return codes, [*map(str, (np.flatnonzero(occurs) + int(low)).tolist())]
+
+
 def factor(values: pd.Series, column: str) -> tuple[np.ndarray, list[str]]:
     """Return codes of a column's labels (−1 is missing) and the labels: `frames.factor`."""
     if plain_numbers(values) and values.dtype.kind in "iu" and len(values):
         plain = values.to_numpy()
         low, high = int(plain.min()), int(plain.max())
         if high - low < 8 * len(plain):  # as many as rows: no sorting is needed
-            codes = compact([plain])
-            found = np.empty(codes.max() + 1, plain.dtype)
-            found[codes] = plain
-            return codes, [*map(str, found.tolist())]
+            codes = plain.astype(int)
+            codes -= low
+            occurs = np.zeros(high - low + 1, bool)
+            occurs[codes] = True
+            if not occurs.all():
+                codes = (np.cumsum(occurs) - 1).take(codes)
+            return codes, [*map(str, (np.flatnonzero(occurs) + low).tolist())]
     if isinstance(values.dtype, pd.CategoricalDtype):
         places, kinds = _used(values)
         levels, names = factor(kinds, column)

@@ -10,6 +10,7 @@ import pandas as pd
 from evidence.data import labels
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.stats.design import chosen, compact
 
 
 def participation(
@@ -219,13 +220,27 @@ def school_means(
     frames.distinct(("unit", "time"), unit=unit, time=time, outcomes=outcomes)
     values = {name: frames.measured(pupils, name) for name in outcomes}
     scale = {
-        name: 100 if np.isin(x[~np.isnan(x)], (0, 1)).all() else 1 for name, x in values.items()
+        name: 100 if all((np.isnan(y) | (y == 0) | (y == 1)).all() for y in (x[:100], x)) else 1
+        for name, x in values.items()
     }
-    keys = {name: frames.labels(pupils, name) for name in (unit, time)}
-    counted = {"n_pupils": 1} | {name: scale[name] * x for name, x in values.items()}
-    frame = pd.DataFrame(keys | counted)
-    rules = {"n_pupils": "sum"} | dict.fromkeys(outcomes, "mean")
-    return frame.groupby([unit, time], as_index=False).agg(rules)
+    keys = [frames.factor(pupils, name)[0] for name in (unit, time)]
+    known = (keys[0] >= 0) & (keys[1] >= 0)
+    if not known.any():
+        raise EvidenceError(f"columns {unit!r} and {time!r}: no row has both")
+    school = compact([chosen(codes, known) for codes in keys])
+    n = np.bincount(school)
+    first = np.empty(len(n), int)
+    first[school[::-1]] = np.flatnonzero(known)[::-1]
+    means = {name: frames.labels(pupils[[name]].iloc[first], name) for name in (unit, time)}
+    means["n_pupils"] = n
+    for name, x in values.items():
+        x = chosen(x, known)
+        have = ~np.isnan(x)
+        own = chosen(school, have)
+        with np.errstate(invalid="ignore"):  # a school without any result has no mean
+            total = scale[name] * np.bincount(own, chosen(x, have), len(n))
+            means[name] = total / np.bincount(own, minlength=len(n))
+    return pd.DataFrame(means).sort_values([unit, time], ignore_index=True)
 
 
 def gaps(

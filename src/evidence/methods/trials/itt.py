@@ -8,6 +8,9 @@ from evidence.errors import EvidenceError
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats import covariance
+from evidence.stats.design import chosen
+
+_SOME = 1_000  # pupils among whom a score mostly has more than two values
 
 
 @of_trial()
@@ -89,7 +92,7 @@ def answer(
                 f"the two arms, and {verb} nothing to the comparison"
             )
     compared = trial.treated | trial.control
-    fewest = _fewest(trial.outcome[compared], trial.treated[compared])
+    fewest = _fewest(chosen(trial.outcome, compared), chosen(trial.treated, compared))
     n_obs = int(compared.sum())
     if estimate[2] < 4:
         caveats.append("fewer than 4 degrees of freedom: read the interval with great caution")
@@ -102,9 +105,7 @@ def answer(
         method=method,
         unit="score",
         n_obs=n_obs,
-        n_clusters=n_obs
-        if trial.cluster is None
-        else int(np.bincount(trial.cluster[compared]).astype(bool).sum()),
+        n_clusters=n_obs if trial.cluster is None else int(trial.arm_sizes.any(axis=0).sum()),
         n_treated=int(trial.treated.sum()),
         n_control=int(trial.control.sum()),
         caveats=tuple(caveats),
@@ -114,6 +115,8 @@ def answer(
 
 def _fewest(outcome: np.ndarray, treated: np.ndarray) -> float:
     """Return the fewest pupils of an arm with one of two results; NaN where there are more."""
+    if len(np.unique(outcome[:_SOME])) > 2:
+        return float("nan")
     values = np.array([outcome.min(), outcome.max()])
     cells = [(outcome[arm] == value).sum() for value in values for arm in (treated, ~treated)]
     return float(min(cells)) if sum(cells) == len(outcome) else float("nan")

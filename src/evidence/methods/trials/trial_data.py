@@ -19,7 +19,7 @@ from evidence.methods.core.frames import compact
 from evidence.methods.core.reading import reads
 from evidence.stats import covariance, mixed_model
 from evidence.stats.compressed import Compressed
-from evidence.stats.design import Columns, Design, design
+from evidence.stats.design import Coded, Columns, Design, block, design
 from evidence.stats.effect_sizes import small_sample_factor
 
 _PLAIN = re.compile(r"[\W_]+")
@@ -109,7 +109,7 @@ class TrialData:
         held = self.others
         more = held.blocks if isinstance(held, Columns) else [lambda rows: held[rows].T]
         columns = Columns(
-            [lambda rows: [self.outcome[rows], self.treated[rows]], *more],
+            [lambda rows: [self.outcome[rows]], block(self.treated), *more],
             (len(self.outcome), k + 2),
         )
         try:
@@ -194,10 +194,15 @@ class TrialData:
     @functools.cached_property
     def n_mixed(self) -> int:
         """Clusters in which more than one arm occurs."""
-        further = ~(self.treated | self.control)
-        arms = (self.treated, self.control, further)
-        seen = [np.bincount(self.cluster, arm) > 0 for arm in arms]
-        return int((np.sum(seen, axis=0) > 1).sum())
+        further = np.bincount(self.cluster) - self.arm_sizes.sum(axis=0)
+        return int(((self.arm_sizes > 0).sum(axis=0) + (further > 0) > 1).sum())
+
+    @functools.cached_property
+    def arm_sizes(self) -> np.ndarray:
+        """Pupils of the arm asked about and of the reference in each cluster, shape (2, m)."""
+        m = self.n_clusters
+        arms = (self.treated, self.control)
+        return np.array([np.bincount(self.cluster[arm], minlength=m) for arm in arms])
 
     @property
     def crossing(self) -> str:
@@ -387,7 +392,12 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     others = Columns(
         held
         if isinstance(keep, slice)
-        else [lambda part, one=one: one(rows[part]) for one in held],
+        else [
+            replace(one, codes=one.codes[rows])
+            if isinstance(one, Coded)
+            else lambda part, one=one: one(rows[part])
+            for one in held
+        ],
         (len(rows), len(names)),
     )
     trial = TrialData(
@@ -422,7 +432,7 @@ def _check_clusters(trial: TrialData) -> None:
     name = trial.columns["cluster"]
     if trial.n_clusters < 2:
         raise EvidenceError(f"column {name!r} has one cluster; at least two per arm are needed")
-    counts = np.array([np.bincount(trial.cluster, arm) for arm in (trial.treated, trial.control)])
+    counts = trial.arm_sizes
     if 2 * trial.n_mixed < trial.n_clusters:  # a cluster has the arm of most
         for mainly, which in zip(counts > counts[::-1], ("treated", "reference"), strict=True):
             if mainly.sum() < 2:

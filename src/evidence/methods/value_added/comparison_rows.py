@@ -10,6 +10,7 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.stats import leave_group_out
+from evidence.stats.design import chosen
 
 
 def rows(
@@ -41,7 +42,7 @@ def rows(
     fit = (flag == 1) & ~np.isnan(score)
     school = frames.factor(data, cluster)[0]
     two_schools(fit, school, f"with {outcome}")
-    if np.ptp(score[fit]) == 0:
+    if np.ptp(chosen(score, fit)) == 0:
         raise EvidenceError(
             f"column {outcome!r} is constant among comparison {what}: there is nothing to explain"
         )
@@ -50,7 +51,7 @@ def rows(
 
 def two_schools(fit: np.ndarray, school: np.ndarray, which: str) -> None:
     """Refuse fewer than two comparison schools: one cannot be compared with another."""
-    some = school if fit.all() else school[fit]
+    some = chosen(school, fit)
     schools = 0 if not len(some) else 1 if some.min() == some.max() else 2
     if schools < 2:
         raise EvidenceError(

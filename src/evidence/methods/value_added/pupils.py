@@ -176,7 +176,9 @@ def deviations(
     deviation = found["deviation"].to_numpy()
     known = ~np.isnan(deviation)
     actual = found["actual"].to_numpy()
-    scale = 100.0 if ((actual == 0) | (actual == 1) | ~known).all() else 1.0
+    scale = 1.0
+    if all(((x == 0) | (x == 1) | np.isnan(x)).all() for x in (actual[:100], actual)):
+        scale = 100.0
     used = found["comparison"].to_numpy(bool) & known
     every, mine = (slice(None) if which.all() else which for which in (known, used))
     size = int(at.max()) + 1
