@@ -1,6 +1,6 @@
 """Planning a trial: power by formula against simulated trials, and what it costs.
 
-``python benchmarks/planning.py`` simulates 1,000 random designs (about a minute on one core;
+``python benchmarks/planning.py`` simulates 1,000 random designs (under a minute on one core;
 ``--designs 50`` is a quick look), then times ten rosters of unequal schools, and the allocation of
 200 schools. With ``--mcpower PYTHON``, an interpreter that has mcpower from PyPI, a trial that both
 can simulate is timed in turn. Ends with 1 where power differs by more than a point.
@@ -100,20 +100,23 @@ def simulated_nested(
     alone, effect = 1 - trt - rho, es * np.sqrt(1 - rho)
     if design == "CRA2_pn":  # Welch's test of schools' means
         half = schools // 2
-        of_groups = rng.normal(0, np.sqrt(rho * value["ic_size"] / n), (draws, half))
-        own = rng.normal(0, np.sqrt(trt + alone / n), (2, draws, half))
-        treated, control = own[0] + of_groups + effect, own[1]
-        each = treated.var(axis=1, ddof=1) / half, control.var(axis=1, ddof=1) / half
+        control = trt + alone / n
+        treated = control + rho * value["ic_size"] / n
+        each = [_square(one, half, draws, rng) / half for one in (treated, control)]
+        gap = rng.normal(effect, np.sqrt((treated + control) / half), draws)
         square = each[0] + each[1]
         df = square**2 * (half - 1) / (each[0] ** 2 + each[1] ** 2)
-        found = (treated.mean(axis=1) - control.mean(axis=1)) / np.sqrt(square)
-        return float(np.mean(np.abs(found) > stdtrit(df, 0.975)))
-    of_groups = rng.normal(0, np.sqrt(rho * value["ic_size"] / (n // 2)), (draws, schools))
-    pupils = rng.normal(0, np.sqrt(4 * alone / n), (draws, schools))  # a difference of means
-    varies = rng.normal(0, np.sqrt(trt * value["omega2"]), (draws, schools))
-    gaps = effect + varies + of_groups + pupils
-    found = gaps.mean(axis=1) / (gaps.std(axis=1, ddof=1) / np.sqrt(schools))
-    return float(np.mean(np.abs(found) > stdtrit(schools - 1, 0.975)))
+        return float(np.mean(np.abs(gap) > stdtrit(df, 0.975) * np.sqrt(square)))
+    in_school = rho * value["ic_size"] / (n // 2) + 4 * alone / n  # a difference of means
+    varies = trt * value["omega2"] + in_school
+    gap = rng.normal(effect, np.sqrt(varies / schools), draws)
+    square = _square(varies, schools, draws, rng) / schools
+    return float(np.mean(np.abs(gap) > stdtrit(schools - 1, 0.975) * np.sqrt(square)))
+
+
+def _square(variance: float, units: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw the sample variance of as many units from its exact distribution."""
+    return variance * rng.chisquare(units - 1, draws) / (units - 1)
 
 
 def compared(design: str, draws: int, rng: np.random.Generator) -> tuple[float, float]:
