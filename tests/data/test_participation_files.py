@@ -25,7 +25,19 @@ def read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "cell", ["2019", "2018/19", "2018-19", "01/09/2018", "2018-09-01", "Sep 2018"]
+    "cell",
+    [
+        "2019",
+        "2018/19",
+        "2018-19",
+        "01/09/2018",
+        "2018-09-01",
+        "Sep 2018",
+        "18/19",
+        "Autumn 2018",
+        "autumn term 2018",
+        "Spring 2019",
+    ],
 )
 def test_start_may_be_a_school_year_or_a_date(read, cell):
     assert read(f"urn,programme,start,end\n990001,boost,{cell},\n") == [

@@ -99,3 +99,54 @@ def test_what_cannot_be_meant_is_one_line(place, given, answers, said, monkeypat
         asked(place, given or [f"ks2_{year}.csv" for year in YEARS], **answers)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def listed(place, text, **answers):
+    (place / "list.csv").write_text(text)
+    return asked(place, who="list.csv", **answers)
+
+
+@pytest.mark.parametrize("name", ["Programme name", "Project", "Scheme", "intervention_name"])
+def test_a_column_of_programmes_is_known_by_many_names(place, name):
+    found, *_ = listed(place, f"URN,{name},Year joined\n990001,a,2018\n990002,b,2018\n")
+    assert {q.about: q.candidates for q in found.questions} == {"programme": ("a", "b")}
+
+
+@pytest.mark.parametrize("no", ["No", "", "-"])
+def test_of_a_grid_the_programme_is_asked_for(place, no):
+    text = f"URN,Boost,Lamp\n990001,Yes,{no}\n990002,{no},Yes\n990003,Yes,Yes\n"
+    found, *_ = listed(place, text, start="2018")
+    assert {q.about: q.candidates for q in found.questions} == {"programme": ("boost", "lamp")}
+    _, spells, _ = listed(place, text, start="2018", programme="Boost")
+    assert sorted(spells.loc[spells["programme"] == "boost", "urn"]) == ["990001", "990003"]
+    found, *_ = listed(place, text.replace("Yes", "2017/18"))
+    assert [q.about for q in found.questions] == ["programme"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("URN,Start,Status\n990001,2018,Active\n990002,2018,Withdrawn\n990003,2018,Active\n",
+         "column status says 'Withdrawn' of some schools; leave out the rows"),
+        ("URN,Start,Arm\n990001,2018,new\n990002,2018,comparison\n990003,2018,new\n",
+         "column arm says 'comparison' of some schools; leave out the rows"),
+        ("URN,Start,Withdrawn\n990001,2018,Yes\n990002,2018,No\n",
+         "column withdrawn: must be a school year"),
+        ("URN,Cohort\n990001,2017/18\n990002,2016/17\n",
+         "column cohort holds school years; call it start if schools began then"),
+        ("URN,Programme,Start\n990001,a; b,2018\n990002,a,2018\n",
+         "column programme says 'a; b' of a school; give each programme a row"),
+        ("URN,Programme,Start\n990001,a,2017\n990001,a,2018\n",
+         "school 990001 starts again before it ended; keep the row of its first year"),
+        ("School,Start\nSchool 1,2018\n", "schools are found by their URN, or LA and ESTAB"),
+    ],
+)  # fmt: skip
+def test_a_list_that_could_be_misread_is_refused(place, text, said):
+    with pytest.raises(EvidenceError) as error:
+        listed(place, text)
+    assert said in str(error.value)
+
+
+def test_columns_that_are_not_read_are_said(place):
+    found, *_ = listed(place, "URN,Head,Region,Start\n990001,A,N,2018\n990002,C,N,2018\n")
+    assert "columns of the list that are not read: head, region" in found.said

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from trial_files import FILES, make
@@ -93,3 +94,59 @@ def test_values_of_a_column_that_is_no_treatment_are_not_told(column):
     assert str(error.value).startswith(f"--treatment: column {column!r} has ")
     assert "P0" not in str(error.value)
     assert "secret" not in str(error.value)
+
+
+@pytest.fixture
+def schools():
+    """Return a trial of 20 schools of 20, in one arm each, laid out plainly."""
+    at = np.arange(400)
+    return pd.DataFrame(
+        {"school": [f"S{i // 20}" for i in at], "pupil": [f"P{i}" for i in at],
+         "arm": np.where(at // 20 % 2, "new", "usual"), "pre": at % 37, "post": at % 41}
+    )  # fmt: skip
+
+
+def test_a_blank_arm_does_not_make_a_trial_of_schools_one_of_pupils(schools):
+    schools.loc[[3, 99, 200], "arm"] = None
+    plan = propose(schools).plan
+    assert (plan["cluster"], plan["allocation"]) == ("school", "cluster")
+
+
+def test_schools_that_no_name_gives_away_are_asked_for(schools):
+    found = propose(schools.rename(columns={"school": "Academy"}))
+    assert {q.about: q.candidates for q in found.questions} == {"school": ("Academy",)}
+    plan = propose(schools.rename(columns={"school": "Academy"}), {"school": "Academy"}).plan
+    assert plan["cluster"] == "Academy"
+
+
+def test_groups_of_any_name_that_have_one_arm_each_were_allocated(schools):
+    at = np.arange(400)
+    arm = np.where(at // 10 % 2, "new", "usual")
+    banded = schools.assign(arm=arm, band=[f"B{i // 10}" for i in at])
+    assert propose(banded).plan["cluster"] == "band"
+    # tutors are only those of the treated: they were not allocated
+    tutors = schools.assign(arm=np.where(at % 2, "new", "usual"))
+    tutors["helper"] = [f"T{i // 20}" if i % 2 else None for i in at]
+    assert propose(tutors).plan["cluster"] == ""
+    assert propose(tutors.fillna({"helper": "nobody"})).plan["cluster"] == ""
+
+
+def test_a_school_in_both_arms_among_whole_ones_is_asked_about(schools):
+    schools.loc[5, "arm"] = "new"
+    found = propose(schools)
+    assert {q.about: q.candidates for q in found.questions} == {"allocated": ("schools", "pupils")}
+    assert propose(schools, {"allocated": "schools"}).plan["allocation"] == "cluster"
+    assert propose(schools, {"allocated": "pupils"}).plan["allocation"] == "multisite"
+
+
+def test_pupils_with_several_rows_are_refused(schools):
+    with pytest.raises(EvidenceError, match="column 'pupil': 800 rows are of a pupil that has"):
+        propose(pd.concat([schools, schools], ignore_index=True))
+    numbered = schools.assign(pupil=np.arange(400) % 20, **{"Pupil Premium": np.arange(400) % 2})
+    assert propose(numbered).questions == []
+    assert propose(numbered.drop(columns="pupil")).questions == []
+
+
+def test_a_third_measurement_is_asked_about(schools):
+    three = schools.rename(columns={"pre": "time1", "post": "time2"}).assign(time3=schools["post"])
+    assert [q.candidates for q in propose(three).questions] == [("time2", "time3")]

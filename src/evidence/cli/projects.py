@@ -85,6 +85,9 @@ def start(
     outcome: Annotated[str, Option(help="Column of the result.")] = "",
     baseline: Annotated[str, Option(help='Column of a score from before, or "none".')] = "",
     school: Annotated[str, Option(help='Column of the school, or "none".')] = "",
+    allocated: Annotated[
+        str, Option(help='What was allocated, "schools" or "pupils", where the file leaves doubt.')
+    ] = "",
     programme: Annotated[str, Option(help="Which programme of a list of several.")] = "",
     began: Annotated[
         str, Option("--start", help="First school year, where the list has none.")
@@ -114,7 +117,7 @@ def start(
                 "tables of the years before and since, or with a folder of them"
             )
         answers = {"treatment": treatment, "control": control, "arm": arm, "outcome": outcome,
-                   "baseline": baseline, "school": school}  # fmt: skip
+                   "baseline": baseline, "school": school, "allocated": allocated}  # fmt: skip
         table = readers.table(file)
         found, *_ = _asked(file, answers, lambda: (trial_proposal.propose(table, answers),))
         written = own_project.begin_trial(file, place, table, found.plan, words)

@@ -18,9 +18,60 @@ _NAMES = {  # our column: what files call it, without spaces and punctuation
     "laestab": ("laestab", "dfe", "dfenumber", "dfeno", "dfesnumber"),
     "la": ("la", "lea", "lacode", "leacode"),
     "estab": ("estab", "estabno", "establishmentnumber"),
-    "programme": ("programme", "program", "project", "intervention"),
-    "start": ("start", "startyear", "startdate", "from", "joined"),
-    "end": ("end", "endyear", "enddate", "to", "left"),
+    "programme": (
+        "programme",
+        "program",
+        "project",
+        "intervention",
+        "scheme",
+        "initiative",
+        "programmename",
+        "programname",
+        "projectname",
+        "interventionname",
+        "schemename",
+        "nameofprogramme",
+        "nameofproject",
+    ),
+    "start": (
+        "start",
+        "startyear",
+        "startdate",
+        "from",
+        "joined",
+        "started",
+        "began",
+        "since",
+        "firstyear",
+        "yearjoined",
+        "yearstarted",
+        "datejoined",
+        "datestarted",
+        "startedin",
+        "joinedin",
+        "yearofstart",
+        "dateofstart",
+    ),
+    "end": (
+        "end",
+        "endyear",
+        "enddate",
+        "to",
+        "left",
+        "ended",
+        "finished",
+        "withdrew",
+        "withdrawn",
+        "lastyear",
+        "yearleft",
+        "yearended",
+        "dateleft",
+        "dateended",
+        "until",
+        "withdrawaldate",
+        "datewithdrawn",
+        "yearwithdrawn",
+    ),
 }
 _YES = frozenset({"yes", "y", "1", "1.0", "true", "x", "✓", "✔"})
 _NO = GAPS | {"no", "n", "0", "0.0", "false"}
@@ -92,6 +143,23 @@ def participation(
     return spells.drop(columns="row")
 
 
+def others(path: str | Path) -> dict[str, list[str]]:
+    """Return the columns that :func:`participation` passes over, and their cells."""
+    taken = {name for names in _NAMES.values() for name in names}
+    cells = sheet(path, (), _plain, known=[*taken])
+    return {
+        name: cells.column(name)
+        for name in dict.fromkeys(filter(None, cells.names))
+        if name not in taken
+    }
+
+
+def programmes(path: str | Path) -> list[str]:
+    """Return the columns of a grid: each says yes and no of schools, or since when and no."""
+    found = {name: {_said(cell) for cell in column} for name, column in others(path).items()}
+    return [name for name, said in found.items() if None not in said and 0 in said and said - {0}]
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
@@ -101,7 +169,13 @@ def _schools(cells: Sheet, at: dict[str, str]) -> list[str]:
     if at["urn"]:
         return schools.urns(cells, at["urn"])
     if not at["laestab"] and not (at["la"] and at["estab"]):
-        cells.need("urn", [name for names in _NAMES.values() for name in names])
+        try:
+            cells.need("urn", [name for names in _NAMES.values() for name in names])
+        except EvidenceError as error:
+            raise EvidenceError(
+                f"{error}; schools are found by their URN, or LA and ESTAB, never by name: "
+                "get-information-schools.service.gov.uk has them"
+            ) from None
     name = at["laestab"] or at["estab"]
     la = cells.column(at["laestab"] or at["la"])
     estab = [""] * len(la) if at["laestab"] else cells.column(at["estab"])
@@ -183,7 +257,8 @@ def _grid(
 
 def _no_grid(cells: Sheet, at: dict[str, str], programme: str) -> None:
     """Refuse a list of schools that says yes and no of something: of what, is not known."""
-    for name in () if at["programme"] else filter(None, cells.names):
+    taken = {name for names in _NAMES.values() for name in names}
+    for name in () if at["programme"] else {*filter(None, cells.names)} - taken:
         said = {_said(cell) for cell in cells.column(name)}
         if {0, 1} <= said and None not in said:
             raise EvidenceError(

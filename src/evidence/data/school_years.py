@@ -11,6 +11,8 @@ import pandas as pd
 _YEAR = re.compile(r"(\d{4})(?:\.0+)?", re.ASCII)
 _SPAN = re.compile(r"(?:AY|SY)?\s*(\d{4})\s*(?:[/\-\u2013\u2212_]|to)?\s*((?:\d\d)?\d\d)",
                    re.ASCII | re.IGNORECASE)  # fmt: skip
+_SHORT = re.compile(r"(\d\d)\s*[/\-\u2013\u2212]\s*(\d\d)", re.ASCII)
+_TERM = re.compile(r"(autumn|spring|summer)(?: term)?\s+(\d{4})", re.ASCII | re.IGNORECASE)
 _DATES = ("%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%Y/%m/%d",
           "%d %B %Y", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%B %Y", "%b %Y")  # fmt: skip
 _TIME = re.compile(r"[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", re.ASCII)
@@ -25,7 +27,8 @@ def ends(text: str, turn: int = 9) -> int | None:
     Parameters
     ----------
     text : str
-        2019; 2018/19, 2018-19 or 201819; or a date, day first (01/09/2018, 2018-09-01).
+        2019; 2018/19, 2018-19, 201819 or 18/19; Autumn 2018; or a date, day first (01/09/2018,
+        2018-09-01).
     turn : int
         The month whose dates belong to the next school year.
     """
@@ -37,6 +40,10 @@ def ends(text: str, turn: int = 9) -> int | None:
         if 1990 <= first <= 2100 and str(first + 1).endswith(last):
             return first + 1
         return None
+    if (span := _SHORT.fullmatch(text)) and int(span[2]) == int(span[1]) + 1:
+        return 2000 + int(span[2])
+    if term := _TERM.fullmatch(text):
+        return ends(term[2] if term[1].lower() != "autumn" else str(int(term[2]) + 1))
     for form in _DATES:
         try:
             day = datetime.strptime(_TIME.sub("", text), form)

@@ -11,8 +11,13 @@ import pandas as pd
 from evidence.data import file_kinds, official_tables, participation_files, school_years
 from evidence.errors import EvidenceError, Faults, nearest
 from evidence.show.words import counted, slug
-from evidence.studies.trial_proposal import Proposal, Question
+from evidence.studies.trial_proposal import CONTROL, Proposal, Question
 
+_NOT_IN = re.compile(
+    r"withdr\w*|dropped( out)?|left|declined|inactive|not (started|participating|taking part)"
+    r"|refused|closed|excluded|ineligible|reserve|pending|planned",
+    re.I,
+)
 _OUTCOMES = {  # headline measures: title, unit, smallest effect worth having
     "PTRWM_EXP": ("Reading, writing and maths, expected standard", "pp", 3.0),
     "PTREAD_EXP": ("Reading, expected standard", "pp", 3.0),
@@ -33,6 +38,7 @@ _CONTEXT = {
 _QUESTIONS = {
     "outcome": "Which column is the result that the programme was to change?",
     "programme": "Which programme is asked about?",
+    "grid": "Which column says yes of the schools that took part in it?",
     "start": "When did it start: which is the first school year in which it ran?",
 }
 
@@ -165,9 +171,18 @@ def _of_name(path: Path) -> int | None:
 def _spells(file: Path, answers: Mapping[str, str], out: Proposal) -> pd.DataFrame:
     """Read who took part; ask for the start where the file says none."""
     name = answers.get("programme", "") or file.name.partition(".")[0]
+    nobody = pd.DataFrame({"urn": [], "programme": [], "start": [], "end": []})
     start = school_years.ends(answers.get("start", ""))
     if answers.get("start") and start is None:
         raise EvidenceError(f"--start: {participation_files.YEAR}")
+    others, grid = participation_files.others(file), participation_files.programmes(file)
+    if len(grid) and not answers.get("programme"):
+        out.questions.append(Question("programme", _QUESTIONS["grid"], tuple(grid)))
+        return nobody
+    unread = {name: labels for name, labels in others.items() if name not in grid}
+    _all_took_part(file, unread)
+    if unread:
+        out.said.append(f"columns of the list that are not read: {', '.join(unread)}")
     try:
         spells = participation_files.participation(file, programme=name, start=start)
     except EvidenceError:
@@ -178,10 +193,48 @@ def _spells(file: Path, answers: Mapping[str, str], out: Proposal) -> pd.DataFra
         except EvidenceError:
             pass
         else:
+            for column, cells in unread.items():
+                if all(school_years.ends(cell, 8) for cell in cells):
+                    raise EvidenceError(
+                        f"{file}: column {column} holds school years; call it start if schools "
+                        "began then, or say --start"
+                    )
             out.questions.append(Question("start", _QUESTIONS["start"], ("2018", "2017/18")))
-            return pd.DataFrame({"urn": [], "programme": [], "start": [], "end": []})
+            return nobody
         raise
+    _one_cell_one_programme(file, spells)
     return spells.assign(programme=[slug(each, "programme") for each in spells["programme"]])
+
+
+def _all_took_part(file: Path, columns: Mapping[str, list[str]]) -> None:
+    """Refuse a list that says of some schools that they did not take part."""
+    for column, cells in columns.items():
+        labels = {*cells}
+        for label in sorted(labels) if len(labels) < min(8, len(cells)) else ():
+            if CONTROL.fullmatch(label) or _NOT_IN.fullmatch(label):
+                raise EvidenceError(
+                    f"{file}: column {column} says {label!r} of some schools; leave out the rows "
+                    "of schools that did not take part, or the column if all did"
+                )
+
+
+def _one_cell_one_programme(file: Path, spells: pd.DataFrame) -> None:
+    names = {slug(each, "programme"): each for each in spells["programme"].unique()}
+    for each in names.values():
+        parts = {slug(part, "programme") for part in re.split(r"[;,/&+|]| and ", each)}
+        if len(parts) > 1 and parts & names.keys():
+            raise EvidenceError(
+                f"{file}: column programme says {each!r} of a school; give each programme a row"
+            )
+    own = spells.sort_values("start")
+    later = own.duplicated(["urn", "programme"])
+    open_ended = own.groupby(["urn", "programme"])["end"].shift().isna()
+    if (again := later & open_ended).any():
+        urn = own.loc[again, "urn"].iloc[0]
+        raise EvidenceError(
+            f"{file}: school {urn} starts again before it ended; keep the row of its first year, "
+            "or say when it ended"
+        )
 
 
 def _programme(spells: pd.DataFrame, answers: Mapping[str, str], out: Proposal) -> str:

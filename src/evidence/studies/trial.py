@@ -344,7 +344,7 @@ class Trial(Study[TrialPlan]):
         ]  # fmt: skip
         return pd.concat(rows, ignore_index=True)
 
-    def _promised(self, outcome: Outcome, *, foreseen: bool = True) -> list[str]:
+    def _promised(self, outcome: Outcome, *, foreseen: bool | None = None) -> list[str]:
         return self.promise.caveats_of(outcome.name, foreseen=foreseen) if self.promise else []
 
     @answered

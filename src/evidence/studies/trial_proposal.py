@@ -28,8 +28,8 @@ _NAMED = {
     "strata": "pairs?(·?id)? blocks? stratum strata matched·?pair",
     "baseline": "pre(·?test)? base(line)? before prior t[01] start entry ks1 autumn wave·?1 "
     "time·?1",
-    "outcome": "post(·?test)? outcome end(line)? after final follow·?up t[23] exit summer wave·?2 "
-    "time·?2",
+    "outcome": "post(·?test)? outcome end(line)? after final follow·?up t[2-9] exit summer "
+    "wave·?[2-9] time·?[2-9]",
     "score": "tests? scores? marks? maths? read(ing)? writing english science attain(ment)? result "
     "percent(age)? pct raw standardi[sz]ed age·?score spelling progress",
     "subgroup": "fsm6? ever·?fsm pp pupil·?premium disadv(antaged)? sen send eal sex gender "
@@ -37,7 +37,7 @@ _NAMED = {
     "dosage": "dos(age|e) sessions? attended attendance hours complied compliance",
 }
 _NAMED = {role: "|".join(said.split()).replace("·", " ") for role, said in _NAMED.items()}
-_CONTROL = re.compile(
+CONTROL = re.compile(
     r"(the )?(control|comparison|usual|business as usual|bau|as usual|usual (teaching|practice)"
     r"|wait(ing)?( ?list)?|no|none|0|0\.0|false|c|ctrl|not offered|standard|placebo)( group| arm)?",
     re.I,
@@ -49,7 +49,10 @@ _QUESTIONS = {
     "outcome": "Which column is the result after the programme?",
     "baseline": "Which column is a score from before it (\"none\" if there is none)?",
     "school": "Which column is the school (\"none\" if there is none)?",
+    "allocated": "Most groups have pupils of one arm only, some of several: what was allocated?",
 }  # fmt: skip
+_FEW_MIXED = 0.4  # share of schools with several arms below which one may be a slip
+_ROWS_A_PUPIL = 6  # of files with a row a measurement; more is no column of pupils
 _SMALLEST = {"sd": 0.1, "pp": 3.0}
 
 
@@ -98,7 +101,7 @@ def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Pr
     frame : DataFrame
     answers : mapping, optional
         `treatment`, `control`, `arm`, `outcome`, `baseline`, `school` where they are known; "none"
-        says that there is no such column.
+        says that there is no such column. `allocated` is "schools" or "pupils".
 
     Raises
     ------
@@ -110,18 +113,20 @@ def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Pr
     faults = [
         f"--{key}: the file has no column {value!r}; {nearest(value, names)}"
         for key, value in given.items()
-        if key not in ("control", "arm") and value != "none" and value not in names
+        if key not in ("control", "arm", "allocated") and value != "none" and value not in names
     ]
     if faults:
         raise EvidenceError(*faults)
     roles, out = _Roles(frame, given), Proposal()
     treatment = roles.choose("treatment", roles.arms(), out)
-    school = roles.choose(
-        "school", roles.named("school", roles.groups(treatment)), out, needed=False
-    )
+    named, whole = roles.named("school", roles.groups(treatment)), roles.whole(treatment)
+    school = roles.choose("school", named, out, others=whole, needed=bool(whole))
     classes = roles.named("class", roles.groups(treatment), leave=(school,))
+    classes = classes or [name for name in whole if school and name != school]
     strata = roles.named("strata", roles.groups(treatment), leave=(school, *classes))
     pupil = next(iter(roles.named("pupil", roles.ids())), "")
+    if school or "school" not in {asked.about for asked in out.questions}:
+        roles.refuse_twice(school)
     taken = {treatment, school, pupil, *classes, *strata}
     subgroups = roles.named("subgroup", roles.labels(), leave=taken)
     dosage = roles.named("dosage", roles.numbers(), leave=taken)
@@ -146,7 +151,9 @@ def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Pr
         size = "3 percentage points" if yes_no else "0.1 standard deviations (about two months)"
         out.said.append(f"{size} is taken as the smallest effect worth having; change it if not")
     if treatment:
-        _allocation(frame, out, school, next(iter(classes), ""), next(iter(strata), ""))
+        known = frame[frame[treatment].notna()]
+        groups = (school, next(iter(classes), ""), next(iter(strata), ""))
+        _allocation(known, out, *groups, given.get("allocated", ""))
     return out
 
 
@@ -183,7 +190,7 @@ class _Roles:
         by_value = [
             name
             for name in few
-            if any(_CONTROL.fullmatch(value.strip()) for value in self._values(name))
+            if any(CONTROL.fullmatch(value.strip()) for value in self._values(name))
             and not {value.lower() for value in self._values(name)} <= plain
         ]
         by_name = _named("treatment", few)
@@ -195,6 +202,32 @@ class _Roles:
         rows = len(self.frame)
         return [name for name in map(str, self.frame)
                 if name != treatment and 2 <= self.frame[name].nunique() <= rows / 2]  # fmt: skip
+
+    def whole(self, treatment: str) -> list[str]:
+        """Return columns of texts whose groups, three and more an arm, have one arm each."""
+        if not treatment:
+            return []
+        arms, found = self.frame[self.frame[treatment].notna()], []
+        for name in self.groups(treatment):
+            pairs = arms[[name, treatment]].drop_duplicates()
+            texts = not pd.api.types.is_numeric_dtype(arms[name]) and pairs[name].notna().all()
+            if texts and pairs[name].is_unique and pairs[treatment].value_counts().min() > 2:
+                found.append(name)
+        return found
+
+    def refuse_twice(self, school: str) -> None:
+        """Refuse a file in which a pupil has several rows."""
+        whole = re.compile(_NAMED["pupil"])
+        for name in map(str, self.frame):
+            keys = [*filter(None, (school, name))]
+            known = self.frame.dropna(subset=keys)
+            again = int(known.duplicated(keys, keep=False).sum())
+            several = len(known) <= _ROWS_A_PUPIL * len(known.drop_duplicates(keys))
+            if name != school and whole.fullmatch(" ".join(_words(name))) and several and again:
+                raise EvidenceError(
+                    f"column {name!r}: {counted(again, 'row')} are of a pupil that has several; "
+                    "keep one row a pupil, with each measurement in a column of its own"
+                )
 
     def ids(self) -> list[str]:
         """Return columns of which no value comes twice."""
@@ -265,7 +298,7 @@ def _arms(frame: pd.DataFrame, treatment: str, given: Mapping[str, str], out: Pr
             raise EvidenceError(
                 f"--{side}: {given[side]!r} is no arm; {nearest(given[side], arms)}"
             )
-    usual = [arm for arm in arms if _CONTROL.fullmatch(arm.strip())]
+    usual = [arm for arm in arms if CONTROL.fullmatch(arm.strip())]
     control = given.get("control") or (usual[0] if len(usual) == 1 else "")
     if not control:
         left = tuple(arm for arm in arms if arm != given.get("arm"))
@@ -283,8 +316,10 @@ def _arms(frame: pd.DataFrame, treatment: str, given: Mapping[str, str], out: Pr
     out.plan |= {"control": control, "arm": arm}
 
 
-def _allocation(frame: pd.DataFrame, out: Proposal, school: str, classes: str, strata: str) -> None:
-    """Say who was allocated: by which groups have pupils in one arm only."""
+def _allocation(
+    frame: pd.DataFrame, out: Proposal, school: str, classes: str, strata: str, allocated: str
+) -> None:
+    """Say who was allocated: by which groups have pupils in one arm only, or ask."""
     arm = out.plan["treatment"]
     plan = out.plan | {"cluster": "", "strata": "", "allocation": "simple"}
 
@@ -294,9 +329,13 @@ def _allocation(frame: pd.DataFrame, out: Proposal, school: str, classes: str, s
     def whole(group: str) -> bool:
         return bool(group) and most_arms(group).max() == 1
 
-    if whole(school):
+    mixed = (most_arms(school) > 1).mean() if school and not whole(classes) else 0
+    if 0 < mixed < _FEW_MIXED and allocated not in ("schools", "pupils"):
+        out.questions.append(Question("allocated", _QUESTIONS["allocated"], ("schools", "pupils")))
+    if whole(school) or (school and allocated == "schools"):
         plan |= {"cluster": school, "allocation": "cluster"}
-        out.said.append(f"every school ({school!r}) has one arm: schools were allocated")
+        why = f"every school ({school!r}) has one arm: " if whole(school) else ""
+        out.said.append(f"{why}schools were allocated")
         if strata and most_arms(strata).min() > 1:
             schools = frame.drop_duplicates([strata, school])[strata].value_counts()
             plan |= {

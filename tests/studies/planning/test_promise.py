@@ -8,6 +8,10 @@ import pandas as pd
 import pytest
 
 import evidence as ev
+from evidence.data.rules import Rules
+from evidence.release.control.rounding import round_words
+from evidence.release.store.candidates import protect_effects
+from evidence.studies.planning.promise import Promise
 
 from .protocols import write
 
@@ -233,6 +237,43 @@ def test_days_of_every_kind_are_held_against_the_window(kind):
         }.get(kind, days.astype("datetime64[ns]"))  # fmt: skip
         table = found(said, plan, data.assign(post_day=days.to_numpy())).table
         assert table["about"].tolist() == listed, kind
+
+
+def test_a_release_lists_the_deviations_in_rounded_words():
+    many = map(generated, range(99))
+    said, plan, data = next(each for each in many if not (each[1]["cluster"] or each[1]["where"]))
+    data = pd.concat([data, data.assign(pupil=data["pupil"] + len(data))], ignore_index=True)
+    plan["outcomes"] = [*plan["outcomes"], {"name": "spare", "smallest_worthwhile": 0.1}]
+    study = ev.Trial.read(data, plan, protocol=said)
+    rows = protect_effects(study.effects).table
+    notes = rows["caveats"].iloc[0].split("; ")
+    listed = [n.split(": ", 1)[1] for n in notes if n.startswith("deviation from the protocol: ")]
+    rounded = f"the data have {10 * round(len(data) / 10):,} pupils, the protocol planned"
+    assert listed[0] == "outcome 'spare' was not planned"
+    assert listed[1].startswith(rounded)
+    assert len(listed) == len(study.promise.table) == 2
+    assert "2 deviations from the protocol" in notes
+    others = rows["caveats"].iloc[1:]
+    assert not others.str.contains("deviation from the protocol: ").any()
+
+
+def test_a_release_never_tells_by_which_value_rows_were_left_out():
+    table = pd.DataFrame({"about": ["exclusion"], "deviation": ["rows analysed is 'upn = P7'; …"]})
+    caveats = Promise(table=table, status={"post": "as planned"}).caveats_of("post")
+    assert caveats == [
+        "1 deviation from the protocol",
+        "deviation from the protocol: other rows were analysed than the protocol planned",
+    ]
+
+
+def test_a_release_never_tells_how_few_pupils_changed_arms():
+    caveats = Promise(
+        table=pd.DataFrame({"about": ["sample"], "deviation": ["3 pupils: never allocated"]}),
+        status={"post": "as planned"},
+    ).caveats_of("post")
+    assert round_words(caveats[-1], Rules()) == (
+        "deviation from the protocol: fewer than 10 pupils: never allocated"
+    )
 
 
 def test_another_model_makes_every_result_exploratory():

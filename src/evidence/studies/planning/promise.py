@@ -19,6 +19,7 @@ from evidence.studies.plan import Outcome, TrialPlan
 from evidence.studies.planning.protocol import Protocol, read
 
 PLANNED, EXPLORATORY = "as planned", "exploratory"
+_OTHER_ROWS = "other rows were analysed than the protocol planned"
 _OF_MODEL = ("arms", "model", "covariate", "exclusion")  # they change every result
 _KINDS = {  # parameters of a plan that hold one column each
     "treatment": "model",
@@ -54,14 +55,22 @@ class Promise(TableResult):
         said = f"{counted(len(self.table), 'deviation')} from the protocol."
         return f"{said} Exploratory: {', '.join(new)}." if new else said
 
-    def caveats_of(self, outcome: str, *, foreseen: bool = True) -> list[str]:
-        """Return what a reader of a result must know, of pupils that were `foreseen` or not."""
+    def caveats_of(self, outcome: str, *, foreseen: bool | None = None) -> list[str]:
+        """Return what a reader of a result must know; of a subgroup, whether it was `foreseen`.
+
+        Those of the first outcome list every deviation, so that a release has the list.
+        """
         found = ["exploratory: not what the protocol planned"]
-        found *= self.status[outcome] == EXPLORATORY or not foreseen
+        found *= self.status[outcome] == EXPLORATORY or foreseen is False
         if len(self.table):
-            found.append(
-                f"{counted(len(self.table), 'deviation')} from the protocol, listed in the report"
-            )
+            number = counted(len(self.table), "deviation")
+            found.append(f"{number} from the protocol, listed in the report")
+            if foreseen is None and outcome == next(iter(self.status)):
+                texts = self.table["deviation"].str.replace(";", ",", regex=False)
+                # Which rows may be told by a pupil's id: the report says it.
+                texts = texts.where(self.table["about"] != "exclusion", _OTHER_ROWS)
+                found[-1] = f"{number} from the protocol"
+                found += [f"deviation from the protocol: {text}" for text in texts]
         return found
 
     def _repr_html_(self) -> str:
@@ -209,9 +218,9 @@ def _sample(said: Protocol, data: pd.DataFrame) -> Iterator[tuple[str, str]]:
     column, planned = said.analysis.cluster, said.units
     if planned is None or (column and column not in rows):
         return
-    number, what = (rows[column].nunique(), column) if column else (len(rows), "pupils")
+    number, what = (rows[column].nunique(), f"of {column}") if column else (len(rows), "pupils")
     if number != planned:
-        yield "sample", f"the data have {number:,} of {what}; the protocol planned {planned:,.0f}"
+        yield "sample", f"the data have {number:,} {what}; the protocol planned {planned:,.0f}"
 
 
 def _allocated(said: Protocol, data: pd.DataFrame, path: Path) -> Iterator[tuple[str, str]]:
@@ -226,8 +235,10 @@ def _allocated(said: Protocol, data: pd.DataFrame, path: Path) -> Iterator[tuple
     new = {unit for unit in units if unit not in known}
     moved = {u for u, a in zip(units, arms, strict=True) if u in known and known[u] != a}
     for some, what in ((moved, "in another arm than was sealed"), (new, "never allocated")):
-        if some:
+        if some and said.analysis.cluster:
             yield "sample", f"{len(some):,} of {column}: {what}"
+        elif some:  # in words that a release rounds
+            yield "sample", f"{counted(len(some), 'pupil')}: {what}"
 
 
 def _dates(said: Protocol, data: pd.DataFrame) -> Iterator[tuple[str, str]]:
