@@ -84,6 +84,15 @@ def county(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def sampled(tmp_path_factory):
+    """Return the folder of the sample county and Project STAR: to be read, or copied first."""
+    from evidence.data import sample
+
+    made = once(tmp_path_factory, "sampled", lambda root: sample.make(root / "data"))
+    return made[0] / "data"
+
+
+@pytest.fixture(scope="session")
 def watched_release(tmp_path_factory):
     """Return where the release of a watched area is: to be read only."""
     import watched_area

@@ -4,6 +4,7 @@ import doctest
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,6 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 from traitlets.config import Config
 
 import evidence as ev
-from evidence.data import sample
 from evidence.run import own_project
 
 SYBIL = Sybil([PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS)])
@@ -31,11 +31,11 @@ SHELL = [page for page in PAGES if page.name in ("tutorial_publish.md", "tutoria
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory):
+def example(sampled, tmp_path_factory):
     """Return the example project with its data, as `evidence demo` makes it."""
     folder = tmp_path_factory.mktemp("example")
     own_project.example(folder)
-    sample.make(folder / "data")
+    shutil.copytree(sampled, folder / "data", dirs_exist_ok=True)
     return folder
 
 

@@ -1,12 +1,13 @@
 """One pupil, planted in the raw file, is looked for in all that leaves a real run."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from conftest import ROOT
 from release.exchange.test_bundle import opened
 
 from evidence.data.register import load
-from evidence.data.sample import make
 from evidence.release.exchange import bundle
 from evidence.release.store import publish, verify
 from evidence.run.plan_jobs import Project, plan
@@ -44,10 +45,10 @@ def holds(content):
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory):
+def hub(sampled, tmp_path_factory):
     """Return a hub that ran, released and bundled a trial in which the pupil took part."""
     root = tmp_path_factory.mktemp("hub")
-    make(root / "data", 2026)
+    shutil.copytree(sampled, root / "data")
     path = root / "data/sample/trial_feedback.csv"
     pupils = pd.read_csv(path, dtype=str).assign(name="somebody")
     known = pupils["pre"].notna() & pupils["post"].notna()

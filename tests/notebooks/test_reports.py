@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,6 @@ from conftest import ROOT
 from papermill import execute_notebook
 
 import evidence as ev
-from evidence.data.sample import make
 from evidence.run.plan_jobs import Project, plan
 from evidence.run.runner import run
 
@@ -129,9 +129,9 @@ def test_report_begins_with_the_answer_and_shows_nothing_that_is_empty(tmp_path,
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory):
+def sample(sampled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
-    make(folder / "data", 2026)
+    shutil.copytree(sampled, folder / "data")
     return Project(
         register=ROOT / "data" / "programmes.toml",
         data=folder / "data",

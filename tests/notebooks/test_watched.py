@@ -8,7 +8,6 @@ import pytest
 from conftest import ROOT
 
 from evidence.data import register
-from evidence.data.sample import make
 from evidence.release.store import publish, reader, verify
 from evidence.run.plan_jobs import Project, plan
 from evidence.run.runner import run
@@ -130,8 +129,8 @@ def done(project):
     return {job.programme: job for job in jobs}
 
 
-def test_the_sample_county_is_watched_and_released(tmp_path):
-    make(tmp_path / "data", 2026)
+def test_the_sample_county_is_watched_and_released(sampled, tmp_path):
+    shutil.copytree(sampled, tmp_path / "data")
     text = (ROOT / "data/programmes.toml").read_text()
     head, watched = text[: text.index("[programme.star]")], text.index("[programme.benchmark]")
     watched = text[watched : text.index("[programme.what-works]")]  # which reads a release

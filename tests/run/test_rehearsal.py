@@ -3,12 +3,13 @@
 import copy
 import os
 import re
+import shutil
 import tomllib
 
 import pytest
 from conftest import ROOT
 
-from evidence.data import official_tables, participation_files, readers, sample
+from evidence.data import official_tables, participation_files, readers
 from evidence.data.sheet import sheet
 from evidence.errors import EvidenceError
 from evidence.run.plan_jobs import Project
@@ -40,10 +41,10 @@ def project(right, tmp_path):
 
 
 @pytest.mark.slow
-def test_sample_county_is_passed_and_its_data_are_told(tmp_path):
+def test_sample_county_is_passed_and_its_data_are_told(tmp_path, sampled):
     """Of each notebook one programme, those of what is watched among them."""
     data = tmp_path / "data"
-    sample.make(data)
+    shutil.copytree(sampled, data)
     text = (ROOT / "data/programmes.toml").read_text(encoding="utf-8")
     register = tomllib.loads(text)
     for_each = {each["notebook"]: name for name, each in register["programme"].items()}

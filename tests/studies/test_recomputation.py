@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import evidence as ev
-from evidence.data import sample
 from evidence.methods.core import frames
 from evidence.stats import panel_mixed_model
 from evidence.studies.recomputation import TOLERANCE, recompute_panel, recompute_trial
@@ -16,26 +15,18 @@ CONTEXT = ["TKS1AVERAGE", "PTFSM6CLA1A", "PSENELK", "PSENELE", "PTEALGRP2"]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Return the folder of the sample county and of Project STAR."""
-    folder = tmp_path_factory.mktemp("made")
-    sample.make(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def star(made):
+def star(sampled):
     """Return the records of Project STAR."""
-    return ev.readers.table(made / "star/star.csv")
+    return ev.readers.table(sampled / "star/star.csv")
 
 
 @pytest.fixture(scope="module")
-def panels(made):
+def panels(sampled):
     """Return the results and spells of the sample county."""
     years = [*range(2015, 2020)]
-    files = [made / f"sample/ks2_{year}.csv" for year in years]
+    files = [sampled / f"sample/ks2_{year}.csv" for year in years]
     results = ev.readers.ks2_panel(files, ["PTMAT_EXP", "PTRWM_EXP", *CONTEXT], years=years)
-    return results, ev.readers.participation(made / "sample/participation.csv")
+    return results, ev.readers.participation(sampled / "sample/participation.csv")
 
 
 @pytest.fixture
