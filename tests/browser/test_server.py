@@ -616,3 +616,16 @@ def test_fault_leaves_neither_password_nor_traceback_in_the_log(published, tmp_p
     assert "/download/bundle.zip" in said  # whoever runs the server learns where it was
     for word in (TOKEN, "near-miss", "Traceback"):
         assert word not in said
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.6, 1.5])
+def test_server_stopped_while_it_starts_kernels_says_nothing_and_leaves_none(
+    published, tmp_path, seconds
+):
+    with (tmp_path / "log").open("w") as log:
+        with served(published, log=log, ready={"board.ipynb": 3, "programme.ipynb": 2}) as address:
+            until(lambda: kernels_of(address.pid))
+            time.sleep(seconds)
+            started = kernels_of(address.pid)
+        until(lambda: not any(Path(f"/proc/{one}").exists() for one in started), 10)
+    assert (tmp_path / "log").read_text() == ""
