@@ -21,7 +21,7 @@ class Renderer:
 
 
 @pytest.mark.slow  # a kernel is started
-def test_pool_that_stops_knows_the_kernel_that_is_being_started(tmp_path, monkeypatch):
+def test_pool_that_stops_ends_the_kernels_that_are_being_started(tmp_path, monkeypatch):
     from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
@@ -41,13 +41,18 @@ def test_pool_that_stops_knows_the_kernel_that_is_being_started(tmp_path, monkey
         while len(pool.under_way) < 2:
             await asyncio.sleep(0.001)
         assert not len(kernels)
+        ended, end = [], kernels.shutdown_kernel
+
+        async def noted(kernel, **options):
+            ended.append(kernels.get_kernel(kernel))
+            await end(kernel, **options)
+
+        kernels.shutdown_kernel = noted
         await pool.stop()
-        started = [kernels.get_kernel(one) for one in kernels.list_kernel_ids()]
-        assert len(started) == 2
+        assert len(ended) == 2
+        assert not any([await one.is_alive() for one in ended])
         with pytest.raises(AttributeError):  # its notebook cannot be run
             await visitor
-        await kernels.shutdown_all(now=True)
-        assert not any([await one.is_alive() for one in started])
         pool.fill()
         assert pool.filling.done()
         with pytest.raises(FullError):

@@ -620,6 +620,19 @@ def test_fault_leaves_neither_password_nor_traceback_in_the_log(published, tmp_p
         assert word not in said
 
 
+@pytest.mark.parametrize("seconds", [0.1, 0.6, 1.5])
+def test_server_stopped_while_it_starts_kernels_says_nothing_and_leaves_none(
+    published, tmp_path, seconds
+):
+    with (tmp_path / "log").open("w") as log:
+        with served(published, log=log, ready={"board.ipynb": 3, "programme.ipynb": 2}) as address:
+            until(lambda: kernels_of(address.pid))
+            time.sleep(seconds)
+            started = kernels_of(address.pid)
+        until(lambda: not any(Path(f"/proc/{one}").exists() for one in started), 10)
+    assert (tmp_path / "log").read_text() == ""
+
+
 def test_kernels_end_when_tabs_close(deserted):
     """Last, so that the other tests run while those of the lost tabs are waited for."""
     assert deserted.result()

@@ -43,6 +43,7 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 MESSAGES = ("comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request")
+_FILES = 8192
 _MOST = 1_000_000  # bytes of a request or of a message from a page
 
 
@@ -142,7 +143,6 @@ class Dashboards(Voila):
             signal.signal(each, signal.SIG_IGN)
         self.sweeper.stop()
         self.ioloop.run_sync(self.pool.stop)
-        self.ioloop.run_sync(partial(self.kernel_manager.shutdown_all, now=True))
 
     def _renderer(self, notebook: str) -> NotebookRenderer:
         if not hasattr(self, "page_config"):
@@ -209,6 +209,7 @@ def stamp(published: str | Path) -> str:
 def main() -> None:
     """Serve until stopped."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    _open_as_many_files_as_may_be()
     settings, token = sys.stdin.read().split("\0")
     settings = json.loads(settings)
     logging.setLogRecordFactory(partial(Line, token))
@@ -258,6 +259,17 @@ def main() -> None:
             app.start()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _open_as_many_files_as_may_be() -> None:
+    """Raise the limit of open files: sockets of visitors must leave some to kernels."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
+
+        soft, hard = getrlimit(RLIMIT_NOFILE)
+        most = _FILES if hard == RLIM_INFINITY else min(hard, _FILES)
+        if soft != RLIM_INFINITY and soft < most:
+            setrlimit(RLIMIT_NOFILE, (most, hard))
 
 
 def configuration(port: int, token: str, dashboards: Path, scratch: Path) -> Config:

@@ -109,14 +109,13 @@ class KernelPool:
             self.filling = asyncio.ensure_future(self._fill())
 
     async def stop(self) -> None:
-        """Start no more kernels, and wait for those that are being started or ended.
-
-        Whoever ends the pool then knows every kernel there is, and ends it alone.
-        """
+        """Start no more kernels, and end all, those too that are just being started."""
         self.closing = True
         if self.filling:
             self.filling.cancel()
         await asyncio.gather(*self.under_way, return_exceptions=True)
+        ends = (self.kernels.shutdown_kernel(k, now=True) for k in self.kernels.list_kernel_ids())
+        await asyncio.gather(*ends, return_exceptions=True)
 
     async def alive(self, kernel: str) -> bool:
         """Whether a visitor's kernel is there and is the one that made the page."""
