@@ -80,8 +80,11 @@ def said(line):
     return found
 
 
+@pytest.mark.parametrize("turn", [1, 32])
 @pytest.mark.parametrize("half", HALVES)
-def test_request_in_two_parts_is_answered_once_it_is_whole(half):
+def test_request_in_two_parts_is_answered_once_it_is_whole(half, turn, monkeypatch):
+    monkeypatch.setattr(listener, "_TURN", turn)
+
     def work(server, ask):
         line = ask(HALVES[half])
         until(lambda: server.waiting and not server.unwatched)

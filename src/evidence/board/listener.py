@@ -86,6 +86,7 @@ class Listener(HTTPServer):
                 oldest = next(iter(self.waiting))
                 if not self._begin(oldest):
                     self._shut(oldest)
+        IOLoop.current().add_callback(self._take, listening, 0)  # until there are no more
 
     def _look(self, *_: Any) -> None:
         for key, _ in self.more.select(0):
