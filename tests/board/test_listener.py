@@ -106,7 +106,7 @@ def test_half_of_a_request_is_never_begun_and_the_oldest_make_room(half, monkeyp
         until(lambda: len(server.waiting) == 20)
         assert not server.asking
         assert said(ask(GET + b"\r\n")).endswith(b"got 0")  # whoever asks in between is answered
-        assert len(server.waiting) == 20
+        until(lambda: 19 <= len(server.waiting) <= 20)  # it may have taken a place for a moment
         for line in lines[:40]:
             assert said(line) == b""
         lines[-1].sendall(ENDS[half])

@@ -15,7 +15,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 _CONNECTIONS = 400  # at once that wait, and as many that ask, without the sockets of open pages
 _PATIENCE = 20.0  # seconds for a request to be there
 _QUEUE = 4096  # connections not taken yet: whoever finds no place tries again after a second
-_TURN = 32  # connections taken before anything else is done
+_TURN = 16  # connections taken before anything else is done
 _LOOKED_AT = 32_768  # bytes; a request that is larger is begun with before all of it is there
 _MORE = SOL_SOCKET, SO_RCVLOWAT  # bytes from which on there is something to look at
 _HEAD = re.compile(rb"\r?\n\r?\n")
@@ -36,6 +36,7 @@ class Listener(HTTPServer):
         self.unwatched: set[socket] = set()  # those of them that came while there are others
         self.asking: dict[Any, None] = {}
         self.more = selectors.DefaultSelector()
+        self.again = False
 
     def listen(self, port: int, address: str | None = None, **options: Any) -> None:
         """Listen, with as long a queue as the system grants."""
@@ -86,7 +87,13 @@ class Listener(HTTPServer):
                 oldest = next(iter(self.waiting))
                 if not self._begin(oldest):
                     self._shut(oldest)
-        IOLoop.current().add_callback(self._take, listening, 0)  # until there are no more
+        if not self.again:  # else none may come that is the last one
+            self.again = True
+            IOLoop.current().add_callback(self._take_again, listening)
+
+    def _take_again(self, listening: socket) -> None:
+        self.again = False
+        self._take(listening, 0)
 
     def _look(self, *_: Any) -> None:
         for key, _ in self.more.select(0):

@@ -1,5 +1,6 @@
 """Who lets another hub's results in, and bundles that nobody would make."""
 
+import copy
 import json
 import os
 import shutil
@@ -172,7 +173,7 @@ def mutated(content, rng):
         holder = whole
         for key in way:
             holder = holder[key]
-        odd = ODD[rng.integers(len(ODD))]
+        odd = copy.deepcopy(ODD[rng.integers(len(ODD))])  # another change may be made inside it
         how = rng.integers(6)
         if how == 0 and len(way):
             del holder[last]
