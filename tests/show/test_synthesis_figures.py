@@ -1,5 +1,7 @@
 """Results put together are drawn whole: what has no end is marked, what is hidden is said."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,3 +84,14 @@ def test_numbers_of_points_do_not_stand_on_each_other():
     assert set(numbers) == {"1", "2", "3"}
     places = [numbers[n].xyann for n in "23"]  # both points are almost the same
     assert np.hypot(*np.subtract(*places)) > 9
+
+
+@pytest.mark.parametrize("most", [300, 900, 1000, 4000, 9000])
+def test_words_of_bands_do_not_stand_on_each_other(most):
+    table = plane().assign(cost=[3.0, 90.0, float(most)])
+    ax = drawn("plane", table).plot()
+    ax.figure.canvas.draw()
+    said = ("very low", "low", "moderate", "high", "very high")
+    boxes = [t.get_window_extent() for t in ax.child_axes[0].texts if t.get_text() in said]
+    assert len(boxes) >= 3
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))

@@ -22,6 +22,7 @@ _BESIDE = [np.array(at) for at in (
     (0, 23), (0, -23), (17, 15), (-17, 15), (17, -15), (-17, -15),
 )]  # fmt: skip  # where the number of a point may stand
 _BANDS = {80: "very low", 200: "low", 720: "moderate", 1200: "high", np.inf: "very high"}  # EEF
+_LETTER, _UP = 0.034, 13  # a letter's share of the plane's width; points from line to line
 _LINE = 0.23  # inches from line to line of a key
 
 
@@ -134,7 +135,8 @@ def draw_plane(frame: pd.DataFrame, ax: Axes) -> Axes:
         said.append("Dashed: a month costs what it is worth")
     panel.set_ylim(ends)
     _bands(panel, low, high)
-    ticks = [x for x in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if low < x < high]
+    ticks = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+    ticks = [x for x in (ticks if high < 200 * low else ticks[::2]) if low < x < high]
     panel.set_xticks(ticks, [f"{x:,}" for x in ticks])
     panel.set_xticks([], minor=True)
     panel.set_ylabel("Effect size (SD)")
@@ -164,15 +166,19 @@ def _number(panel: Axes, shown: pd.DataFrame) -> None:
 
 
 def _bands(panel: Axes, low: float, high: float) -> None:
-    """Mark where the EEF's bands end, with their words above."""
-    edge, left = panel.get_xaxis_transform(), low
+    """Mark where the EEF's bands end, with their words above; higher where two would touch."""
+    edge, left, taken = panel.get_xaxis_transform(), low, 0.0
     for end, word in _BANDS.items():
         if not left < end or left >= high:
             continue
         right = min(end, high)
         if np.log(right / left) > 0.08 * np.log(high / low):
-            at = (np.sqrt(left * right), 1.01)
-            panel.text(*at, word, transform=edge, ha="center", va="bottom")
+            middle = np.sqrt(left * right)
+            across, half = np.log(middle / low) / np.log(high / low), _LETTER * len(word) / 2
+            touches = across - half < taken
+            panel.annotate(word, (middle, 1.01), (0, _UP if touches else 0), xycoords=edge,
+                           textcoords="offset points", ha="center", va="bottom")  # fmt: skip
+            taken = taken if touches else across + half
         if end < high:
             panel.axvline(end, color=figures.RULE, linewidth=1, linestyle=(0, (1, 2)), zorder=0)
         left = right
