@@ -80,6 +80,7 @@ def test_pupils_of_one_group_are_looked_at_alone(study):
 
 def test_the_panel_shows_what_is_chosen_its_code_and_refusals(study):
     *menus, baseline, shown, code = study.explore().children
+    assert [menu.index for menu in menus] == [0] * len(menus)  # none is blank
     method = menus[1]
     assert "as planned" in shown.value
     method.value = "multilevel"

@@ -124,7 +124,8 @@ def start(
     typer.echo("\n".join(f"{line[:1].upper()}{line[1:]}" for line in found.said))
     typer.echo("\n".join(written))
     parts = {"register": place / REGISTER, "data": place / DATA, "notebooks": place / NOTEBOOKS}
-    refuse(rehearsal.check(Project(**parts, runs=place / RUNS), typer.echo))
+    if faults := rehearsal.check(Project(**parts, runs=place / RUNS), typer.echo):
+        refuse([*faults, f"{place} is not ready: mend {file}, remove the folder and start again"])
     typer.echo(f"\nNext: cd {place} && evidence run, which says where its report is")
 
 

@@ -211,7 +211,7 @@ class Explorer:
         ways = [way for way in list(self.study.methods)[1:]
                 if way != "cace" or self.study.plan.dosage]  # fmt: skip
         methods = [(PLANNED, ""), *((_WORDS.get(way, way), way) for way in ways)]
-        samples = [("all pupils", None), *((self.group(one), one) for one in self.groups())]
+        samples = [("all pupils", ()), *((self.group(one), one) for one in self.groups())]
         outcome, method = menu("Outcome", outcomes), menu("Method", methods)
         sample = menu("Pupils", samples)
         baseline = widgets.Checkbox(value=True, description="Adjust for the baseline",
@@ -220,7 +220,7 @@ class Explorer:
         code.layout = widgets.Layout(width="640px", height="48px")
 
         def show(_: Any = None) -> None:
-            chosen = Look(outcome.value, method.value, baseline.value, sample.value)
+            chosen = Look(outcome.value, method.value, baseline.value, sample.value or None)
             code.value = chosen.code
             try:
                 shown.value = self.look(chosen)._repr_html_()
