@@ -136,14 +136,14 @@ def panel(kind: str, given: Mapping[str, Any], worthwhile: float) -> VBox:
     """
     import ipywidgets as widgets
 
-    wide = widgets.Layout(width="280px")
+    wide = widgets.Layout(width="270px")
     style = {"description_width": "150px"}
     chosen = widgets.Dropdown(
         description="Design", options=[*formulas.DESIGNS], value=kind, layout=wide, style=style
     )
-    fields = widgets.GridBox(layout=widgets.Layout(grid_template_columns="repeat(3, 290px)"))
+    fields = widgets.GridBox(layout=widgets.Layout(grid_template_columns="repeat(3, 278px)"))
     shown = widgets.HTML()
-    code = widgets.Textarea(description="Code", layout=widgets.Layout(width="860px", height="64px"))
+    code = widgets.Textarea(description="Code", layout=widgets.Layout(width="830px", height="64px"))
 
     def show(_: Any = None) -> None:
         values = {box.tooltip: box.value for box in fields.children}
