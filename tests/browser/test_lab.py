@@ -1,5 +1,6 @@
-"""JupyterLab as `evidence lab` opens it: the launcher begins every kind of work."""
+"""JupyterLab as `evidence lab` opens it: cards begin every kind of work, menus take keys."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -9,6 +10,9 @@ import time
 
 import pytest
 from conftest import ROOT
+from nbformat import write
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import TimeoutError
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +23,10 @@ def lab(tmp_path):
     (tmp_path / "notebooks").mkdir()
     for name in ("trial", "impact"):
         shutil.copy(ROOT / f"notebooks/{name}.ipynb", tmp_path / "notebooks")
+    menu = new_code_cell("import ipywidgets\nipywidgets.Dropdown(options=['one', 'two'])")
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = new_notebook(cells=[menu, new_code_cell("1")], metadata=kernel)
+    write(notebook, tmp_path / "menu.ipynb")
     options = ["--port=0", "--no-browser", "--allow-root", "--IdentityProvider.token="]
     command = [sys.executable, "-m", "evidence.cli", "lab", "--folder", str(tmp_path), *options]
     with (tmp_path / "log").open("w") as log:  # a pipe that nobody empties would stop it
@@ -57,4 +65,25 @@ def test_launcher_begins_a_trial_a_programme_and_a_blank_analysis(lab, chromium)
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
     # a server that is ended while a kernel starts waits for it
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120_000)
+    page.close()
+
+
+def test_keys_in_a_menu_choose_and_leave_the_notebook_alone(lab, chromium):
+    address, _ = lab
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{address}/lab/tree/menu.ipynb", timeout=120_000)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120_000)
+    menu = page.locator(".widget-dropdown select")
+    for _ in range(20):  # keys are lost until the notebook has its kernel
+        page.locator(".jp-Notebook .jp-Cell .jp-InputPrompt").first.click()
+        page.keyboard.press("Control+Enter")
+        with contextlib.suppress(TimeoutError):
+            menu.wait_for(timeout=6_000)
+            break
+    menu.focus()
+    page.keyboard.press("ArrowDown")
+    assert menu.evaluate("one => one.selectedIndex") == 1
+    page.keyboard.press("b")  # a shortcut that adds a cell
+    assert page.locator(".jp-Notebook .jp-Cell").count() == 2
+    assert menu.evaluate("one => one === document.activeElement")
     page.close()

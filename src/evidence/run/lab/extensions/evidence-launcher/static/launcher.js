@@ -1,4 +1,5 @@
 // Cards of JupyterLab's launcher: begin from a copy of one of the project's notebooks, or blank.
+// Keys that are pressed in a control belong to it: an arrow in a menu is no step to the next cell.
 // JupyterLab loads this file as it is (a module-federation container written by hand): no build.
 (() => {
   const FOLDER = "notebooks";
@@ -21,7 +22,12 @@
     return CALLED[name] || `New: ${name.replaceAll("-", " ")}`;
   }
 
+  function keepKeys({ target }) {
+    if (target.closest(".jupyter-widgets")) target.setAttribute("data-lm-suppress-shortcuts", "");
+  }
+
   async function activate(app, launcher) {
+    document.addEventListener("focusin", keepKeys);
     const contents = app.serviceManager.contents;
     const { notebookIcon } = await provided("@jupyterlab/ui-components");
     const listed = await contents.get(FOLDER).catch(() => ({ content: [] }));
