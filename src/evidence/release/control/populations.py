@@ -50,7 +50,7 @@ def add_equal(graph: CellGraph) -> None:
             for at in agree:
                 if label is None or label in at[1]:
                     graph.add_sum(pairs[at][0], [pairs[at][1]], how=how)
-            if label:
+            if label or hubs:
                 _share(graph, numbers, (one, label), (other, label))
     _add_other_names(graph, numbers)
 
