@@ -134,6 +134,7 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("hubs", 8100057),  # no number is shown by both
         ("hubs", 30_000_070),  # one number is shown by both, and agrees
         ("hubs", 40_000_284),  # one shows what the other's groups of other names add up to
+        ("hubs", 40_000_828),  # one has an area that the other lacks
         ("arms", 30_000_100),  # another programme's year group holds the control group's pupils
         ("hubs", 8100078),
     ],

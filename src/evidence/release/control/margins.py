@@ -112,8 +112,11 @@ class Sums:
 
     def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:
         """Return whether parts are all groups of a total that any table knows, and several."""
+        if len(over) > 1:  # of each label that is summed over, all groups are there
+            there = frozenset().union(*(self.labels[i] for i in parts))
+            return all(self.groups.get((place, rest, name), set()) <= there for name in over)
         known = {rest | {label} for label in self.groups.get((place, rest, over[0]), ())}
-        return len(over) > 1 or 1 < len(known) <= len({self.labels[i] for i in parts} & known)
+        return 1 < len(known) <= len({self.labels[i] for i in parts} & known)
 
     def _within(
         self,
