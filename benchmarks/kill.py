@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 CELLS = [
@@ -97,9 +98,13 @@ def running(pid: int) -> bool:
 
 def family(runner: int) -> dict[str, list[int]]:
     """Return the processes of a batch by what they are; jobs and kernels are forks alike."""
-    server = [p for p in below(runner) if b"forkserver" in Path(f"/proc/{p}/cmdline").read_bytes()]
-    forked = [child for p in server for child in below(p)]
-    threads = {p: len([*Path(f"/proc/{p}/task").iterdir()]) for p in forked if running(p)}
+    server, threads = [], {}
+    for p in below(runner):
+        with suppress(OSError):  # it has just ended
+            server += [p] * (b"forkserver" in Path(f"/proc/{p}/cmdline").read_bytes())
+    for p in (child for each in server for child in below(each)):
+        with suppress(OSError):
+            threads[p] = len([*Path(f"/proc/{p}/task").iterdir()])
     return {
         "runner": [runner],
         "server": server,
