@@ -128,3 +128,11 @@ def test_board_what_the_register_leaves_out_is_never_nan():
     html = programme_rows.board(rows)
     assert ">nan" not in html
     assert "cost not stated" in html
+
+
+def test_the_next_question_is_asked_once_a_programme_however_many_cohorts():
+    asked = "Does it hold in small schools?"
+    rows = rows_of([one(BETTER), one(UNSURE, cohort="2019")], ask_next=asked)
+    shown = programme_rows.board(rows, open=True)
+    assert shown.count(asked) == 1
+    assert programme_rows.sheet(rows)["Next question"].tolist() == [asked]
