@@ -72,9 +72,14 @@ def test_keys_in_a_menu_choose_and_leave_the_notebook_alone(lab, chromium):
     address, _ = lab
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{address}/lab/tree/menu.ipynb", timeout=120_000)
+    # a cell that is run before the notebook has its kernel makes Lab ask which it should be
+    page.locator(".jp-KernelName", has_text="Python 3").wait_for(timeout=120_000)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120_000)
+    page.add_locator_handler(
+        page.locator(".jp-Dialog"), lambda one: one.locator(".jp-mod-accept").click()
+    )
     menu = page.locator(".widget-dropdown select")
-    for _ in range(20):  # keys are lost until the notebook has its kernel
+    for _ in range(20):  # keys are lost until the notebook listens
         page.locator(".jp-Notebook .jp-Cell .jp-InputPrompt").first.click()
         page.keyboard.press("Control+Enter")
         with contextlib.suppress(TimeoutError):
