@@ -71,6 +71,23 @@ def test_hidden_share_is_hatched_and_said_to_be_hidden(ax):
     assert hatched(ax)[0].get_width() > 0
 
 
+@pytest.mark.parametrize(
+    ("whole", "protected", "said"),
+    [
+        ("n_answers", False, "Share of answers (%)"),
+        ("n_answers", True, "Share of answers (%), from rounded numbers"),
+        ("n_pupils", True, "Share of pupils (%), from rounded numbers"),
+        ("n_schools", True, "Share of schools (%)"),
+    ],
+)
+def test_shares_of_rounded_numbers_say_so(ax, whole, protected, said):
+    table = pd.DataFrame({"outcome": ["Helped"], "group": ["all"], "n_part": [175], whole: [210]})
+    if protected:
+        table[f"{whole}_symbol"] = ""
+    seaborn_figures.draw_shares(table, ax)
+    assert ax.get_xlabel() == said
+
+
 def test_hidden_cells_lie_open_on_a_hatched_ground(ax):
     table = pd.DataFrame(
         {

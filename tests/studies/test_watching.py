@@ -335,6 +335,38 @@ def test_a_sentence_tells_no_more_than_the_rounded_figures_of_its_row(tmp_path, 
     )
 
 
+def test_words_of_a_picture_that_leaves_tell_no_exact_count_and_no_hidden_share(tmp_path, rng):
+    def left(study):
+        proposal = ev.propose("", **study.findings())
+        assert proposal.refused == ()
+        said = [one.picture.title + one.picture.alt for one in proposal.pictures]
+        exact = {int(n) for one in study.counted_pictures for name in one.counts
+                 for n in one.table[name].dropna() if n % 5}  # fmt: skip
+        return " ".join(said), exact
+
+    answers = [("a", x) for x in ["Agree"] * 3 + ["Disagree"] * 104 + [""] * 20]
+    said, exact = left(survey(tmp_path, answers))
+    assert exact == {3, 107}
+    assert re.findall(r"\d+", said) == []
+    days = pd.date_range("2017-01-02", periods=366)
+    asked = days[rng.integers(366, size=437)]
+    done = asked + pd.to_timedelta(rng.integers(30, 300, size=437), unit="D")
+    rows = [(str(one.date()), str(end.date()) if end.year < 2018 else "", 0)
+            for one, end in zip(asked, done, strict=True)]  # fmt: skip
+    write(tmp_path, "cases.csv", rows, "requested issued excepted")
+    said, exact = left(timeliness(tmp_path, as_of="2018-01-01"))
+    said = re.sub(r"week \d+|\d+ points|2017-12", "", said)
+    told = {int(n.replace(",", "")) for n in re.findall(r"(?<![\d.])\d[\d,]*(?![\d.]*%)", said)}
+    assert re.search(r"\d\.\d", said) is None  # of so few pupils a decimal tells the count
+    assert 437 in exact
+    assert exact & told == set()
+    write(tmp_path, "cases.csv", CASES, "requested issued excepted")
+    few = timeliness(tmp_path)  # five cases, of which half are done in 20 weeks
+    assert "50% are" in few.waiting.sentence()
+    (waiting,) = (one for one in few.counted_pictures if one.name == "waiting")
+    assert waiting.alt == "A curve from 0% at the start."
+
+
 def test_an_answer_that_is_neither_is_refused(tmp_path):
     with pytest.raises(EvidenceError, match=r"column 'better', row 3: is none of the answers"):
         survey(tmp_path, [("primary", "Agree"), ("primary", "Perhaps")])

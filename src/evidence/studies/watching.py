@@ -150,6 +150,8 @@ class Watching(Questions):
         The values of one that is `counted` are themselves counts of pupils.
         """
         table, share = chart.to_frame().dropna(axis=1, how="all"), chart.chart[0] == "p"
+        if share and (many := table["n"].iloc[-1]) > 0:
+            alt = self.told(alt, self.rules.places(many))
         drawn = [x for x in ("value", "centre", "lower", "upper", "target") if x in table]
         counts = ("value",) if counted else ("n",) if "n" in table else ()
         if share:

@@ -25,6 +25,19 @@ from evidence.release.control.rounding import round_words
         ("one child in five; one row a pupil", "one child in five; one row a pupil"),
         ("One school of three schools", "One school of three schools"),
         ("2017/18 pupils made 3 months more", "2017/18 pupils made 3 months more"),
+        (
+            "108 of 212 who answered: 51%; 63% of 334 asked answered; 7 answers",
+            "110 of 210 who answered: 51%; 63% of 335 asked answered; fewer than 10 answers",
+        ),
+        (
+            "487 cases were open, 1 case for more than 20 weeks (3,969 cases, 461 cases open)",
+            "485 cases were open, fewer than 10 cases for more than 20 weeks (3,970 cases, "
+            "460 cases open)",
+        ),
+        (
+            "334 schools asked answered; 12 questions asked",
+            "334 schools asked answered; 12 questions asked",
+        ),
     ],
 )
 def test_round_words_rounds_pupils_only(given, left):

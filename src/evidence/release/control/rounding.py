@@ -1,4 +1,4 @@
-"""Rounding of counts, of statistics and of counts of pupils inside sentences."""
+"""Rounding of counts, of statistics and of counts of people inside sentences."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from evidence.data.rules import Rules
 _PUPILS = re.compile(
     r"(?<![\d.,/])(?<!Year )(?<!year )(?<!Stage )(?<!stage )(?<!KS)(?<!Grade )(?<!aged )"
     r"(\d{1,3}(?:,\d{3})+|\d+)"
-    r"(?=(?:\s+of\s+[\d,]+)?\s+(?:(?!schools?\b|months?\b|points?\b|years?\b|classes\b)[A-Za-z-]+\s+)?"
-    r"(?:pupils?|children|child|boys?|girls?|learners?|students?|rows?)\b)"
+    r"(?=(?:\s+of\s+[\d,]+)?\s+"
+    r"(?:(?!schools?\b|months?\b|points?\b|years?\b|classes\b|questions?\b)[A-Za-z-]+\s+)?"
+    r"(?:pupils?|children|child|boys?|girls?|learners?|students?|rows?|people|persons?|cases?"
+    r"|answers?|respondents?|who|asked)\b)"
 )
 _WORDS = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -29,7 +31,7 @@ _IN_WORDS = re.compile(
 # "1 pupil has" that became "fewer than 10 pupil has"
 _FEW = re.compile(
     r"(fewer than \d+(?: of [\d,]+)?\s+(?:[A-Za-z-]+\s+)?"
-    r"(?:pupil|boy|girl|learner|student|row|child(?!ren)))s?\b(\s+(?:has|is|was)\b[^;.]*)?"
+    r"(?:pupil|boy|girl|learner|student|row|case|answer|child(?!ren)))s?\b(\s+(?:has|is|was)\b[^;.]*)?"
 )
 _MANY = {"has": "have", "is": "are", "was": "were"}
 _DECIMAL_SHARE = re.compile(r"\d+\.\d+(?=%)")
@@ -48,8 +50,9 @@ def significant(values: pd.Series, digits: int) -> pd.Series:
 def round_words(text: str, rules: Rules, gone: frozenset[float] = frozenset()) -> str:
     """Round every "N pupils" in a text as `protect` would; small ones become "fewer than …".
 
-    So are both numbers of "N of M pupils", and rows, which are pupils in a trial. Percentages lose
-    their decimals, from which exact counts could be worked out.
+    So are cases, answers and those who were asked, both numbers of "N of M pupils", and rows, which
+    are pupils in a trial. Percentages lose their decimals, from which exact counts could be worked
+    out.
 
     Parameters
     ----------

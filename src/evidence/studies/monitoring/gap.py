@@ -247,8 +247,8 @@ class Gap(Watching):
         table = pd.concat(tables, ignore_index=True)
         table["time"] = table["time"].astype(float).astype(int)
         named = ["outcome", "group", "time", "estimate", "ci_lower", "ci_upper"]
-        table = table[[*named, "n_disadvantaged"]].round(1)
-        said = self.share.sentence()
+        table = self.coarse(table.round(1), named[3:])[[*named, "n_disadvantaged"]]
+        said = self.told(self.share.sentence(), self.rules.places(self.share.table["n"].iloc[-1]))
         return Picture(
             name="gap",
             kind="lines",

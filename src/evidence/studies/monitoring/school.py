@@ -377,6 +377,7 @@ class School(Watching):
         table = self.funnel.table.drop(columns=["z", "signal"]).rename(columns={"unit": "urn"})
         limits = [name for name in table if name.startswith(("value", "centre", "lower", "upper"))]
         table[limits] = (100 * table[limits]).round(1)
+        table = self.coarse(table, limits)
         table = table.assign(asked=table["urn"] == urn).sort_values(["n", "urn"])
         table.insert(0, "school", table["urn"].map(self.everybody.set_index("urn")["school"]))
         return Picture(

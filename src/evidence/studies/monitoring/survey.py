@@ -244,5 +244,5 @@ class Survey(Watching):
             name="answers",
             question="what changed",
             title="What those who answered say",
-            alt=f"Bars, one a question. {self.headlines[-1]}",
+            alt="Bars, one a question: the share of those who answered that said yes.",
         )

@@ -139,8 +139,9 @@ class Timeliness(Monitoring):
         last = self.backlog.iloc[-1]
         return (
             f"At the end of {last['time']}, {words.counted(last['open'], 'case')} were open, "
-            f"{last['overdue']:,} of them for more than {self.plan.weeks:g} weeks. While such "
-            "cases are cleared the share of those issued in time falls, and rises again after."
+            f"{words.counted(last['overdue'], 'case')} for more than {self.plan.weeks:g} weeks. "
+            "While these are cleared the share of those issued in time falls, and rises again "
+            "after."
         )
 
     @answered
@@ -206,12 +207,13 @@ class Timeliness(Monitoring):
         drawn = pd.DataFrame(rows).assign(limit=self.plan.weeks)
         few = drawn["n"] >= self.rules.figure_count  # the tail of few is not told
         drawn = self.coarse(drawn[few], ["done", "ci_lower", "ci_upper"])
+        ends = [f" to {row.done:.0f}% by week {row.weeks:g}" for row in drawn[-1:].itertuples()]
         return Picture(
             name="waiting",
             kind="waiting",
             question="over time",
             title=f"{self.plan.name}: share done by weeks since the request",
-            alt=f"A curve from 0% at the start. {self.waiting.sentence()}",
+            alt=f"A curve from 0% at the start{''.join(ends)}.",
             table=drawn.reset_index(drop=True),
             counts=("n",),
             statistics=("done", "ci_lower", "ci_upper"),
