@@ -75,8 +75,8 @@ def test_hidden_share_is_hatched_and_said_to_be_hidden(ax):
     ("whole", "protected", "said"),
     [
         ("n_answers", False, "Share of answers (%)"),
-        ("n_answers", True, "Share of answers (%), from rounded numbers"),
-        ("n_pupils", True, "Share of pupils (%), from rounded numbers"),
+        ("n_answers", True, "Share of answers (%)\nfrom rounded numbers"),
+        ("n_pupils", True, "Share of pupils (%)\nfrom rounded numbers"),
         ("n_schools", True, "Share of schools (%)"),
     ],
 )

@@ -92,7 +92,7 @@ def draw_shares(frame: pd.DataFrame, ax: Axes) -> Axes:
         said = ["hidden" if s != s else "under 1%" if 0 < s < 1 else f"{s:.0f}%" for s in shares]
         ax.bar_label(bars, said, padding=5)
     protected = f"{whole}_symbol" in frame and whole != "n_schools"
-    rounded = ", from rounded numbers" * protected  # sentences tell the share before rounding
+    rounded = "\nfrom rounded numbers" * protected  # sentences tell the share before rounding
     ax.set(xlabel=f"Share of {whole[2:]} (%){rounded}", ylabel="", xlim=(0, 1.2 * longest))
     _legend(ax, groups, hidden)
     return ax
