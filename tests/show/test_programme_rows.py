@@ -54,6 +54,14 @@ def test_finding_counts_programmes(verdicts, title):
     assert programme_rows.finding(rows) == title
 
 
+def test_finding_of_many_programmes_counts_each_verdict_in_one_line():
+    verdicts = [BETTER] * 5 + [WORSE] + [NONE] * 2 + [UNSURE] * 9
+    assert programme_rows.finding([{"verdict": verdict} for verdict in verdicts]) == (
+        "Of 17 programmes: 5 better than similar pupils, 1 worse, 2 no worthwhile difference, "
+        "9 not yet known"
+    )
+
+
 def test_two_cohorts_are_one_row_and_counted_once():
     rows = rows_of([one(BETTER), one(WORSE, cohort="2019"), one(BETTER, "lamp")])
     assert programme_rows.finding(rows) == (

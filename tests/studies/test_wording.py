@@ -112,6 +112,11 @@ def test_arms_of_a_wrong_column_show_nobodys_value(pupils):
     assert said == "control='Usual' is not an arm of column 'arm', which has 2 to choose from"
 
 
+def test_an_outcome_needs_no_more_than_its_name_title_and_what_is_worthwhile(pupils):
+    found = ev.Trial.read(pupils, PLAN).estimate()  # neither primary nor attainment is asked for
+    assert found.outcome == "post"
+
+
 def test_yes_and_no_are_to_be_numbers(pupils):
     said = refused(pupils.assign(post=["Yes", "No"] * 120))
     assert said == ("column 'post' holds yes and no; use 1 and 0")
@@ -213,6 +218,14 @@ GONE = {
     "word you were given": "password",
     "than groups to draw": "too few schools to bootstrap",
     "declare design": "set allocation=",
+    "held fixed: ": "we allowed for",
+    "same earlier results": "compared with schools that had similar results",
+    "has only one of the two arms": "had only one of the two arms, and adds nothing",
+    "did it change ": "what changed?",
+    "threats to validity were": "other risks have not been assessed",
+    "so this one is probably": "the study was small",
+    "reference='control'": "control=",
+    "−inf to": "no limits can be given",
 }
 
 
