@@ -114,7 +114,7 @@ def test_arms_of_a_wrong_column_show_nobodys_value(pupils):
 
 def test_an_outcome_needs_no_more_than_its_name_title_and_what_is_worthwhile(pupils):
     found = ev.Trial.read(pupils, PLAN).estimate()  # neither primary nor attainment is asked for
-    assert found.outcome == "post"
+    assert found.outcome == "Reading test"
 
 
 def test_yes_and_no_are_to_be_numbers(pupils):
