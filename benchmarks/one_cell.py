@@ -85,7 +85,7 @@ class County:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
         table.loc[row, column] = value
         table.to_csv(file, index=False)
-        place = f"{name}-{row}-{column}"
+        place = tempfile.mkdtemp(dir=self.place)  # the same cell may be drawn again
         try:
             after = self.released(place, self.effects | {name: self.report(name)})
         finally:

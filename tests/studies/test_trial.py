@@ -121,6 +121,24 @@ def test_findings_are_what_propose_takes_and_every_picture_has_its_question(pupi
 
 
 @pytest.mark.slow
+def test_what_was_received_is_told_by_arm_and_leaves_rounded(pupils):
+    assert ev.Trial.read(pupils, PLAN).delivered is None
+    sessions = np.where(pupils["arm"], np.arange(len(pupils)) % 5 * 3.0, 0.0)
+    sessions[np.arange(len(pupils)) % 11 == 0] = np.nan
+    study = ev.Trial.read(pupils.assign(sessions=sessions), PLAN | {"dosage": "sessions"})
+    table = study.delivered.table
+    for arm in (0, 1):  # the control first
+        here = ~np.isnan(sessions) & (pupils["arm"] == arm)
+        assert table.loc[arm, "n_pupils"] == here.sum()
+        assert table.loc[arm, "n_part"] == (sessions[here] > 0).sum()
+    (released,) = (
+        one.picture for one in ev.propose("", **study.findings()).pictures
+        if one.picture.name == "received"
+    )  # fmt: skip
+    assert released.title.startswith("Received any of the programme: ")
+    assert set(released.table["n_pupils"] % 5) == {0}
+
+
 def test_report_reads_in_the_order_of_the_questions(pupils):
     page = ev.Trial.read(pupils, PLAN).report()._repr_html_()
     order = ["Reading: ", "Who took part?", "What changed?", "Does the answer hold?",

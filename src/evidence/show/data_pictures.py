@@ -125,6 +125,12 @@ class DataPictures:
         gaps = {f"{name} missing": gaps[name] for name in columns if gaps[name].any()}
         return self._shares("data-missing", "who took part", data, gaps)
 
+    def received(self, dosage: str) -> DataPicture | None:
+        """Picture which share of pupils in each group received any of the programme."""
+        data = self._take(dosage)
+        taken = {"received any of the programme": data[dosage].dropna() > 0}
+        return self._shares("received", "who took part", data, taken)
+
     def together(self, one: str, other: str) -> DataPicture | None:
         """Picture how many pupils have which two results: the one across, the other up."""
         return self._pair("data-together", one, other, "{0} and {1} go together")

@@ -33,7 +33,7 @@ from evidence.methods.trials.roster import check
 from evidence.methods.trials.subgroups import Subgroups, check_subgroups, subgroups
 from evidence.methods.trials.trial_data import one_row_a_pupil
 from evidence.methods.trials.wild_bootstrap import wild_bootstrap
-from evidence.show.data_pictures import DataPictures
+from evidence.show.data_pictures import DataPicture, DataPictures
 from evidence.studies import opening, sections, trial_report
 from evidence.studies.effects_row import row
 from evidence.studies.explorer import Explorer
@@ -405,6 +405,11 @@ class Trial(Study[TrialPlan]):
     def received(self) -> Estimate | None:
         """The effect on those who took the programme up."""
         return self.estimate("cace", unit="sd") if self.plan.dosage else None
+
+    @answered
+    def delivered(self) -> DataPicture | None:
+        """Which share of each arm received any of the programme; None without a dosage."""
+        return self.drawn.received(self._say(self.plan.dosage)) if self.plan.dosage else None
 
     @answered
     def checks(self) -> Robustness:

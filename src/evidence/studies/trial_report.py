@@ -38,6 +38,7 @@ def _who(study: Any) -> list[Any]:
     return [
         pictures.flow(study.flow),
         study.losses[study.main.name],
+        study.delivered,
         study.missing,
         study.drawn.missing(*study.titles.values()),
         pictures.balance(study.balance, rules=study.rules) if study.balance else None,

@@ -73,6 +73,25 @@ def test_what_is_not_known_is_said_in_words(released, rows):
     assert "not put together" in programme_rows.finding([before["star"], before["lamp"]])
 
 
+def test_facts_say_what_was_delivered_and_who_took_part_where_a_release_tells_it(released):
+    record = reader.release(released[1])
+    tables = reader.effects(released[1]), reader.indicators(released[1])
+    told = {
+        "lamp": {
+            "Was it delivered?": ["Received any of the programme: 0% in usual, 91% in LAMP"],
+            "Who took part?": ["84% of the pupils are in the analysis"],
+        }
+    }
+    found = {row["programme"]: row["facts"] for row in answers.answers(record, *tables, told)}
+    assert found["lamp"] == [
+        ("Was it delivered?", "Received any of the programme: 0% in usual, 91% in LAMP."),
+        ("Who took part?", "84% of the pupils are in the analysis."),
+    ]
+    assert found["star"] == [
+        ("Was it delivered?", "No release says how much of it schools or pupils received.")
+    ]
+
+
 def test_two_programmes_of_one_title_get_no_ones_answer(released):
     record = reader.release(released[1])
     record["programmes"] = [

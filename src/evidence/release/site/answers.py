@@ -28,23 +28,26 @@ from evidence.show.words import (
 
 NAN = float("nan")
 _LINES = 6  # of what is new
+_DELIVERED, _WHO = "Was it delivered?", "Who took part?"
+_FACTS = {"received": _DELIVERED, "flow": _WHO, "overlap": _WHO}  # figures whose titles say it
 
 
 def of_release(folder: Path) -> list[dict[str, Any]]:
     """Return the rows of a release's own programmes, see `answers`."""
     record = reader.release(folder)
-    who: dict[str, dict[str, None]] = {}
+    told: dict[str, dict[str, dict[str, None]]] = {}
     for one in record["figures"]:
-        if one["name"] in ("flow", "overlap"):
-            who.setdefault(one["programme"], {})[one["title"]] = None
-    return answers(record, reader.effects(folder), reader.indicators(folder), who)
+        if one["name"] in _FACTS:
+            facts = told.setdefault(one["programme"], {})
+            facts.setdefault(_FACTS[one["name"]], {})[one["title"]] = None
+    return answers(record, reader.effects(folder), reader.indicators(folder), told)
 
 
 def answers(
     record: Mapping[str, Any],
     effects: pd.DataFrame,
     indicators: pd.DataFrame,
-    who: Mapping[str, Iterable[str]] | None = None,
+    told: Mapping[str, Mapping[str, Iterable[str]]] | None = None,
 ) -> list[dict[str, Any]]:
     """Return a row a programme that has a result, in the register's order.
 
@@ -54,8 +57,8 @@ def answers(
         Its `programmes` are read.
     effects, indicators : DataFrame
         Released tables.
-    who : mapping, optional
-        What released figures say of who took part in each programme.
+    told : mapping, optional
+        What released figures say of each programme: of its delivery, of who took part.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def answers(
             for row in records(every[every["programme"] == name])
             if disadvantaged(row["subgroup"]) and row["outcome"] == cohorts[0]["outcome"]
         ]
-        rows.append(_row(card, cohorts, known, theirs, (who or {}).get(name, ())))
+        rows.append(_row(card, cohorts, known, theirs, (told or {}).get(name, {})))
     return rows
 
 
@@ -103,7 +106,7 @@ def _row(
     cohorts: list[dict[str, Any]],
     known: Mapping[str, Mapping[str, Any]],
     theirs: Sequence[Mapping[str, Any]],
-    who: Iterable[str],
+    told: Mapping[str, Iterable[str]],
 ) -> dict[str, Any]:
     last, decision = cohorts[-1], known[DECISION]
     schools = [row["n_schools"] for row in cohorts if not missing(row["n_schools"])]
@@ -128,7 +131,7 @@ def _row(
         "spend": last["cost"] * reach if reach and not missing(last["cost"]) else NAN,
         "pupils": pupils,
         "schools": sum(schools),
-        "facts": _facts(who),
+        "facts": _facts(told),
     }
     return row | _answer(known[TOGETHER], cohorts) | _price(known[PRICE], decision, last)
 
@@ -210,11 +213,10 @@ def _strength(points: Sequence[int]) -> str:
     return tables.strength(low) if low == high else f"{low} to {high} of 5"
 
 
-def _facts(who: Iterable[str]) -> list[tuple[str, str]]:
+def _facts(told: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
     """Return what is released of whether it was delivered, and of who took part."""
-    said = "; ".join(who)
-    delivered = ("Was it delivered?", "No release says how much of it schools or pupils received.")
-    return [delivered, *([("Who took part?", f"{said}.")] if said else [])]
+    nothing = {_DELIVERED: ["No release says how much of it schools or pupils received"]}
+    return [(asked, f"{'; '.join(said)}.") for asked, said in (nothing | told).items()]
 
 
 def since(folder: Path) -> list[str] | None:
