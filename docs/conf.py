@@ -13,6 +13,7 @@ exclude_patterns = ["_build"]
 myst_enable_extensions = ["deflist"]  # the glossary
 myst_heading_anchors = 3
 html_theme = "pydata_sphinx_theme"
+html_static_path, html_css_files = ["_static"], ["evidence.css"]
 html_title = "evidence"
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False, "navbar_center": []}
 html_sidebars = {"**": ["globaltoc.html"]}

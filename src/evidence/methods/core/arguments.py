@@ -61,7 +61,8 @@ def _wrong(function: Callable[..., Any], args: tuple, given: dict[str, Any]) -> 
     try:
         bound = signature.bind(*args, **given).arguments
     except TypeError as error:
-        return [f"{function.__name__}: {error}"]
+        said = str(error).replace("keyword-only ", "")  # Python 3.12's word, and 3.13's
+        return [f"{function.__name__}: {said}"]
     return [
         f"{name} is {shown(value)}; {_allowed(kinds)} is needed"
         for name, value in bound.items()
