@@ -10,11 +10,13 @@ import sys
 import pytest
 from pypdf import PdfReader
 
+from evidence.board import server
+from evidence.errors import EvidenceError
 from evidence.release.site import answers
 from evidence.release.store import reader
 from evidence.show.questions import grouped
 
-from .serving import DASHBOARDS, becomes, served
+from .serving import DASHBOARDS, ask, becomes, served
 
 pytestmark = pytest.mark.slow
 ROWS = ".board tbody.one"
@@ -229,3 +231,32 @@ def test_dashboards_import_no_modelling_library(published):
             env={"EVIDENCE_PUBLISHED": str(published)}, capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert found.stdout.strip() == ""
+
+
+def test_dashboards_stand_below_a_prefix_as_a_hub_serves_them(published, visit):
+    prefix = "services/evidence/"
+    with served(published, token="correct horse battery", prefix=f"/{prefix}") as site:
+        assert ask(site)[0] == 404  # nothing but what is below the prefix
+        assert ask(site, prefix)[1]["Location"].startswith(f"/{prefix}login?")
+        seen = visit(1280)
+        seen.page.goto(f"{site}{prefix}")
+        seen.page.get_by_label("Password").fill("correct horse battery")
+        seen.page.get_by_role("button").first.click()
+        seen.page.wait_for_selector(READY, timeout=60_000)
+        seen.page.get_by_label("Years with a cohort").select_option("1986/87")
+        becomes(seen.page, f"document.querySelectorAll('{ROWS}').length === 1")
+        seen.page.get_by_role("link", name="Project STAR").first.click()
+        seen.page.wait_for_selector(READY, timeout=60_000)
+        assert f"/{prefix}programme" in seen.page.url
+        assert seen.outside(site) == []
+        assert seen.faults == []
+
+
+@pytest.mark.parametrize("prefix", ["", "evidence", "/evidence", "/a b/", "/../", "//"])
+def test_a_prefix_that_is_none_is_refused_in_one_line(published, prefix):
+    with pytest.raises(EvidenceError) as error:
+        server.environment(published, 8866, "", prefix=prefix)
+    assert str(error.value) == (
+        f"--prefix {prefix}: begin and end it with a slash, with letters, digits, - _ ~ between, "
+        "such as /services/evidence/"
+    )

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -114,22 +115,23 @@ class Dashboards(Voila):
             places = (Path(path, name) for path in self.labextensions_path)
             self.roots[f"labextensions/{name}"] = next(p for p in places if p.is_dir())
         kernel = _kernel_id_regex
+        top = mine["prefix"]
         pages = {path.stem: path.name for path in sorted(mine["dashboards"].glob("*.ipynb"))}
         routes = [
-            (rf"/api/kernels/{kernel}", handlers.Kernel),
-            (rf"/api/kernels/{kernel}/channels", handlers.Channels),
-            (rf"/voila/api/shutdown/{kernel}", handlers.Closed, pool),
-            (rf"/alive/{kernel}", handlers.Alive, pool),
-            (r"/login", handlers.Login),
-            (r"/download/([a-z.]+)", handlers.Download, {"files": self._files()}),
-            (r"/", handlers.Opened, pool | {"notebook": pages.get("board", "board.ipynb")}),
+            (rf"{top}api/kernels/{kernel}", handlers.Kernel),
+            (rf"{top}api/kernels/{kernel}/channels", handlers.Channels),
+            (rf"{top}voila/api/shutdown/{kernel}", handlers.Closed, pool),
+            (rf"{top}alive/{kernel}", handlers.Alive, pool),
+            (rf"{top}login", handlers.Login),
+            (rf"{top}download/([a-z.]+)", handlers.Download, {"files": self._files()}),
+            (top, handlers.Opened, pool | {"notebook": pages.get("board", "board.ipynb")}),
         ]
         routes += [
-            (f"/assets/{digest()}/{name}/(.+)", handlers.Asset, {"path": str(root)})
+            (f"{top}assets/{digest()}/{name}/(.+)", handlers.Asset, {"path": str(root)})
             for name, root in self.roots.items()
         ]
         routes += [
-            (f"/{name}", handlers.Opened, pool | {"notebook": notebook})
+            (f"{top}{name}", handlers.Opened, pool | {"notebook": notebook})
             for name, notebook in pages.items()
         ]
         self.pool.fill()
@@ -146,7 +148,7 @@ class Dashboards(Voila):
 
     def _renderer(self, notebook: str) -> NotebookRenderer:
         if not hasattr(self, "page_config"):
-            assets = f"/assets/{digest()}"
+            assets = f"{self.settings_of_mine['prefix']}assets/{digest()}"
             shared = ("base_url", "log", "voila_configuration")
             known = {name: getattr(self, name) for name in shared}
             self.page_config = get_page_config(settings=self.app.settings, **known) | {
@@ -241,7 +243,8 @@ def main() -> None:
     if not sandbox.shut_in([package, dashboards, published], [scratch], [package.parent]):
         print("This system cannot shut the dashboards in: see docs/dashboards.md", file=sys.stderr)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a socket closed while it was written
-    app = Dashboards(config=configuration(settings["port"], token, dashboards, scratch))
+    place = {"port": settings["port"], "base_url": settings["prefix"]}
+    app = Dashboards(config=configuration(place, token, dashboards, scratch))
     app.settings_of_mine = {
         "dashboards": dashboards,
         "published": published,
@@ -251,6 +254,7 @@ def main() -> None:
         "ready": settings["ready"],
         "places": settings["places"],
         "hosts": settings["hosts"],
+        "prefix": settings["prefix"],
     }
     app.ioloop = IOLoop.current()  # a signal stops it, however early
     try:
@@ -272,12 +276,12 @@ def _open_as_many_files_as_may_be() -> None:
             setrlimit(RLIMIT_NOFILE, (most, hard))
 
 
-def configuration(port: int, token: str, dashboards: Path, scratch: Path) -> Config:
+def configuration(place: Mapping[str, Any], token: str, dashboards: Path, scratch: Path) -> Config:
     """Return every setting of Voila that matters here; it reads none from files."""
     return Config(
         Voila={
             "ip": "127.0.0.1",
-            "port": port,
+            **place,
             "port_retries": 0,
             "open_browser": False,
             "token": token,

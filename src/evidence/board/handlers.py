@@ -53,7 +53,7 @@ class Plain(JupyterHandler):
             404: ("There is nothing at this address", "It may be misspelt."),
         }.get(status_code, ("This page could not be shown", "Please try again in a minute."))
         self.set_header("Content-Type", "text/html; charset=UTF-8")
-        self.finish(str(render("board/plain.html", title=title, text=text)))
+        self.finish(str(render("board/plain.html", title=title, text=text, top=self.base_url)))
 
 
 class Pooled(Plain):

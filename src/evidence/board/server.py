@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import sys
@@ -31,6 +32,7 @@ def environment(
     places: int = PLACES,
     ready: Mapping[str, int] = READY,
     hosts: Sequence[str] = (),
+    prefix: str = "/",
 ) -> dict[str, str]:
     """Return the environment of the server. A list of processes shows commands, never this.
 
@@ -50,13 +52,26 @@ def environment(
         How many pages of each notebook to keep ready.
     hosts : sequence of str
         Names by which a proxy lets visitors ask for this server, besides those of this machine.
+    prefix : str
+        What stands before every path, where a proxy serves more than this under one name.
+
+    Raises
+    ------
+    EvidenceError
+        The prefix does not begin and end with a slash, or is not of letters and digits.
     """
+    if not re.fullmatch(r"/([A-Za-z0-9_~-]+/)*", prefix):
+        raise EvidenceError(
+            f"--prefix {prefix}: begin and end it with a slash, with letters, digits, - _ ~ "
+            "between, such as /services/evidence/"
+        )
     said = {
         "dashboards": str(Path(dashboards).resolve()),
         "published": str(Path(published).resolve()),
         "port": port,
         "places": places,
         "hosts": [*hosts],
+        "prefix": prefix,
         "ready": {n: count for n, count in ready.items() if Path(dashboards, n).is_file()},
     }
     return {
@@ -73,6 +88,7 @@ def serve(
     dashboards: str | Path,
     password_file: str | Path | None = None,
     hosts: Sequence[str] = (),
+    prefix: str = "/",
 ) -> None:
     """Serve until interrupted; print the address, with its token, once.
 
@@ -88,11 +104,13 @@ def serve(
         File whose first line opens the dashboards, in place of a random token.
     hosts : sequence of str
         Names by which a proxy lets visitors ask for this server.
+    prefix : str
+        What stands before every path, such as ``/services/evidence/`` behind JupyterHub.
 
     Raises
     ------
     EvidenceError
-        There is no release or no password to serve with.
+        There is no release or no password to serve with, or the prefix is none.
     """
     reader.folder(published)
     with socket.socket() as probe:
@@ -101,7 +119,7 @@ def serve(
             probe.bind(("127.0.0.1", port))
         except OSError as fault:
             raise EvidenceError(f"port {port} cannot be used: try --port {port + 1}") from fault
-    address = f"http://127.0.0.1:{port}/"
+    address = f"http://127.0.0.1:{port}{prefix}"
     if password_file:
         token = (Path(password_file).read_text(encoding="utf-8").splitlines() or [""])[0].strip()
         if len(token) < 12:
@@ -109,7 +127,7 @@ def serve(
     else:
         token = secrets.token_urlsafe(16)
         address += f"?token={token}"
+    said = environment(published, port, token, dashboards, hosts=hosts, prefix=prefix)
     print(f"Open {address}  (Ctrl+C stops it)", flush=True)
     arguments = command()
-    said = environment(published, port, token, dashboards, hosts=hosts)
     os.execve(arguments[0], arguments, said)

@@ -102,13 +102,17 @@ def dashboard(
     host: Annotated[
         list[str] | None, Option(help="Name of the site where a proxy serves it; may be repeated.")
     ] = None,
+    prefix: Annotated[
+        str, Option(help="What a proxy puts before every path, such as /services/evidence/.")
+    ] = "/",
 ) -> None:
     """Serve the dashboards of the board, of one programme and of all hubs on this machine."""
     from evidence.board.server import serve
     from evidence.run.own_project import template
 
     pages = template("dashboards/board.ipynb").parent
-    serve(published, port, dashboards=pages, password_file=password_file, hosts=host or ())
+    options = {"password_file": password_file, "hosts": host or (), "prefix": prefix}
+    serve(published, port, dashboards=pages, **options)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const kernel = document.body.dataset.kernel;
+  const home = JSON.parse(document.getElementById("jupyter-config-data").textContent).baseUrl;
   const live = document.querySelector("[data-live]");
   const began = Date.now();
   let ready = false;
@@ -57,7 +58,7 @@
   async function look() {
     if (lost || document.hidden) return;
     try {
-      const answer = await fetch(`/alive/${kernel}`, { cache: "no-store", redirect: "manual" });
+      const answer = await fetch(`${home}alive/${kernel}`, { cache: "no-store", redirect: "manual" });
       if (answer.status === 410) lose("This page has lost its connection: the choices no longer change it.");
       missed = 0;
     } catch {
