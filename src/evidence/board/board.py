@@ -28,7 +28,12 @@ def board(folder: Path) -> Iterator[widgets.Widget]:
     yield top
     if not rows:
         return
-    picture = render("front.html", portfolio=portfolio(rows), since=record.get("since"))
+    picture = render(
+        "front.html",
+        asked=programme_rows.asked(rows),
+        portfolio=portfolio(rows),
+        since=record.get("since"),
+    )
     yield parts.note(picture)
     begin = parts.asked("phase", "year", "decision")
     boxes = {

@@ -60,7 +60,7 @@ def portfolio(rows: Sequence[Mapping[str, Any]]) -> str:
         }
         for row in shown
     ]
-    for point, label in zip(points, _labels(points, _short(shown)), strict=True):
+    for point, label in zip(points, _labels(points, short_titles(shown)), strict=True):
         point["label"] = label
     marks = [(0.0, "0")]
     for month in (2, 4, 6, 8, 10):
@@ -82,7 +82,7 @@ def portfolio(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _short(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def short_titles(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return names to write beside points: without what several titles begin with."""
     begins = Counter(row["title"].partition(": ")[0] for row in rows)
     names = []

@@ -17,10 +17,11 @@ from evidence.show import tables
 from evidence.show.figures import COLOURS
 from evidence.show.html_table import layout
 from evidence.show.interval_svg import Interval, Scale
+from evidence.show.portfolio import short_titles
 from evidence.show.render import render
 from evidence.show.rows import missing
 from evidence.show.why import why
-from evidence.show.words import capital, verdict
+from evidence.show.words import capital, counted, verdict
 
 # What to do, in the order to show, and what the word means.
 DECISIONS = {
@@ -86,6 +87,38 @@ def decided(rows: Sequence[Row]) -> str:
         also = f", {pounds(spent[1])} into those to continue" if spent[1] else ""
         parts.append(f"{pounds(spent[0])} a year goes into them{also}.")
     return " ".join(parts)
+
+
+def asked(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return what a board asks first, with the answers: what to stop, a month's price, for whom."""
+    names = dict(zip((row["programme"] for row in rows), short_titles(rows), strict=True))
+
+    def listed(some: Sequence[Row]) -> str:
+        return "; ".join(names[row["programme"]] for row in some)
+
+    decided, answers = [row for row in rows if row["decision"]], []
+    if decided:
+        stop = [row for row in rows if row["decision"] == "stop"]
+        answers.append(("What should we stop?", f"{listed(stop) or 'None of them'}."))
+    priced = sorted((row for row in rows if not missing(row["price"])), key=lambda r: r["price"])
+    if priced:
+        least, most = priced[0], priced[-1]
+        said = f"{least['price_words']} a pupil ({listed([least])})"
+        if len(priced) > 1:
+            said += f" to {most['price_words']} ({listed([most])})"
+        left = len(rows) - len(priced)
+        none = f"; {counted(left, 'programme has', 'programmes have')} no price" if left else ""
+        answers.append(("What does a month of progress cost?", f"{said}{none}."))
+    known = [row for row in rows if not missing(row["theirs"][0])]
+    if known:
+        better = listed([row for row in known if row["theirs"][0] > 0])
+        worse = listed([row for row in known if row["theirs"][1] < 0])
+        parts = [f"{word} {some}" for word, some in (("better with", better), ("worse with", worse))
+                 if some]  # fmt: skip
+        said = ". ".join(map(capital, parts)) or "Not yet known"
+        many = counted(len(known), "programme reports", "programmes report")
+        answers.append(("Do disadvantaged pupils gain?", f"{said}. {many} them."))
+    return answers
 
 
 def filters(rows: Sequence[Row]) -> list[tuple[str, str, str, list[tuple[str, str]]]]:

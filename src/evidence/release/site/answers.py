@@ -66,8 +66,8 @@ def answers(
         `programme`, `title`, `phase`, `about`, `ask_next`; `decision` and `reason`; `verdict`,
         `effect`, `lower`, `upper`, `worthwhile` (in SD), `size` and `span` in words, `how` they
         were put together; `cohorts` (rows of `tables.summary`), `years`, `points`, `strength`,
-        `disadvantaged`, `price`, `price_words`, `price_range`, `cost`, `spend`,
-        `pupils`, `schools`, `facts`.
+        `disadvantaged`, `theirs` (its likely range), `price`, `price_words`, `price_range`, `cost`,
+        `spend`, `pupils`, `schools`, `facts`.
 
     Notes
     -----
@@ -126,13 +126,13 @@ def _row(
         "years": list(dict.fromkeys(row["year"] for row in cohorts)),
         "points": min(points, default=None),
         "strength": _strength(points),
-        "disadvantaged": _theirs(known[DISADVANTAGED], theirs, last),
         "cost": last["cost"],
         "spend": last["cost"] * reach if reach and not missing(last["cost"]) else NAN,
         "pupils": pupils,
         "schools": sum(schools),
         "facts": _facts(told),
     }
+    row |= _theirs(known[DISADVANTAGED], theirs, last)
     return row | _answer(known[TOGETHER], cohorts) | _price(known[PRICE], decision, last)
 
 
@@ -172,14 +172,18 @@ def _in_months(effect: float, low: float, high: float, row: Mapping[str, Any]) -
 
 def _theirs(
     together: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], last: Mapping[str, Any]
-) -> str:
+) -> dict[str, Any]:
     """Say what changed for disadvantaged pupils, or that nobody has released it."""
+    low, high = NAN, NAN
     if together and not missing(together["value"]):
-        size, span = _in_months(*(together[k] for k in ("value", "ci_lower", "ci_upper")), last)
-        return f"{size} ({span})"
-    if len(rows) == 1:
-        return "{} ({})".format(*tables.result(rows[0]))
-    return f"{counted(len(rows), 'result')}, not put together" if rows else "not reported"
+        low, high = together["ci_lower"], together["ci_upper"]
+        said = "{} ({})".format(*_in_months(together["value"], low, high, last))
+    elif len(rows) == 1:
+        low, high = rows[0]["ci_lower"], rows[0]["ci_upper"]
+        said = "{} ({})".format(*tables.result(rows[0]))
+    else:
+        said = f"{counted(len(rows), 'result')}, not put together" if rows else "not reported"
+    return {"disadvantaged": said, "theirs": (low, high)}
 
 
 def _price(

@@ -148,6 +148,7 @@ def _front(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict
     return {
         "decided": programme_rows.decided(rows),
         "rule": programme_rows.RULE,
+        "asked": programme_rows.asked(rows),
         "portfolio": portfolio(rows),
         "since": record.get("since"),
         "words": programme_rows.words_for_script(),
