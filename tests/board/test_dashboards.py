@@ -147,3 +147,9 @@ def test_hub_shows_a_programme_once_with_a_column_a_hub():
     assert drawn.count(hub.OWN) == drawn.count("Rathfern") == drawn.count("LEAP") == 1
     assert drawn.count("not tried") == 1
     assert "2 of 4 programmes shown" in drawn
+    assert hub.finding(rows, [hub.OWN, "Rathfern"]) == (
+        "2 programmes tried in 2 hubs: 1 found differently, 1 in one hub only"
+    )
+    assert hub.finding(rows[:1], [hub.OWN]) == (
+        "1 programme tried in this hub, and no other hub's results are here yet"
+    )

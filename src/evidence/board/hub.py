@@ -18,6 +18,7 @@ from evidence.show import words
 from evidence.show.render import render
 
 FILTERS = {"phase": ("Phase", "All phases"), "differs": ("Across hubs", "Everything")}
+_TOLD = {"one hub only": "in one hub only", "the very same figures": "with the very same figures"}
 LEAD = (
     "What each hub found of each programme, as it released it. Hubs found differently where their "
     "verdicts do, or where their ranges do not meet. Pupils of different hubs are never put into "
@@ -37,8 +38,7 @@ def hub(folder: Path) -> Iterator[widgets.Widget]:
     record = reader.release(folder)
     found = answers_of_hubs(folder, record)
     rows, hubs = across(found), [*found]
-    count = words.counted(len(hubs), "hub")
-    title = f"{words.counted(len(rows), 'programme')} tried in {count}: {_finding(rows)}"
+    title = finding(rows, hubs)
     yield parts.note(parts.top(record, "hub", title, lead=LEAD, cards=_cards(record)))
     if not rows:
         return
@@ -67,9 +67,14 @@ def hub(folder: Path) -> Iterator[widgets.Widget]:
     yield parts.note(parts.foot(record))
 
 
-def _finding(rows: Sequence[Mapping[str, Any]]) -> str:
+def finding(rows: Sequence[Mapping[str, Any]], hubs: Sequence[str]) -> str:
+    """Say in one line how many programmes hubs tried, and of how many they found what."""
+    tried = f"{words.counted(len(rows), 'programme')} tried in"
+    if len(hubs) < 2:
+        return f"{tried} this hub, and no other hub's results are here yet"
     counts = Counter(row["differs"] for row in rows)
-    return ", ".join(f"{count} {differs}" for differs, count in counts.items())
+    said = ", ".join(f"{count} {_TOLD.get(differs, differs)}" for differs, count in counts.items())
+    return f"{tried} {len(hubs)} hubs: {said}"
 
 
 def _cards(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
