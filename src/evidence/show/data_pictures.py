@@ -8,7 +8,7 @@ no school; disclosure control hides its small counts as in any table.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -126,10 +126,23 @@ class DataPictures:
         return self._shares("data-missing", "who took part", data, gaps)
 
     def received(self, dosage: str) -> DataPicture | None:
-        """Picture which share of pupils in each group received any of the programme."""
+        """Picture which share of pupils in each group received any of the programme.
+
+        A group in which few did leaves out of what may be proposed: to hide how few, as much again
+        of the participant flow would have to be hidden.
+        """
         data = self._take(dosage)
         taken = {"received any of the programme": data[dosage].dropna() > 0}
-        return self._shares("received", "who took part", data, taken)
+        shown = self._shares("received", "who took part", data, taken)
+        if shown is None or shown.picture is None:
+            return shown
+        table = shown.table
+        many = table["group"][table["n_part"] >= self.least]
+        left = data[data["group"].isin(many)]
+        left = left.assign(group=left["group"].cat.remove_unused_categories())
+        taken = {name: flag.loc[flag.index.isin(left.index)] for name, flag in taken.items()}
+        released = self._shares("received", "who took part", left, taken) if len(left) else None
+        return replace(shown, picture=released and released.picture)
 
     def together(self, one: str, other: str) -> DataPicture | None:
         """Picture how many pupils have which two results: the one across, the other up."""
