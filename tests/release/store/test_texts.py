@@ -91,6 +91,22 @@ def test_look_lists_parameters_that_are_numbers(tmp_path):
 
 
 @pytest.mark.slow
+def test_look_lists_only_what_changed_inside_a_parameter(tmp_path):
+    row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
+    _, card, _ = planted(tmp_path / "other")
+
+    def run(name, cost):
+        costs = {"lamp": {"cost": cost, "title": "LAMP"}, "leap": {"cost": 7, "none": {}}}
+        given = {"parameters": {"programmes": costs}}
+        return write_run(tmp_path / f"runs/lamp/2018/{name}", [row], **given)
+
+    publish.release([run("a1", 5)], [card], tmp_path / "published", reviewer="Bea Reviewer")
+    seen = publish.release([run("a2", 6)], [card], tmp_path / "published", look=True)
+    told = [line for line in seen.changes if ", parameter: " in line]
+    assert told == ["text     lamp/2018, parameter: programmes.lamp.cost = 6"]
+
+
+@pytest.mark.slow
 def test_look_lists_what_the_release_before_does_not_have(tmp_path):
     run, card, _ = planted(tmp_path)
     published = tmp_path / "published"

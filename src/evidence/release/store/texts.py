@@ -46,7 +46,7 @@ def _all(folder: Path) -> Iterator[tuple[str, str]]:
     for run in record["runs"].values():
         place = reader.place_of(run)
         for name, value in run.get("parameters", {}).items():
-            yield f"{place}, parameter", f"{name} = {json.dumps(value, ensure_ascii=False)}"
+            yield from ((f"{place}, parameter", stated) for stated in _stated(name, value))
         rest = {key: value for key, value in run.items() if key != "parameters"}
         yield from _leaves(rest | {"inputs": list(run.get("inputs", {}))}, place)
     yield from _leaves(record.get("hubs", {}), "other hubs")
@@ -63,6 +63,15 @@ def _all(folder: Path) -> Iterator[tuple[str, str]]:
         path = folder / f"{place}.ipynb"
         for number, cell in enumerate(reader.parsed(path)["cells"] if path.is_file() else (), 1):
             yield f"{place}, notebook, cell {number}", cell["source"]
+
+
+def _stated(name: str, value: Any) -> Iterator[str]:
+    """Give a parameter as it is written, a line each of what a table of it says."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _stated(f"{name}.{key}", item)
+    else:
+        yield f"{name} = {json.dumps(value, ensure_ascii=False)}"
 
 
 def _leaves(value: Any, where: str) -> Iterator[tuple[str, str]]:
