@@ -7,6 +7,7 @@ import sys
 from datetime import date
 
 import openpyxl
+import pandas as pd
 import pytest
 from docx import Document as Word
 from typer.testing import CliRunner
@@ -133,6 +134,27 @@ def test_the_rule_and_the_seed_are_the_protocol_s(sealed):
     assert verify(*sealed).output.startswith("24 units were allocated by blocks: 12 together")
     told = run("verify", place, "--roster", sealed[1], "--sealed", record).stdout
     assert told.endswith(table.read_text())  # who lost the table has it again
+
+
+def test_a_fault_of_the_roster_names_its_file_and_the_protocol_s_key(tmp_path):
+    place, roster = write(tmp_path)
+    table = _roster(roster)
+    pd.concat([table[:-1], table[:1]]).to_csv(roster, index=False)
+    with pytest.raises(EvidenceError) as caught:
+        ev.Plan.read(place).allocate(roster, "3", tmp_path / "s")
+    assert caught.value.faults == (
+        f"{roster}, column 'school', row 25: is there already; one row a unit is needed",
+        f"{roster}, stratum of row 3: 1 : 1 does not divide 11 units; change the strata or the "
+        "ratio, or say uneven = true in [allocation]",
+    )
+    place, roster = write(tmp_path, allocation={"covariates": ["size"], "strata": ["areas"],
+                                                "method": "rerandomisation"})  # fmt: skip
+    with pytest.raises(EvidenceError) as caught:
+        ev.Plan.read(place).allocate(roster, "3", tmp_path / "s")
+    assert caught.value.faults == (
+        f"{roster}: no column 'areas' (strata); did you mean 'area'?",
+        f"{roster}: no column 'size' (covariates); allowed: school, area, head",
+    )
 
 
 def _roster(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 
 from evidence.data import collected, readers
 from evidence.data import sealed as sealed_records
-from evidence.errors import EvidenceError, Faults
+from evidence.errors import EvidenceError, Faults, nearest
 from evidence.methods.planning import allocation
 from evidence.methods.planning.power import PowerFigure
 from evidence.show.document import Document
@@ -105,9 +106,29 @@ class Plan(Questions):
                 "such as the lottery numbers of a day to come"
             )
         rule = self.protocol.rule() | {"protocol": self._from_file(), "nonce": nonce}
-        found = allocation.allocate(readers.table(roster), **rule)
+        table = readers.table(roster)
+        try:
+            found = allocation.allocate(table, **rule)
+        except EvidenceError as error:
+            raise EvidenceError(*self._of_files(error.faults, roster, [*table])) from None
         found.seal(sealed, trial=self.protocol.title, roster_file=_sha256(roster))
         return found
+
+    def _of_files(
+        self, faults: Sequence[str], roster: str | Path, columns: Sequence[str]
+    ) -> Iterator[str]:
+        """Yield faults of the allocation as the reader of protocol and roster knows them."""
+        rule = self.protocol.allocation
+        for fault in faults:
+            if not fault.startswith("data has no column"):
+                text = re.sub("^roster(?=[,:])", str(roster), fault)
+                yield text.replace("give uneven=True", "say uneven = true in [allocation]")
+                continue
+            for key in ("unit", "strata", "covariates", "together"):
+                value = getattr(rule, key)
+                for name in filter(None, [value] if isinstance(value, str) else value):
+                    if name not in columns:
+                        yield f"{roster}: no column {name!r} ({key}); {nearest(name, columns)}"
 
     def verify(
         self, roster: str | Path, sealed: str | Path, table: str | Path | None = None
