@@ -119,7 +119,7 @@ def _symbols(said: Protocol) -> str:
             f"{said.arm}, beside {said.control}{group}; ε is what is left.")  # fmt: skip
 
 
-def _least(one: Measured) -> str:
+def worthwhile(one: Measured) -> str:
     """Return the smallest worthwhile effect of an outcome with its unit."""
     return f"{one.smallest_worthwhile:g} {UNITS[one.unit]}"
 
@@ -163,7 +163,7 @@ def _outcomes(said: Protocol) -> Table:
         return " to ".join(day(each) for each in days if each)
 
     rows = [(f"{o.words}{' (primary)' if o.primary else ''}", o.measure, scale(o.lowest, o.highest),
-             window(o.first, o.last), _least(o))
+             window(o.first, o.last), worthwhile(o))
             for o in said.outcomes]  # fmt: skip
     columns = ["Outcome", "Measured by", "Scale", "When", "Smallest worthwhile effect"]
     return _grid("What is measured, when, and what would be worth while", columns, rows)
@@ -262,7 +262,7 @@ def _groups(said: Protocol) -> str:
 
 
 def _effect_size(said: Protocol) -> str:
-    worth = f"The smallest effect worth having is {_least(said.primary)}."
+    worth = f"The smallest effect worth having is {worthwhile(said.primary)}."
     if said.primary.unit == "pp":
         return (
             f"The difference of the arms' shares in percentage points, with a 95% interval. {worth}"

@@ -21,7 +21,7 @@ from evidence.show.document import Document
 from evidence.show.words import counted
 from evidence.stats.power import sizes
 from evidence.studies.planning import protocol
-from evidence.studies.planning.documents import documents, equation
+from evidence.studies.planning.documents import documents, equation, worthwhile
 from evidence.studies.planning.explorer import panel
 from evidence.studies.planning.protocol import Protocol
 from evidence.studies.sections import Section, section
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from evidence.studies.trial import Trial
 
+_SIZES = {"n": "pupils", "J": "groups", "K": "blocks or schools", "L": "blocks at the top"}
 _OPTIONAL = ("control", "together", "cluster", "strata", "baseline", "dosage", "title", "tested")
 _WHOLE = ("sample", "columns", "arms", "where")  # tables whose keys are not those of the contract
 _LISTED = ("sample", "people", "timeline", "items")
@@ -175,20 +176,20 @@ class Plan(Questions):
 
     def answer(self) -> Section:
         """Return what is asked and what the trial could find, in sentences."""
-        said, least = self.protocol, self.protocol.primary
+        said, primary = self.protocol, self.protocol.primary
         found = [said.question]
         if self.mdes is None:
             found.append("The sample has no assumptions yet: what it could find is not known.")
         else:
-            enough = self.mdes <= least.smallest_worthwhile
+            enough = self.mdes <= primary.smallest_worthwhile
             found.append(self.mdes.sentence())
             found.append(
                 f"That is {'enough to find' if enough else 'too little to find'} the smallest "
-                f"effect worth having, {least.smallest_worthwhile:g} {least.unit.upper()}."
-                if least.unit == "sd"
+                f"effect worth having, {worthwhile(primary)}."
+                if primary.unit == "sd"
                 else "The smallest effect worth having is in another unit."
             )
-        found.append(f"{counted(len(self.open), 'item')} of the protocol still open.")
+        found.append(f"Still open in the protocol: {counted(len(self.open), 'item')}.")
         return section(said.title, *found)
 
     @property
@@ -208,10 +209,9 @@ class Plan(Questions):
 
     def _outcomes(self) -> pd.DataFrame:
         rows = [
-            (o.words, o.unit, "yes" if o.primary else "no", f"{o.smallest_worthwhile:g}")
-            for o in self.protocol.outcomes
+            (o.words, "yes" if o.primary else "no", worthwhile(o)) for o in self.protocol.outcomes
         ]
-        return pd.DataFrame(rows, columns=["outcome", "unit", "primary", "smallest worthwhile"])
+        return pd.DataFrame(rows, columns=["outcome", "primary", "smallest worthwhile effect"])
 
     def _sizes(self) -> pd.DataFrame | None:
         """Return the smallest effect of smaller and larger trials."""
@@ -222,7 +222,8 @@ class Plan(Questions):
         rows = []
         for size in dict.fromkeys(tried):
             try:
-                rows.append({top: f"{size:g}", "MDES": f"{self.protocol.mdes(**{top: size}):.2f}"})
+                found = self.protocol.mdes(**{top: size})
+                rows.append({_SIZES[top]: f"{size:g}", "smallest effect found": f"{found:.2f} SD"})
             except EvidenceError:
                 continue
         return pd.DataFrame(rows)
