@@ -53,6 +53,7 @@ def test_the_plan_says_what_it_could_find():
         "What is planned?", "What could it find?", "What is still open?",
     ]  # fmt: skip
     assert "ethics.approval" in plan.open
+    assert "implementation.found" not in plan.open  # it is found after the trial
     assert "analysis.cluster" not in plan.open
 
 

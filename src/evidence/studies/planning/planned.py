@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from evidence.studies.trial import Trial
 
 _SIZES = {"n": "pupils", "J": "groups", "K": "blocks or schools", "L": "blocks at the top"}
-_OPTIONAL = ("control", "together", "cluster", "strata", "baseline", "dosage", "title", "tested")
+_OPTIONAL = (
+    "control", "together", "cluster", "strata", "baseline", "dosage", "title", "tested", "found",
+)  # fmt: skip
 _WHOLE = ("sample", "columns", "arms", "where")  # tables whose keys are not those of the contract
 _LISTED = ("sample", "people", "timeline", "items")
 
@@ -151,7 +153,7 @@ class Plan(Questions):
         record = sealed_records.read(sealed)
         own = [each for each in record if each["protocol"] == self._from_file()]
         if not own and any(each.get("trial") == self.protocol.title for each in record):
-            raise EvidenceError(f"{sealed}: the protocol was changed after it was sealed")
+            raise EvidenceError(f"the protocol was changed after it was sealed in {sealed}")
         if own and own[0].get("roster_file", "") != _sha256(roster):
             raise EvidenceError(f"{roster}: was changed after it was sealed")
         found = allocation.replay(sealed, readers.table(roster), protocol=self.sha256)

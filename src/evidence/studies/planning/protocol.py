@@ -420,7 +420,9 @@ def read(path: str | Path | Mapping[str, Any]) -> Protocol:
     try:
         return Protocol.parsed(tomllib.loads(Path(path).read_text(encoding="utf-8")), str(path))
     except FileNotFoundError:
-        raise EvidenceError(f"{path}: no such file; evidence plan --new writes one") from None
+        raise EvidenceError(
+            f"{path}: no such file; evidence plan {path} --new writes one"
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise EvidenceError(f"{path}: cannot be read: {error}") from None
 
