@@ -11,6 +11,7 @@ import io
 import json
 import math
 import re
+import struct
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ _TEMPLATE = Path(__file__).with_name("templates") / "document.typ"
 _STYLE = Path(__file__).with_name("document.css")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file knows
 PDF_STANDARD = "ua-1"
+_HIGH = 96  # of a picture in print, in millimetres
+_MANY = 8  # columns of a table in Word, which is set in smaller letters
 _TOGETHER = 8  # rows of a table in Word that is not shared out over two pages
 _WIDE = 166  # of the text in Word, in millimetres
 
@@ -108,6 +111,12 @@ class Picture:
     alt: str
     png: bytes
     kind: str = field(default="picture", init=False)
+
+    @property
+    def wide(self) -> float:
+        """How wide it is in print, in millimetres: its height leaves room for the text of it."""
+        wide, high = struct.unpack(">II", self.png[16:24])  # of a PNG, in its header
+        return min(146.0, _HIGH * wide / high)
 
     @property
     def address(self) -> str:
@@ -193,7 +202,7 @@ def pdf(document: Document) -> bytes:
             if "png" in block:
                 name = f"{number}.png"
                 Path(folder, name).write_bytes(block["png"])
-                block["png"] = name
+                block["png"], block["wide"] = name, document.blocks[number].wide
         main = Path(folder, "main.typ")
         main.write_bytes(_TEMPLATE.read_bytes())
         try:
@@ -256,8 +265,12 @@ def word(document: Document) -> bytes:
                     _caption(made, block.caption)
                 _word_table(made, block.columns, block.rows, block.right, block.widths)
             case Picture():
-                _caption(made, block.caption)
-                made.add_picture(io.BytesIO(block.png), width=Mm(_WIDE))
+                with_words = made.add_paragraph()  # in one paragraph, so that no page parts them
+                with_words.paragraph_format.keep_together = True
+                words = with_words.add_run(block.caption)
+                words.bold = True
+                words.add_break()
+                with_words.add_run().add_picture(io.BytesIO(block.png), width=Mm(block.wide))
                 shape = made.inline_shapes[-1]._inline.docPr
                 shape.set("descr", block.alt)
                 shape.set("title", block.caption)
@@ -358,7 +371,7 @@ def _word_table(
             if header and number == 0:
                 cell._tc.get_or_add_tcPr().append(_shade("F3F2F1"))
             run = paragraph.add_run(text)
-            run.font.size = Pt(9 if header else 10.5)
+            run.font.size = Pt((9 if len(columns) < _MANY else 8) if header else 10.5)
             run.bold = (header and number == 0) or (not header and cell is cells[0])
             paragraph.paragraph_format.space_after = Pt(2)
             paragraph.paragraph_format.keep_with_next = number < len(rows) <= _TOGETHER
