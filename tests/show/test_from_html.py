@@ -25,28 +25,5 @@ def test_headings_text_lists_and_tables_come_in_order_and_pictures_are_left_out(
     assert loose == Paragraph(["loose"])
 
 
-def test_no_word_of_a_wide_table_is_cut():
-    head = [
-        "Subgroup",
-        "Kind",
-        "Status",
-        "Effect size (SD)",
-        "p",
-        "Interval",
-        "Pupils compared with",
-    ]
-    body = ["fsm", "separate model", "pre-specified", "−0.37", ".173", "−0.91 to 0.18", "43"]
-    page = "".join(
-        f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in (head, body)
-    )
-    (table,) = blocks(f"<table>{page}</table>")
-    letters = [92 * width / sum(table.widths) for width in table.widths]  # of a line in print
-    longest = [8, 8, 9, 6, 4, 5, 8]
-    assert all(room >= word + 3 for room, word in zip(letters, longest, strict=True))
-    (narrow,) = blocks("<table><tr><td>a</td><td>b</td></tr><tr><td>1</td><td>" + "x y " * 40
-                       + "</td></tr></table>")  # fmt: skip
-    assert narrow.widths[1] > 10 * narrow.widths[0]
-
-
 def test_nothing_is_nothing():
     assert blocks("") == blocks("<p> </p><table><tr><th>a</th></tr></table>") == []

@@ -27,6 +27,7 @@ _TEMPLATE = Path(__file__).with_name("templates") / "document.typ"
 _STYLE = Path(__file__).with_name("document.css")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file knows
 PDF_STANDARD = "ua-1"
+_LINE, _GAP = 92, 3  # letters of a line of a table in print, and beside each cell
 _HIGH = 96  # of a picture in print, in millimetres
 _MANY = 8  # columns of a table in Word, which is set in smaller letters
 _TOGETHER = 8  # rows of a table in Word that is not shared out over two pages
@@ -101,6 +102,17 @@ class Table(Shown):
     right: Sequence[bool]
     widths: Sequence[float]
     kind: str = field(default="table", init=False)
+
+    @property
+    def letters(self) -> list[float]:
+        """The widths in letters of a line in print, no column narrower than its longest word."""
+        least = [_GAP + max(len(word) for cell in cells for word in re.split(r"[\s-]+", cell))
+                 for cells in zip(self.columns, *self.rows, strict=True)]  # fmt: skip
+        asked = [_LINE * width / sum(self.widths) for width in self.widths]
+        wide = [max(pair) for pair in zip(asked, least, strict=True)]
+        spare = [more - word for more, word in zip(wide, least, strict=True)]
+        taken = min((sum(wide) - _LINE) / (sum(spare) or 1), 1)
+        return [more - each * taken for more, each in zip(wide, spare, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +215,8 @@ def pdf(document: Document) -> bytes:
                 name = f"{number}.png"
                 Path(folder, name).write_bytes(block["png"])
                 block["png"], block["wide"] = name, document.blocks[number].wide
+            elif "widths" in block:
+                block["widths"] = document.blocks[number].letters
         main = Path(folder, "main.typ")
         main.write_bytes(_TEMPLATE.read_bytes())
         try:
@@ -263,7 +277,7 @@ def word(document: Document) -> bytes:
             case Table():
                 if block.caption:
                     _caption(made, block.caption)
-                _word_table(made, block.columns, block.rows, block.right, block.widths)
+                _word_table(made, block.columns, block.rows, block.right, block.letters)
             case Picture():
                 with_words = made.add_paragraph()  # in one paragraph, so that no page parts them
                 with_words.paragraph_format.keep_together = True

@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 from evidence.show.document import Block, Heading, Items, Paragraph, Parts, Strong, Table
 
 _LEFT_OUT = ("svg", "figure", "style", "script", "details")  # pictures come as pictures
-_ROOM, _GAP, _LONG = 92, 3, 40  # letters of a line of a table, beside a cell, of a wide cell
 _ENDS = ("p", "h1", "h2", "h3", "h4", "li", "td", "th", "caption")
 
 
@@ -84,15 +83,6 @@ class _Reader(HTMLParser):
 def _table(caption: str, rows: list[list[str]]) -> Table:
     head, *body = rows
     right = [all(re.fullmatch(r"[\d.,%−+∞ ]*", row[at]) for row in body) for at in range(len(head))]
-    return Table(caption, head, body, right, _widths(rows))
-
-
-def _widths(rows: list[list[str]]) -> list[float]:
-    """Return how wide each column is in letters: no word of a table is cut where there is room."""
-    columns = [*zip(*rows, strict=True)]
-    least = [_GAP + max(len(word) for cell in each for word in re.split(r"[\s-]+", cell))
-             for each in columns]  # fmt: skip
-    whole = [_GAP + min(max(map(len, each)), _LONG) for each in columns]
-    wish = [max(most - word, 1) for most, word in zip(whole, least, strict=True)]
-    spare = max(_ROOM - sum(least), 0)
-    return [word + spare * more / sum(wish) for word, more in zip(least, wish, strict=True)]
+    longest = [max(len(row[at]) for row in rows) for at in range(len(head))]
+    widths = [min(max(each, 12), 40) for each in longest]
+    return Table(caption, head, body, right, widths)
