@@ -29,6 +29,8 @@ def test_page_shows_text_and_outputs_and_lets_nothing_run(tmp_path):
     ]
     cells[4]["outputs"] = [{"data": {"text/html": ["<p>one</p>", "<script>1</script>"]}}]
     cells[5]["outputs"] = [{"data": {"image/svg+xml": ["<svg></svg>"], "text/plain": ["x"]}}]
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/plain": "VBox(…"}
+    cells.append({"cell_type": "code", "source": "", "outputs": [{"data": view}]})
     cells.append({"cell_type": "markdown", "source": ["# A heading\n", "<b>raw</b>"]})
     path = tmp_path / "notebook.ipynb"
     path.write_text(json.dumps({"cells": cells}))
@@ -43,6 +45,7 @@ def test_page_shows_text_and_outputs_and_lets_nothing_run(tmp_path):
     assert '<img alt="&lt;Axes&gt;" src="data:image/png;base64,QUJD">' in page
     assert '<div class="out"><p>one</p><script>1</script></div>' in page  # which the policy stops
     assert "<svg></svg>" in page
+    assert "<pre>Controls: open the notebook in JupyterLab to use them.</pre>" in page
     assert "<h1>A heading</h1>" in page
     assert "&lt;b&gt;raw&lt;/b&gt;" in page
 

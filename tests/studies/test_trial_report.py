@@ -1,12 +1,15 @@
 """A trial's report towards that of the EEF: its tables, and the same as PDF and Word."""
 
+import io
 from datetime import date
 
 import pytest
+from docx import Document as Word
 
 import evidence as ev
 from evidence.show import document
-from evidence.show.document import Heading, Picture
+from evidence.show.document import Heading, Items, Picture
+from evidence.show.words import capital
 from evidence.studies.verdict import detectable
 
 from .planning.test_promise import generated
@@ -55,14 +58,35 @@ def test_costs_are_told_as_they_were_entered(study):
     )
 
 
+def test_the_report_ends_with_its_limits_and_its_sources(study):
+    *_, limits, _, sources = study.parts("method")
+    told = [line for (line,) in limits.items]
+    strength = study.strengths["post"]
+    assert told[: len(strength.reasons)] == [f"{capital(each)}." for each in strength.reasons]
+    assert told[-1].startswith("The data do not show whether those who gave and marked the tests")
+    assert not any("deviation from the protocol:" in line for line in told)
+    cited = [line.split(",")[0] for (line,) in sources.items]
+    assert {"Campbell", "Dong", "Hedges", "Pustejovsky", "Schulz"} <= {*cited}
+    assert "Angrist" not in cited  # nobody's dosage is in the plan
+    assert cited == sorted(cited)
+
+
 @pytest.mark.slow
 def test_the_report_is_printed_from_the_same_source(study):
     made = study.report().document(date(2027, 9, 1), "A. Researcher")
-    titles = [block.text for block in made.blocks if isinstance(block, Heading)]
+    heads = [block for block in made.blocks if isinstance(block, Heading)]
+    titles = [block.text for block in heads if block.level == 1]
     assert titles[1:] == [section.title for section in study.report().sections]
+    assert [block.text for block in heads[-2:]] == ["Limitations", "References"]
+    assert [type(block) for block in made.blocks[-4:]] == [Heading, Items, Heading, Items]
     shown = [part for name in study.questions for part in study.parts(name)]
     drawn = [block.caption for block in made.blocks if isinstance(block, Picture)]
     assert drawn[1:] == [part.title for part in shown if hasattr(part, "png")]
+    assert all(picture.wide <= 146 for picture in made.blocks if isinstance(picture, Picture))
+    office = Word(io.BytesIO(document.word(made)))
+    printed = [p for p in office.paragraphs if p._p.xpath(".//w:drawing")]
+    assert [p.text.rstrip("\n") for p in printed] == drawn  # caption and picture are one paragraph
+    assert max(shape.height.mm for shape in office.inline_shapes) < 97
     assert made.band == "Simulated data."
     assert made.facts[:2] == [("Date", "1 September 2027"), ("By", "A. Researcher")]
     again = study.report().document(date(2027, 9, 1), "A. Researcher")

@@ -31,11 +31,18 @@ def filled(blank, lines):
     return "".join(parts)
 
 
+def refused(command, message):
+    """Check that a command is refused, and why."""
+    done = CliRunner().invoke(cli.app, shlex.split(command)[1:])
+    assert done.exit_code == 1
+    assert message in (done.output.strip() or str(done.exception))
+
+
 @pytest.mark.slow
 def test_from_nothing_to_a_sealed_allocation(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = []
-    for command in blocks("sh"):
+    said, (*commands, again) = [], blocks("sh")
+    for command in commands:
         (words,) = command.strip().splitlines()
         done = CliRunner().invoke(cli.app, shlex.split(words)[1:])
         assert done.exit_code == 0, done.output
@@ -45,12 +52,21 @@ def test_from_nothing_to_a_sealed_allocation(tmp_path, monkeypatch):
             (tmp_path / "protocol.toml").write_text(filled(blank, blocks("toml")[0]))
             (tmp_path / "schools.csv").write_text(blocks("text")[0])
     shown = [line.strip() for line in TEXT.splitlines() if line.startswith("    ")]
-    assert len(shown) == 2
+    assert len(shown) == 3
     assert [line for line in shown if line not in said] == []
     assert len((tmp_path / "allocation.csv").read_text().splitlines()) == 17
-    for name in ("protocol.toml", "schools.csv", "allocation.csv"):
+    told = {
+        "protocol.toml": "the protocol was changed after it was sealed in allocations.jsonl",
+        "schools.csv": "schools.csv: was changed after it was sealed",
+        "allocation.csv": "allocation.csv: is not the allocation that was sealed",
+    }
+    for name, message in told.items():
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole.replace(b"o", b"u", 1))
-        verify = shlex.split(blocks("sh")[-1])[1:]
-        assert CliRunner().invoke(cli.app, verify).exit_code == 1, name
+        done = CliRunner().invoke(cli.app, shlex.split(commands[-1])[1:])
+        assert (done.exit_code, done.output.strip() or str(done.exception)) == (1, message)
+        if name == "protocol.toml":
+            refused(again, "line 1: sealed already for this trial on ")
         (tmp_path / name).write_bytes(whole)
+    refused(again, "line 1: sealed already for this protocol on ")
+    assert not (tmp_path / "second.csv").exists()

@@ -27,7 +27,7 @@ def plan(
     ] = "",
     register: Register = REGISTER,
 ) -> None:
-    """Write protocol, analysis plan and report skeleton of a trial as PDF and Word."""
+    """Write protocol, analysis plan and report skeleton of a trial as HTML, PDF and Word."""
     from evidence.show import document
     from evidence.studies.planning import proposal as protocol_proposal
     from evidence.studies.planning.planned import Plan
@@ -43,7 +43,8 @@ def plan(
         made = Plan.read(protocol)
     out.mkdir(parents=True, exist_ok=True)
     for name, one in made.documents().items():
-        for ending, write in (("pdf", document.pdf), ("docx", document.word)):
+        writers = {"html": document.html, "pdf": document.pdf, "docx": document.word}
+        for ending, write in writers.items():
             (out / f"{name}.{ending}").write_bytes(write(one))
             typer.echo(f"wrote {out / name}.{ending}")
     typer.echo("\n".join(made.answer().parts))

@@ -45,4 +45,6 @@ def _outputs(cell: Mapping[str, Any]) -> Iterator[str]:
         text = "".join(output.get("text", ())) or shown.get("text/plain", "")
         html = shown.get("text/html") or shown.get("image/svg+xml", "")
         image = shown.get("image/png", "").replace("\n", "")
+        if any("widget-view" in kind for kind in data):
+            text = "Controls: open the notebook in JupyterLab to use them."
         yield render("output.html", html=safe(html), image=image, text=text)

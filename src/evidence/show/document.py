@@ -1,15 +1,17 @@
-"""A document to print: headings, text with notes, tables and pictures, as PDF and as Word.
+"""A document: headings, text with notes, tables and pictures, as PDF, as Word and as HTML.
 
 The content is tidy (what `Document` holds); typst sets the PDF (PDF/UA-1, tagged), python-docx the
-Word file. Both are the same bytes where the content is the same.
+Word file, a template the page. Each is the same bytes where the content is the same.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import math
 import re
+import struct
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -19,10 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import EvidenceError
+from evidence.show.render import render
 
 _TEMPLATE = Path(__file__).with_name("templates") / "document.typ"
+_STYLE = Path(__file__).with_name("document.css")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file knows
 PDF_STANDARD = "ua-1"
+_LINE, _GAP = 92, 3  # letters of a line of a table in print, and beside each cell
+_HIGH = 96  # of a picture in print, in millimetres
+_MANY = 8  # columns of a table in Word, which is set in smaller letters
+_TOGETHER = 8  # rows of a table in Word that is not shared out over two pages
+_WIDE = 166  # of the text in Word, in millimetres
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,27 @@ class Strong:
     strong: str
 
 
-Parts = Sequence[str | Note | Strong]
+@dataclass(frozen=True, slots=True)
+class Sub:
+    """Letters below the line, as of a symbol in an equation."""
+
+    sub: str
+
+
+Parts = Sequence[str | Note | Strong | Sub]
+
+
+class Shown:
+    """What a notebook shows as the page does."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return render("document/block.html", block=self, notes=[])
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Shown):
     """A heading; `level` 1 or 2 below the title."""
 
     text: str
@@ -52,7 +77,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(Shown):
     """A paragraph: text, emphasis and notes in order."""
 
     parts: Parts
@@ -60,7 +85,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class Items(Shown):
     """A list: bullets or, where `kind` says so, numbers."""
 
     items: Sequence[Parts]
@@ -68,7 +93,7 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Table(Shown):
     """A table: its caption or "", which columns hold numbers (`right`), their shares (`widths`)."""
 
     caption: str
@@ -77,6 +102,17 @@ class Table:
     right: Sequence[bool]
     widths: Sequence[float]
     kind: str = field(default="table", init=False)
+
+    @property
+    def letters(self) -> list[float]:
+        """The widths in letters of a line in print, no column narrower than its longest word."""
+        least = [_GAP + max(len(word) for cell in cells for word in re.split(r"[\s-]+", cell))
+                 for cells in zip(self.columns, *self.rows, strict=True)]  # fmt: skip
+        asked = [_LINE * width / sum(self.widths) for width in self.widths]
+        wide = [max(pair) for pair in zip(asked, least, strict=True)]
+        spare = [more - word for more, word in zip(wide, least, strict=True)]
+        taken = min((sum(wide) - _LINE) / (sum(spare) or 1), 1)
+        return [more - each * taken for more, each in zip(wide, spare, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +123,17 @@ class Picture:
     alt: str
     png: bytes
     kind: str = field(default="picture", init=False)
+
+    @property
+    def wide(self) -> float:
+        """How wide it is in print, in millimetres: its height leaves room for the text of it."""
+        wide, high = struct.unpack(">II", self.png[16:24])  # of a PNG, in its header
+        return min(146.0, _HIGH * wide / high)
+
+    @property
+    def address(self) -> str:
+        """The picture itself, as a page holds it."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
 
 
 Block = Heading | Paragraph | Items | Table | Picture
@@ -128,15 +175,9 @@ def reading_age(document: Document) -> float:
     Flesch–Kincaid's grade (Kincaid et al. 1975: 0.39 words a sentence + 11.8 syllables a word
     − 15.59) and five years; syllables are runs of vowels, a silent e left out.
     """
-    parts = [
-        parts
-        for block in document.blocks
-        if isinstance(block, (Paragraph, Items))
-        for parts in ([block.parts] if isinstance(block, Paragraph) else block.items)
-    ]
     text = [
-        " ".join(p.strong if isinstance(p, Strong) else p for p in each if not isinstance(p, Note))
-        for each in parts
+        " ".join(getattr(p, "strong", p) for p in line if isinstance(p, str | Strong))
+        for line in _lines(document)
     ]
     sentences = [s for line in text for s in re.split(r"[.?!](?:\s|$)", line) if s.strip()]
     said = re.findall(r"[a-z’']+", " ".join(sentences).lower())
@@ -144,6 +185,16 @@ def reading_age(document: Document) -> float:
     if not said:
         return math.nan
     return 0.39 * len(said) / len(sentences) + 11.8 * syllables / len(said) - 15.59 + 5
+
+
+def _lines(document: Document) -> list[Parts]:
+    """Return what paragraphs and items hold, in order."""
+    return [
+        parts
+        for block in document.blocks
+        if isinstance(block, (Paragraph, Items))
+        for parts in ([block.parts] if isinstance(block, Paragraph) else block.items)
+    ]
 
 
 def pdf(document: Document) -> bytes:
@@ -163,7 +214,9 @@ def pdf(document: Document) -> bytes:
             if "png" in block:
                 name = f"{number}.png"
                 Path(folder, name).write_bytes(block["png"])
-                block["png"] = name
+                block["png"], block["wide"] = name, document.blocks[number].wide
+            elif "widths" in block:
+                block["widths"] = document.blocks[number].letters
         main = Path(folder, "main.typ")
         main.write_bytes(_TEMPLATE.read_bytes())
         try:
@@ -177,6 +230,13 @@ def pdf(document: Document) -> bytes:
             )
         except (typst.TypstError, RuntimeError) as error:
             raise EvidenceError(f"the PDF cannot be set: {error}") from None
+
+
+def html(document: Document) -> bytes:
+    """Write a document as a page: one file, for screens of any width, without the network."""
+    notes = dict.fromkeys(p.note for line in _lines(document) for p in line if isinstance(p, Note))
+    style = _STYLE.read_text(encoding="utf-8")
+    return render("document/page.html", document=document, style=style, notes=[*notes]).encode()
 
 
 def word(document: Document) -> bytes:
@@ -193,13 +253,15 @@ def word(document: Document) -> bytes:
         section.page_width, section.page_height = Mm(210), Mm(297)
         section.left_margin = section.right_margin = Mm(22)
         section.top_margin = section.bottom_margin = Mm(20)
-        section.footer.paragraphs[0].text = document.foot
+        _foot(section.footer.paragraphs[0], document.foot, made.styles["Normal"])
     core = made.core_properties
     core.title, core.author, core.language = document.title, document.author, "en-GB"
     core.created = core.modified = _midday(document.date)
     core.last_modified_by, core.comments = document.author, ""
     if document.band:
-        made.add_paragraph().add_run(document.band).bold = True
+        band = made.add_paragraph()
+        band.add_run(document.band).bold = True
+        band._p.get_or_add_pPr().append(_shade("FFF0CC"))
     made.add_heading(document.title, 0)
     _word_table(made, ["", ""], document.facts, [False, False], [1, 4], header=False)
     for block in document.blocks:
@@ -215,10 +277,14 @@ def word(document: Document) -> bytes:
             case Table():
                 if block.caption:
                     _caption(made, block.caption)
-                _word_table(made, block.columns, block.rows, block.right, block.widths)
+                _word_table(made, block.columns, block.rows, block.right, block.letters)
             case Picture():
-                _caption(made, block.caption)
-                made.add_picture(io.BytesIO(block.png), width=Mm(166))
+                with_words = made.add_paragraph()  # in one paragraph, so that no page parts them
+                with_words.paragraph_format.keep_together = True
+                words = with_words.add_run(block.caption)
+                words.bold = True
+                words.add_break()
+                with_words.add_run().add_picture(io.BytesIO(block.png), width=Mm(block.wide))
                 shape = made.inline_shapes[-1]._inline.docPr
                 shape.set("descr", block.alt)
                 shape.set("title", block.caption)
@@ -229,6 +295,35 @@ def word(document: Document) -> bytes:
     written = io.BytesIO()
     made.save(written)
     return _undated(written.getvalue())
+
+
+def _foot(paragraph: Any, text: str, style: Any) -> None:
+    """Write what stands at the foot of each page, with the page and how many there are."""
+    from docx.enum.text import WD_TAB_ALIGNMENT
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+    from docx.shared import Mm, Pt
+
+    paragraph.style = style
+    paragraph.paragraph_format.tab_stops.add_tab_stop(Mm(_WIDE), WD_TAB_ALIGNMENT.RIGHT)
+    for words, field_code in ((f"{text}\tPage ", "PAGE"), (" of ", "NUMPAGES")):
+        paragraph.add_run(words).font.size = Pt(8.5)
+        run = paragraph.add_run("1")  # until the reader's program counts
+        run.font.size = Pt(8.5)
+        simple = OxmlElement("w:fldSimple")
+        simple.set(qn("w:instr"), field_code)
+        run._r.addprevious(simple)
+        simple.append(run._r)
+
+
+def _shade(colour: str) -> Any:
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    shade = OxmlElement("w:shd")
+    for name, value in (("val", "clear"), ("color", "auto"), ("fill", colour)):
+        shade.set(qn(f"w:{name}"), value)
+    return shade
 
 
 def _caption(made: Any, text: str) -> None:
@@ -247,6 +342,8 @@ def _runs(paragraph: Any, parts: Parts, notes: list[str]) -> None:
             if part.note not in notes:
                 notes.append(part.note)
             paragraph.add_run(str(notes.index(part.note) + 1)).font.superscript = True
+        elif isinstance(part, Sub):
+            paragraph.add_run(part.sub).font.subscript = True
         else:
             text = part.strong if isinstance(part, Strong) else part
             paragraph.add_run(text).bold = isinstance(part, Strong)
@@ -279,16 +376,19 @@ def _word_table(
     table = made.add_table(rows=0, cols=len(columns), style="Table Grid" if header else None)
     table.autofit = False
     for column, width in zip(table.columns, widths, strict=True):
-        column.width = Mm(166 * width / sum(widths))
+        column.width = Mm(_WIDE * width / sum(widths))
     for number, row in enumerate([columns, *rows] if header else rows):
         cells = table.add_row().cells
         for cell, text, end, width in zip(cells, row, right, widths, strict=True):
-            cell.width = Mm(166 * width / sum(widths))
+            cell.width = Mm(_WIDE * width / sum(widths))
             paragraph = cell.paragraphs[0]
+            if header and number == 0:
+                cell._tc.get_or_add_tcPr().append(_shade("F3F2F1"))
             run = paragraph.add_run(text)
-            run.font.size = Pt(9 if header else 10.5)
+            run.font.size = Pt((9 if len(columns) < _MANY else 8) if header else 10.5)
             run.bold = (header and number == 0) or (not header and cell is cells[0])
             paragraph.paragraph_format.space_after = Pt(2)
+            paragraph.paragraph_format.keep_with_next = number < len(rows) <= _TOGETHER
             if end:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
     for number, row in enumerate(table.rows):
@@ -298,7 +398,8 @@ def _word_table(
             repeated = OxmlElement("w:tblHeader")
             repeated.set(qn("w:val"), "true")
             properties.append(repeated)
-    made.add_paragraph().paragraph_format.space_after = Pt(2)
+    after = made.add_paragraph().paragraph_format  # tables that touch would become one
+    after.space_after, after.line_spacing = Pt(0), Pt(8)
 
 
 def _undated(archive: bytes) -> bytes:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from evidence.show.render import render, safe
 from evidence.show.rows import missing
-from evidence.show.words import number, p_value, verdict
+from evidence.show.words import capital, number, p_value, verdict
 
 HEADINGS = {
     "n_obs": "Pupils",
@@ -30,6 +30,7 @@ HEADINGS = {
     "std_error": "Standard error",
     "df": "Degrees of freedom",
     "icc": "Intra-cluster correlation",
+    "p": "p",
     "p_value": "p",
     "p_romano_wolf": "p, Romano–Wolf",
     "p_holm": "p, Holm",
@@ -108,7 +109,7 @@ def layout(
 
 def heading(name: Any, known: dict[str, str]) -> str:
     """Return a column's name in words."""
-    return known.get(name) or str(name).replace("_", " ").capitalize()
+    return known.get(name) or capital(str(name).replace("_", " "))
 
 
 def _filled(values: pd.Series) -> bool:

@@ -17,6 +17,7 @@ import pandas as pd
 from evidence.data.labels import label
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import Estimate, TableResult
+from evidence.show.controls import column
 from evidence.show.interval_svg import Interval, Scale
 from evidence.show.render import render, safe
 from evidence.show.words import UNITS, counted, interval, number
@@ -230,4 +231,4 @@ class Explorer:
         for control in (outcome, method, sample, baseline):
             control.observe(show, names="value")
         show()
-        return widgets.VBox([outcome, method, sample, baseline, shown, code])
+        return column([outcome, method, sample, baseline, shown, code], shown)

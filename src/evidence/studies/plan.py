@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar, get_args
+from contextlib import suppress
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -44,6 +45,8 @@ class Checked(BaseModel):
     """Parameters that are checked by name and type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # Keys on whose value no contradiction rests, and a value that is allowed (None: leave it out).
+    stand_ins: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def parsed(
@@ -60,7 +63,12 @@ class Checked(BaseModel):
         try:
             made = cls.model_validate(values)
         except ValidationError as error:
+            wrong = {fault["loc"]: fault["type"] == "extra_forbidden" for fault in error.errors()}
             found += [_in_words(fault, cls) for fault in error.errors()]
+            if all(extra or place[-1] in cls.stand_ins for place, extra in wrong.items()):
+                with suppress(ValidationError):  # the rest is judged as well
+                    sound = _mended(values, wrong, cls.stand_ins)
+                    found += cls.model_validate(sound).contradictions()
         else:
             found += made.contradictions()
         if found:
@@ -364,6 +372,21 @@ def _in_words(fault: Any, plan: type[Checked]) -> str:
     for name, value in fault.get("ctx", {}).items():
         rule = rule.replace(f"{{{name}}}", f"{value:g}" if isinstance(value, float) else str(value))
     return f"{where} is {_short(fault['input'])}; {rule}"
+
+
+def _mended(
+    value: Any, wrong: Mapping[tuple[Any, ...], bool], stand_ins: Mapping[str, Any], at: Any = ()
+) -> Any:
+    """Return nested values without what is at a `wrong` place; keys that are known have others."""
+    if isinstance(value, list):
+        return [_mended(each, wrong, stand_ins, (*at, n)) for n, each in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    kept = {key: _mended(each, wrong, stand_ins, (*at, key))
+            for key, each in value.items() if (*at, key) not in wrong}  # fmt: skip
+    others = {place[-1] for place, extra in wrong.items() if place[:-1] == at and not extra}
+    named = {k: f"{v}{at}" if isinstance(v, str) else v for k, v in stand_ins.items()}
+    return kept | {k: v for k, v in named.items() if k in others and v is not None}
 
 
 def _short(value: object) -> str:

@@ -171,6 +171,8 @@ def _printed(parts: Sequence[Any]) -> list[Block]:
             found.append(Printed(part.title, part.alt, part.png()))
         elif isinstance(part, str):
             found.append(Paragraph([words.capital(part)]))
+        elif isinstance(part, Block):
+            found.append(part)
         elif part is not None:
             found += blocks(shown(part))
     return found

@@ -10,8 +10,10 @@ import pandas as pd
 
 from evidence.methods.core import frames
 from evidence.show import words
+from evidence.show.document import Block, Heading, Items
 from evidence.stats.power import DESIGNS
 from evidence.studies import pictures
+from evidence.studies.limits_and_sources import LIMITS, references
 from evidence.studies.verdict import detectable
 
 
@@ -136,4 +138,29 @@ def _method(study: Any) -> list[Any]:
         said = study.promised.protocol
         done = said.implementation.found or "nothing is entered yet."
         parts += [f"How it was done: {done}", f"What it cost: {said.costs.sentence}"]
-    return parts
+    return [*parts, Heading("Limitations", 2), Items(_limits(study)), *_references(study)]
+
+
+def _limits(study: Any) -> list[list[str]]:
+    """Return what marked the finding down, what a reader must know, and what no data show."""
+    known = [*study.strengths[study.main.name].reasons, *study.answer().caveats]
+    found = [note for note in known if not note.startswith("deviation from the protocol: ")]
+    return [[f"{words.capital(note)}."] for note in found] + [[note] for note in LIMITS]
+
+
+def _references(study: Any) -> list[Block]:
+    clustered = bool(study.primary["cluster"])
+    return references(
+        guidance=True,
+        consort=True,
+        consort_clusters=study.plan.allocation == "cluster",
+        power=study.promised,
+        clusters=clustered,
+        multilevel=clustered,
+        effect_size=True,
+        missing=study.shifted,
+        compliance=study.plan.dosage,
+        several=study.several is not None,
+        robustness=True,
+        randomisation=True,
+    )

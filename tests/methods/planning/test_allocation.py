@@ -270,6 +270,22 @@ def test_allocate_tells_all_faults_at_once():
     ]
 
 
+def test_a_school_written_twice_is_one_school_in_the_count_of_its_stratum():
+    roster = schools(10)
+    roster["region"] = [*"NNNNSSSSWW"]
+    roster = pd.concat([roster, roster[:1], roster[8:9]], ignore_index=True)
+    roster.loc[9, "region"] = None
+    assert faults(roster, strata="region", arms=["a", "b"]) == [
+        "roster, column 'region', row 11: nothing is given",
+        "roster, column 'school', row 12 (also row 13): is there already; one row a unit is needed",
+        "roster, stratum of row 10: one unit cannot be shared out; join it to another",
+    ]
+    roster = pd.concat([schools(24), schools(24)[:1]], ignore_index=True)
+    assert faults(roster, sizes={"a": 12, "b": 12}) == [
+        "roster, column 'school', row 26: is there already; one row a unit is needed"
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

@@ -242,7 +242,7 @@ def test_cheapest_is_the_best_of_all_pairs():
                 "two_tailed is 1; True or False is needed",
                 "attrition: there is no 'q'; allowed: n, J",
                 "CRA2: there is no rho=; did you mean 'rho2'?",
-                "n is 0; a number from 1 to 1e+09 is needed",
+                "n is 0; a number from 1 to 1,000,000,000 is needed",
                 "p is 1; a number between 0 and 1 is needed",
                 "CRA2: J= is needed",
                 "CRA2: rho2= is needed",

@@ -1,5 +1,6 @@
 """The explorer of a design: every design at once, its code, its speed."""
 
+import re
 import time
 
 import pytest
@@ -36,6 +37,39 @@ def test_it_begins_with_the_protocol_and_follows_every_change(panel):
     groups.value = 400
     assert "Enough</b> to find" in shown.value
     assert "J=400" in code.value
+
+
+def test_every_control_says_what_it_is_in_words(panel):
+    chosen, fields, _, _ = panel
+    for kind in DESIGNS:
+        chosen.value = kind
+        said = [box.description for box in fields.children]
+        assert not [words for words in said if words in {box.tooltip for box in fields.children}]
+        assert len({*said}) == len(said)
+        assert max(map(len, said)) <= 24  # so many letters are seen beside a field
+
+
+def test_the_smallest_worthwhile_effect_is_named_off_the_curve(panel):
+    def heights():
+        (line, words) = re.search(r'y1="([\d.]+)" y2="\1" stroke="#801650".*?<text x="\d+" '
+                                  r'y="([\d.]+)"', shown.value).groups()  # fmt: skip
+        return float(words) - float(line)
+
+    _, fields, shown, _ = panel
+    (groups,) = (box for box in fields.children if box.tooltip == "J")
+    assert heights() == 14  # twice as many schools do not reach it: below the line
+    groups.value = 400
+    assert heights() == -5
+
+
+def test_a_page_without_a_kernel_shows_where_the_controls_were():
+    box = ev.Plan.read(protocol()).explore()
+    chosen, _, shown, _ = box.children
+    chosen.value = "CRA3"
+    told = box._repr_mimebundle_()
+    assert told["text/html"] == shown.value
+    assert "CRA3" in told["text/html"]
+    assert told["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
 
 
 def test_what_cannot_be_is_said_where_the_picture_was(panel):

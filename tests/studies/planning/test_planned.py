@@ -1,12 +1,18 @@
 """A plan's study: its documents, its allocation, what a changed byte does."""
 
 import hashlib
+import html
 import io
+import re
+import shutil
 import subprocess
 import sys
+from collections import Counter
 from datetime import date
 
 import openpyxl
+import pandas as pd
+import pypdf
 import pytest
 from docx import Document as Word
 from typer.testing import CliRunner
@@ -23,12 +29,14 @@ _FILES = (1, 2, 3)  # roster, record and allocation; the protocol is the first
 ORDER = {
     "protocol": "Rationale, Intervention, Research question, Design, Participants, Randomisation, "
     "Sample size, Outcome measures, Compliance, Analysis, Implementation and process evaluation, "
-    "Cost evaluation, Ethics and registration, Data protection, Personnel, Risks, Timeline",
+    "Cost evaluation, Ethics and registration, Data protection, Personnel, Risks, Timeline, "
+    "References",
     "analysis_plan": "Design overview, Sample size, Primary analysis, Secondary analyses, Subgroup "
     "analyses, Further analyses, Imbalance at baseline, Missing data, Compliance, Intraclass "
-    "correlations, Effect size, Changes since the protocol",
+    "correlations, Effect size, Changes since the protocol, References",
     "report": "Executive summary, Introduction, Methods, Sample size, Participants, Outcomes and "
-    "analysis, Implementation and process evaluation, Cost, Conclusion, References, Appendices",
+    "analysis, Implementation and process evaluation, Cost, Conclusion, Limitations, References, "
+    "Appendices",
 }
 
 
@@ -45,6 +53,7 @@ def test_the_plan_says_what_it_could_find():
         "What is planned?", "What could it find?", "What is still open?",
     ]  # fmt: skip
     assert "ethics.approval" in plan.open
+    assert "implementation.found" not in plan.open  # it is found after the trial
     assert "analysis.cluster" not in plan.open
 
 
@@ -76,11 +85,105 @@ def test_what_is_entered_is_in_the_documents_and_what_is_not_is_marked():
     assert any("£8.00 a pupil a year" in str(block) for block in blocks)
 
 
+def test_documents_say_names_days_units_and_designs_in_words():
+    columns = {"read_pre": {"title": "Reading before"}, "area": {"title": "Area"}}
+    outcomes = [*protocol()["outcomes"],
+                {"name": "att", "unit": "pp", "smallest_worthwhile": 2.0}]  # fmt: skip
+    step = {"when": date(2026, 10, 7), "what": "Allocation"}
+    plan = ev.Plan.read(protocol(columns=columns, outcomes=outcomes, timeline=[step]))
+    tables = {b.caption: [tuple(row) for row in b.rows]
+              for b in plan.documents()["protocol"].blocks if isinstance(b, Table)}  # fmt: skip
+    design = dict(tables["Trial design"])
+    assert [design[each] for each in ("Design", "Allocated within", "Baseline")] == [
+        "Whole groups are allocated (CRA2)", "Area", "Reading before",
+    ]  # fmt: skip
+    measured = tables["What is measured, when, and what would be worth while"]
+    assert measured[0][3:] == ("7 June 2027 to 18 June 2027", "0.2 SD")
+    assert measured[2][4] == "2 percentage points"
+    assert tables["Steps of the trial"] == [("Allocation", "7 October 2026")]
+    shown = plan.parts("what is planned")[1]._repr_html_()
+    assert shown == (
+        "<p><strong>Reading</strong><sub>ij</sub> = α<sub>Area</sub> + τ · together<sub>j</sub> + "
+        "β1 · Reading before<sub>ij</sub> + β2 · sex<sub>ij</sub> + u<sub>j</sub> + "
+        "ε<sub>ij</sub></p>"
+    )
+    pupils = ev.Plan.read(protocol(outcomes=[outcomes[2] | {"primary": True}]))
+    said = str(pupils.documents()["analysis_plan"].blocks)
+    assert "The difference of the arms' shares in percentage points" in said
+    assert "Hedges" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "cluster", "words"),
+    [
+        ("IRA", "", "Pupils are allocated (IRA)"),
+        ("BIRA2_constant", "", "Pupils are allocated within blocks (BIRA2_constant)"),
+        ("CRA3", "school", "Whole groups are allocated (CRA3)"),
+        ("BCRA4_fixed", "school", "Whole groups are allocated within blocks (BCRA4_fixed)"),
+        ("CRA2_pn", "school", "Whole groups are allocated; only the programme's pupils are "
+         "taught in groups (CRA2_pn)"),
+    ],
+)  # fmt: skip
+def test_a_design_is_said_before_its_name(kind, cluster, words):
+    values = protocol(design={"kind": kind}, analysis={"cluster": cluster}) | {"sample": {}}
+    blocks = ev.Plan.read(values).documents()["analysis_plan"].blocks
+    assert blocks[1].rows[0] == ["Design", words]
+
+
 @pytest.mark.slow
-def test_word_is_opened_again():
-    made = document.word(ev.Plan.read(protocol()).documents()["report"])
-    headings = (p.text for p in Word(io.BytesIO(made)).paragraphs if p.style.name == "Heading 1")
-    assert next(headings) == "Executive summary"
+@pytest.mark.parametrize("name", ORDER)
+def test_each_table_is_one_in_every_kind_of_file(name):
+    made = ev.Plan.read(protocol()).documents()[name]
+    tables = [block for block in made.blocks if isinstance(block, Table)]
+    office = Word(io.BytesIO(document.word(made)))
+    page = document.html(made).decode()
+    pdf = pypdf.PdfReader(io.BytesIO(document.pdf(made)))
+    assert pdf.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    kinds = Counter(_kinds(pdf.trailer["/Root"]["/StructTreeRoot"]))
+    assert kinds["/Table"] == page.count("<table>") == len(tables) > 1
+    assert kinds["/TH"] == page.count('<th scope="col"') == sum(len(t.columns) for t in tables)
+    assert len(office.tables) == len(tables) + 1  # the facts below the title
+    for own, theirs in zip(tables, office.tables[1:], strict=True):
+        cells = [[cell.text for cell in row.cells] for row in theirs.rows]
+        assert cells == [[*row] for row in (own.columns, *own.rows)]
+        assert theirs.rows[0]._tr.xpath("./w:trPr/w:tblHeader")
+        assert all(f"<td>{html.escape(c)}</td>" in page or f'<td class="n">{c}</td>' in page
+                   for row in own.rows for c in row)  # fmt: skip
+    foot = office.sections[0].footer.paragraphs[0]
+    assert foot._p.xpath("./w:fldSimple/@w:instr") == ["PAGE", "NUMPAGES"]
+    assert foot.text == f"{made.foot}\tPage  of "  # the fields are no text
+    assert "Made up to try the machine out" in page
+    titles = [block.text for block in made.blocks if isinstance(block, Heading)]
+    assert re.findall(r"<h2>(.*?)</h2>", page) == titles
+    assert [p.text for p in office.paragraphs if p.style.name == "Heading 1"] == titles
+
+
+def _kinds(node):
+    """Yield the kinds of a PDF's tagged parts."""
+    node = node.get_object()
+    if isinstance(node, list):
+        for each in node:
+            yield from _kinds(each)
+    elif isinstance(node, dict):
+        yield node.get("/S")
+        if "/K" in node:
+            yield from _kinds(node["/K"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
+def test_word_opens_in_another_program_with_every_table(tmp_path):
+    made = ev.Plan.read(protocol()).documents()["report"]
+    (tmp_path / "report.docx").write_bytes(document.word(made))
+    home = f"-env:UserInstallation={(tmp_path / 'home').as_uri()}"
+    subprocess.run(["soffice", "--headless", home, "--convert-to", "pdf", "--outdir", tmp_path,
+                    tmp_path / "report.docx"], check=True, capture_output=True)  # fmt: skip
+    pages = [page.extract_text() for page in pypdf.PdfReader(tmp_path / "report.pdf").pages]
+    text = " ".join(" ".join(pages).split())
+    for block in made.blocks:
+        if isinstance(block, Table):
+            assert " ".join(block.columns) in text
+    assert f"Page {len(pages)} of {len(pages)}" in " ".join(pages[-1].split())
 
 
 @pytest.mark.slow
@@ -98,7 +201,7 @@ def test_documents_are_the_same_bytes_again_in_another_process(tmp_path):
         sums.append(
             {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(out.iterdir())}
         )
-    assert len(sums[0]) == 6
+    assert len(sums[0]) == 9
     assert sums[0] == sums[1]
 
 
@@ -133,6 +236,27 @@ def test_the_rule_and_the_seed_are_the_protocol_s(sealed):
     assert verify(*sealed).output.startswith("24 units were allocated by blocks: 12 together")
     told = run("verify", place, "--roster", sealed[1], "--sealed", record).stdout
     assert told.endswith(table.read_text())  # who lost the table has it again
+
+
+def test_a_fault_of_the_roster_names_its_file_and_the_protocol_s_key(tmp_path):
+    place, roster = write(tmp_path)
+    table = _roster(roster)
+    pd.concat([table[:-1], table[:1]]).to_csv(roster, index=False)
+    with pytest.raises(EvidenceError) as caught:
+        ev.Plan.read(place).allocate(roster, "3", tmp_path / "s")
+    assert caught.value.faults == (
+        f"{roster}, column 'school', row 25: is there already; one row a unit is needed",
+        f"{roster}, stratum of row 3: 1 : 1 does not divide 11 units; change the strata or the "
+        "ratio, or say uneven = true in [allocation]",
+    )
+    place, roster = write(tmp_path, allocation={"covariates": ["size"], "strata": ["areas"],
+                                                "method": "rerandomisation"})  # fmt: skip
+    with pytest.raises(EvidenceError) as caught:
+        ev.Plan.read(place).allocate(roster, "3", tmp_path / "s")
+    assert caught.value.faults == (
+        f"{roster}: no column 'areas' (strata); did you mean 'area'?",
+        f"{roster}: no column 'size' (covariates); allowed: school, area, head",
+    )
 
 
 def _roster(path):

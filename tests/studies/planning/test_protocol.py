@@ -81,7 +81,7 @@ def test_contradictions_are_told_at_once():
     twice = [outcomes[1] | {"name": "read_pre", "lowest": 5.0, "highest": 1.0}] * 2
     found = faults(
         outcomes=twice,
-        design={"arms": {"together": 0}, "control": "usual"},
+        design={"arms": {"together": 1}, "control": "usual"},
         allocation={"method": "pairs", "sizes": {"togethr": 3}},
         analysis={"cluster": "", "dosage": "area"},
         columns={"fms": {}},
@@ -89,7 +89,6 @@ def test_contradictions_are_told_at_once():
     )
     assert found == [
         "protocol: design, arms: at least two are needed",
-        "protocol: design, arms, together: is 0; a whole number from 1 on is needed",
         "protocol: design, control: is 'usual'; allowed: together",
         "protocol: outcomes: 0 are primary; exactly one is needed",
         "protocol: outcomes: 'read_pre' is there twice",
@@ -106,11 +105,38 @@ def test_contradictions_are_told_at_once():
     ]
 
 
+def test_a_slip_in_one_part_does_not_hide_what_another_part_contradicts():
+    outcome = {"name": "", "smallest_worthwhile": "much"}
+    found = faults(
+        title=3,
+        design={"arms": {"together": 1, "usual": 1}, "usal": "Lessons."},
+        allocation={"strat": ["area"]},
+        outcomes=[protocol()["outcomes"][0], outcome, outcome],
+        timeline=[{"what": "Allocation"}],
+        sample={"rho2": 1.5, "J": 1e10, "disadvantaged": 25},
+    )
+    assert found == [
+        "protocol: title is 3; a text is needed, such as 'maths'",
+        "protocol: design, usal is no parameter; did you mean 'usual'?",
+        "protocol: allocation, strat is no parameter; did you mean 'strata'?",
+        *(f"protocol: outcomes, entry {n}, {fault}" for n in (2, 3) for fault in (
+            "name is ''; it is needed", "smallest_worthwhile is 'much'; a number is needed")),
+        "protocol: timeline, entry 1, when is missing; it is needed",
+        "protocol: sample: J is 10000000000; a number from 1 to 1,000,000,000 is needed",
+        "protocol: sample: rho2 is 1.5; a number from 0 to 1 is needed",
+        "protocol: sample: disadvantaged is 25.0; a number between 0 and 1 is needed",
+    ]  # fmt: skip
+    arms = {"together": 0, "usual": 1}
+    assert faults(design={"arms": arms}, sample={"rho2": 1.5}) == [
+        "protocol: design, arms, together is 0; 1 or more is needed"
+    ]  # the power rests on the arms: it is judged once they are right
+
+
 @pytest.mark.parametrize(
     ("sample", "said"),
     [
-        *(({"disadvantaged": share}, f"disadvantaged: subgroup is {share!r}; a number between 0 "
-           "and 1 is needed") for share in (0.0, 25.0, "some")),
+        *(({"disadvantaged": share}, f"disadvantaged is {share!r}; a number between 0 and 1 is "
+           "needed") for share in (0.0, 25.0, "some")),
         ({"design": "IRA"}, "design is no assumption; say it as kind in [design]"),
     ],
 )  # fmt: skip

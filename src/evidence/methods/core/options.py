@@ -64,10 +64,10 @@ def number(
         return float(value)
     allowed = {
         (False, False): "a finite number",
-        (True, False): f"a number {f'from {least:g} on' if ends else f'above {least:g}'}"
+        (True, False): f"a number {f'from {least:,.10g} on' if ends else f'above {least:,.10g}'}"
         if ends or least
         else "a positive number",
-        (True, True): f"a number {'from' if ends else 'between'} {least:g} "
-        f"{'to' if ends else 'and'} {most:g}",
+        (True, True): f"a number {'from' if ends else 'between'} {least:,.10g} "
+        f"{'to' if ends else 'and'} {most:,.10g}",
     }[math.isfinite(least), math.isfinite(most)]
     raise EvidenceError(f"{name} is {shown(value)}; {allowed} is needed")

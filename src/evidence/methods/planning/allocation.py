@@ -282,9 +282,13 @@ def _rule(
         frames.require(roster, columns)
     if not isinstance(roster, pd.DataFrame) or not {*cells} <= {*roster.columns} or roster.empty:
         faults.settle()
+    counted = ~roster.duplicated([*dict.fromkeys(cells)]).to_numpy()  # a row twice is one unit
     for name in columns if {*columns} <= {*roster.columns} else cells:
-        if len(empty := np.flatnonzero(frames.missing(roster, name))):
-            _note_rows(faults, roster, name, empty, "nothing is given")
+        empty = frames.missing(roster, name)
+        if empty.any():
+            _note_rows(faults, roster, name, np.flatnonzero(empty), "nothing is given")
+        if name in cells:  # a unit without a name or a stratum is in none
+            counted &= ~empty
     codes, units = frames.factor(roster, unit)
     if len(twice := np.flatnonzero(pd.Series(codes).duplicated() & (codes >= 0))):
         _note_rows(faults, roster, unit, twice, "is there already; one row a unit is needed")
@@ -296,19 +300,20 @@ def _rule(
     factors = np.column_stack([*factors, 0 * group])
     if (factors != factors[first][group]).any():
         faults.noted[f"column {together!r}: units that stay together lie in several strata"] = None
-    factors = factors[first]
+    factors, there = factors[first], np.bincount(group, counted[rows]) > 0
     stratum = frames.compact([*factors.T])
     if isinstance(block := arguments["block"], int) and block > 0:
         turn = np.argsort(rows[first])  # a block is of units that follow each other in the roster
         place = pd.Series(stratum[turn]).groupby(stratum[turn]).cumcount()
         stratum = frames.compact([stratum, (place.to_numpy() // block)[np.argsort(turn)]])
-    if arguments["sizes"] and sum(ratio.values()) != len(first):
-        faults.noted[f"sizes add up to {sum(ratio.values())}; the roster has {len(first)}"] = None
+    if arguments["sizes"] and sum(ratio.values()) != there.sum():
+        faults.noted[f"sizes add up to {sum(ratio.values())}; the roster has {there.sum()}"] = None
     base = np.empty(0, int)
     if ratio and all(isinstance(part, int) and part > 0 for part in ratio.values()):
         parts = np.array([*ratio.values()]) // math.gcd(*ratio.values())
         base = np.repeat(np.arange(len(ratio)), parts)
-    for code, number in enumerate(np.bincount(stratum) if method != "minimisation" else ()):
+    numbers = np.bincount(stratum, there).astype(int)
+    for code, number in enumerate(numbers if method != "minimisation" else ()):
         of = f"stratum of {frames.row(rows[first[stratum == code]].min(), roster)}"
         of = f"roster, {of}" if stratum.any() else "roster"
         if number == 1:

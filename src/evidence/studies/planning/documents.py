@@ -6,15 +6,26 @@ The order is that of EEF's templates. What nobody has entered yet is marked, nev
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
-from evidence.show.document import Block, Document, Heading, Paragraph, Strong, Table
-from evidence.show.words import day
-from evidence.stats.power import DESIGNS
-from evidence.studies.planning.protocol import Intervention, Protocol
+from evidence.show.document import (
+    Block,
+    Document,
+    Heading,
+    Items,
+    Paragraph,
+    Strong,
+    Sub,
+    Table,
+)  # fmt: skip
+from evidence.show.words import UNITS, day
+from evidence.stats.power import DESIGNS, nested
+from evidence.studies.limits_and_sources import LIMITS, references
+from evidence.studies.planning.protocol import Intervention, Measured, Protocol
 
 OPEN = "To be completed"
 _SIMULATED = "Made up to try the machine out: no such trial takes place."
-_LATER = "After the trial"
+_LATER, _SOON = "After the trial", "Once allocated"
 
 
 def documents(said: Protocol, sha256: str) -> dict[str, Document]:
@@ -82,18 +93,44 @@ def _is_number(text: str) -> bool:
     return text.lstrip("−+£").replace(",", "").replace(".", "").isdigit()
 
 
-def equation(said: Protocol, title: str) -> str:
+def equation(said: Protocol, title: str) -> Paragraph:
     """Return the planned model of an outcome as an equation."""
-    one, whole = said.analysis, bool(said.analysis.cluster)
-    place, group = ("ij", "j") if whole else ("i", "i")
-    terms = [
-        f"α_{one.strata}" if one.strata else "α",
-        f"τ · {said.arm}_{group}",
-    ]
+    one, words, grouped = said.analysis, said.words, bool(said.analysis.cluster)
+    place = "ij" if grouped else "i"
+    arm = "j" if DESIGNS[said.design.kind][:1] == "C" else place
     before = [*filter(None, [one.baseline]), *one.covariates]
-    terms += [f"β{at} · {said.words.get(name, name)}_{place}" for at, name in enumerate(before, 1)]
-    terms += ["u_j"] * whole + [f"ε_{place}"]
-    return f"{title}_{place} = {' + '.join(terms)}"
+    terms: list[tuple[str, str]] = [("α", words.get(one.strata, one.strata))]
+    terms += [(f"τ · {said.arm}", arm)]
+    terms += [(f"β{at} · {words.get(name, name)}", place) for at, name in enumerate(before, 1)]
+    terms += [("u", "j")] * grouped + [("ε", place)]
+    parts: list[str | Strong | Sub] = [Strong(title), Sub(place)]
+    for sign, (symbol, below) in zip([" = ", *[" + "] * len(terms)], terms, strict=False):
+        parts += [f"{sign}{symbol}", *([Sub(below)] if below else [])]
+    return Paragraph(parts)
+
+
+def _symbols(said: Protocol) -> str:
+    """Say what the symbols of the equations are."""
+    one = said.analysis
+    of, group = ("i of group j", f"; u is what pupils of one {one.cluster} share") if (
+        one.cluster) else ("i", "")  # fmt: skip
+    strata = f" of each {said.words.get(one.strata, one.strata)}" if one.strata else ""
+    return (f"Pupil {of}; α is the level{strata} without the programme; τ is the effect of "
+            f"{said.arm}, beside {said.control}{group}; ε is what is left.")  # fmt: skip
+
+
+def worthwhile(one: Measured) -> str:
+    """Return the smallest worthwhile effect of an outcome with its unit."""
+    return f"{one.smallest_worthwhile:g} {UNITS[one.unit]}"
+
+
+def _design_in_words(kind: str) -> str:
+    """Return what a design allocates, before the name that formulas have for it."""
+    levels = DESIGNS[kind]
+    what = "Whole groups" if levels[:1] == "C" else "Pupils"
+    within = " within blocks" if levels.strip("C") else ""
+    taught = "; only the programme's pupils are taught in groups" if nested(kind) else ""
+    return f"{what} are allocated{within}{taught} ({kind})"
 
 
 def _intervention(said: Protocol) -> Table:
@@ -106,13 +143,14 @@ def _design(said: Protocol) -> Table:
     ratio = " : ".join(str(part) for part in said.design.arms.values())
     one = said.primary
     return _items("Trial design", [
-        ("Design", said.design.kind),
+        ("Design", _design_in_words(said.design.kind)),
         ("Arms", f"{', '.join(said.design.arms)} ({ratio})"),
         ("Unit allocated", said.allocation.unit),
-        ("Allocated within", said.allocation.strata or "no strata"),
+        ("Allocated within",
+         [said.words.get(name, name) for name in said.allocation.strata] or "no strata"),
         ("Primary outcome", f"{one.words} ({one.measure or OPEN})"),
         ("Secondary outcomes", [o.words for o in said.outcomes if not o.primary] or "none"),
-        ("Baseline", said.analysis.baseline or "none"),
+        ("Baseline", said.words.get(said.analysis.baseline, said.analysis.baseline) or "none"),
         ("Control receives", said.design.usual),
     ])  # fmt: skip
 
@@ -121,18 +159,18 @@ def _outcomes(said: Protocol) -> Table:
     def scale(low: float | None, high: float | None) -> str:
         return "" if low is None or high is None else f"{low:g} to {high:g}"
 
-    def window(first: object, last: object) -> str:
-        return " to ".join(str(each) for each in (first, last) if each)
+    def window(*days: date | None) -> str:
+        return " to ".join(day(each) for each in days if each)
 
     rows = [(f"{o.words}{' (primary)' if o.primary else ''}", o.measure, scale(o.lowest, o.highest),
-             window(o.first, o.last), f"{o.smallest_worthwhile:g} {o.unit.upper()}")
+             window(o.first, o.last), worthwhile(o))
             for o in said.outcomes]  # fmt: skip
     columns = ["Outcome", "Measured by", "Scale", "When", "Smallest worthwhile effect"]
-    return _grid("Outcomes", columns, rows)
+    return _grid("What is measured, when, and what would be worth while", columns, rows)
 
 
 def _sample(said: Protocol, *later: str) -> Table:
-    """Return the table of the sample size, with empty columns for later stages."""
+    """Return the table of the sample size, with columns that later stages fill in."""
     least, figures = said.mdes(), said.smallest()
     known = {**least.values} if least else {}
     rows: list[tuple[str, object]] = [(f"Smallest effect found (MDES), {who}", value)
@@ -155,10 +193,12 @@ def _sample(said: Protocol, *later: str) -> Table:
     for about, key, default in (("Power", "power", 0.8), ("Alpha, two-sided", "alpha", 0.05)):
         rows.append((about, said.sample.get(key, default)))
     rows.append(("Sources of these figures", said.sample.get("sources", "")))
-    body = [[about, _cell(value), *("" if "Sources" in about else _LATER for _ in later)]
+    stages = {"At randomisation": _SOON, "At analysis": _LATER}
+    body = [[about, _cell(value), *("" if "Sources" in about else stages[each] for each in later)]
             for about, value in rows]  # fmt: skip
-    columns = ["Item", "At protocol", *later]
-    return Table("Sample size", columns, body, [False] * len(columns), [3, 2, *[2] * len(later)])
+    columns, widths = ["Item", "At protocol", *later], [3, 2, *[2] * len(later)]
+    caption = "What the sample could find, and the figures that this rests on"
+    return Table(caption, columns, body, [False] * len(columns), widths)
 
 
 def _randomisation(said: Protocol) -> list[Block]:
@@ -200,9 +240,10 @@ def _missing(said: Protocol) -> list[Block]:
 
 def _models(said: Protocol, *, primary: bool) -> list[Block]:
     chosen = [one for one in said.outcomes if one.primary is primary]
-    return [Paragraph([Strong(equation(said, one.words))]) for one in chosen] or [
-        _said("There is none.")
-    ]
+    if not chosen:
+        return [_said("There is none.")]
+    shown: list[Block] = [equation(said, one.words) for one in chosen]
+    return [*shown, _said(_symbols(said))] if primary else shown
 
 
 def _errors(said: Protocol) -> str:
@@ -221,12 +262,27 @@ def _groups(said: Protocol) -> str:
 
 
 def _effect_size(said: Protocol) -> str:
+    worth = f"The smallest effect worth having is {worthwhile(said.primary)}."
+    if said.primary.unit == "pp":
+        return (
+            f"The difference of the arms' shares in percentage points, with a 95% interval. {worth}"
+        )
     return (
         "Hedges' g with a 95% interval: the adjusted difference divided by the total standard "
         "deviation of a model without covariates (between and within groups added up), with the "
-        f"correction for small samples. The least effect worth having is "
-        f"{said.primary.smallest_worthwhile:g} {said.primary.unit.upper()}."
+        f"correction for small samples. {worth}"
     )
+
+
+def _references(said: Protocol) -> list[Block]:
+    """Return the sources of the methods that are planned, under a heading of their own."""
+    one, whole = said.analysis, DESIGNS[said.design.kind][:1] == "C"
+    _, listed = references(
+        guidance=True, consort=True, consort_clusters=whole, tidier=True, power=said.sample,
+        clusters=one.cluster, multilevel=one.cluster, effect_size=said.primary.unit != "pp",
+        missing=True, compliance=one.compliance or one.dosage, several=len(said.outcomes) > 1,
+    )  # fmt: skip
+    return [Heading("References"), listed]
 
 
 def _protocol(said: Protocol) -> list[Block]:
@@ -254,8 +310,9 @@ def _protocol(said: Protocol) -> list[Block]:
                _said(said.ethics.controller, "Controller"), _said(said.ethics.storage, "Storage")),
         *_part("Personnel", _people(said)),
         *_part("Risks", said.risks),
-        *_part("Timeline", _grid("Timeline", ["What", "When"],
-                                 [(step.what, step.when) for step in said.timeline])),
+        *_part("Timeline", _grid("Steps of the trial", ["What", "When"],
+                                 [(step.what, day(step.when)) for step in said.timeline])),
+        *_references(said),
     ]  # fmt: skip
 
 
@@ -282,6 +339,7 @@ def _analysis(said: Protocol) -> list[Block]:
         *_part("Changes since the protocol", "Every difference between this plan and what was done "
                "is listed in the report by ev.Trial.read(data, plan, protocol=…); what was not "
                "planned is marked as exploratory."),
+        *_references(said),
     ]  # fmt: skip
 
 
@@ -294,7 +352,8 @@ def _report(said: Protocol) -> list[Block]:
         rows = [[name, *[_LATER] * (len(columns) - 1)] for name in names]
         return _grid(caption, columns, rows)
 
-    known = [*filter(None, [said.analysis.baseline]), *said.analysis.covariates]
+    before = [*filter(None, [said.analysis.baseline]), *said.analysis.covariates]
+    known = [said.words.get(name, name) for name in before]
     stages = ["Assessed for eligibility", "Randomised", "Lost", "Analysed"]
     effects = ["Outcome", "Unadjusted difference", "Adjusted difference", "Variance between",
                "Variance within", "g (95% interval)"]  # fmt: skip
@@ -302,7 +361,8 @@ def _report(said: Protocol) -> list[Block]:
     return [
         *_part("Executive summary", _said("", "Key conclusions"), _said("", "Security rating"),
                later("Impact", impact, titles)),
-        *_part("Introduction", said.rationale, _intervention(said), said.question),
+        *_part("Introduction", said.rationale, _intervention(said),
+               _said(said.question, "Research question")),
         *_part("Methods", _design(said), *_randomisation(said), _outcomes(said),
                *_models(said, primary=True), _errors(said), _effect_size(said)),
         *_part("Sample size", _sample(said, "At randomisation", "At analysis")),
@@ -317,8 +377,10 @@ def _report(said: Protocol) -> list[Block]:
                _said(said.implementation.found, "Fidelity"),
                _said(said.implementation.questions, "Questions")),
         *_part("Cost", *_costs(said)),
-        *_part("Conclusion", "", _said("", "Limitations"), _said("", "Future work")),
-        *_part("References", ""),
+        *_part("Conclusion", "", _said("", "Future work")),
+        Heading("Limitations"), Items([[each] for each in LIMITS]),
+        _said("", "Of this trial: losses, changes, fidelity"),
+        *_references(said),
         *_part("Appendices", _said("", "Security classification"),
                _said("", "Changes since registration"), _said("", "Code")),
     ]  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 
 from evidence.errors import EvidenceError
 from evidence.methods.planning.power import PowerFigure, mdes, mdes_by
+from evidence.show.controls import column
 from evidence.show.render import render
 from evidence.stats import power as formulas
 
@@ -21,9 +22,15 @@ _FIRST = {"n": 25, "J": 40, "K": 10, "L": 4}
 _WORDS = {
     "n": "Pupils a group", "J": "Groups (J)", "K": "Groups above (K)", "L": "Groups above (L)",
     "p": "Share treated", "g": "Covariates at the top", "rel1": "Reliability",
-    "power": "Power", "attrition": "Pupils lost",
+    "power": "Power", "attrition": "Pupils lost", "ic_size": "Pupils taught as one",
+    "rho_ic": "Correlation in those", "ratio_tc_var": "Ratio of variances",
+    **{f"rho{at}": f"Correlation, level {at}" for at in (2, 3, 4)},
+    **{f"rho{at}_trt": f"The same, treated, {at}" for at in (2, 3)},
+    **{f"omega{at}": f"Effect varies, level {at}" for at in (2, 3, 4)},
+    **{f"r2_{at}": f"Explained, level {at}" for at in (1, 2, 3, 4)},
+    **{f"r2t{at}": f"Of effect expl., level {at}" for at in (2, 3, 4)},
 }  # fmt: skip
-_WIDE, _HIGH, _LEFT, _FOOT = 560, 220, 50, 36  # of the picture, in pixels
+_WIDE, _HIGH, _LEFT, _FOOT = 400, 200, 40, 36  # of the picture, in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class Design:
             line=" ".join(f"{x(size):.1f},{y(effect):.1f}" for size, effect in points),
             now=(x(self.values[top]), y(least)),
             worthwhile=y(self.worthwhile) if 0 < self.worthwhile <= most else 0,
+            beside=14 if points[-1][1] >= self.worthwhile else -5,  # of the line: off the curve
             sizes=[(x(size), f"{size:g}") for size in (first, self.values[top], last)],
             effects=[(y(effect), f"{effect:.1f}") for effect in _steps(most)],
             about=_WORDS.get(top, top) if self.kind != "IRA" else "Pupils",
@@ -173,4 +181,4 @@ def panel(kind: str, given: Mapping[str, Any], worthwhile: float) -> VBox:
 
     chosen.observe(rebuild, names="value")
     rebuild()
-    return widgets.VBox([chosen, fields, shown, code])
+    return column([chosen, fields, shown, code], shown)

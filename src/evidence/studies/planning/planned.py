@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +14,14 @@ import pandas as pd
 
 from evidence.data import collected, readers
 from evidence.data import sealed as sealed_records
-from evidence.errors import EvidenceError, Faults
+from evidence.errors import EvidenceError, Faults, nearest
 from evidence.methods.planning import allocation
 from evidence.methods.planning.power import PowerFigure
 from evidence.show.document import Document
 from evidence.show.words import counted
 from evidence.stats.power import sizes
 from evidence.studies.planning import protocol
-from evidence.studies.planning.documents import documents, equation
+from evidence.studies.planning.documents import documents, equation, worthwhile
 from evidence.studies.planning.explorer import panel
 from evidence.studies.planning.protocol import Protocol
 from evidence.studies.sections import Section, section
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
     from evidence.studies.trial import Trial
 
-_OPTIONAL = ("control", "together", "cluster", "strata", "baseline", "dosage", "title", "tested")
+_SIZES = {"n": "pupils", "J": "groups", "K": "blocks or schools", "L": "blocks at the top"}
+_OPTIONAL = (
+    "control", "together", "cluster", "strata", "baseline", "dosage", "title", "tested", "found",
+)  # fmt: skip
 _WHOLE = ("sample", "columns", "arms", "where")  # tables whose keys are not those of the contract
 _LISTED = ("sample", "people", "timeline", "items")
 
@@ -105,9 +109,29 @@ class Plan(Questions):
                 "such as the lottery numbers of a day to come"
             )
         rule = self.protocol.rule() | {"protocol": self._from_file(), "nonce": nonce}
-        found = allocation.allocate(readers.table(roster), **rule)
+        table = readers.table(roster)
+        try:
+            found = allocation.allocate(table, **rule)
+        except EvidenceError as error:
+            raise EvidenceError(*self._of_files(error.faults, roster, [*table])) from None
         found.seal(sealed, trial=self.protocol.title, roster_file=_sha256(roster))
         return found
+
+    def _of_files(
+        self, faults: Sequence[str], roster: str | Path, columns: Sequence[str]
+    ) -> Iterator[str]:
+        """Yield faults of the allocation as the reader of protocol and roster knows them."""
+        rule = self.protocol.allocation
+        for fault in faults:
+            if not fault.startswith("data has no column"):
+                text = re.sub("^roster(?=[,:])", str(roster), fault)
+                yield text.replace("give uneven=True", "say uneven = true in [allocation]")
+                continue
+            for key in ("unit", "strata", "covariates", "together"):
+                value = getattr(rule, key)
+                for name in filter(None, [value] if isinstance(value, str) else value):
+                    if name not in columns:
+                        yield f"{roster}: no column {name!r} ({key}); {nearest(name, columns)}"
 
     def verify(
         self, roster: str | Path, sealed: str | Path, table: str | Path | None = None
@@ -129,7 +153,7 @@ class Plan(Questions):
         record = sealed_records.read(sealed)
         own = [each for each in record if each["protocol"] == self._from_file()]
         if not own and any(each.get("trial") == self.protocol.title for each in record):
-            raise EvidenceError(f"{sealed}: the protocol was changed after it was sealed")
+            raise EvidenceError(f"the protocol was changed after it was sealed in {sealed}")
         if own and own[0].get("roster_file", "") != _sha256(roster):
             raise EvidenceError(f"{roster}: was changed after it was sealed")
         found = allocation.replay(sealed, readers.table(roster), protocol=self.sha256)
@@ -154,20 +178,20 @@ class Plan(Questions):
 
     def answer(self) -> Section:
         """Return what is asked and what the trial could find, in sentences."""
-        said, least = self.protocol, self.protocol.primary
+        said, primary = self.protocol, self.protocol.primary
         found = [said.question]
         if self.mdes is None:
             found.append("The sample has no assumptions yet: what it could find is not known.")
         else:
-            enough = self.mdes <= least.smallest_worthwhile
+            enough = self.mdes <= primary.smallest_worthwhile
             found.append(self.mdes.sentence())
             found.append(
                 f"That is {'enough to find' if enough else 'too little to find'} the smallest "
-                f"effect worth having, {least.smallest_worthwhile:g} {least.unit.upper()}."
-                if least.unit == "sd"
+                f"effect worth having, {worthwhile(primary)}."
+                if primary.unit == "sd"
                 else "The smallest effect worth having is in another unit."
             )
-        found.append(f"{counted(len(self.open), 'item')} of the protocol still open.")
+        found.append(f"Still open in the protocol: {counted(len(self.open), 'item')}.")
         return section(said.title, *found)
 
     @property
@@ -187,10 +211,9 @@ class Plan(Questions):
 
     def _outcomes(self) -> pd.DataFrame:
         rows = [
-            (o.words, o.unit, "yes" if o.primary else "no", f"{o.smallest_worthwhile:g}")
-            for o in self.protocol.outcomes
+            (o.words, "yes" if o.primary else "no", worthwhile(o)) for o in self.protocol.outcomes
         ]
-        return pd.DataFrame(rows, columns=["outcome", "unit", "primary", "smallest worthwhile"])
+        return pd.DataFrame(rows, columns=["outcome", "primary", "smallest worthwhile effect"])
 
     def _sizes(self) -> pd.DataFrame | None:
         """Return the smallest effect of smaller and larger trials."""
@@ -201,7 +224,8 @@ class Plan(Questions):
         rows = []
         for size in dict.fromkeys(tried):
             try:
-                rows.append({top: f"{size:g}", "MDES": f"{self.protocol.mdes(**{top: size}):.2f}"})
+                found = self.protocol.mdes(**{top: size})
+                rows.append({_SIZES[top]: f"{size:g}", "smallest effect found": f"{found:.2f} SD"})
             except EvidenceError:
                 continue
         return pd.DataFrame(rows)

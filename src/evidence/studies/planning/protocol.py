@@ -7,13 +7,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import Field
 
 from evidence.data import collected
 from evidence.data.toml_text import setting
-from evidence.errors import EvidenceError, nearest
+from evidence.errors import EvidenceError, Faults, nearest
+from evidence.methods.core import options
 from evidence.methods.planning import power
 from evidence.methods.planning.allocation import METHODS
 from evidence.stats import power as formulas
@@ -57,7 +58,7 @@ class Design(Checked):
         description="IRA pupils; BIRA2_… pupils within schools; CRA2 whole schools; BCRA3_… whole "
         "schools within blocks; …_pn only the treated are taught in groups"
     )
-    arms: dict[str, int] = Field(
+    arms: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=lambda: {"programme": 1, "usual": 1},
         description="arms and their parts of the ratio; the first is asked about",
     )
@@ -194,6 +195,11 @@ class Step(Checked):
 class Protocol(Checked):
     """What a trial promises before it starts."""
 
+    stand_ins: ClassVar[Mapping[str, Any]] = {
+        "title": "?", "question": "?", "dated": date.min, "name": "?", "smallest_worthwhile": 1.0,
+        "what": "?", "when": date.min, "first": None, "last": None, "lowest": None, "highest": None,
+        "start_up": 0.0, "yearly": 0.0,
+    }  # fmt: skip
     title: str = _text("what people call the trial", 1)
     question: str = _text("what is asked: who, what, compared with what, on which outcome", 1)
     dated: date = Field(description="day of this version, as 2026-09-01")
@@ -224,9 +230,6 @@ class Protocol(Checked):
         roles = self.roles
         if len(arms) < 2:
             yield "design, arms: at least two are needed"
-        for name, part in arms.items():
-            if part < 1:
-                yield f"design, arms, {name}: is {part}; a whole number from 1 on is needed"
         if control and control not in arms:
             yield f"design, control: is {control!r}; {nearest(control, arms)}"
         elif control == self.arm != "":
@@ -318,12 +321,15 @@ class Protocol(Checked):
 
     def smallest(self) -> dict[str, str]:
         """Return the same in words, of all pupils and of those who are disadvantaged."""
-        share, least, few = self.sample.get("disadvantaged"), self.mdes(), None
+        share, faults, least, few = self.sample.get("disadvantaged"), Faults(), None, None
+        with faults.note():
+            least = self.mdes()
+        with faults.note():
+            if share is not None:
+                options.number("disadvantaged", share, 0, 1, ends=False)
+        faults.settle()
         if share is not None and least is not None:
-            try:
-                few = self.mdes(subgroup=share)
-            except EvidenceError as error:
-                raise EvidenceError(*(f"disadvantaged: {each}" for each in error.faults)) from None
+            few = self.mdes(subgroup=share)
         said = {"all pupils": least, "disadvantaged pupils": few}
         return {who: "" if value is None else f"{value:.2f}" for who, value in said.items()}
 
@@ -414,7 +420,9 @@ def read(path: str | Path | Mapping[str, Any]) -> Protocol:
     try:
         return Protocol.parsed(tomllib.loads(Path(path).read_text(encoding="utf-8")), str(path))
     except FileNotFoundError:
-        raise EvidenceError(f"{path}: no such file; evidence plan --new writes one") from None
+        raise EvidenceError(
+            f"{path}: no such file; evidence plan {path} --new writes one"
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise EvidenceError(f"{path}: cannot be read: {error}") from None
 
