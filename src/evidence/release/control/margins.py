@@ -44,7 +44,7 @@ def add_unseen(graph: CellGraph) -> None:
 def _add_columns(graph: CellGraph) -> None:
     """Add what the columns of a table add up to, by each name that it may have, as a table of it.
 
-    A column that is named as a total is what they add up to; any other that is has a name.
+    A column that is named as a total is what they add up to.
     """
     names = {what for blocks, *_ in graph.tables for what in blocks}
     several = [one for one in graph.tables if 1 < len(one[0]) == len(one[1])]
@@ -52,18 +52,13 @@ def _add_columns(graph: CellGraph) -> None:
         chosen = [c for c in columns if c.casefold() in TOTALS][:1] or columns
         parts = zip(*(columns[c].tolist() for c in chosen), strict=True)
         rows = [row for row in zip(places, labels, parts, strict=True) if min(row[2]) >= 0]
-        if any(
-            all(graph.adds_up(ids[c], ids[:c] + ids[c + 1 :]) for *_, ids in rows)
-            for c in range(len(chosen))
-        ):
-            continue
-        places, labels, _ = zip(*rows, strict=True)
         sums = [_new(graph, (place, "", row), ids) for place, row, ids in rows]
-        for what in sorted(names - blocks.keys()):
+        for what in sorted(names - blocks.keys()) if rows else ():
             keys = {(place, what, row): i for (place, row, _), i in zip(rows, sums, strict=True)}
             known = [(j, [i]) for at, i in keys.items() for j in graph.index.get(at, ())]
             if all(graph.adds_up(*pair) for pair in known):
                 ids = [graph.index.setdefault(at, [i])[0] for at, i in keys.items()]
+                places, _, labels = zip(*keys, strict=True)
                 block, column = {what: (places, labels, ids)}, {what: np.array(ids)}
                 graph.tables.append((block, column, places, labels, {}, now))
 
