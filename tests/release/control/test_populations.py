@@ -124,3 +124,37 @@ def test_complete_control_group_shown_in_columns_that_add_up_to_n(control, stays
     done, _ = complete(safes)
     kept = done["f/lamp/2018/t"].table[[*lamp][1:]].notna().all(axis=None)
     assert (kept and shown(done["f/kite/2018/t"]) == {"all"}) == stays
+
+
+@pytest.mark.parametrize(("without", "stays"), [(10, False), (30, True)])
+def test_complete_what_a_percentage_leaves_is_known_where_another_programme_counts_it(
+    without, stays
+):
+    """9 boys of the control group have it not; of all 10 boys who have it not, they are a part."""
+    rows = [("control", 16, 3, 28, 19), ("programme", 72, 10, 14, 3), ("all", 88, 13, 42, 22)]
+    lamp = pd.DataFrame(
+        [
+            row
+            for arm, *(girls, met, boys, also) in rows
+            for row in [(arm, "girls", girls, met), (arm, "boys", boys, also),
+                        (arm, "all", girls + boys, met + also)]
+        ],
+        columns=["arm", "sex", "n", "met"],
+    ).assign(pct=0.0)  # fmt: skip
+    kite = pd.DataFrame(
+        {"sex": ["girls", "boys"], "n": [31, 33 + without], "met": [6, 33], "not": [25, without]}
+    ).assign(mean=7.3)
+    few = {"threshold": 5}
+    share = {"percentages": {"pct": ("met", "n")}}
+    safes = {
+        "f/lamp/2018/t": protect(lamp, counts=("n", "met"), **share, **few),
+        "f/kite/2018/t": protect(kite, counts=("n", "met", "not"), statistics="mean", **few),
+        "f/kite/2018/u": arms(30, 44),
+    }
+    done, _ = complete(safes)
+    alone = [complete({name: safe})[0][name] for name, safe in safes.items()]
+    kept, before = (
+        [int(one.table.filter(regex="^(n|met|not)$").notna().sum().sum()) for one in those]
+        for those in (done.values(), alone)
+    )
+    assert (kept == before) == stays
