@@ -95,16 +95,16 @@ def large(rows: int = 200, columns: int = 50) -> tuple[float, int, int]:
 
 def county() -> tuple[float, int]:
     """Protect everything that the finished runs propose; return seconds and tables."""
-    titles = {
-        card["name"]: {one["name"]: one["title"] for one in card["outcomes"]}
-        for card in (programme.card() for programme in load(ROOT / "data/programmes.toml"))
-    }
+    cards = {programme.name: programme.card() for programme in load(ROOT / "data/programmes.toml")}
     allowed = rules.load(ROOT / "data/disclosure.toml")
     folders = sorted(path.parent for path in ROOT.glob("runs/*/*/*/run.json"))
     start = time.perf_counter()
     safes = {}
     for folder in folders:
-        one = candidates.read(folder, titles[folder.parts[-3]], allowed)
+        card = cards[folder.parts[-3]]
+        titles = {one["name"]: one["title"] for one in card["outcomes"]}
+        how = {"said": card["published"] or "", "units": card["units"] or ()}
+        one = candidates.read(folder, titles, allowed, **how)
         place = "/".join(folder.parts[-3:-1])
         safes[f"effects/{place}"], safes[f"indicators/{place}"] = one.effects, one.indicators
         safes |= {f"figures/{place}/{name}": safe for name, safe in one.pictures.items()}

@@ -136,6 +136,9 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("hubs", 40_000_284),  # one shows what the other's groups of other names add up to
         ("hubs", 40_000_828),  # one has an area that the other lacks
         ("arms", 30_000_100),  # another programme's year group holds the control group's pupils
+        ("arms", 40_000_830),  # a programme never names the control group
+        ("arms", 40_000_509),  # one shows it in columns that add up to n
+        ("arms", 41_000_125),  # one counts who lacks it, of which another shows a percentage
         ("hubs", 8100078),
     ],
 )

@@ -88,3 +88,73 @@ def test_hubs_whose_totals_alone_agree_are_of_the_same_pupils(all_of_other, told
     )
     assert ours[1]["figures/p/2018/t"]["n"].notna()[2]
     assert bool(complete({}, earlier=[ours, theirs])[1]) == told
+
+
+@pytest.mark.parametrize(("second", "stays"), [(75, False), (60, True)])
+def test_complete_control_group_may_be_part_of_a_programme_that_never_names_it(second, stays):
+    """75 of year 2 in the other programme: 12 of year 1 at least, of 15 with the few treated."""
+    rows = [("programme", 3, 40), ("control", 12, 75), ("all", 15, 115)]
+    lamp = pd.DataFrame(rows, columns=["arm", "Y1", "Y2"]).melt("arm", var_name="year")
+    both = lamp.groupby("arm", as_index=False)["value"].sum().assign(year="all")
+    lamp = pd.concat([lamp, both]).rename(columns={"value": "n"}).assign(mean=7.3)
+    kite = pd.DataFrame({"year": ["Y1", "Y2"], "n": [16, second]}).assign(mean=7.3)
+    safes = {
+        name: protect(frame, counts="n", statistics="mean")
+        for name, frame in {"f/lamp/2018/t": lamp, "f/kite/2018/t": kite}.items()
+    }
+    done, _ = complete(safes)
+    alone, _ = complete({"f/lamp/2018/t": safes["f/lamp/2018/t"]})
+    kept = {name: safe.table["n"].notna().sum() for name, safe in done.items()}
+    assert alone["f/lamp/2018/t"].table["n"].notna().sum() == 5
+    assert (sum(kept.values()) == 7) == stays
+
+
+@pytest.mark.parametrize(("control", "stays"), [(50, False), (57, True)])
+@pytest.mark.parametrize("named", ["nowhere", "elsewhere", "total"])
+def test_complete_control_group_shown_in_columns_that_add_up_to_n(control, stays, named):
+    """14 and 36 as usual in one programme are the hidden 50 of the other one's control group."""
+    lamp = pd.DataFrame({"arm": ["programme", "as usual"], "Y1": [20, 14], "Y2": [30, 36]})
+    lamp = lamp.assign(total=50) if named == "total" else lamp
+    safes = {
+        "f/lamp/2018/t": protect(lamp, counts=[*lamp][1:]),
+        "f/kite/2018/t": arms(4, control),
+    }
+    if named == "elsewhere":
+        safes["f/lamp/2018/whole"] = protect(pd.DataFrame({"n": [100]}), counts="n")
+    done, _ = complete(safes)
+    kept = done["f/lamp/2018/t"].table[[*lamp][1:]].notna().all(axis=None)
+    assert (kept and shown(done["f/kite/2018/t"]) == {"all"}) == stays
+
+
+@pytest.mark.parametrize(("without", "stays"), [(10, False), (30, True)])
+def test_complete_what_a_percentage_leaves_is_known_where_another_programme_counts_it(
+    without, stays
+):
+    """9 boys of the control group have it not; of all 10 boys who have it not, they are a part."""
+    rows = [("control", 16, 3, 28, 19), ("programme", 72, 10, 14, 3), ("all", 88, 13, 42, 22)]
+    lamp = pd.DataFrame(
+        [
+            row
+            for arm, *(girls, met, boys, also) in rows
+            for row in [(arm, "girls", girls, met), (arm, "boys", boys, also),
+                        (arm, "all", girls + boys, met + also)]
+        ],
+        columns=["arm", "sex", "n", "met"],
+    ).assign(pct=0.0)  # fmt: skip
+    kite = pd.DataFrame(
+        {"sex": ["girls", "boys"], "n": [31, 33 + without], "met": [6, 33], "not": [25, without]}
+    ).assign(mean=7.3)
+    few = {"threshold": 5}
+    share = {"percentages": {"pct": ("met", "n")}}
+    safes = {
+        "f/lamp/2018/t": protect(lamp, counts=("n", "met"), **share, **few),
+        "f/kite/2018/t": protect(kite, counts=("n", "met", "not"), statistics="mean", **few),
+        "f/kite/2018/u": arms(30, 44),
+    }
+    done, _ = complete(safes)
+    alone = [complete({name: safe})[0][name] for name, safe in safes.items()]
+    kept, before = (
+        [int(one.table.filter(regex="^(n|met|not)$").notna().sum().sum()) for one in those]
+        for those in (done.values(), alone)
+    )
+    assert (kept == before) == stays

@@ -475,6 +475,15 @@ def test_indicator_hidden_area_cannot_be_worked_out_from_the_others():
     assert done["indicators/p/1"].table["value"].isna().sum() >= 2
 
 
+def test_indicator_hidden_counts_behind_it_are_named_in_words():
+    safe = protect_indicators(indicators(("a", 80, 100 * 3 / 80), ("b", 75, 100 * 72 / 75)))
+    assert safe.suppressed == (
+        "pupils without the outcome: hidden in 1 of 2 rows (fewer than 10 or unknown)",
+        "pupils with the outcome: hidden in 1 of 2 rows (fewer than 10 or unknown)",
+        "value, ci_lower, ci_upper, comparator_value, rank: hidden in 2 of 2 rows",
+    )
+
+
 def test_indicator_of_an_area_with_its_own_row_is_told_there_only():
     rows = [("a", 80, 37.5), ("England", 5000, 40.0)]
     others = {"comparator": "England", "comparator_value": 40.0}

@@ -48,6 +48,7 @@ class CellGraph:
         self.finding: dict[tuple[int, ...], int] = {}  # sums that were found together
         self.findings = 0
         self.hierarchies: list[list[list[tuple]]] = []  # of a label column, each that may hold
+        self.shares: set[tuple[str, str]] = set()  # counts of which any table has a percentage
         self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
 
     # Numbers --------------------------------------------------------------------------------
@@ -131,12 +132,14 @@ class CellGraph:
         heads = self._heads(cells.exact.columns)
         blocks = stack(places, labels, self.places[name], heads)
         self.tables.append((blocks, self.places[name], places, labels, cells.roles.margins, True))
-        for part, whole in cells.roles.percentages.values():
+        own = {*cells.roles.percentages.values()}
+        for part, whole in sorted(own | {p for p in self.shares if {*p} <= {*cells.exact.columns}}):
             lack = f"{whole} less {part}"  # adds up over labels as its whole does
             pairs = zip(*(self.places[name][c] for c in (whole, part)), strict=True)
             for at, (i, j) in enumerate(pairs):
                 if i >= 0 and j >= 0:
                     k = self._remainder(i, [j], cells.rules.full_disclosive, labels[at], lack)
+                    self.secret[k] &= (part, whole) in own
                     for values, value in zip(
                         blocks.setdefault(lack, ([], [], [])), (places[at], labels[at], k),
                         strict=True,

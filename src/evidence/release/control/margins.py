@@ -18,12 +18,14 @@ Row = tuple[tuple, frozenset, list[Sequence[int]]]  # place, labels, numbers tha
 
 
 def add_unseen(graph: CellGraph) -> None:
-    """Add the sums over one label, and what is left of one, that no table shows.
+    """Add the sums over columns or one label, and what is left of one, that no table shows.
 
     Only of several places: they may count the same as a group of another one.
     """
-    several = len(set(graph.scope)) > 1
-    for blocks, *_ in list(graph.tables) if several else ():
+    if len(set(graph.scope)) < 2:
+        return
+    _add_columns(graph)
+    for blocks, *_ in graph.tables:
         for what, block in blocks.items():
             for (place, rest, over), parts in margins_of(*block):
                 if len(over) > 1:
@@ -31,14 +33,43 @@ def add_unseen(graph: CellGraph) -> None:
                 exact = sum(graph.exact[i] for i in parts)
                 totals = graph.index.get((place, what, rest), ())
                 if not totals:
-                    graph.unseen.add(i := graph.new((place, what, rest), exact, 0))
-                    ends = graph.lower, graph.upper
-                    graph.lower[i], graph.upper[i] = (sum(end[j] for j in parts) for end in ends)
+                    _new(graph, (place, what, rest), parts)
                 for total in totals:
                     if graph.exact[total] > exact and total not in graph.unseen:
                         left = (place, what, rest | {(over[0], "")})
                         i = graph.new(left, graph.exact[total] - exact, 0)
                         graph.sums[(total, *sorted(parts), i)] = SURE
+
+
+def _add_columns(graph: CellGraph) -> None:
+    """Add what the columns of a table add up to, by each name that it may have, as a table of it.
+
+    A column that is named as a total is what they add up to.
+    """
+    names = {what for blocks, *_ in graph.tables for what in blocks}
+    several = [one for one in graph.tables if 1 < len(one[0]) == len(one[1])]
+    for blocks, columns, places, labels, _, now in several:
+        chosen = [c for c in columns if c.casefold() in TOTALS][:1] or columns
+        parts = zip(*(columns[c].tolist() for c in chosen), strict=True)
+        rows = [row for row in zip(places, labels, parts, strict=True) if min(row[2]) >= 0]
+        sums = [_new(graph, (place, "", row), ids) for place, row, ids in rows]
+        for what in sorted(names - blocks.keys()) if rows else ():
+            keys = {(place, what, row): i for (place, row, _), i in zip(rows, sums, strict=True)}
+            known = [(j, [i]) for at, i in keys.items() for j in graph.index.get(at, ())]
+            if all(graph.adds_up(*pair) for pair in known):
+                ids = [graph.index.setdefault(at, [i])[0] for at, i in keys.items()]
+                places, _, labels = zip(*keys, strict=True)
+                block, column = {what: (places, labels, ids)}, {what: np.array(ids)}
+                graph.tables.append((block, column, places, labels, {}, now))
+
+
+def _new(graph: CellGraph, at: tuple, parts: Collection[int]) -> int:
+    """Add what numbers add up to, which no table shows."""
+    i = graph.new(at, sum(graph.exact[j] for j in parts), 0)
+    ends = graph.lower, graph.upper
+    graph.lower[i], graph.upper[i] = (sum(end[j] for j in parts) for end in ends)
+    graph.unseen.add(i)
+    return i
 
 
 class Sums:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, CellGraph
 
@@ -52,7 +52,7 @@ def add_equal(graph: CellGraph) -> None:
                     graph.add_sum(pairs[at][0], [pairs[at][1]], how=how)
             if label or hubs:
                 _share(graph, numbers, (one, label), (other, label))
-    _add_other_names(graph, numbers)
+    _add_groups(graph, numbers)
 
 
 def _renamed(graph: CellGraph, numbers: Mapping, one: Place, other: Place, agree: Mapping) -> bool:
@@ -105,8 +105,11 @@ def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None], hubs: bool) -> 
     return good
 
 
-def _add_other_names(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, int]]) -> None:
-    """Add that groups of other names are equal whose counts are, in two places of one release."""
+def _add_groups(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, int]]) -> None:
+    """Add that groups of other names are equal whose counts are, in two places of one release.
+
+    And that a group may be a part of another programme that never tells such groups apart.
+    """
     groups: dict[tuple, dict[tuple, int]] = {}
     texts: dict[tuple, set[str]] = {}
     for place, known in numbers.items():
@@ -136,3 +139,15 @@ def _add_other_names(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, in
             for at in both:
                 graph.add_sum(groups[one][at], [groups[other][at]], how=(MATCHED, GUESSED))
             _share(graph, numbers, one, other)
+    graph.findings += 1
+    for ((place, label), known), other in product(groups.items(), numbers):
+        pairs = [(numbers[other][at], i) for at, i in known.items() if at in numbers[other]]
+        if (
+            place[0] != other[0] and (other, label[0]) not in texts
+            and len(texts[place, label[0]]) <= _ARMS
+            and not any(graph.exact[whole] < graph.exact[i] for whole, i in pairs)
+        ):  # fmt: skip
+            for whole, i in pairs:
+                rest = graph.new((other, "", frozenset()), graph.exact[whole] - graph.exact[i], 0)
+                graph.sums[at := (whole, i, rest)] = GUESSED
+                graph.finding[at] = graph.findings

@@ -54,7 +54,8 @@ _ESTIMATES = (
     "estimate", "std_error", "df", "ci_lower", "ci_upper", "p_value", "effect_size", "es_lower",
     "es_upper", "months", "strength",
 )  # fmt: skip
-_CASES = ("have", "lack")  # counts behind an indicator, which do not leave
+# Counts behind an indicator, which do not leave; a reviewer reads where they are hidden.
+_CASES = ("pupils with the outcome", "pupils without the outcome")
 _COUNTED = ("pupils", "children", "cases", "plans", "count", "number")  # units that are counts
 _SCHOOLS = ("% of schools", "schools")
 _RATE = re.compile(r"\bper (\d[\d,]*)|%|\bpct\b|\bper ?cent(?:age)?(?! ?-?points?)\b")
@@ -301,7 +302,8 @@ def _with_cases(indicators: pd.DataFrame, rules: Rules, units: Sequence[str]) ->
     per = per.fillna(100.0).mask(named & per.isna())
     share = (indicators["value"] / per).where(lambda share: share.between(0, 1))
     have = (share * n).round().mask(counted, indicators["value"].round())
-    out = indicators.assign(have=have.fillna(n), lack=(n - have).mask(counted).fillna(n))
+    cases = have.fillna(n), (n - have).mask(counted).fillna(n)
+    out = indicators.assign(**dict(zip(_CASES, cases, strict=True)))
     places = [
         rules.places(many, scale) if many > 0 and scale > 0 else math.nan
         for many, scale in zip(n, per, strict=True)
