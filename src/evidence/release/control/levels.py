@@ -34,7 +34,7 @@ def add_levels(graph: CellGraph, named: Mapping[tuple, Mapping[str, list]]) -> N
         for what, rows in names.items():
             for _, labels, ways in rows:
                 known = [i for (i,) in ways if graph.exact[i] == graph.exact[i]]
-                for column, text in labels if known else ():
+                for column, text in sorted(labels) if known else ():
                     context = what, frozenset(labels - {(column, text)})
                     columns.setdefault(column, {}).setdefault(context, {})[text] = known[0]
         for column, contexts in columns.items():

@@ -31,10 +31,10 @@ def add_equal(graph: CellGraph) -> None:
         if what in whats:
             numbers.setdefault(place, {})[(what, row)] = ids[0]
     for one, other in combinations(numbers, 2):
-        both = numbers[one].keys() & numbers[other].keys()
+        both = [at for at in numbers[one] if at in numbers[other]]  # in order, which a set has not
         hubs = one[0].split(HUB)[:-1] != other[0].split(HUB)[:-1]
         pairs = {at: (numbers[one][at], numbers[other][at]) for at in both}
-        known = {at for at in both if any(graph.exact[i] == graph.exact[i] for i in pairs[at])}
+        known = [at for at in both if any(graph.exact[i] == graph.exact[i] for i in pairs[at])]
         agree = {at: _agree(graph, *pairs[at]) for at in (both if hubs else known)}
         graph.findings += 1
         if not hubs and _renamed(graph, numbers, one, other, agree):
@@ -114,7 +114,7 @@ def _add_groups(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, int]]) 
     texts: dict[tuple, set[str]] = {}
     for place, known in numbers.items():
         for (what, row), i in known.items():
-            for label in row if graph.exact[i] > 0 else ():
+            for label in sorted(row) if graph.exact[i] > 0 else ():
                 groups.setdefault((place, label), {})[(what, row - {label})] = i
                 texts.setdefault((place, label[0]), set()).add(label[1])
     alike: dict[tuple, list[tuple]] = {}
@@ -129,8 +129,8 @@ def _add_groups(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, int]]) 
     )
     for (one, other), equal in pairs.items():
         both = [
-            at for at in groups[one].keys() & groups[other].keys()
-            if _agree(graph, groups[one][at], groups[other][at])
+            at for at in groups[one]
+            if at in groups[other] and _agree(graph, groups[one][at], groups[other][at])
         ]  # fmt: skip
         few = one[1][0] == other[1][0] and all(
             len(texts[place, label[0]]) <= _ARMS for place, label in (one, other)
