@@ -145,6 +145,8 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("arms", 40_000_509),  # one shows it in columns that add up to n
         ("arms", 41_000_125),  # one counts who lacks it, of which another shows a percentage
         ("hubs", 8100078),
+        ("renamed", 61_000_067),  # a percentage of its own place is no reason to know more
+        ("renamed", 61_000_196),  # nor are columns that add up, in one programme alone
     ],
 )
 def test_attacker_works_nothing_out_where_it_did_before(kind, seed):

@@ -48,7 +48,7 @@ class CellGraph:
         self.finding: dict[tuple[int, ...], int] = {}  # sums that were found together
         self.findings = 0
         self.hierarchies: list[list[list[tuple]]] = []  # of a label column, each that may hold
-        self.shares: set[tuple[str, str]] = set()  # counts of which any table has a percentage
+        self.shares: dict[tuple[str, str], set] = {}  # of a percentage's counts: in which places
         self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
 
     # Numbers --------------------------------------------------------------------------------
@@ -99,6 +99,12 @@ class CellGraph:
                     found[column] = (what, frozenset({(dimension, column)}))
         return found
 
+    def add_shares(self, name: str, safe: Safe) -> None:
+        """Know of which counts a table has percentages, and in which places."""
+        places, _ = group_labels(name, safe._cells.labels, safe._cells.roles.margins)
+        for pair in safe._cells.roles.percentages.values():
+            self.shares.setdefault(pair, set()).update(places)
+
     def add_current(self, name: str, safe: Safe) -> None:
         """Take up a table of this release."""
         cells, table = safe._cells, safe._table
@@ -133,7 +139,11 @@ class CellGraph:
         blocks = stack(places, labels, self.places[name], heads)
         self.tables.append((blocks, self.places[name], places, labels, cells.roles.margins, True))
         own = {*cells.roles.percentages.values()}
-        for part, whole in sorted(own | {p for p in self.shares if {*p} <= {*cells.exact.columns}}):
+        theirs = {
+            pair for pair, there in self.shares.items()
+            if {*pair} <= {*cells.exact.columns} and there.isdisjoint(places)
+        }  # fmt: skip
+        for part, whole in sorted(own | theirs):
             lack = f"{whole} less {part}"  # adds up over labels as its whole does
             pairs = zip(*(self.places[name][c] for c in (whole, part)), strict=True)
             for at, (i, j) in enumerate(pairs):

@@ -24,7 +24,8 @@ def add_unseen(graph: CellGraph) -> None:
     """
     if len(set(graph.scope)) < 2:
         return
-    _add_columns(graph)
+    if len({programme for programme, _ in graph.scope}) > 1:
+        _add_columns(graph)
     for blocks, *_ in graph.tables:
         for what, block in blocks.items():
             for (place, rest, over), parts in margins_of(*block):

@@ -80,8 +80,8 @@ def complete(
             *(described(f, safes.get(n)) for _, tables in earlier for n, f in tables.items()),
         ]
     )
-    for safe in safes.values():
-        graph.shares |= {*safe._cells.roles.percentages.values()}
+    for name, safe in safes.items():
+        graph.add_shares(name, safe)
     for name, safe in safes.items():
         graph.add_current(name, safe)
     graph.pair_equal_numbers()
