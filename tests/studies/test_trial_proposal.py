@@ -47,6 +47,35 @@ def test_what_can_be_two_things_is_asked():
     assert [q.about for q in propose(nobody).questions] == ["control"]
 
 
+@pytest.mark.parametrize("layout", [FILES[0][0], FILES[1][0]], ids=str)
+def test_arms_that_are_those_of_a_year_group_are_asked_about(layout):
+    table, truth = make(layout, 1)
+    arm = truth["treatment"]
+    first = table[arm] == table[arm].iloc[0]
+    place = np.arange(len(table))
+    for name, values in {
+        "year_group": np.where(first, 4, 5),
+        "Cohort": np.where(first, "2018/19", "2019/20"),
+        "region": np.where(first, np.where(place % 2, "North", "East"), "South"),
+        "gender_of_pupil": np.where(first, "F", "M"),
+    }.items():
+        found = propose(table.assign(**{name: values}))
+        (question,) = (one for one in found.questions if one.about == "apart")
+        assert question.candidates == (name,)
+        again = propose(table.assign(**{name: values}), {"apart": name})
+        assert not [one for one in again.questions if one.about == "apart"]
+        assert f"beware: each {name!r} is in one arm alone, and may be what differs" in again.said
+    for name, values in {
+        "treated": first.astype(int),  # the arm in other words
+        "status": np.where(first, "usual practice", table[arm]),
+        "year_group": np.where(place % 3, 4, 5),
+        "head": table[truth["school"]] if truth["school"] else place,
+        "notes": "x",
+    }.items():
+        found = propose(table.assign(**{name: values}), {"treatment": arm})
+        assert "apart" not in {one.about for one in found.questions}, name
+
+
 def test_pairs_and_classes_are_blocks_and_clusters():
     table = make(FILES[1][0], 1)[0]
     number = table["School"].str.extract(r"(\d+)")[0].astype(int)

@@ -88,6 +88,9 @@ def start(
     allocated: Annotated[
         str, Option(help='What was allocated, "schools" or "pupils", where the file leaves doubt.')
     ] = "",
+    apart: Annotated[
+        str, Option(help="Column whose every value is in one arm alone: to go on all the same.")
+    ] = "",
     programme: Annotated[str, Option(help="Which programme of a list of several.")] = "",
     began: Annotated[
         str, Option("--start", help="First school year, where the list has none.")
@@ -117,7 +120,8 @@ def start(
                 "tables of the years before and since, or with a folder of them"
             )
         answers = {"treatment": treatment, "control": control, "arm": arm, "outcome": outcome,
-                   "baseline": baseline, "school": school, "allocated": allocated}  # fmt: skip
+                   "baseline": baseline, "school": school, "allocated": allocated,
+                   "apart": apart}  # fmt: skip
         table = readers.table(file)
         found, *_ = _asked(file, answers, lambda: (trial_proposal.propose(table, answers),))
         written = own_project.begin_trial(file, place, table, found.plan, words)

@@ -50,9 +50,13 @@ _QUESTIONS = {
     "baseline": "Which column is a score from before it (\"none\" if there is none)?",
     "school": "Which column is the school (\"none\" if there is none)?",
     "allocated": "Most groups have pupils of one arm only, some of several: what was allocated?",
+    "apart": "Nobody with the same value here is in two arms, so that what differs between the "
+    "arms may be this column and not the programme: name it to go on all the same?",
 }  # fmt: skip
 _FEW_MIXED = 0.4  # share of schools with several arms below which one may be a slip
 _ROWS_A_PUPIL = 6  # of files with a row a measurement; more is no column of pupils
+_KINDS = {"year", "cohort", "grade", "age", "region", "area", "sex", "gender", "class", "set"}
+_FEW_VALUES = 12  # of a column that can be a year group, a region, a sex
 _SMALLEST = {"sd": 0.1, "pp": 3.0}
 
 
@@ -101,7 +105,8 @@ def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Pr
     frame : DataFrame
     answers : mapping, optional
         `treatment`, `control`, `arm`, `outcome`, `baseline`, `school` where they are known; "none"
-        says that there is no such column. `allocated` is "schools" or "pupils".
+        says that there is no such column. `allocated` is "schools" or "pupils", `apart` a column
+        whose values are each in one arm, to go on all the same.
 
     Raises
     ------
@@ -154,6 +159,8 @@ def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Pr
         known = frame[frame[treatment].notna()]
         groups = (school, next(iter(classes), ""), next(iter(strata), ""))
         _allocation(known, out, *groups, given.get("allocated", ""))
+        rest = known.drop(columns=[n for n in (*taken, outcome, baseline, *dosage) if n in known])
+        _apart(known, rest, out, given.get("apart", ""))
     return out
 
 
@@ -354,6 +361,31 @@ def _allocation(
     else:
         out.said.append("pupils were allocated")
     out.plan = plan
+
+
+def _apart(frame: pd.DataFrame, rest: pd.DataFrame, out: Proposal, accepted: str) -> None:
+    """Ask about columns, such as a year group, whose every value is in one arm alone.
+
+    One that says the arm in other words, or of which school or class a pupil is, is none.
+    """
+    arm, cluster = out.plan["treatment"], out.plan["cluster"]
+    arms = {value.lower() for value in frame[arm].map(labels.label)}
+    found = []
+    for name in map(str, rest):
+        pairs = frame[[name, arm]].dropna().drop_duplicates()
+        values = {value.lower() for value in map(labels.label, pairs[name].unique())}
+        again = values <= {"0", "1", "yes", "no", "y", "n", "true", "false"} or any(
+            value in arms or CONTROL.fullmatch(value.strip()) for value in values
+        )
+        same = cluster and frame[[name, cluster]].drop_duplicates()[name].is_unique
+        few = 2 <= len(values) <= _FEW_VALUES and pairs[name].is_unique
+        said = _named("treatment", [name]) and not _KINDS.intersection(_words(name))
+        if few and not (again or same or said):
+            found.append(name)
+    if accepted in found:
+        out.said.append(f"beware: each {accepted!r} is in one arm alone, and may be what differs")
+    elif found:
+        out.questions.append(Question("apart", _QUESTIONS["apart"], tuple(found)))
 
 
 def _title(name: str) -> str:
