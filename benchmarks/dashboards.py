@@ -38,7 +38,7 @@ from browser.serving import (  # noqa: E402
     wait_for,
 )
 
-CHART = ".board table.rows svg circle"
+CHART = ".board tbody.one svg circle"
 CONTROLS = ".board.jupyter-widgets select"
 # When each is painted, since the navigation began, by the page's own clock.
 SEEN = """(() => {
@@ -52,8 +52,8 @@ SEEN = """(() => {
 })()""".replace("CHART", CHART).replace("CONTROLS", CONTROLS)
 CHANGE = """async (label) => {
   const box = [...document.querySelectorAll(".widget-dropdown")].find(
-    (one) => one.innerText.startsWith("Verdict")).querySelector("select");
-  const place = document.querySelector(".board table.rows").closest(".widget-html-content");
+    (one) => one.innerText.startsWith("What to do")).querySelector("select");
+  const place = document.querySelector(".board tbody.one").closest(".widget-html-content");
   const began = performance.now();
   const changed = new Promise((done) => new MutationObserver(done).observe(
     place, { childList: true, subtree: true }));
@@ -127,7 +127,7 @@ def changes(browser, address, times=11) -> list[float]:
     page = context.new_page()
     opens(page, address)
     page.wait_for_selector("body[data-ready]")
-    labels = page.get_by_label("Verdict").evaluate("one => [...one.options].map((o) => o.value)")
+    labels = page.get_by_label("What to do").evaluate("one => [...one.options].map((o) => o.value)")
     taken = [page.evaluate(CHANGE, labels[1 + i % 2]) for i in range(times)]
     context.close()
     return taken[1:]
