@@ -85,15 +85,16 @@ def complete(
     for name, safe in safes.items():
         graph.add_current(name, safe)
     graph.pair_equal_numbers()
-    tables = ((name, frame) for _, tables in earlier for name, frame in tables.items())
-    part_from_gone(graph, (graph.hidden_earlier(n, frame, safes.get(n)) for n, frame in tables))
+    frames = ((name, frame) for _, tables in earlier for name, frame in tables.items())
+    part_from_gone(graph, (graph.hidden_earlier(n, frame, safes.get(n)) for n, frame in frames))
     for rules, tables in earlier:
         for name, frame in tables.items():
             graph.add_earlier(name, frame, rules, safes.get(name))
     add_unseen(graph)
     add_equal(graph)
     Sums(graph).find()
-    turns, closed = iter(range(effort)), {}
+    turns = iter(range(effort))
+    closed: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
     hidden: set[int] = set()
     exposed: set[int] = set()
     readers, quiet = [*_readers(graph)], 0
@@ -129,7 +130,7 @@ def _readers(graph: CellGraph) -> Iterator[list[tuple[int, ...]]]:
     for turn in range(max(map(len, graph.hierarchies), default=0)):
         chosen = [ways[turn if turn < len(ways) else 0] for ways in graph.hierarchies]
         yield _that_fit(graph, list(dict.fromkeys([*firm, *chain(*chosen)])))
-    guesses: dict[int, list] = {}
+    guesses: dict[int, list[tuple[int, ...]]] = {}
     for at, how in graph.sums.items():
         if how == GUESSED:
             guesses.setdefault(graph.finding[at], []).append(at)
@@ -171,7 +172,11 @@ def _system(graph: CellGraph, sums: Sequence[tuple[int, ...]], hidden: Iterable[
 
 
 def _solve(
-    graph: CellGraph, sums: Sequence[tuple[int, ...]], gone: set[int], turns: Iterator, closed: dict
+    graph: CellGraph,
+    sums: Sequence[tuple[int, ...]],
+    gone: set[int],
+    turns: Iterator[int],
+    closed: dict[bytes, tuple[np.ndarray, np.ndarray]],
 ) -> tuple[set[int], set[int]]:
     """Return the numbers to hide, those that are gone among them, and those that stay exposed."""
     system = _system(graph, sums, gone)
