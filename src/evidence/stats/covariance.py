@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
@@ -21,6 +22,8 @@ from evidence.errors import EvidenceError, shown
 from evidence.stats import cluster_sums, satterthwaite
 from evidence.stats.design import Design, compact, sums
 from evidence.stats.satterthwaite import Links
+
+Number = TypeVar("Number", float, np.ndarray)
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3", "HC2", "classical")
 ALONE = (
@@ -322,8 +325,8 @@ def check_level(level: float) -> None:
 
 
 def t_test(
-    estimate: np.ndarray, std_error: np.ndarray, df: np.ndarray, level: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    estimate: Number, std_error: Number, df: Number, level: float
+) -> tuple[Number, Number, Number, Number]:
     """Return statistic, two-sided p-value and both ends of the interval of level `level`."""
     statistic = estimate / std_error
     half = stdtrit(df, 0.5 + level / 2) * std_error

@@ -139,7 +139,7 @@ class Design:
 
 def design(
     interest: np.ndarray,
-    others: np.ndarray,
+    others: np.ndarray | Columns,
     strata: np.ndarray | None = None,
     weights: np.ndarray | None = None,
     name: str = "treatment",
@@ -152,7 +152,7 @@ def design(
     ----------
     interest : ndarray of shape (n, q)
         Columns whose coefficients are wanted.
-    others : ndarray of shape (n, m)
+    others : ndarray or Columns, shape (n, m)
         Covariates, without an intercept. A column explained by the strata and earlier columns is
         dropped, as R's ``lm`` does.
     strata : ndarray of int, optional
