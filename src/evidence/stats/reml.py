@@ -220,7 +220,7 @@ def minimum(sums: Sums, *, reml: bool) -> np.ndarray:
     for _ in range(4):
         curve = np.linalg.pinv(differences(slope, place), rcond=1e-8, hermitian=True)
         place = place - curve @ slope(place)
-    if value(place) > best.fun + 1e-12 * abs(best.fun):
+    if not value(place) <= best.fun + 1e-12 * abs(best.fun):
         place = best.x
     return place
 

@@ -139,11 +139,13 @@ def traces_by_pairs(
         return between(i, i)
 
     def mean(i: int, j: int) -> float:
-        return float(_diagonal(links, i, j).sum())
+        total: float = _diagonal(links, i, j).sum()
+        return total
 
     def variance(i: int, j: int) -> float:
         p = within(i) if i == j else between(i, j)
-        return float(np.vdot(within(i), within(j)) + np.vdot(p, p.T))
+        total: float = np.vdot(within(i), within(j)) + np.vdot(p, p.T)
+        return total
 
     return mean, variance
 
@@ -177,11 +179,13 @@ def traces_by_sums(
             squares = products * products + products * products.T
         else:
             squares = products.multiply(products) + products.multiply(products.T)
-        whole = ss @ tt + ss @ gg + tt @ ff + st @ st + 2 * st @ fg + signs @ squares @ signs
-        return float(whole)
+        own = ss @ tt + ss @ gg + tt @ ff + st @ st + 2 * st @ fg
+        total: float = own + signs @ squares @ signs
+        return total
 
     def mean(i: int, j: int) -> float:
-        return float(_diagonal(links, i, j).sum())
+        total: float = _diagonal(links, i, j).sum()
+        return total
 
     return mean, variance
 

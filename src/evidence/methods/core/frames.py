@@ -146,9 +146,8 @@ def needed(column: object) -> None:
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if stored_columns.plain_numbers(values):  # most are, and what follows takes far longer
-        numeric: np.ndarray = values.to_numpy(
-            float
-        )  # the table's own numbers where it has such: only read
+        # The table's own numbers where it has such: only read.
+        numeric: np.ndarray = values.to_numpy(float)
         if not np.isinf(numeric).any():
             return numeric
     if what := _ODD.get(stored_columns.kind(values)):
