@@ -85,15 +85,16 @@ def complete(
     for name, safe in safes.items():
         graph.add_current(name, safe)
     graph.pair_equal_numbers()
-    tables = ((name, frame) for _, tables in earlier for name, frame in tables.items())
-    part_from_gone(graph, (graph.hidden_earlier(n, frame, safes.get(n)) for n, frame in tables))
+    frames = ((name, frame) for _, tables in earlier for name, frame in tables.items())
+    part_from_gone(graph, (graph.hidden_earlier(n, frame, safes.get(n)) for n, frame in frames))
     for rules, tables in earlier:
         for name, frame in tables.items():
             graph.add_earlier(name, frame, rules, safes.get(name))
     add_unseen(graph)
     add_equal(graph)
     Sums(graph).find()
-    turns, closed = iter(range(effort)), {}
+    turns = iter(range(effort))
+    closed: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
     hidden: set[int] = set()
     exposed: set[int] = set()
     readers, quiet = [*_readers(graph)], 0
@@ -137,18 +138,19 @@ def _readers(graph: CellGraph) -> Iterator[list[tuple[int, ...]]]:
 
     def believed(some: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
         near = dict.fromkeys(part[i] for at in some for i in at)
-        return _that_fit(graph, list(dict.fromkeys(chain(*(beside.get(k, ()) for k in near), some))))
+        sums = chain(*(beside.get(one, ()) for one in near), some)
+        return _that_fit(graph, list(dict.fromkeys(sums)))
 
     for turn in range(max(map(len, graph.hierarchies), default=0)):
-        ways = (ways[turn if turn < len(ways) else 0] for ways in graph.hierarchies)
-        yield believed([*chain(*ways)])
-    guesses: dict[int, list] = {}
+        chosen = [ways[turn if turn < len(ways) else 0] for ways in graph.hierarchies]
+        yield believed([*chain(*chosen)])
+    guesses: dict[int, list[tuple[int, ...]]] = {}
     for at, how in graph.sums.items():
         if how == GUESSED:
             guesses.setdefault(graph.finding[at], []).append(at)
     if guesses:
         yield believed([*chain(*guesses.values())])
-    apart: list[tuple[set[int], list]] = []
+    apart: list[tuple[set[int], list[tuple[int, ...]]]] = []
     for some in guesses.values():
         touched = {part[i] for at in some for i in at}
         free = next((one for one in apart if one[0].isdisjoint(touched)), None)
@@ -165,7 +167,8 @@ def _parts(graph: CellGraph, sums: Sequence[tuple[int, ...]]) -> list[int]:
     """Return, of each number, which of those that hang together by sums it belongs to."""
     matrix = _matrix(sums, len(graph.lower))
     links = sparse.block_array([[None, matrix.T], [matrix, None]])
-    return sparse.csgraph.connected_components(links, directed=False)[1].tolist()
+    found: list[int] = sparse.csgraph.connected_components(links, directed=False)[1].tolist()
+    return found
 
 
 def _that_fit(graph: CellGraph, sums: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
@@ -206,7 +209,11 @@ def _system(graph: CellGraph, sums: Sequence[tuple[int, ...]], hidden: Iterable[
 
 
 def _solve(
-    graph: CellGraph, sums: Sequence[tuple[int, ...]], gone: set[int], turns: Iterator, closed: dict
+    graph: CellGraph,
+    sums: Sequence[tuple[int, ...]],
+    gone: set[int],
+    turns: Iterator[int],
+    closed: dict[bytes, tuple[np.ndarray, np.ndarray]],
 ) -> tuple[set[int], set[int]]:
     """Return the numbers to hide, those that are gone among them, and those that stay exposed."""
     system = _system(graph, sums, gone)

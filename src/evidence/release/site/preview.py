@@ -131,4 +131,4 @@ def _texts(block: _Block) -> tuple[str, ...]:
 
 def _unlike(old: Iterable[Any], new: Iterable[Any]) -> Iterator[tuple[int, int, int, int]]:
     opcodes = SequenceMatcher(None, [*old], [*new], autojunk=False).get_opcodes()
-    return (where for kind, *where in opcodes if kind != "equal")
+    return ((a, b, c, d) for kind, a, b, c, d in opcodes if kind != "equal")
