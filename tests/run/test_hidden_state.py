@@ -86,6 +86,6 @@ def test_changes_of_every_kind_are_refused_and_faithful_runs_are_not(tmp_path, m
     table = hidden_state.changes(tmp_path, kinds)
     assert table["made"].tolist() == [1] * kinds
     assert table.index[~table["refused"].astype(bool)].tolist() == []
-    made, reason, seconds = hidden_state.faithful(tmp_path, 3)
-    assert (made, reason) == (3, "")
+    made, reasons, seconds = hidden_state.faithful(tmp_path, 3)
+    assert (made, reasons) == (3, [])
     assert seconds < 1

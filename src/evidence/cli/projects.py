@@ -344,11 +344,10 @@ def doctor(
 ) -> None:
     """Name what an installation or a project lacks, and what mends it."""
     from evidence.run.doctor import examine
-    from evidence.run.plan_jobs import Project
 
     faults = 0
     parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
-    for about, fault in examine(Project(**parts), published):
+    for about, fault in examine(**parts, published=published):
         faults += bool(fault)
         typer.echo(f"{'FAULT' if fault else 'well '}  {about}{': ' if fault else ''}{fault}")
     if faults:
