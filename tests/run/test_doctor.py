@@ -99,7 +99,7 @@ def test_a_register_that_cannot_be_used_is_named(project):
     register.write_text(GOOD.replace("title", "titel", 1).replace("phase", "fase", 1))
     fault = found(project)["register"]
     assert fault.startswith(f"{register}, line ")
-    assert fault.endswith(" (4 faults: evidence check names all)")
+    assert fault.endswith(" (2 faults: evidence check names all)")
     register.write_text("[programme.a\n")
     assert found(project)["register"].startswith(f"{register}")
 

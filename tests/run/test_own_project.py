@@ -74,6 +74,32 @@ def test_what_the_file_does_not_say_is_asked_with_the_flag_that_answers(trial):
 
 
 @pytest.mark.slow
+def test_a_file_that_cannot_be_run_is_named_by_its_row_and_nothing_is_left(trial):
+    table = make(FILES[1][0], 1)[0]
+    table.loc[[4, 7], "Outcome"] = -99
+    table.to_csv("reading_trial.csv", index=False)
+    found = start()
+    assert found.exit_code == 1
+    assert found.stderr == (
+        "reading_trial.csv, row 6, column Outcome: -99 in 2 rows lies far from all other values, "
+        "as codes for missing ones do; leave these cells blank (also row 9)\n"
+        "nothing was begun: mend reading_trial.csv and start again\n"
+    )
+    assert "data/mine" not in found.output
+    assert not (trial / "reading_trial").exists()
+
+
+@pytest.mark.slow
+def test_numbers_within_schools_are_left_out_and_the_project_runs(trial):
+    table = make(FILES[1][0], 1)[0]
+    table["UPN"] = table.groupby("School").cumcount() + 1
+    table.rename(columns={"UPN": "Pupil"}).to_csv("reading_trial.csv", index=False)
+    done = start()
+    assert done.exit_code == 0, done.output
+    assert "Column 'Pupil' numbers each school's pupils anew: left out" in done.output
+
+
+@pytest.mark.slow
 def test_a_folder_that_holds_something_is_left_alone(trial):
     assert start().exit_code == 0
     again = start()

@@ -124,18 +124,31 @@ def start(
                    "apart": apart}  # fmt: skip
         table = readers.table(file)
         found, *_ = _asked(file, answers, lambda: (trial_proposal.propose(table, answers),))
+        table = table.drop(columns=found.left_out)
         written = own_project.begin_trial(file, place, table, found.plan, words)
     typer.echo("\n".join(f"{line[:1].upper()}{line[1:]}" for line in found.said))
-    typer.echo("\n".join(written))
     parts = {"register": place / REGISTER, "data": place / DATA, "notebooks": place / NOTEBOOKS}
     if faults := rehearsal.check(Project(**parts, runs=place / RUNS), typer.echo):
-        refuse([*faults, f"{place} is not ready: mend {file}, remove the folder and start again"])
+        own_project.undo(place)
+        refuse([*(own_project.of_file(fault, place, file) for fault in faults),
+                f"nothing was begun: mend {file} and start again"])  # fmt: skip
+    typer.echo("\n".join(written))
     typer.echo(f"\nNext: cd {place} && evidence run, which says where its report is")
 
 
 def _asked(file: Path, answers: dict[str, str], propose: Callable[[], Any]) -> Any:
     """Propose until nothing is left to ask; without somebody at a terminal, say what is."""
-    while (found := propose())[0].questions:
+
+    def proposed() -> Any:
+        try:
+            return propose()
+        except EvidenceError as error:
+            own = ("--", str(file))  # a fault of an answer, or one that names its file
+            raise EvidenceError(
+                *(one if one.startswith(own) else f"{file}: {one}" for one in error.faults)
+            ) from None
+
+    while (found := proposed())[0].questions:
         questions = found[0].questions
         if not sys.stdin.isatty():
             raise EvidenceError(*(

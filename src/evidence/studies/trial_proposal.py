@@ -22,8 +22,8 @@ _NAMED = {
     "treatment": "arms? groups? treat(ed|ment)? condition alloc(ated|ation)? interv(ention)? "
     "trial·?arm assign(ed|ment)? rand(omi[sz]ed)? offer(ed)?",
     "pupil": "(pupil|student|child|anon|person|participant)(·?(id|no|number|ref|code))? upn id",
-    "school": "school(·?(id|name|no|code|urn))? urn laestab dfe(·?(no|number))? site centre "
-    "setting",
+    "school": "sch(ool)?s?(·?(id|name|no|number|code|ref|urn))? urn laestab estab(lishment)? "
+    "dfe(·?(no|number|code))? site centre center setting academy institution provider",
     "class": "class(·?(id|name|code))? form teacher(·?id)? tutor·?group",
     "strata": "pairs?(·?id)? blocks? stratum strata matched·?pair",
     "baseline": "pre(·?test)? base(line)? before prior t[01] start entry ks1 autumn wave·?1 "
@@ -42,6 +42,9 @@ CONTROL = re.compile(
     r"|wait(ing)?( ?list)?|no|none|0|0\.0|false|c|ctrl|not offered|standard|placebo)( group| arm)?",
     re.I,
 )
+_PLAIN = {"0", "1", "yes", "no", "y", "n", "true", "false"}  # what any label may hold
+_OF_CONTROLS = {"control", "controls", "comparison", "usual", "bau", "waitlist", "waiting",
+                "placebo", "ctrl"}  # fmt: skip
 _QUESTIONS = {
     "treatment": "Which column says the arm that each pupil was given?",
     "control": "Which arm is compared against (usual practice)?",
@@ -56,6 +59,8 @@ _QUESTIONS = {
 _FEW_MIXED = 0.4  # share of schools with several arms below which one may be a slip
 _ROWS_A_PUPIL = 6  # of files with a row a measurement; more is no column of pupils
 _KINDS = {"year", "cohort", "grade", "age", "region", "area", "sex", "gender", "class", "set"}
+_FEWEST, _LONG = 5, 10_000  # groups, and pupils in each; codes such as URNs
+_DAY = r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}.*"
 _FEW_VALUES = 12  # of a column that can be a year group, a region, a sex
 _SMALLEST = {"sd": 0.1, "pp": 3.0}
 
@@ -90,11 +95,14 @@ class Proposal:
         What was taken for what, and why, a sentence each.
     questions : list of Question
         Empty where the plan is whole.
+    left_out : list of str
+        Columns that the trial is better without.
     """
 
     plan: dict[str, Any] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Proposal:
@@ -124,14 +132,16 @@ def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Pr
         raise EvidenceError(*faults)
     roles, out = _Roles(frame, given), Proposal()
     treatment = roles.choose("treatment", roles.arms(), out)
+    _refuse_unfit(frame, treatment)
     named, whole = roles.named("school", roles.groups(treatment)), roles.whole(treatment)
-    school = roles.choose("school", named, out, others=whole, needed=bool(whole))
+    perhaps = whole or roles.like_schools(treatment)
+    school = roles.choose("school", named, out, others=perhaps, needed=bool(perhaps))
     classes = roles.named("class", roles.groups(treatment), leave=(school,))
     classes = classes or [name for name in whole if school and name != school]
     strata = roles.named("strata", roles.groups(treatment), leave=(school, *classes))
     pupil = next(iter(roles.named("pupil", roles.ids())), "")
     if school or "school" not in {asked.about for asked in out.questions}:
-        roles.refuse_twice(school)
+        roles.refuse_twice(school, out)
     taken = {treatment, school, pupil, *classes, *strata}
     subgroups = roles.named("subgroup", roles.labels(), leave=taken)
     dosage = roles.named("dosage", roles.numbers(), leave=taken)
@@ -155,13 +165,67 @@ def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Pr
         }]  # fmt: skip
         size = "3 percentage points" if yes_no else "0.1 standard deviations (about two months)"
         out.said.append(f"{size} is taken as the smallest effect worth having; change it if not")
+    open_questions = {asked.about for asked in out.questions}
     if treatment:
         known = frame[frame[treatment].notna()]
         groups = (school, next(iter(classes), ""), next(iter(strata), ""))
         _allocation(known, out, *groups, given.get("allocated", ""))
         rest = known.drop(columns=[n for n in (*taken, outcome, baseline, *dosage) if n in known])
-        _apart(known, rest, out, given.get("apart", ""))
+        if "school" not in open_questions:  # a column that says it otherwise may be in one arm
+            _apart(known, rest, out, given.get("apart", ""))
     return out
+
+
+def _refuse_unfit(frame: pd.DataFrame, treatment: str) -> None:
+    """Refuse what no answer can put right: no names of columns, arms or scores half written.
+
+    Raises
+    ------
+    EvidenceError
+        Every such fault; no value of a pupil is told.
+    """
+    if not labels.headed({str(name): frame[name] for name in frame}, ()):
+        raise EvidenceError(f"the first row looks like data: {labels.UNNAMED}, such as school,arm")
+    faults = []
+    if treatment:
+        arms = frame[treatment]
+        if (blank := int(arms.isna().sum())) > len(arms) / 2:
+            faults.append(
+                f"column {treatment!r} is blank in {counted(blank, 'row')} of {len(arms):,}: "
+                "write the arm in every pupil's row"
+            )
+        values = {labels.label(value) for value in arms.dropna().unique()}
+        if len({value.casefold() for value in values}) < len(values):
+            faults.append(
+                f"column {treatment!r} has arms that differ only in capitals; write each arm one "
+                "way"
+            )
+    for name in map(str, frame):
+        if any(_named(role, [name]) for role in ("outcome", "baseline")):
+            faults += _not_numbers(frame, name)
+    if faults:
+        raise EvidenceError(*faults)
+
+
+def _not_numbers(frame: pd.DataFrame, name: str) -> list[str]:
+    """Say what in a column that is named a score is no number."""
+    values = frame[name].dropna()
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return []
+    wrong = pd.to_numeric(values, errors="coerce").isna()
+    if 0 < wrong.sum() <= len(values) / 2:
+        first = frames.row(frame.index.get_loc(wrong.idxmax()), frame)
+        return [
+            f"column {name!r}: {counted(int(wrong.sum()), 'cell')} of {len(values):,} hold no "
+            f"number (the first is {first}); write a number, or leave a cell blank where there is "
+            "none"
+        ]
+    if values.nunique() == 2 and _named("outcome", [name]):
+        return [
+            f"column {name!r} holds two different words; write 1 for the one that is counted and 0 "
+            "for the other"
+        ]
+    return []
 
 
 @dataclass(slots=True)
@@ -193,12 +257,11 @@ class _Roles:
     def arms(self) -> list[str]:
         """Return columns of two to six values that are called, or hold what is called, an arm."""
         few = [name for name in self._few(2, 6) if not _named("subgroup", [name])]
-        plain = {"0", "1", "yes", "no", "y", "n"}  # what any label may hold
         by_value = [
             name
             for name in few
             if any(CONTROL.fullmatch(value.strip()) for value in self._values(name))
-            and not {value.lower() for value in self._values(name)} <= plain
+            and not {value.lower() for value in self._values(name)} <= _PLAIN - {"true", "false"}
         ]
         by_name = _named("treatment", few)
         both = [name for name in by_name if name in by_value]
@@ -209,6 +272,26 @@ class _Roles:
         rows = len(self.frame)
         return [name for name in map(str, self.frame)
                 if name != treatment and 2 <= self.frame[name].nunique() <= rows / 2]  # fmt: skip
+
+    def like_schools(self, treatment: str) -> list[str]:
+        """Return columns that nothing else is known of and that may say a pupil's school.
+
+        Texts, or numbers such as codes have them (1 to how many there are, or long ones), of five
+        and more groups with several pupils each.
+        """
+        found = []
+        for name in self.groups(treatment):
+            values = self.frame[name].dropna()
+            sizes = values.value_counts()
+            known = any(_named(role, [name]) for role in _NAMED) or name in self.given.values()
+            if known or len(sizes) < _FEWEST or sizes.median() < _FEWEST:
+                continue
+            numeric = pd.api.types.is_numeric_dtype(values)
+            whole = numeric and values.mod(1).eq(0).all()
+            codes = whole and (values.min() >= _LONG or {*values} == {*range(1, len(sizes) + 1)})
+            if codes or not (numeric or values.astype("str").str.fullmatch(_DAY).all()):
+                found.append(name)
+        return found
 
     def whole(self, treatment: str) -> list[str]:
         """Return columns of texts whose groups, three and more an arm, have one arm each."""
@@ -222,15 +305,20 @@ class _Roles:
                 found.append(name)
         return found
 
-    def refuse_twice(self, school: str) -> None:
-        """Refuse a file in which a pupil has several rows."""
+    def refuse_twice(self, school: str, out: Proposal) -> None:
+        """Refuse a file in which a pupil has several rows; leave out numbers within schools."""
         whole = re.compile(_NAMED["pupil"])
         for name in map(str, self.frame):
             keys = [*filter(None, (school, name))]
             known = self.frame.dropna(subset=keys)
             again = int(known.duplicated(keys, keep=False).sum())
             several = len(known) <= _ROWS_A_PUPIL * len(known.drop_duplicates(keys))
-            if name != school and whole.fullmatch(" ".join(_words(name))) and several and again:
+            if name == school or not whole.fullmatch(" ".join(_words(name))) or not several:
+                continue
+            if school and not again and known[name].duplicated().any():
+                out.left_out.append(name)
+                out.said.append(f"column {name!r} numbers each school's pupils anew: left out")
+            if again:
                 raise EvidenceError(
                     f"column {name!r}: {counted(again, 'row')} are of a pupil that has several; "
                     "keep one row a pupil, with each measurement in a column of its own"
@@ -277,7 +365,7 @@ class _Roles:
 
 
 def _words(name: str) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(name))
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(name).replace("DfE", "dfe"))
     return re.sub(r"[^a-z0-9]+", " ", spaced.lower()).split()
 
 
@@ -306,6 +394,8 @@ def _arms(frame: pd.DataFrame, treatment: str, given: Mapping[str, str], out: Pr
                 f"--{side}: {given[side]!r} is no arm; {nearest(given[side], arms)}"
             )
     usual = [arm for arm in arms if CONTROL.fullmatch(arm.strip())]
+    if _OF_CONTROLS & {*_words(treatment)} and {arm.lower() for arm in arms} <= _PLAIN:
+        usual = []  # 1 or yes is the control here, perhaps
     control = given.get("control") or (usual[0] if len(usual) == 1 else "")
     if not control:
         left = tuple(arm for arm in arms if arm != given.get("arm"))
@@ -374,7 +464,7 @@ def _apart(frame: pd.DataFrame, rest: pd.DataFrame, out: Proposal, accepted: str
     for name in map(str, rest):
         pairs = frame[[name, arm]].dropna().drop_duplicates()
         values = {value.lower() for value in map(labels.label, pairs[name].unique())}
-        again = values <= {"0", "1", "yes", "no", "y", "n", "true", "false"} or any(
+        again = values <= _PLAIN or any(
             value in arms or CONTROL.fullmatch(value.strip()) for value in values
         )
         same = cluster and frame[[name, cluster]].drop_duplicates()[name].is_unique
