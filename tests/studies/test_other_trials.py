@@ -19,7 +19,7 @@ REFUSED = {
     "arm_spelled_two_ways": "column 'arm' has arms that differ only in capitals; write each arm",
     "arm_on_first_rows_only": "column 'arm' is blank in 180 rows of 192: write the arm in every",
     "outcome_in_bands": "column 'post' holds two different words; write 1 for the one that is",
-    "long": "column 'pupil': 384 rows are of a pupil that has several; keep one row a pupil",
+    "long": "column 'pupil': 384 rows are of a pupil that has several (first row 2 and row 194)",
 }
 ASKED = {
     "letters": {"treatment", "outcome", "baseline", "control"},

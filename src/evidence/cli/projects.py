@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Callable
@@ -103,6 +104,12 @@ def start(
     from evidence.run.plan_jobs import Project
     from evidence.studies import programme_proposal, trial_proposal
 
+    if file.is_dir():
+        raise EvidenceError(f"{file}: is a folder; name the file with the pupils, or the schools")
+    if "#" not in file.name and not file.exists() and file.parent.is_dir():
+        beside = difflib.get_close_matches(file.name, [each.name for each in file.parent.iterdir()])
+        hint = f"; did you mean {file.with_name(beside[0])}?" if beside else ""
+        raise EvidenceError(f"{file}: no such file{hint}")
     place = folder or Path(file.name.partition(".")[0])
     words = title or file.name.partition(".")[0].replace("_", " ").replace("-", " ").capitalize()
     own_project.refuse_full(place)
