@@ -398,7 +398,7 @@ def handled(place: Path, rng: np.random.Generator) -> Path:
     return moved
 
 
-def faithful(root: Path, count: int, each: int = 10) -> tuple[int, list[str], float]:
+def faithful(root: Path, count: int, each: int = 2) -> tuple[int, list[str], float]:
     """Return how many runs were made, why any was refused, and seconds of the checks of one."""
     rng, reasons, seconds = np.random.default_rng(1), [], []
     for number in range(0, count, each):
