@@ -424,7 +424,7 @@ def main(count: int = 500, honest: int = 100) -> None:
     with tempfile.TemporaryDirectory() as root:
         os.environ["EVIDENCE_PUPIL_KEY"] = f"{root}/key"
         table = changes(Path(root), count)
-        print(table.to_string(float_format="{:.2f}".format))
+        print(table.to_string(float_format="{:.2f}".format) if count else "")
         print(f"{table['refused'].sum()} of {table['made'].sum()} changes refused")
         made, reasons, seconds = faithful(Path(root), honest)
         print(f"{made} faithful runs: {reasons or 'none refused'}; at most {seconds:.3f} s a check")
