@@ -217,7 +217,7 @@ def _draws(
     rng = np.random.default_rng(seed)
     drawn = [sized(plan.draw(rng, number)) for number in portions(draws, plan.cost)]
     sizes, errors = (factor * np.concatenate(parts) for parts in zip(*drawn, strict=True))
-    caveats = () if plan.freedom >= _FREEDOM else (few,)
+    caveats: tuple[str, ...] = () if plan.freedom >= _FREEDOM else (few,)
     if still := sum(len(cell) == 1 for cell in plan.cells):
         have = "has" if still == 1 else "have"
         caveats += (f"{still} of {len(plan.cells)} groups to draw from {have} one member",)

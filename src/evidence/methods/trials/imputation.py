@@ -104,6 +104,7 @@ def impute(
     imputations: int = 20,
     seed: int = 0,
     unit: str = "score",
+    level: float = 0.95,
     **options: object,
 ) -> Imputed:
     """Estimate the effect with missing values imputed many times over, by Rubin's rules.
@@ -120,8 +121,10 @@ def impute(
         The same seed gives the same answer.
     unit : {"score", "sd"}
         Analyse by :func:`evidence.methods.trials.itt` or by `effect_size`.
+    level : float
+        Of the interval.
     **options
-        The options of that function: `cov_type`, `level`, ….
+        The other options of that function, such as `cov_type`.
 
     Returns
     -------
@@ -147,7 +150,6 @@ def impute(
     Barnard, J. and Rubin, D. B. (1999), Biometrika 86(4), eq. 3; doi:10.1093/biomet/86.4.948.
     """
     frames.one_of("unit", unit, ("score", "sd"))
-    level = options.pop("level", 0.95)  # which the analyses of the tables have no part in
     covariance.check_level(level)
     gaps = gaps_of(trial, auxiliary, imputations, seed)
     analysed = [replace(each, level=level) for each in gaps.analysed(unit, options)]

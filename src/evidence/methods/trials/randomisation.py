@@ -125,10 +125,14 @@ class _Draws(NamedTuple):
 
 @kept
 def _draws(
-    trial: TrialData, *, allocation: Allocation | None, draws: int, seed: int, statistic: str
+    trial: TrialData,
+    *,
+    allocation: Callable[[np.random.Generator, int], object] | None,
+    draws: int,
+    seed: int,
+    statistic: str,
 ) -> _Draws:
     """Draw; kept, since an interval of another level is read off the same draws."""
-    cluster = trial.columns["cluster"]
     whole = whole_clusters(trial)
     if trial.crossing and allocation is None:
         raise EvidenceError(
