@@ -18,24 +18,25 @@ Row = tuple[tuple, frozenset, list[Sequence[int]]]  # place, labels, numbers tha
 
 
 def add_unseen(graph: CellGraph) -> None:
-    """Add the sums over columns or one label, and what is left of one, that no table shows.
+    """Add the sums over one label, and what is left of one, that no table shows.
 
-    Only of several places: they may count the same as a group of another one.
+    Only of several places: they may count the same as a group of another one. Of several programmes
+    the sums over columns or several labels too.
     """
     if len(set(graph.scope)) < 2:
         return
-    if len({programme for programme, _ in graph.scope}) > 1:
+    if several := len({programme for programme, _ in graph.scope}) > 1:
         _add_columns(graph)
     for blocks, *_ in graph.tables:
         for what, block in blocks.items():
             for (place, rest, over), parts in margins_of(*block):
-                if len(over) > 1:
+                if len(over) > 1 and not several:
                     continue
                 exact = sum(graph.exact[i] for i in parts)
                 totals = graph.index.get((place, what, rest), ())
                 if not totals:
                     _new(graph, (place, what, rest), parts)
-                for total in totals:
+                for total in totals if len(over) == 1 else ():
                     if graph.exact[total] > exact and total not in graph.unseen:
                         left = (place, what, rest | {(over[0], "")})
                         i = graph.new(left, graph.exact[total] - exact, 0)
@@ -83,13 +84,13 @@ class Sums:
             for what in blocks:
                 self.beside.setdefault(what, set()).update(blocks)
         self.named: dict[tuple, dict[str, list[Row]]] = {}
-        self.labels: dict[int, frozenset] = {}
+        self.labels: dict[tuple, frozenset] = {}  # of a number in a place: others name it anew
         self.groups: dict[tuple, set] = {}  # of one total, by one label, whatever they count
         for (place, what, labels), ids in graph.index.items():
             if what in self.beside:
                 rows = self.named.setdefault(place, {}).setdefault(what, [])
                 rows.append((place, labels, [(i,) for i in ids]))
-                self.labels |= dict.fromkeys(ids, labels)
+                self.labels |= {(place, i): labels for i in ids}
                 for label in labels:
                     self.groups.setdefault((place, labels - {label}, label[0]), set()).add(label)
 
@@ -145,10 +146,10 @@ class Sums:
     def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:
         """Return whether parts are all groups of a total that any table knows, and several."""
         if len(over) > 1:  # of each label that is summed over, all groups are there
-            there = frozenset().union(*(self.labels[i] for i in parts))
+            there = frozenset().union(*(self.labels[place, i] for i in parts))
             return all(self.groups.get((place, rest, name), set()) <= there for name in over)
         known = {rest | {label} for label in self.groups.get((place, rest, over[0]), ())}
-        return 1 < len(known) <= len({self.labels[i] for i in parts} & known)
+        return 1 < len(known) <= len({self.labels[place, i] for i in parts} & known)
 
     def _within(
         self,
