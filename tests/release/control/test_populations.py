@@ -147,16 +147,19 @@ def test_complete_columns_of_one_table_do_not_name_what_those_of_another_count(u
     assert (girls and every) == stays
 
 
+@pytest.mark.parametrize("some", [False, True])
 @pytest.mark.parametrize(("control", "stays"), [(71, False), (90, True)])
-def test_complete_control_group_shown_by_two_labels_and_no_total(control, stays):
-    """71 as usual in another programme, less 41, 11 and 10, are nine."""
+def test_complete_control_group_shown_by_two_labels_and_no_total(control, stays, some):
+    """71 as usual in another programme, less 41, 11 and 10, are nine; 30 with meals are not all."""
     rows = [("as usual", 41, 9, 11, 10), ("programme", 33, 12, 9, 9)]
     kite = pd.DataFrame(
         [(arm, sex, year, n) for arm, *all_n in rows
          for (sex, year), n in zip(product(("girls", "boys"), ("Y1", "Y2")), all_n, strict=True)],
         columns=["arm", "sex", "year", "n"],
     ).assign(mean=7.3)  # fmt: skip
-    safes = {
+    meals = pd.DataFrame({"arm": ["programme", "as usual"], "meals": "yes", "n": [31, 30]})
+    safes = {"f/kite/2018/s": protect(meals, counts="n")} if some else {}
+    safes |= {
         "f/lamp/2018/t": arms(60, control),
         "f/kite/2018/t": protect(kite, counts="n", statistics="mean", threshold=10),
     }

@@ -27,6 +27,7 @@ def add_unseen(graph: CellGraph) -> None:
         return
     if several := len({programme for programme, _ in graph.scope}) > 1:
         _add_columns(graph)
+    sums: dict[tuple, list[list[int]]] = {}
     for blocks, *_ in graph.tables:
         for what, block in blocks.items():
             for (place, rest, over), parts in margins_of(*block):
@@ -35,12 +36,15 @@ def add_unseen(graph: CellGraph) -> None:
                 exact = sum(graph.exact[i] for i in parts)
                 totals = graph.index.get((place, what, rest), ())
                 if not totals:
-                    _new(graph, (place, what, rest), parts)
+                    sums.setdefault((place, what, rest), []).append(parts)
                 for total in totals if len(over) == 1 else ():
                     if graph.exact[total] > exact and total not in graph.unseen:
                         left = (place, what, rest | {(over[0], "")})
                         i = graph.new(left, graph.exact[total] - exact, 0)
                         graph.sums[(total, *sorted(parts), i)] = SURE
+    for at, ways in sums.items():
+        size = [np.nan_to_num(sum(graph.exact[i] for i in parts)) for parts in ways]
+        _new(graph, at, ways[int(np.argmax(size))])  # a table that lacks groups has less
 
 
 def _add_columns(graph: CellGraph) -> None:
