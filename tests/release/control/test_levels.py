@@ -152,6 +152,7 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("arms", 61_001_034),  # a year group that only heads columns is not what is counted
         ("arms", 70_000_109),
         ("arms", 70_000_013),  # what another programme calls a group is not its label here
+        ("arms", 83_000_277),  # both have percentages, of which one shows who lacks it
         ("arms", 81_000_021),  # a control group that is shown by sex and year group alone
         ("hubs", 8100078),
         ("renamed", 61_000_067),  # a percentage of its own place is no reason to know more

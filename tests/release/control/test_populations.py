@@ -169,9 +169,10 @@ def test_complete_control_group_shown_by_two_labels_and_no_total(control, stays,
     assert ((kept[0] == kept[1]) and "control" in shown(done["f/lamp/2018/t"])) == stays
 
 
+@pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize(("without", "stays"), [(10, False), (30, True)])
 def test_complete_what_a_percentage_leaves_is_known_where_another_programme_counts_it(
-    without, stays
+    without, stays, own
 ):
     """9 boys of the control group have it not; of all 10 boys who have it not, they are a part."""
     rows = [("control", 16, 3, 28, 19), ("programme", 72, 10, 14, 3), ("all", 88, 13, 42, 22)]
@@ -194,6 +195,9 @@ def test_complete_what_a_percentage_leaves_is_known_where_another_programme_coun
         "f/kite/2018/t": protect(kite, counts=("n", "met", "not"), statistics="mean", **few),
         "f/kite/2018/u": arms(30, 44),
     }
+    if own:
+        half = pd.DataFrame({"meals": ["yes"], "n": [40], "met": [20], "pct": [50.0]})
+        safes["f/kite/2018/v"] = protect(half, counts=("n", "met"), **share, **few)
     done, _ = complete(safes)
     alone = [complete({name: safe})[0][name] for name, safe in safes.items()]
     kept, before = (

@@ -150,7 +150,7 @@ class CellGraph:
         own = {*cells.roles.percentages.values()}
         theirs = {
             pair for pair, there in self.shares.items()
-            if {*pair} <= {*cells.exact.columns} and there.isdisjoint(places)
+            if {*pair} <= {*cells.exact.columns} and not there <= {*places}
         }  # fmt: skip
         for part, whole in sorted(own | theirs):
             lack = f"{whole} less {part}"  # adds up over labels as its whole does
