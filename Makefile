@@ -37,15 +37,17 @@ lab: $(READY) ## Open the notebooks in JupyterLab, to explore
 
 # Compiled files are kept, whatever the environment says: compiling is a third of a run.
 check test: export PYTHONDONTWRITEBYTECODE :=
-check: $(READY) ## Lint, contracts and quick tests (under a minute)
+check: $(READY) ## Lint, types, contracts and quick tests (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" \
 	  --ignore tests/browser --ignore tests/notebooks --ignore tests/simulation
 
 test: $(READY) browser ## Everything: what CI runs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 docs: $(READY) ## Build the documentation in build/docs, without a warning

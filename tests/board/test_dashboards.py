@@ -38,13 +38,13 @@ def test_asked_takes_the_first_of_a_name(address, query, year):
 def test_choice_begins_only_at_one_of_its_options():
     options = widgets.distinct("All", ["b", "a", "b"])
     assert options == [("All", ""), ("b", "b"), ("a", "a")]
-    assert widgets.choice("Year", options, "a").value == "a"
-    assert widgets.choice("Year", options, "<script>").value == ""
+    assert widgets.choice("year", "Year", options, {"year": "a"}).value == "a"
+    assert widgets.choice("year", "Year", options, {"year": "<script>"}).value == ""
 
 
 @pytest.mark.parametrize("index", [3, -1, "1", None, {"a": 1}, 1e9, [1]])
 def test_choice_forged_is_ignored(index):
-    box = widgets.choice("Year", widgets.distinct("All", ["a", "b"]))
+    box = widgets.choice("year", "Year", widgets.distinct("All", ["a", "b"]), {"year": ""})
     box.set_state({"index": index, "_options_labels": ["x"] * 9, "description": "x"})
     assert (box.value, box.label, box.description) == ("", "All", "Year")
     box.set_state({"index": 2})
@@ -58,7 +58,7 @@ def test_note_forged_is_ignored():
 
 
 def test_reset_keeps_the_choice_that_is_still_there_and_hides_an_empty_box():
-    box = widgets.choice("Year", [("a", "a"), ("b", "b")], "b")
+    box = widgets.choice("year", "Year", [("a", "a"), ("b", "b")], {"year": "b"})
     widgets.reset(box, [("b", "b"), ("c", "c")])
     assert box.value == "b"
     widgets.reset(box, [("c", "c"), ("d", "d")], "d")
@@ -68,7 +68,8 @@ def test_reset_keeps_the_choice_that_is_still_there_and_hides_an_empty_box():
 
 
 def test_watch_says_a_fault_in_a_plain_sentence():
-    box, shown = widgets.choice("Year", [("a", "a"), ("b", "b")]), widgets.note()
+    box = widgets.choice("year", "Year", [("a", "a"), ("b", "b")], {"year": ""})
+    shown = widgets.note()
 
     def fail():
         raise ValueError("pupil 93.9 of /home/data")
@@ -85,12 +86,18 @@ def test_page_without_a_release_is_a_plain_sentence(build, tmp_path):
     assert str(tmp_path) not in text
 
 
-def test_first_paint_shows_choices_that_cannot_be_used_yet():
-    box = widgets.choice("Who <b>", [("a<b", "a"), ("c", "c")])
+def test_first_paint_has_choices_that_ask_for_the_page_anew():
+    box = widgets.choice("who", "Who <b>", [("a<b", "a"), ("c", '"c')], {"who": '"c'})
     text = widgets.first(widgets.bar(widgets.note("<p>x</p>"), box))
     assert "<p>x</p>" in text
-    assert "<select disabled><option>a&lt;b</option></select>" in text
-    assert "Who &lt;b&gt;" in text
+    assert '<form id="choices" class="bar">' in text
+    assert (
+        '<select id="choice-who" form="choices" name="who"><option value="a">a&lt;b</option>'
+        in text
+    )
+    assert '<option value="&#34;c" selected>c</option></select>' in text
+    assert '<label for="choice-who">Who &lt;b&gt;</label>' in text
+    assert "<noscript><button>Show</button></noscript>" in text
 
 
 def test_questions_hold_every_figure_once():

@@ -244,6 +244,14 @@ def refusal(call, *args, **given):
     return str(error.value)
 
 
+@pytest.mark.parametrize("kind", ["CR0", "CR1", "CR1S", "CR2", "CR3"])
+def test_errors_by_cluster_without_clusters_are_refused(rng, kind):
+    y, interest, others, *_ = sample(rng, "none", weighted=False)
+    made = design.design(interest, others)
+    message = refusal(covariance.robust, made, made.fit(y)[1], None, kind)
+    assert message == f"{kind} needs clusters: give them, or use HC2 or classical"
+
+
 def one_treated(rng, units=20, times=6, weighted=False):
     """Return a panel in which unit 0 alone is treated, in its last two times."""
     unit, time = np.repeat(np.arange(units), times), np.tile(np.arange(times), units)

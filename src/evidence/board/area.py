@@ -38,9 +38,9 @@ def area(folder: Path) -> Iterator[widgets.Widget]:
     names = sorted(dict.fromkeys(indicators["area"]))
     drawn = charts(record, folder, indicators)
     most = indicators["area"].value_counts().idxmax()
-    begin = asked["area"] if asked["area"] in names else most
-    which = parts.choice("Area", [(name, name) for name in names], begin)
-    measure = parts.Choice(description="Measure")
+    begin = {"area": asked["area"] if asked["area"] in names else most}
+    which = parts.choice("area", "Area", [(name, name) for name in names], begin)
+    measure = parts.Choice("measure", description="Measure")
     top, shown = parts.note(), parts.note()
 
     @cache

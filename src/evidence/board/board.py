@@ -38,7 +38,7 @@ def board(folder: Path) -> Iterator[widgets.Widget]:
     begin = parts.asked("phase", "year", "decision")
     boxes = {
         name: parts.choice(
-            title, [(every, ""), *((words, one) for one, words in offered)], begin[name]
+            name, title, [(every, ""), *((words, one) for one, words in offered)], begin
         )
         for name, title, every, offered in programme_rows.filters(rows)
     }

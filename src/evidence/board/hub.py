@@ -42,12 +42,13 @@ def hub(folder: Path) -> Iterator[widgets.Widget]:
     yield parts.note(parts.top(record, "hub", title, lead=LEAD, cards=_cards(record)))
     if not rows:
         return
-    begin = parts.asked("phase", "differs")
+    begin = parts.asked("phase", "differs", "hub")
     boxes = {
-        name: parts.choice(title, parts.distinct(every, [row[name] for row in rows]), begin[name])
+        name: parts.choice(name, title, parts.distinct(every, [row[name] for row in rows]), begin)
         for name, (title, every) in FILTERS.items()
     }
-    whose = parts.choice("Where do these numbers come from?", [(one, one) for one in hubs])
+    origins = [(one, one) for one in hubs]
+    whose = parts.choice("hub", "Where do these numbers come from?", origins, begin)
     shown, origin = parts.note(), parts.note()
 
     def show() -> None:

@@ -38,9 +38,9 @@ def programme(folder: Path) -> Iterator[widgets.Widget]:
     asked = parts.asked("programme", "cohort", "chart")
     cards = {card["name"]: card for card in record["programmes"]}
     titles = [(cards[name]["title"] or name, name) for name in years]
-    which = parts.choice("Programme", titles, asked["programme"])
-    year = parts.Choice(description="Year")
-    chart = parts.Choice(description="Show")
+    which = parts.choice("programme", "Programme", titles, asked)
+    year = parts.Choice("cohort", description="Year")
+    chart = parts.Choice("chart", description="Show")
     top, shown = parts.note(), parts.note()
 
     def begin(cohort: str | None = None) -> None:

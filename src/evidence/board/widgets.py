@@ -62,7 +62,19 @@ class Bar(_Deaf, widgets.HBox):
 
 
 class Choice(widgets.Dropdown):
-    """A dropdown that takes from a page the place of one of its options and nothing else."""
+    """A dropdown that takes from a page the place of one of its options and nothing else.
+
+    Parameters
+    ----------
+    name : str
+        What the address of the page calls this choice; see `asked`.
+    **options
+        Those of a Dropdown.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.name = name
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
         """Take the place of the option that was chosen, if there is one there."""
@@ -112,10 +124,13 @@ def asked(*names: str) -> dict[str, str]:
     return {name: query.get(name, [""])[0] for name in names}
 
 
-def choice(label: str, options: Sequence[tuple[str, str]], value: str = "") -> widgets.Dropdown:
-    """Return a dropdown that begins at `value` if that is among its options, else at the first."""
+def choice(
+    name: str, label: str, options: Sequence[tuple[str, str]], asked: Mapping[str, str]
+) -> widgets.Dropdown:
+    """Return a dropdown that begins at what was asked for under its name, else at the first."""
     known = [option for _, option in options]
-    return Choice(description=label, options=options, value=value if value in known else known[0])
+    value = asked[name] if asked[name] in known else known[0]
+    return Choice(name, description=label, options=options, value=value)
 
 
 def distinct(label: str, values: Iterable[str]) -> list[tuple[str, str]]:
@@ -240,14 +255,14 @@ def figure(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def first(widget: widgets.Widget) -> str:
-    """Return a widget as it looks before scripts run: the same HTML, controls not yet usable."""
+    """Return a widget as it looks before scripts run: its controls ask for the page anew."""
     if isinstance(widget, widgets.HTML):
         return render("board/first.html", kind="text", content=safe(widget.value))
     if isinstance(widget, widgets.Box):
         inside = [first(child) for child in widget.children]
         classes = " ".join(widget._dom_classes)
-        return render("board/first.html", kind="box", classes=classes, children=inside)
-    if isinstance(widget, widgets.Dropdown) and widget.layout.display != "none":
-        words = {"description": widget.description, "label": widget.label}
-        return render("board/first.html", kind="dropdown", **words)
+        kind = "bar" if isinstance(widget, Bar) else "box"
+        return render("board/first.html", kind=kind, classes=classes, children=inside)
+    if isinstance(widget, Choice) and widget.layout.display != "none":
+        return render("board/first.html", kind="dropdown", choice=widget)
     return ""

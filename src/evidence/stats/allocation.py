@@ -79,7 +79,8 @@ def standardised(covariates: np.ndarray) -> np.ndarray:
     """Return covariates as uncorrelated columns of variance 1: distances become Mahalanobis's."""
     centred = covariates - covariates.mean(axis=0)
     left, size, _ = np.linalg.svd(centred / np.maximum(centred.std(axis=0), 1e-12), False)
-    return left[:, size > 1e-8 * size.max()] * np.sqrt(len(covariates) - 1)
+    columns: np.ndarray = left[:, size > 1e-8 * size.max()] * np.sqrt(len(covariates) - 1)
+    return columns
 
 
 def imbalance(arm: np.ndarray, columns: np.ndarray) -> np.ndarray:

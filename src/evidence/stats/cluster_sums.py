@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from evidence.stats.design import Columns, Design, compact, parts, sums
+from evidence.stats.design import Columns, Design, as_columns, compact, parts, sums
 from evidence.stats.satterthwaite import pairs
 
 NULL = 1e-10  # eigenvalues of I − H below this are zero: the cluster decides a direction alone
@@ -45,7 +45,7 @@ def adjust(
     crossing = (np.bincount(stratum) > 1)[stratum]
     m, k, q = int(rows.max()) + 1, dense.shape[1], len(design.coefficients)
     width = np.bincount(cluster[crossing], minlength=m)
-    tall = np.bincount(rows) > width + k
+    tall: np.ndarray = np.bincount(rows) > width + k
     if not tall.any():
         return tall
     here = slice(None) if tall.all() else tall[rows]
@@ -105,9 +105,7 @@ def cross_products(
     columns : ndarray or Columns, shape (n, k)
     weights : ndarray of shape (n,), optional
     """
-    if not isinstance(columns, Columns):
-        dense = columns
-        columns = Columns([lambda rows: dense[rows].T], dense.shape)
+    columns = as_columns(columns)
     (n, k), m = columns.shape, int(rows.max()) + 1
     coded, whole, others, single = columns.split(min(n // (2 * m), _LEVELS))
     v, levels, table = len(single), coded.table.shape[1], coded.table

@@ -12,7 +12,7 @@ import numpy as np
 from evidence.errors import EvidenceError
 from evidence.stats import cluster_sums, satterthwaite
 from evidence.stats.covariance import ALONE, EXACT, Inference
-from evidence.stats.design import Block, Coded, Columns, compact, parts, sums
+from evidence.stats.design import Block, Coded, Columns, as_columns, compact, parts, sums
 from evidence.stats.satterthwaite import Links
 
 _APART = 1e-10  # least eigenvalue of a correlation matrix whose columns can be told apart
@@ -95,7 +95,8 @@ class Compressed:
     @cached_property
     def total(self) -> np.ndarray:
         """Z'Z of all rows."""
-        return self.moments.sum(axis=0)
+        total: np.ndarray = self.moments.sum(axis=0)
+        return total
 
     def regress(
         self, outcome: int, others: Sequence[int], interest: Sequence[int], *, label: str = ""
@@ -220,10 +221,9 @@ class Compressed:
 def _about(columns: np.ndarray | Columns, centre: np.ndarray) -> Columns:
     """Return 1 and the columns less a number each."""
     n, p = columns.shape
-    blocks = columns.blocks if isinstance(columns, Columns) else [lambda rows: columns[rows].T]
     held: list[Block] = [Coded(np.broadcast_to(np.uint8(0), n), np.ones((1, 1)))]
     place = 0
-    for each in blocks:
+    for each in as_columns(columns).blocks:
         level = centre[place : place + len(each(slice(0, 1)))]
         held.append(each.less(level) if isinstance(each, Coded) else _less(each, level))
         place += len(level)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
@@ -21,6 +22,8 @@ from evidence.errors import EvidenceError, shown
 from evidence.stats import cluster_sums, satterthwaite
 from evidence.stats.design import Design, compact, sums
 from evidence.stats.satterthwaite import Links
+
+Number = TypeVar("Number", float, np.ndarray)
 
 COV_TYPES = ("CR0", "CR1", "CR1S", "CR2", "CR3", "HC2", "classical")
 ALONE = (
@@ -218,7 +221,9 @@ class Sandwich:
             m = n if cluster is None else int(cluster.max()) + 1
             none = np.zeros_like(directions)
             return cls(design, None, directions, none, 1.0, df, m, float(free))
-        rows = np.arange(n) if cov_type == "HC2" else compact([cluster])
+        if cluster is None and cov_type != "HC2":
+            raise EvidenceError(f"{cov_type} needs clusters: give them, or use HC2 or classical")
+        rows = np.arange(n) if cluster is None or cov_type == "HC2" else compact([cluster])
         m = int(rows.max()) + 1
         adjusted, alone = _adjust(design, rows, "CR3" if cov_type == "CR3" else "CR2")
         if cov_type not in ("CR2", "HC2", "CR3"):
@@ -244,7 +249,8 @@ class Sandwich:
 
         `alike`, `refuse` and `label` are those of :func:`robust`.
         """
-        df, joint_df, borrowed = self.df, self.joint_df, self.alone.any(axis=0)
+        df, joint_df = self.df, self.joint_df
+        borrowed: np.ndarray = np.any(self.alone, axis=0)
         if self.rows is None:
             coefficients = self.design.coefficients
             scale = self.design.weights @ residuals**2 / df[0]
@@ -258,8 +264,10 @@ class Sandwich:
             )
             none = np.abs(scores).max(axis=0) <= _ZERO * largest
         if borrowed.any():
-            found = alike and alike.error(self.alone, self.rows, residuals)
-            if found:
+            found = None
+            if alike is not None and self.rows is not None:
+                found = alike.error(self.alone, self.rows, residuals)
+            if found is not None:
                 lent, free = found
                 pooled = with_lent(np.diag(covariance), df, np.diag(lent), free)[1]
                 df = np.where(borrowed, pooled, df)
@@ -294,7 +302,8 @@ def with_lent(
 
 def decided(design: Design, cluster: np.ndarray) -> np.ndarray:
     """Say for each coefficient whether one cluster alone decides part of it, shape (q,)."""
-    return _adjust(design, compact([cluster]), "CR2")[1].any(axis=0)
+    alone: np.ndarray = np.any(_adjust(design, compact([cluster]), "CR2")[1], axis=0)
+    return alone
 
 
 def check_type(cov_type: str) -> None:
@@ -316,8 +325,8 @@ def check_level(level: float) -> None:
 
 
 def t_test(
-    estimate: np.ndarray, std_error: np.ndarray, df: np.ndarray, level: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    estimate: Number, std_error: Number, df: Number, level: float
+) -> tuple[Number, Number, Number, Number]:
     """Return statistic, two-sided p-value and both ends of the interval of level `level`."""
     statistic = estimate / std_error
     half = stdtrit(df, 0.5 + level / 2) * std_error
@@ -410,10 +419,10 @@ def _adjust_by_rows(
             row = order[index]
             local = (place[index][..., None] == np.arange(width)) & inside[..., None]
             blocks = [local * own[row, a, None] for a in range(own.shape[1])]
-            columns = np.concatenate([*blocks, dense[row] * inside[..., None]], axis=-1)
+            padded_columns = np.concatenate([*blocks, dense[row] * inside[..., None]], axis=-1)
             signs = np.concatenate([np.repeat(own_signs, width), dense_signs])
             to_adjust = right[row] * inside[..., None]
-            roots, null = _root(columns, signs, to_adjust, power)
+            roots, null = _root(padded_columns, signs, to_adjust, power)
             out[row[inside]] = roots[inside]
             root = np.where(inside, np.sqrt(weights[row]), 1.0)[..., None]
             null, to_adjust = null / root, to_adjust / root  # null is W½ times columns of X

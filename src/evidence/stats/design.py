@@ -66,7 +66,7 @@ class Design:
     @cached_property
     def rank(self) -> int:
         """Columns of the full regression, absorbed dummies (or the intercept) included."""
-        return self.basis.shape[1] + self.absorbed * (int(self.strata.max()) + 1)
+        return int(self.basis.shape[1]) + self.absorbed * (int(self.strata.max()) + 1)
 
     @cached_property
     def totals(self) -> np.ndarray:
@@ -76,8 +76,10 @@ class Design:
     @cached_property
     def directions(self) -> np.ndarray:
         """WX(X'WX)⁻¹c for each coefficient c, shape (n, q)."""
-        directions = self.basis @ self.coefficients.T
-        return self.weights[:, None] * directions if self.weighted else directions
+        directions: np.ndarray = self.basis @ self.coefficients.T
+        if self.weighted:
+            directions = self.weights[:, None] * directions
+        return directions
 
     def only(self, which: np.ndarray) -> Design:
         """Return the same regression with fewer coefficients of interest (a mask or places)."""
@@ -137,7 +139,7 @@ class Design:
 
 def design(
     interest: np.ndarray,
-    others: np.ndarray,
+    others: np.ndarray | Columns,
     strata: np.ndarray | None = None,
     weights: np.ndarray | None = None,
     name: str = "treatment",
@@ -150,7 +152,7 @@ def design(
     ----------
     interest : ndarray of shape (n, q)
         Columns whose coefficients are wanted.
-    others : ndarray of shape (n, m)
+    others : ndarray or Columns, shape (n, m)
         Covariates, without an intercept. A column explained by the strata and earlier columns is
         dropped, as R's ``lm`` does.
     strata : ndarray of int, optional
@@ -240,7 +242,7 @@ def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
                 again += near.T @ near
             second = np.linalg.cholesky(again).T
             return transform @ np.linalg.inv(second), second @ first
-    return None, np.linalg.qr(columns, mode="r")
+    return None, np.asarray(np.linalg.qr(columns, mode="r"))  # typed by numpy as Q and R
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,7 +268,7 @@ class Coded:
         return Coded(self.codes, self.table - level[:, None])
 
 
-Block = Callable[[Rows], Sequence[np.ndarray]]
+Block = Callable[[Rows], Sequence[np.ndarray] | np.ndarray]
 
 
 def block(values: np.ndarray) -> Block:
@@ -305,8 +307,11 @@ class Columns:
             place += width
         coded, others = [], []
         for each, places in sorted(held, key=lambda one: -len(one[1])):
-            size = int(each.codes.max()) + 1 if isinstance(each, Coded) else most + 1
-            if size * whole.table.shape[1] > most or each.codes.min() < 0:
+            if (
+                not isinstance(each, Coded)
+                or (size := int(each.codes.max()) + 1) * whole.table.shape[1] > most
+                or each.codes.min() < 0
+            ):
                 others.append((each, places))
                 continue
             table = [np.repeat(whole.table, size, axis=1)]
@@ -344,6 +349,13 @@ class Columns:
             for column in block(rows):
                 out[:, place] = column
                 place += 1
+
+
+def as_columns(values: np.ndarray | Columns) -> Columns:
+    """Return an array of columns, shape (n, k), as one block."""
+    if isinstance(values, Columns):
+        return values
+    return Columns([lambda rows: values[rows].T], values.shape)
 
 
 def chosen(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -395,7 +407,8 @@ def sums(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
         for j, column in enumerate(values.T):
             out[:, j] = np.bincount(codes, column)
         return out
-    return sparse.csr_array((np.ones(n), (codes, np.arange(n)))) @ values
+    summed: np.ndarray = sparse.csr_array((np.ones(n), (codes, np.arange(n)))) @ values
+    return summed
 
 
 def independent(triangle: np.ndarray, spread: np.ndarray) -> list[int]:

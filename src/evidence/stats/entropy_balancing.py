@@ -91,4 +91,5 @@ def nearest_means(columns: np.ndarray) -> np.ndarray:
         A_eq=sparse.vstack([bounds, ones]),
         b_eq=np.r_[np.zeros(k), 1.0],
     )
-    return solution.x[n + k :] - solution.x[n : n + k]
+    apart: np.ndarray = solution.x[n + k :] - solution.x[n : n + k]
+    return apart

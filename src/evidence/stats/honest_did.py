@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import ndtr, ndtri, stdtrit
 
@@ -77,7 +78,15 @@ class Smooth:
     df, level : float
     """
 
-    def __init__(self, times, estimate, covariance, target, df, level) -> None:
+    def __init__(
+        self,
+        times: NDArray[np.float64],
+        estimate: NDArray[np.float64],
+        covariance: NDArray[np.float64],
+        target: NDArray[np.float64],
+        df: float,
+        level: float,
+    ) -> None:
         self.estimate, self.target = estimate, target
         self.miss = 1 - level
         # Half-lengths are normal; this makes them those of t where nothing is biased.
@@ -120,14 +129,14 @@ class Smooth:
         top = math.sqrt(np.diag(self.covariance).max())
         for _ in range(_DOUBLINGS):
             if clear(top) <= 0:
-                return brentq(clear, 0.0, top, rtol=1e-6)
+                return float(brentq(clear, 0.0, top, rtol=1e-6))
             top *= 2
         return math.inf
 
     def weights(self, bound: float) -> np.ndarray:
         """Return the weights plain + free y of least half-length, over y and u ≥ |cumulated|."""
         k, v = self.free.shape[1], self.covariance
-        start = self.plain
+        start: np.ndarray = self.plain
         if k:
             gram = self.free.T @ v @ self.free
             start = self.plain - self.free @ np.linalg.solve(gram, self.free.T @ v @ self.plain)

@@ -14,7 +14,15 @@ import numpy as np
 
 from evidence.errors import EvidenceError
 from evidence.stats.cluster_sums import cross_products, gains, predictions, together
-from evidence.stats.design import Columns, Rows, chosen, compact, independent, parts
+from evidence.stats.design import (
+    Columns,
+    Rows,
+    as_columns,
+    chosen,
+    compact,
+    independent,
+    parts,
+)
 
 _APART = 1e-5  # least eigenvalue of a correlation matrix whose sums of products are exact enough
 _WIDE = 32  # times as many cells as rows may be counted at once
@@ -97,7 +105,7 @@ def cells(
 
 
 def regression(
-    columns: np.ndarray,
+    columns: np.ndarray | Columns,
     outcome: np.ndarray,
     fit: np.ndarray,
     group: np.ndarray,
@@ -140,9 +148,7 @@ def regression(
     score = outcome - centre
     if not fit.all():
         score[~fit] = 0.0
-    if not isinstance(columns, Columns):
-        dense = columns
-        columns = Columns([lambda rows: dense[rows].T], dense.shape)
+    columns = as_columns(columns)
     both = Columns([*columns.blocks, lambda rows: [score[rows]]], (len(fit), k + 1))
     uneven = None if weights.min() == 1 == weights.max() else weights
     grams = cross_products(group, both, uneven)
@@ -178,7 +184,9 @@ def regression(
 
     @functools.cache
     def largest() -> np.ndarray:
-        return np.max([np.abs(columns[part]).max(axis=0) for part in parts(len(fit))], axis=0)
+        sizes = np.array([np.abs(columns[part]).max(axis=0) for part in parts(len(fit))])
+        most: np.ndarray = sizes.max(axis=0)
+        return most
 
     rest = (totals.sum(axis=0) - totals)[..., None]
     coefficients = (turn @ gains(grams, rest, -1.0)[0])[..., 0]
@@ -191,18 +199,19 @@ def regression(
     for code in np.flatnonzero(np.trace(grams, axis1=1, axis2=2) > _ALONE):
         if np.linalg.eigvalsh(grams[code])[-1] > 1 - 1e-9:
             rows, others = np.flatnonzero(group == code), np.flatnonzero(fit & (group != code))
-            part, corner, ties = _triangle(columns, np.sqrt(weights), others)
+            identified, corner, ties = _triangle(columns, np.sqrt(weights), others)
             design, shown = (
-                np.linalg.solve(corner.T, columns[which][:, part].T).T for which in (others, rows)
+                np.linalg.solve(corner.T, columns[which][:, identified].T).T
+                for which in (others, rows)
             )
             expected[rows] = shown @ (design.T @ (weights[others] * score[others]))
-            note(rows, part, ties)
+            note(rows, identified, ties)
     expected += centre
     return Expectation(expected, (fit.sum() - own).take(group), used, list(bases))
 
 
 def _triangle(
-    columns: np.ndarray, root: np.ndarray, rows: np.ndarray
+    columns: Columns, root: np.ndarray, rows: np.ndarray
 ) -> tuple[list[int], np.ndarray, np.ndarray]:
     """Return the columns that earlier ones do not explain, R of their QR, and what ties the others.
 
@@ -213,7 +222,7 @@ def _triangle(
     for part in parts(len(rows)):
         block = root[rows[part], None] * columns[rows[part]]
         spread += np.einsum("ij,ij->j", block, block)
-        triangle = np.linalg.qr(np.concatenate([triangle, block]), mode="r")
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block]), mode="r"))
     kept = independent(triangle, np.sqrt(spread))
     rotated, corner = np.linalg.qr(triangle[:, kept])
     return kept, corner, np.linalg.solve(corner, rotated.T @ np.delete(triangle, kept, axis=1))

@@ -145,7 +145,7 @@ def q_profile(y: np.ndarray, v: np.ndarray, x: np.ndarray, level: float) -> tupl
 
 def typical_variance(v: np.ndarray, x: np.ndarray) -> float:
     """Return the "typical" sampling variance of Higgins and Thompson (2002), eq. 9."""
-    return (x.shape[0] - x.shape[1]) / Weighted.of(np.zeros(len(v)), v, x).trace
+    return int(x.shape[0] - x.shape[1]) / Weighted.of(np.zeros(len(v)), v, x).trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +212,7 @@ def nested(y: np.ndarray, v: np.ndarray, x: np.ndarray, cluster: np.ndarray) -> 
 
     start = max(heterogeneity(y, v, x, "DL") / 2, float(v.mean()) / 10)
     steps = start * 8.0 ** np.arange(-3, 2)
-    first = min(itertools.product(steps, steps), key=deviance)
+    first = min(map(np.array, itertools.product(steps, steps)), key=deviance)
     found = minimize(
         lambda log: deviance(np.exp(log)),
         np.log(first),

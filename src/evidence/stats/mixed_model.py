@@ -123,7 +123,8 @@ def fit(sums: Sums) -> Mixed:
     coefficients[0] += sums.centre
 
     def variances(inverse: np.ndarray, scale: float) -> np.ndarray:
-        return scale * np.einsum("ij,jk,ik->i", sums.back, inverse, sums.back)
+        squares: np.ndarray = np.einsum("ij,jk,ik->i", sums.back, inverse, sums.back)
+        return squares * scale
 
     def moments(at: np.ndarray) -> np.ndarray:  # of the deviance in log σ² and Λ, and β's variances
         scale, here = np.exp(at[0]), ratio_of(at[1:])

@@ -83,7 +83,7 @@ def impute(
     places = range(len(columns))
     holes = [place for place in places if columns[place].missing.any()]
     holes = sorted(holes, key=lambda place: columns[place].missing.sum())
-    context = cluster is not None and cluster.max() + 1 >= 10
+    context = cluster if cluster is not None and cluster.max() + 1 >= 10 else None
     for _ in range(imputations):
         filled = [_start(column, rng) for column in columns]
         fills = [np.empty(0)] * len(columns)
@@ -91,9 +91,9 @@ def impute(
             for place in holes:
                 hole, rest = columns[place], [other for other in places if other != place]
                 blocks = [fixed, *(filled[other] for other in rest)]
-                if context:
+                if context is not None:
                     numeric = [other for other in rest if not columns[other].labels]
-                    blocks += [_means(filled[other], cluster) for other in numeric]
+                    blocks += [_means(filled[other], context) for other in numeric]
                 explaining, known = np.column_stack(blocks), ~hole.missing
                 draws = [draw(x, known, explaining, cluster, rng) for x in hole.values.T]
                 centre, drawn, noise = map(np.column_stack, zip(*draws, strict=True))
@@ -188,11 +188,12 @@ def _start(column: Column, rng: np.random.Generator) -> np.ndarray:
 
 
 def _means(values: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    return (np.bincount(cluster, values[:, 0]) / np.bincount(cluster))[cluster]
+    means: np.ndarray = np.bincount(cluster, values[:, 0]) / np.bincount(cluster)
+    return means.take(cluster)
 
 
 def _nearest(centre: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return for each drawn expectation one of the rows whose expectation is nearest."""
     k = min(_DONORS, len(centre))
-    near = cKDTree(centre).query(drawn, k=k)[1].reshape(len(drawn), k)
-    return near[np.arange(len(drawn)), rng.integers(k, size=len(drawn))]
+    near: np.ndarray = cKDTree(centre).query(drawn, k=k)[1].reshape(len(drawn), k)
+    return np.take_along_axis(near, rng.integers(k, size=len(drawn))[:, None], axis=1)[:, 0]

@@ -6,6 +6,7 @@ treated) are added up once; after that no step of a fit grows with rows or clust
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -108,15 +109,15 @@ def add_up(
 
     size = np.bincount(cluster)
     used = np.flatnonzero(size)
-    effects = [None] if slopes is None else [None, *slopes.T.astype(float)]
+    effects: list[np.ndarray | None] = [None]
+    if slopes is not None:
+        effects.extend(slopes.T.astype(float))
 
     def total(*factors: np.ndarray | None) -> np.ndarray:
-        factors = [factor for factor in factors if factor is not None]
-        if not factors:
+        given = [factor for factor in factors if factor is not None]
+        if not given:
             return size[used].astype(float)
-        return np.bincount(cluster, factors[0] if len(factors) == 1 else factors[0] * factors[1])[
-            used
-        ]
+        return np.bincount(cluster, given[0] if len(given) == 1 else given[0] * given[1])[used]
 
     each = np.array([[total(z) / np.sqrt(n), *(total(x, z) for x in (*basis, centred))]
                      for z in effects]).transpose(2, 0, 1)  # fmt: skip
@@ -172,7 +173,12 @@ def solve(sums: Sums, ratio: np.ndarray, *, reml: bool) -> tuple[np.ndarray, ...
 
 
 def slope_at(
-    sums: Sums, place: np.ndarray, solved: tuple[np.ndarray, ...], scale: float, *, reml: bool
+    sums: Sums,
+    place: np.ndarray,
+    solved: tuple[np.ndarray, ...],
+    scale: float | np.ndarray,
+    *,
+    reml: bool,
 ) -> np.ndarray:
     """Return the derivative of scale · r² + log determinants in the lower triangle of Λ."""
     half, inverse, residual, *_ = solved
@@ -186,7 +192,8 @@ def slope_at(
     lower = np.tril_indices(q)
     root = np.zeros((q, q))
     root[lower] = place
-    return 2 * (change.sum(axis=0) @ root)[lower]
+    slope: np.ndarray = 2 * (change.sum(axis=0) @ root)[lower]
+    return slope
 
 
 def minimum(sums: Sums, *, reml: bool) -> np.ndarray:
@@ -209,18 +216,20 @@ def minimum(sums: Sums, *, reml: bool) -> np.ndarray:
         (minimize(value, start[lower], jac=slope, method="BFGS") for start in starts),
         key=lambda done: done.fun,
     )
-    place = best.x
+    place: np.ndarray = best.x
     for _ in range(4):
         curve = np.linalg.pinv(differences(slope, place), rcond=1e-8, hermitian=True)
         place = place - curve @ slope(place)
-    return place if value(place) <= best.fun + 1e-12 * abs(best.fun) else best.x
+    if not value(place) <= best.fun + 1e-12 * abs(best.fun):
+        place = best.x
+    return place
 
 
 def _one_effect(sums: Sums, slope: Callable[[np.ndarray], np.ndarray], *, reml: bool) -> np.ndarray:
     """Return Λ of one random effect: its variance ratio is θ = icc / (1 − icc)."""
 
     def change(icc: float) -> float:
-        root = np.sqrt(icc / (1 - icc))
+        root = math.sqrt(icc / (1 - icc))
         return float(slope(np.array([root]))[0]) / root
 
     if sums.blocks.max() == 1:  # clusters of one: nothing tells them from rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +80,8 @@ class Sample:
     def crossed(self) -> np.ndarray:
         """Cross-products w aa' of each row, shape (n, q²)."""
         weighted = self.weights[:, None] * self.rows
-        return (weighted[:, :, None] * self.rows[:, None, :]).reshape(len(weighted), -1)
+        crossed: np.ndarray = weighted[:, :, None] * self.rows[:, None, :]
+        return crossed.reshape(len(weighted), -1)
 
     def summed(self) -> np.ndarray:
         """Cross-products of each cluster, shape (m, q²), a column at a time to save memory."""
@@ -94,14 +96,18 @@ class Sample:
         lead = crossed[..., : round(crossed.shape[-1] ** 0.5)]
         lam = self.ratio / (1 + size * self.ratio)
         product = lead[..., :, None] * lead[..., None, :]
-        return crossed - lam[..., None] * product.reshape(crossed.shape)
+        left: np.ndarray = crossed - lam[..., None] * product.reshape(crossed.shape)
+        return left
 
 
-class _Counted:
+class _Counted(ABC):
     """Units that a draw counts: those of `Units` and `Within`."""
 
     moments: np.ndarray
     cells: list[np.ndarray]
+
+    @abstractmethod
+    def _variances(self, counts: np.ndarray) -> Variances: ...
 
     @property
     def _number(self) -> int:
@@ -232,7 +238,7 @@ class Nested:
         """
         units = Units.of(sample, "clusters and pupils within them")
         cells = members(sample.arm, sample.strata, sample.cluster)
-        pupils = [[] for _ in range(int(sample.cluster.max()) + 1)]
+        pupils: list[list[np.ndarray]] = [[] for _ in range(int(sample.cluster.max()) + 1)]
         for cell in cells:
             pupils[sample.cluster[cell[0]]].append(cell)
         what = units.what if moved else "pupils within clusters"
@@ -242,7 +248,7 @@ class Nested:
     @property
     def cost(self) -> int:
         """Numbers a draw needs at once."""
-        return 8 * len(self.pupils) * self.rows.shape[1] + 2 * len(self.rows)
+        return 8 * len(self.pupils) * int(self.rows.shape[1]) + 2 * len(self.rows)
 
     def real(self) -> Draw:
         """Return the sample itself as a draw."""

@@ -66,7 +66,7 @@ class Links:
         for j, s in enumerate(adjusted.T):
             for i, column in enumerate(full):
                 linked[:, i, j] = np.bincount(rows, column * s)
-        where, pair = pairs(rows, design.strata) if own.shape[1] else (_NOWHERE, None)
+        where, pair = pairs(rows, design.strata) if own.shape[1] else (_NOWHERE, rows)
         cells = np.empty((own.shape[1], len(where[0]), q))
         for a, column in enumerate(own.T):
             cells[a] = sums(pair, adjusted * column[:, None])
@@ -128,7 +128,7 @@ def traces_by_pairs(
     cells = [links.sparse(j) for j in range(q)]
 
     def between(i: int, j: int) -> np.ndarray:
-        product = (links.dense[..., i] * links.signs) @ links.dense[..., j].T
+        product: np.ndarray = (links.dense[..., i] * links.signs) @ links.dense[..., j].T
         for sign, one, other in zip(links.cell_signs, cells[i], cells[j], strict=True):
             product += sign * (one @ other.T)
         product[np.diag_indices_from(product)] += links.products[:, i, j]
@@ -139,11 +139,13 @@ def traces_by_pairs(
         return between(i, i)
 
     def mean(i: int, j: int) -> float:
-        return _diagonal(links, i, j).sum()
+        total: float = _diagonal(links, i, j).sum()
+        return total
 
     def variance(i: int, j: int) -> float:
         p = within(i) if i == j else between(i, j)
-        return np.vdot(within(i), within(j)) + np.vdot(p, p.T)
+        total: float = np.vdot(within(i), within(j)) + np.vdot(p, p.T)
+        return total
 
     return mean, variance
 
@@ -177,17 +179,22 @@ def traces_by_sums(
             squares = products * products + products * products.T
         else:
             squares = products.multiply(products) + products.multiply(products.T)
-        return ss @ tt + ss @ gg + tt @ ff + st @ st + 2 * st @ fg + signs @ squares @ signs
+        own = ss @ tt + ss @ gg + tt @ ff + st @ st + 2 * st @ fg
+        total: float = own + signs @ squares @ signs
+        return total
 
     def mean(i: int, j: int) -> float:
-        return _diagonal(links, i, j).sum()
+        total: float = _diagonal(links, i, j).sum()
+        return total
 
     return mean, variance
 
 
 def _diagonal(links: Links, i: int, j: int) -> np.ndarray:
     """Return P_ii of two coefficients for each cluster."""
-    total = links.products[:, i, j] + (links.dense[..., i] * links.dense[..., j]) @ links.signs
+    total: np.ndarray = (
+        links.products[:, i, j] + (links.dense[..., i] * links.dense[..., j]) @ links.signs
+    )
     for sign, cells in zip(links.cell_signs, links.cells, strict=True):
         products = cells[:, i] * cells[:, j]
         total = total + sign * np.bincount(links.where[0], products, len(total))

@@ -141,9 +141,11 @@ def sunab(rows: Rows, label: str) -> tuple[Effects, Mean]:
     after = np.where(at >= 0, size, 0.0)
     after /= after.sum()
 
-    def infer(by: np.ndarray, **how: bool) -> covariance.Inference:
+    def infer(by: np.ndarray, *, joint: bool = True, refuse: bool = True) -> covariance.Inference:
         mixed = replace(design, coefficients=by @ design.coefficients)
-        return covariance.robust(mixed, residuals, rows.cluster, alike=rows.alike, **how)
+        return covariance.robust(
+            mixed, residuals, rows.cluster, alike=rows.alike, joint=joint, refuse=refuse
+        )
 
     whole, early = infer(after[None]), times < last
     each = infer(mix, joint=False, refuse=False)
@@ -206,11 +208,11 @@ def did2s(rows: Rows, label: str) -> tuple[Effects, Mean]:
     variance = np.where(few & ~alone.any(axis=0), 1.0, m / (m - 1)) * (scores**2).sum(axis=0)
     for k in np.flatnonzero(alone.any(axis=0)):
         own = lines[:, [k]] * alone[rows.cluster, k, None]
-        lent = rows.alike.error(own, rows.cluster, errors[:, k])
-        if lent is None and k == len(effects) - 1:
+        found = rows.alike.error(own, rows.cluster, errors[:, k])
+        if found is None and k == len(effects) - 1:
             raise EvidenceError(covariance.ALONE.format("cluster"))
-        lent = (np.nan, np.nan) if lent is None else (float(lent[0][0, 0]), lent[1])
-        variance[k], df[k] = covariance.with_lent(variance[k], df[k], *lent)
+        lent, free = (np.full((1, 1), np.nan), np.nan) if found is None else found
+        variance[k], df[k] = covariance.with_lent(variance[k], df[k], lent[0, 0], free)
     std_error = np.sqrt(variance)
     before = _before(rows.untreated(), label)
     return (
@@ -241,7 +243,9 @@ def satterthwaite_of_scores(weight: np.ndarray, share: np.ndarray) -> tuple[np.n
     a, v = weight, share
 
     def pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return (scale * x).sum(axis=0) * (scale * y).sum(axis=0) - (scale**2 * x * y).sum(axis=0)
+        product = (scale * x).sum(axis=0) * (scale * y).sum(axis=0)
+        unequal: np.ndarray = product - (scale**2 * x * y).sum(axis=0)
+        return unequal
 
     between = (
         total**2 * pairs(a**2, a**2)

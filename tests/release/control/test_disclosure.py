@@ -332,7 +332,12 @@ def test_protect_picture_point_on_few_pupils_is_refused():
 
 def test_safe_made_by_hand_is_refused():
     with pytest.raises(TypeError, match=r"^a Safe is made by disclosure\.protect only$"):
-        Safe(object(), pd.DataFrame(), ())
+        Safe(object(), pd.DataFrame(), (), None, None)
+
+
+def test_table_by_itself_has_no_picture_to_draw():
+    with pytest.raises(TypeError, match=r"^nothing is drawn from this table$"):
+        _ = protect(pd.DataFrame({"n": [52]}), counts="n").drawn
 
 
 def test_safe_table_is_a_copy():

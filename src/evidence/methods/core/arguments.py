@@ -26,6 +26,7 @@ _SAID = {
     "Mapping": "a table of names and values (dict)",
     "DataFrame": "a table (DataFrame)",
     "ndarray": "a list of numbers",
+    "Callable": "a function",
 }
 
 
@@ -50,7 +51,9 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _wrong(function: Callable[..., Any], args: tuple, given: dict[str, Any]) -> list[str]:
+def _wrong(
+    function: Callable[..., Any], args: tuple[object, ...], given: dict[str, Any]
+) -> list[str]:
     """Return what is wrong with the arguments, a line each."""
     signature = inspect.signature(function)
     known = signature.parameters
@@ -71,7 +74,7 @@ def _wrong(function: Callable[..., Any], args: tuple, given: dict[str, Any]) -> 
 
 
 def _kinds(parameter: inspect.Parameter) -> list[str]:
-    """Return the kinds that an annotation names, or none where it names one that is not known."""
+    """Return the kinds that an annotation names: write them out, no name for several of them."""
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         return []
     plain = str(parameter.annotation).replace("Sequence[str]", "words")
@@ -79,7 +82,7 @@ def _kinds(parameter: inspect.Parameter) -> list[str]:
     return [kind.strip().rpartition(".")[2] for kind in plain.split("|")]
 
 
-def _is(kind: str, value: object) -> bool:
+def _is(kind: str, value: Any) -> bool:
     if kind in ("int", "float"):
         number = isinstance(value, Integral if kind == "int" else Real)
         return number and not isinstance(value, bool) and not _HUGE < abs(value) < np.inf
@@ -87,7 +90,14 @@ def _is(kind: str, value: object) -> bool:
         listed = np.iterable(value) and not isinstance(value, (str, Mapping))
         listed = listed and getattr(value, "ndim", 1) == 1
         return listed and (kind != "words" or all(isinstance(each, str) for each in value))
-    wanted = {"bool": (bool, np.bool_), "str": str, "None": type(None), "Mapping": Mapping}
+    wanted: dict[str, type | tuple[type, ...]] = {
+        "bool": (bool, np.bool_),
+        "str": str,
+        "None": type(None),
+        "Mapping": Mapping,
+    }
+    if kind == "Callable":
+        return callable(value)
     if kind in wanted:
         return isinstance(value, wanted[kind])
     return kind == "object" or kind in {each.__name__ for each in type(value).__mro__}

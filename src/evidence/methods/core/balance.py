@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -303,7 +303,7 @@ def _compare(
         known = ~np.isnan(value)
         masks = [side & known for side in (arms.treated, arms.control)]
         treated, control = (value[mask] for mask in masks)
-        row = {
+        row: dict[str, Any] = {
             "covariate": name,
             "mean_treated": treated.mean() if len(treated) else np.nan,
             "mean_control": control.mean() if len(control) else np.nan,
@@ -318,7 +318,7 @@ def _compare(
             after, outside = [np.nan] * 3, 0
             if all(each.any() for each in of):
                 means = np.average(treated, weights=of[0]), np.average(control, weights=of[1])
-                after = [*means, standardised_difference(treated, control, of)]
+                after = [*means, standardised_difference(treated, control, (of[0], of[1]))]
                 outside = int(((treated < control.min()) | (treated > control.max())).sum())
             row |= dict(zip(("mean_treated", "mean_control", "effect_size"), after, strict=True))
             row |= {"outside": outside, "before": before}

@@ -11,7 +11,7 @@ import pandas as pd
 T = TypeVar("T")
 
 
-class Encoded(pd.DataFrame):
+class Encoded(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
     """A table whose columns are read and encoded once, however many methods ask for them.
 
     It is an ordinary DataFrame otherwise, and what is selected or copied from it is a plain one.
@@ -24,11 +24,12 @@ class Encoded(pd.DataFrame):
     def __init__(self, data: pd.DataFrame) -> None:
         super().__init__(data)
         self.attrs = data.attrs if isinstance(data, pd.DataFrame) else {}
-        self._kept: dict[tuple, Any] = {}
+        self._kept: dict[tuple[object, ...], Any] = {}
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
-        return pd.DataFrame
+        plain: type[pd.DataFrame] = pd.DataFrame
+        return plain
 
 
 def encoded(data: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +52,7 @@ def changed(data: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
     return other
 
 
-def once(data: pd.DataFrame, key: tuple, make: Callable[[], T]) -> T:
+def once(data: pd.DataFrame, key: tuple[object, ...], make: Callable[[], T]) -> T:
     """Return what `make` makes, which an encoded table keeps under `key`."""
     if not isinstance(data, Encoded):
         return make()
@@ -60,4 +61,5 @@ def once(data: pd.DataFrame, key: tuple, make: Callable[[], T]) -> T:
         for part in kept if isinstance(kept, tuple) else (kept,):
             if isinstance(part, np.ndarray):
                 part.setflags(write=False)
-    return data._kept[key]
+    before: T = data._kept[key]
+    return before

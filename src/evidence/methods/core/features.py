@@ -13,6 +13,7 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.frames import compact
+from evidence.stats import design
 from evidence.stats.design import Coded, Columns, Rows, chosen, sums
 
 FEW = 12  # whole numbers with no more values than this, such as months of birth, are labels
@@ -20,7 +21,7 @@ _BANDS = 5  # of a number in the context of a cell
 _SOME = 10_000  # rows that mostly have as many different values as there are bands
 
 # Some rows of columns, shape (k, r) or a list of k, and the columns' names
-Block = tuple[Callable[[Rows], Sequence[np.ndarray]], list[str]]
+Block = tuple[design.Block, list[str]]
 
 
 def regressors(
@@ -54,7 +55,7 @@ def regressors(
     for name in intake:
         whole = name in baseline or not _are_labels(data, name)
         values, names = (_number if whole else _dummies)(data, name, fit)
-        means = sums(school, np.column_stack(values(slice(None))).astype(float))
+        means = sums(school, np.column_stack([*values(slice(None))]).astype(float))
         means /= np.bincount(school)[:, None]
         blocks.append((_means(means, school), [f"mean of {label}" for label in names]))
     labels = [name for _, names in blocks for name in names]
@@ -155,8 +156,9 @@ def _spline(data: pd.DataFrame, name: str, fit: np.ndarray, knots: int) -> Block
 
 
 def _cubed(above: np.ndarray) -> np.ndarray:
-    above = np.maximum(above, 0)
-    return above * above * above
+    positive = np.maximum(above, 0)
+    cubed: np.ndarray = positive * positive * positive
+    return cubed
 
 
 def _dummies(data: pd.DataFrame, name: str, fit: np.ndarray) -> Block:

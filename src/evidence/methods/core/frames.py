@@ -11,6 +11,7 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from evidence.methods.core.encoded import Encoded as Encoded
 from evidence.methods.core.encoded import changed as changed
 from evidence.methods.core.encoded import encoded as encoded
 from evidence.methods.core.encoded import once as once
+from evidence.methods.core.options import listed as listed
 from evidence.methods.core.options import number as number
 from evidence.methods.core.options import one_of as one_of
 from evidence.methods.core.options import whole as whole
@@ -54,8 +56,8 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
     if not isinstance(data, pd.DataFrame):
         raise EvidenceError(f"data: a DataFrame is needed, not {type(data).__name__}")
     names = [str(name) for name in data.columns]
-    columns = tuple(column for column in columns if column is not None)
-    for column in columns:
+    wanted = tuple(column for column in columns if column is not None)
+    for column in wanted:
         if not isinstance(column, str):
             raise EvidenceError(
                 f"column {column!r}: names of columns are text here; make them so with "
@@ -63,12 +65,12 @@ def require(data: pd.DataFrame, columns: Iterable[str | None]) -> None:
             )
         if names.count(column) > 1:
             raise EvidenceError(f"column {column!r} occurs {names.count(column)} times in data")
-    lacking = [name for name in columns if name not in data.columns or data.columns.nlevels > 1]
+    lacking = [name for name in wanted if name not in data.columns or data.columns.nlevels > 1]
     if lacking := list(dict.fromkeys(lacking)):
         close = [difflib.get_close_matches(name, names, n=1, cutoff=0.5) for name in lacking]
         near = " and ".join(dict.fromkeys(repr(each[0]) for each in close if each))
         hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
-        if not named(data, (name for name in columns if name not in lacking)):
+        if not named(data, (name for name in wanted if name not in lacking)):
             hint = UNNAMED
         which = f"column{'s' if len(lacking) > 1 else ''} {' and '.join(map(repr, lacking))}"
         raise EvidenceError(f"data has no {which}; {hint}")
@@ -99,15 +101,6 @@ def distinct(alone: Sequence[str], **roles: str | Sequence[str] | None) -> None:
                         f"column {name!r} is given both as {role} and as {one}; name another "
                         "column for one of them"
                     )
-
-
-def listed(columns: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return column names as a tuple; one may be given alone. A set has no order: it is sorted."""
-    if columns is None:
-        return ()
-    if isinstance(columns, str) or not isinstance(columns, Iterable):
-        return (columns,)
-    return tuple(sorted(columns, key=str) if isinstance(columns, set | frozenset) else columns)
 
 
 def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
@@ -153,7 +146,8 @@ def needed(column: object) -> None:
 
 def _numbers(values: pd.Series, column: str) -> np.ndarray:
     if stored_columns.plain_numbers(values):  # most are, and what follows takes far longer
-        numeric = values.to_numpy(float)  # the table's own numbers where it has such: only read
+        # The table's own numbers where it has such: only read.
+        numeric: np.ndarray = values.to_numpy(float)
         if not np.isinf(numeric).any():
             return numeric
     if what := _ODD.get(stored_columns.kind(values)):
@@ -261,8 +255,8 @@ def covariates(
         A text column has more than 50 values: it is a name or an id. A column holds dates,
         durations or complex numbers.
     """
-    columns, names, present = written(data, columns, every=every)
-    return columns[:], names, present
+    found, names, present = written(data, columns, every=every)
+    return found[:], names, present
 
 
 def written(
@@ -298,9 +292,11 @@ def as_stored(data: pd.DataFrame, column: str) -> np.ndarray:
 
     A nation's take a quarter of the memory so.
     """
-    plain = data[column].to_numpy() if stored_columns.plain_numbers(data[column]) else None
-    whole = plain is not None and plain.dtype.kind != "f" and not plausible.fault(column, plain)
-    return plain if whole else measured(data, column)
+    if stored_columns.plain_numbers(data[column]):
+        plain: np.ndarray = data[column].to_numpy()
+        if plain.dtype.kind != "f" and not plausible.fault(column, plain):
+            return plain
+    return measured(data, column)
 
 
 def _refuse_few_words(
@@ -464,13 +460,14 @@ def complete(
     return keep, tuple(notes)
 
 
-def row(place: int, data: pd.DataFrame | pd.Series | None = None) -> str:
+def row(place: int | np.integer[Any], data: pd.DataFrame | pd.Series | None = None) -> str:
     """Name a row as a spreadsheet does, in which the header is row 1 and `place` 0 is row 2.
 
     The rows of a table that a reader made are those of its file, though some were left out.
     """
-    read = data is not None and data.attrs.get(ROWS)
-    return f"row {(data.index[place] if read else place) + 2}"
+    if data is not None and data.attrs.get(ROWS):
+        place = data.index[place]
+    return f"row {place + 2}"
 
 
 def given(

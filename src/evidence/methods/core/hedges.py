@@ -53,13 +53,13 @@ def hedges_g(
     frames.one_of("interval", interval, ("noncentral", "normal"))
     frames.yes_or_no(exact=exact)
     scores = [_scores(x, name) for x, name in ((treated, "treated"), (control, "control"))]
-    treated, control = (x[~np.isnan(x)] for x in scores)
-    n1, n0 = len(treated), len(control)
+    first, second = (x[~np.isnan(x)] for x in scores)
+    n1, n0 = len(first), len(second)
     lost = sum(map(len, scores)) - n1 - n0
-    if min(n1, n0) < 2 or not pooled_variance(treated, control) > 0:
+    if min(n1, n0) < 2 or not pooled_variance(first, second) > 0:
         raise EvidenceError("hedges_g: two scores or more a group, and some variation, are needed")
     df, root = n1 + n0 - 2, math.sqrt(1 / n1 + 1 / n0)
-    d = (treated.mean() - control.mean()) / math.sqrt(pooled_variance(treated, control))
+    d = (first.mean() - second.mean()) / math.sqrt(pooled_variance(first, second))
     factor = small_sample_factor(df, exact=exact)
     g = factor * d
     error = math.sqrt(root**2 + g**2 / (2 * (n1 + n0)))
@@ -76,11 +76,11 @@ def hedges_g(
 
         def end(p: float) -> float:
             if t * t < 2e6 * df:
-                found = brentq(lambda x: below(x) - p, t - reach, t + reach)
+                found = float(brentq(lambda x: below(x) - p, t - reach, t + reach))
                 if np.isfinite(nctdtr(df, found, t)):
                     return found
             share = gammaincinv(df / 2, 1 - p if t > 0 else p)  # t so large that Z adds nothing
-            return t * math.sqrt(2 * share / df)
+            return float(t * math.sqrt(2 * share / df))
 
         ends = [factor * root * end(p) for p in (1 - tail, tail)]
     return Estimate(

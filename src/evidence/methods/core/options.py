@@ -1,10 +1,11 @@
-"""Options of the methods: a word from a list, yes or no, a whole number, a number in limits."""
+"""Options of the methods: words from a list, yes or no, a whole number, a number in limits."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Real
+from typing import Any, overload
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def yes_or_no(**given: object) -> None:
 
 
 def number(
-    name: str, value: object, least: float = -math.inf, most: float = math.inf, *, ends: bool = True
+    name: str, value: Any, least: float = -math.inf, most: float = math.inf, *, ends: bool = True
 ) -> float:
     """Return an option that is one finite number from `least` to `most`, or between them.
 
@@ -71,3 +72,16 @@ def number(
         f"{'to' if ends else 'and'} {most:,.10g}",
     }[math.isfinite(least), math.isfinite(most)]
     raise EvidenceError(f"{name} is {shown(value)}; {allowed} is needed")
+
+
+@overload
+def listed(columns: str | Sequence[str] | None) -> tuple[str, ...]: ...
+@overload
+def listed(columns: Sequence[float]) -> tuple[float, ...]: ...
+def listed(columns: Any) -> tuple[Any, ...]:
+    """Return column names as a tuple; one may be given alone. A set has no order: it is sorted."""
+    if columns is None:
+        return ()
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
+        return (columns,)
+    return tuple(sorted(columns, key=str) if isinstance(columns, set | frozenset) else columns)

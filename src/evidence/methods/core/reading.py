@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from evidence.errors import EvidenceError
+
+Answer = TypeVar("Answer")
 
 
 def reads(
     read: Callable[..., Any], kind: type, *, needs: Sequence[str] = (), without: Sequence[str] = ()
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
     """Let a method of rows that `read` returns take a table and its columns as well.
 
     Parameters
@@ -47,7 +49,7 @@ def reads(
     names = {column.name for column in columns}
     needed = [column.name for column in columns if column.default is column.empty]
 
-    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(method: Callable[..., Answer]) -> Callable[..., Answer]:
         _, *options = inspect.signature(method).parameters.values()
         further = [option.name for option in options if option.kind is option.VAR_KEYWORD]
         signature = inspect.Signature(
@@ -56,7 +58,7 @@ def reads(
         )
 
         @functools.wraps(method)
-        def function(*positional: Any, **arguments: Any) -> Any:
+        def function(*positional: Any, **arguments: Any) -> Answer:
             if positional and isinstance(positional[0], kind):
                 _check(positional[0], method.__name__, needs, without)
                 return method(*positional, **arguments)
@@ -84,14 +86,15 @@ def _check(rows: object, method: str, needs: Sequence[str], without: Sequence[st
             raise EvidenceError(f"{method} takes no {name}=")
 
 
-def kept(method: Callable[..., Any]) -> Callable[..., Any]:
+def kept(method: Callable[..., Answer]) -> Callable[..., Answer]:
     """Keep what a method answers with the rows that were asked: an encoded table is asked once."""
 
     @functools.wraps(method)
-    def function(rows: Any, **options: object) -> Any:
-        key = f"{method.__name__} {method.__kwdefaults__ | options}"
+    def function(rows: Any, **options: object) -> Answer:
+        key = f"{method.__name__} {(method.__kwdefaults__ or {}) | options}"
         if key not in rows.answers:
             rows.answers[key] = method(rows, **options)
-        return rows.answers[key]
+        answer: Answer = rows.answers[key]
+        return answer
 
     return function

@@ -6,8 +6,9 @@ No result holds a row of anybody's data, a clock or an id; the same input gives 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
 _ON_ITS_SCALE = ("estimate", "std_error", "ci_lower", "ci_upper")
 
 
-class TableResult:
+class TableResult(ABC):
     """What results with a `table` share; a subclass is a dataclass with a `sentence` method."""
 
     __slots__ = ()
 
     table: pd.DataFrame
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """Say the result in a sentence."""
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table that the class describes."""
@@ -113,7 +118,7 @@ class Estimate:
 
     @classmethod
     def tested(
-        cls, estimate: float, std_error: float, df: float, level: float, **others: object
+        cls, estimate: float, std_error: float, df: float, level: float, **others: Any
     ) -> Self:
         """Return an estimate with its t test and interval; `others` are the other fields.
 
@@ -130,11 +135,18 @@ class Estimate:
                 f"{'clusters' if others['n_clusters'] < others['n_obs'] else 'rows'} leave no "
                 "degree of freedom to judge the error by; more are needed"
             )
-        names = ("statistic", "p_value", "ci_lower", "ci_upper")
-        test = map(float, covariance.t_test(estimate, std_error, df, level))
-        values = {"estimate": estimate, "std_error": std_error, "df": df, "level": level}
-        values = {name: float(value) for name, value in values.items()}
-        return cls(**values, **dict(zip(names, test, strict=True)), **others)
+        statistic, p_value, lower, upper = covariance.t_test(estimate, std_error, df, level)
+        return cls(
+            estimate=float(estimate),
+            std_error=float(std_error),
+            statistic=float(statistic),
+            df=float(df),
+            p_value=float(p_value),
+            ci_lower=float(lower),
+            ci_upper=float(upper),
+            level=float(level),
+            **others,
+        )
 
     def rescaled(self, factor: float, **changes: object) -> Self:
         """Return the estimate, its error and its interval times `factor`, other fields changed."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from evidence.errors import EvidenceError
-from evidence.methods.core.results import UNITS, Estimate, TableResult
+from evidence.methods.core.results import Estimate, TableResult
 from evidence.show import words
+from evidence.show.words import UNITS
 
 T = TypeVar("T")
 Analyses = Mapping[str, tuple[str, Callable[[], Estimate]]]
@@ -77,7 +78,7 @@ class Specifications(TableResult):
             estimate, reason = (primary, "") if label == first else attempt(analysis)
             if estimate and not np.isfinite([estimate.ci_lower, estimate.ci_upper]).all():
                 reason = "the interval has no end"
-            if reason and label != first:
+            if estimate is None or (reason and label != first):
                 left_out.append(f"{label}: {reason}")
                 continue
             row = {name: getattr(estimate, name) for name in _OF_ESTIMATE}
@@ -86,7 +87,7 @@ class Specifications(TableResult):
         side = (table["ci_lower"] > 0) * 1 - (table["ci_upper"] < 0)
         expected = np.where(table["kind"] == "answer", side.iloc[0], 0)
         table = table.assign(primary=table.index == 0, holds=side == expected)
-        named = {"outcome": primary.outcome, "treatment": primary.treatment}
+        named: dict[str, Any] = {"outcome": primary.outcome, "treatment": primary.treatment}
         named["open"] = bool(side.iloc[0] == 0)
         table = table[[*cls.COLUMNS]]
         return cls(table=table, skipped=(*left_out, *skipped), **named | fields)

@@ -74,7 +74,7 @@ def kind(values: pd.Series) -> str:
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = _used(values)[1]
     plain = stored(values)
-    found = pd.api.types.infer_dtype(plain, skipna=True)
+    found: str = pd.api.types.infer_dtype(plain, skipna=True)
     if found in ("string", "mixed", "mixed-integer"):  # numbers may be written as text
         written = (str(value).strip() for value in dict.fromkeys(map(str, plain[~pd.isna(plain)])))
         return "floating" if all(not text or is_number(text) for text in written) else "string"

@@ -106,9 +106,10 @@ def discontinuity(
     frames.distinct([*columns], **columns, weights=weights, covariates=named)
     others, _, complete = frames.covariates(data, named)
     y, x = (frames.measured(data, name) for name in (outcome, running))
-    group = None if cluster is None else frames.factor(data, cluster)[0]
+    group = None
     have = {outcome: ~np.isnan(y), running: ~np.isnan(x), ", ".join(named): complete}
-    if group is not None:
+    if cluster is not None:
+        group = frames.factor(data, cluster)[0]
         have[cluster] = group >= 0
     weight = np.ones(len(data)) if weights is None else frames.weights(data, weights)
     if weights is not None:
@@ -122,7 +123,7 @@ def discontinuity(
     _check(x, offered, group, math.inf, running, cluster)
     # What is best for the estimate is too wide for the corrected interval: Calonico et al. 2020.
     narrowed = len(x) ** -0.05 if bias_corrected else 1.0
-    width = float(bandwidth) if stated else narrowed * best_bandwidth(y, x)
+    width = narrowed * best_bandwidth(y, x) if bandwidth is None else float(bandwidth)
     _check(x, offered, group, width, running, cluster)
     near = np.abs(x) < width
     side, line = offered[near].astype(float), x[near]
@@ -200,7 +201,8 @@ def best_bandwidth(y: np.ndarray, x: np.ndarray) -> float:
 
 def _nearest(x: np.ndarray, side: np.ndarray, number: int) -> np.ndarray:
     furthest = np.sort(np.abs(x[side]))[min(number, int(side.sum())) - 1]
-    return side & (np.abs(x) <= furthest)
+    near: np.ndarray = side & (np.abs(x) <= furthest)
+    return near
 
 
 def _check(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 
@@ -63,14 +65,20 @@ def event_study(
         (since[:, None] == others).astype(float), f"{panel.label}, by time since the start"
     )
     estimate, residuals = panel.fit(design)
-    how = {"alike": panel.alike, "refuse": False}
-    inference = covariance.robust(design, residuals, panel.cluster, cov_type, joint=False, **how)
+    robust = functools.partial(
+        covariance.robust,
+        residuals=residuals,
+        cluster=panel.cluster,
+        cov_type=cov_type,
+        alike=panel.alike,
+        refuse=False,
+    )
+    inference = robust(design, joint=False)
     borrowed = bool(inference.borrowed.any())
     before = others < reference
     joint = (np.nan,) * 4
     if before.any():
-        part = covariance.robust(design.only(before), residuals, panel.cluster, cov_type, **how)
-        joint = covariance.joint_test(estimate[before], part)
+        joint = covariance.joint_test(estimate[before], robust(design.only(before)))
     return by_time(
         panel,
         Effects(others, estimate, inference.std_error, inference.df, inference.covariance, joint),

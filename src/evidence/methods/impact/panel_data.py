@@ -94,7 +94,8 @@ class PanelData:
     @functools.cached_property
     def ever(self) -> np.ndarray:
         """Rows of units that are treated at some time."""
-        return np.isfinite(self.start)[self.unit]
+        ever: np.ndarray = np.isfinite(self.start)[self.unit]
+        return ever
 
     @functools.cached_property
     def design(self) -> Design:
@@ -242,7 +243,7 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
         ", ".join(gaps): complete,
     }
     weight = None if weights is None else frames.weights(panel, weights)
-    if weights is not None:
+    if weight is not None:
         have[weights] = weight > 0
     keep, caveats = frames.complete(have, np.ones(len(panel), bool), "rows")
     if overlap:
@@ -252,9 +253,9 @@ def _read(panel: pd.DataFrame, columns: dict[str, Any]) -> PanelData:
         raise EvidenceError(f"no row has all of {', '.join(name for name in have if name)}")
     twice = pd.DataFrame({"unit": codes[unit], "time": when})[keep].duplicated()
     if twice.any():
-        rows = frames.counted(twice.sum(), "row repeats", "rows repeat")
+        which = frames.counted(twice.sum(), "row repeats", "rows repeat")
         raise EvidenceError(
-            f"columns {unit!r} and {time!r}: {rows} a unit and time (the first is "
+            f"columns {unit!r} and {time!r}: {which} a unit and time (the first is "
             f"{frames.row(twice.idxmax())}); there must be one row a unit and time"
         )
     first = np.full(codes[unit].max() + 1, np.inf)
@@ -362,7 +363,7 @@ def effect_on_treated(
     estimate: tuple[float, float, float],
     level: float,
     notes: Sequence[str],
-    **more: object,
+    **more: Any,
 ) -> Estimate:
     """Return an estimate from (value, standard error, df); `more` replaces further fields."""
     return replace(

@@ -234,7 +234,7 @@ def honest(
     target = np.where(later, 1 / later.sum(), 0.0) if time is None else (times == time) * 1.0
     if bounds is None:
         scale = float(np.sqrt(np.median(np.diag(covariance)[~later])))
-        bounds = np.arange(0, 2.5, 0.5) * (1 if kind == "relative" else scale)
+        bounds = (np.arange(0, 2.5, 0.5) * (1 if kind == "relative" else scale)).tolist()
     bounds = [frames.number("bounds", bound, 0) for bound in frames.listed(bounds)]
     if not bounds:
         raise EvidenceError("bounds must be numbers from 0 on, at least one")

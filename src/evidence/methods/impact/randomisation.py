@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.allocation_rule import Allocation, asked
+from evidence.methods.core.allocation_rule import asked
 from evidence.methods.core.results import Estimate, words_of
 from evidence.methods.impact.panel_data import PanelData, caveats, effect_on_treated, of_panel
 from evidence.stats import covariance
@@ -23,7 +23,7 @@ def randomisation_test(
     panel: PanelData,
     *,
     strata: str | None = None,
-    allocation: Allocation | None = None,
+    allocation: Callable[[np.random.Generator, int], object] | None = None,
     draws: int = 999,
     seed: int = 0,
     statistic: str = "difference",
@@ -102,7 +102,7 @@ def randomisation_test(
                 f"{panel.label}: no two {name} of a stratum have different treatment paths, so "
                 "that there is nothing to permute; use broader strata"
             )
-        drawn = every(paths, block, total) if exact else shuffled(paths, block, rng, draws)
+        drawn = every(paths, block, int(total)) if exact else shuffled(paths, block, rng, draws)
     columns = (*_columns(panel, values), k * len(paths))
     observed, drew, slopes = statistics(
         panel.design, panel.outcome, columns, _one_hot(drawn, k), statistic

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.results import UNITS, Estimate
+from evidence.methods.core.results import Estimate, EventStudy, TableResult
 from evidence.methods.core.specifications import Specifications, attempt
 from evidence.methods.impact import unmeasured_confounding
 from evidence.methods.impact.baseline import before_start
@@ -25,6 +26,7 @@ from evidence.methods.impact.wild_bootstrap import wild_bootstrap
 from evidence.methods.matching.balance_weights import balance_weights
 from evidence.methods.matching.cem import coarsened
 from evidence.methods.matching.nearest import nearest
+from evidence.show.words import UNITS
 
 _OF_UNITS = ("outcome", "treatment", "unit", "time", "weights", "covariates")
 
@@ -155,13 +157,14 @@ def sensitivity(
         )
     of_units = {name: panel.columns[name] for name in _OF_UNITS}
     earlier = before_start(panel.data, **of_units)
-    for label, match in (
-        ("balanced", balance_weights),
-        ("nearest neighbours", nearest),
-        ("same cells of results", coarsened),
-    ):
+    matches: dict[str, Callable[..., pd.DataFrame]] = {
+        "balanced": balance_weights,
+        "nearest neighbours": nearest,
+        "same cells of results": coarsened,
+    }
+    for label, match in matches.items():
         analyses[f"Difference in differences, {label}"] = analysis(
-            did, lambda match=match: _matched(panel, match, earlier)
+            did, partial(_matched, panel, match, earlier)
         )
     analyses["Difference in differences, wild bootstrap"] = analysis(
         wild_bootstrap, draws=draws, seed=seed
@@ -176,11 +179,12 @@ def sensitivity(
         )
     study = event_study(panel, level=level)
     notes, skipped = [], []
-    for label, trends in (
-        ("Drifts before the start", pre_trend),
-        ("Trends that are not parallel", honest),
-    ):
-        result, reason = attempt(lambda trends=trends: trends(study))
+    drifts: dict[str, Callable[[EventStudy], TableResult]] = {
+        "Drifts before the start": pre_trend,
+        "Trends that are not parallel": honest,
+    }
+    for label, trends in drifts.items():
+        result, reason = attempt(partial(trends, study))
         if result is None:
             skipped.append(f"{label}: {reason}")
         else:
@@ -223,7 +227,9 @@ def _before_programme(panel: PanelData, before: np.ndarray) -> PanelData:
     )
 
 
-def _matched(panel: PanelData, match: Callable, earlier: pd.DataFrame) -> PanelData:
+def _matched(
+    panel: PanelData, match: Callable[..., pd.DataFrame], earlier: pd.DataFrame
+) -> PanelData:
     """Return the panel with comparison units weighted by `match`."""
     if earlier["treated"].nunique() < 2:
         raise EvidenceError("no treated unit has results in every year before the start")

@@ -144,7 +144,9 @@ def two_way_bias(panel: PanelData, *, level: float = 0.95) -> TwoWayBias:
     panel = _comparable(panel)
     estimates = {"two-way fixed effects": did(panel, level=level)}
     for method, (_, label, _) in _METHODS.items():
-        estimates[label] = _estimate(panel, method, level).att
+        att = _estimate(panel, method, level).att
+        if att is not None:
+            estimates[label] = att
     names = ("estimate", "ci_lower", "ci_upper")
     rows = [
         {"method": method} | {name: getattr(estimate, name) for name in names}

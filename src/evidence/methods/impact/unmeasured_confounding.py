@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ def oster(
     outcome: str,
     unit: str,
     approximate: bool = False,
-    **model: object,
+    **model: Any,
 ) -> float:
     """Return how much stronger than what is known unmeasured confounding must be, to explain all.
 

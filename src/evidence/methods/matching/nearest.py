@@ -122,7 +122,8 @@ def _whitened(values: np.ndarray, arms: frames.Arms) -> np.ndarray:
     kept = size > 1e-10
     if not kept.any():
         raise EvidenceError("covariates: none varies within the arms, so there is no distance")
-    return scaled @ direction[:, kept] / np.sqrt(size[kept])
+    whitened: np.ndarray = scaled @ direction[:, kept] / np.sqrt(size[kept])
+    return whitened
 
 
 def _logit(values: np.ndarray, arms: frames.Arms, treatment: str) -> np.ndarray:

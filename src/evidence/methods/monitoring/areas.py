@@ -131,7 +131,7 @@ def areas(
         judged, readings = one.judged()
         tables.append(one.placed(judged, draws, seed))
         series.append(readings)
-        if one.sizes is not None and (found := one.funnel()) is not None:
+        if (found := one.funnel()) is not None:
             funnels_of[name] = found
             signal = found.table.set_index("unit")["signal"]
             tables[-1]["funnel"] = tables[-1]["area"].map(signal).fillna("")
@@ -203,7 +203,9 @@ class _Indicator:
             return found
 
         def told(role: str) -> str:
-            cells = own[options[role]].dropna() if options[role] else []
+            if not options[role]:
+                return ""
+            cells = own[options[role]].dropna()
             return str(cells.iloc[0]).strip() if len(cells) else ""
 
         sizes, targets = None, np.full((len(labels), len(steps)), np.nan)
@@ -312,7 +314,8 @@ class _Indicator:
         moves = forecasting.changes(values, 1)
         shared = (~np.isnan(moves[self.local])).sum(0) >= 4
         moves[:, shared] -= np.nanmedian(moves[self.local][:, shared], 0)
-        return forecasting.spreads(moves) / np.sqrt(2)
+        spread: np.ndarray = forecasting.spreads(moves) / np.sqrt(2)
+        return spread
 
     def placed(self, judged: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
         """Return the latest readings with ranks, their intervals and the national figure."""
@@ -324,22 +327,32 @@ class _Indicator:
         columns = ["rank", "rank_lower", "rank_upper", "n_ranked"]
         if not self.polarity or len(ranked) < 4:
             return judged.assign(**dict.fromkeys(columns, np.nan)).drop(columns="spread")
-        rows = ranked
-        call = {"std_error": "spread"}
+        rows, sized = ranked, self.sizes is not None
         if self.sizes is not None:
             size = dict(zip(self.areas, self.sizes[:, self.now], strict=True))
-            rows, call = ranked.assign(n=ranked["area"].map(size)), {"n": "n"}
-        named = {"area": "area", "value": "value", "polarity": self.polarity}
+            rows = ranked.assign(n=ranked["area"].map(size))
         rows = rows.reset_index(drop=True)
-        sure = (rows[next(iter(call.values()))] > 0) & rows["value"].notna()
+        sure = (rows["n" if sized else "spread"] > 0) & rows["value"].notna()
         if sure.sum() < 4:  # how far chance moves them is not known
-            ranks = rank_and_band(rows, **named).table.assign(rank_lower=np.nan, rank_upper=np.nan)
+            found = rank_and_band(rows, area="area", value="value", polarity=self.polarity)
+            ranks = found.table.assign(rank_lower=np.nan, rank_upper=np.nan)
         else:
-            ranks = rank_interval(rows, **named, **call, draws=draws, seed=seed).table
+            ranks = rank_interval(
+                rows,
+                area="area",
+                value="value",
+                polarity=self.polarity,
+                n="n" if sized else None,
+                std_error=None if sized else "spread",
+                draws=draws,
+                seed=seed,
+            ).table
         return judged.drop(columns="spread").merge(ranks[["area", *columns]], on="area", how="left")
 
     def funnel(self) -> Funnel | None:
         """Return the funnel of the latest readings, where three areas or more can be in it."""
+        if self.sizes is None:
+            return None
         share, size = self.values[:, self.now] / 100, self.sizes[:, self.now]
         known = self.local & ~np.isnan(share * size) & (size > 0)
         if known.sum() < 3:

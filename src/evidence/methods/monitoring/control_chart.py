@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,8 +136,9 @@ class ControlChart(TableResult):
             centre, width = charts.median(values, (), size), np.full_like(values, np.nan)
         found = []
         for seen in range(size + 1, size + further + 1):  # a run counts once it is complete
-            series = (x[:, :seen] for x in (values, centre, centre - width, centre + width))
-            way = charts.signals(*series, (), self.run, self.trend)[1][:, size:]
+            lines = (values, centre, centre - width, centre + width)
+            y, middle, low, high = (x[:, :seen] for x in lines)
+            way = charts.signals(y, middle, low, high, (), self.run, self.trend)[1][:, size:]
             found.append((way == np.sign(shift)).any(1))
         found = np.logical_or.accumulate(found).mean(1)
         return pd.DataFrame({"points": np.arange(1, further + 1), "found": found})
@@ -306,10 +308,12 @@ def _judge(
     fix_after: int | None,
     laney: bool | None,
     rules: ControlChart | _Rules,
-) -> tuple:
+) -> tuple[
+    np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool, np.ndarray, np.ndarray
+]:
     """Return values, centre, limits, σ_z, whether Laney's are used, rules and ways of series."""
     y, sigma_z, wide = np.asarray(values, float), np.full(np.shape(values)[-1], np.nan), False
-    if chart in "pu":
+    if sizes is not None:  # a p or u chart
         centre, width, sigma_z = charts.attribute(
             values, sizes, "binomial" if chart == "p" else "poisson", starts, fix_after
         )
@@ -370,7 +374,7 @@ def _targets(data: pd.DataFrame, target: float | str | None) -> np.ndarray:
 
 
 def _starts(
-    rebase: Sequence[object] | object,
+    rebase: Any,
     order: np.ndarray,
     written: list[str],
     keep: np.ndarray,

@@ -113,8 +113,7 @@ def to_ees(
         if "published" in own and (own["published"] != source).any():
             raise EvidenceError(f"indicators: {name} has more than one source")
         places = data.merge(key.loc[own.index].assign(row=own.index), on=names, how="left")["row"]
-        columns = _cells(own, absent=places.isna().any())
-        for part, cells in columns.items():
+        for part, cells in _cells(own, absent=places.isna().any()).items():
             column = stem + _ENDS.get(part, "")
             data[column] = places.map(cells).fillna("z")
             official = unit if part != "n" and unit in UNITS else ""

@@ -169,7 +169,7 @@ def funnel(
 
 def _enough(values: np.ndarray) -> np.ndarray:
     """Return which units have a value; refuse fewer than three."""
-    known = ~np.isnan(values)
+    known: np.ndarray = ~np.isnan(values)
     if known.sum() < 3:
         raise EvidenceError(
             f"{frames.counted(known.sum(), 'unit')} with a value; a funnel needs three or more"

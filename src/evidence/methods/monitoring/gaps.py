@@ -192,8 +192,8 @@ def share_gap(
     for name, size in pairs:
         (share, more), (n, still) = published.numbers(data, name), published.numbers(data, size)
         if ((share < 0) | (share > 100)).any():
-            at = frames.row(((share < 0) | (share > 100)).argmax())
-            raise EvidenceError(f"column {name!r}, {at}: a percentage is from 0 to 100")
+            row = frames.row(((share < 0) | (share > 100)).argmax())
+            raise EvidenceError(f"column {name!r}, {row}: a percentage is from 0 to 100")
         known &= ~np.isnan(share) & (n > 0)
         notes = (*notes, *more, *still)
         read.append((share, n))
@@ -309,7 +309,7 @@ def slope_index(
     frames.require(data, (value, population, group, std_error, count))
     published.unique(data, group, "group")
     order = np.argsort(frames.factor(data, group)[0])
-    names = (value, population, std_error or count)
+    names = (value, population, *filter(None, [std_error, count]))
     y, people, third = (frames.numbers(data, name)[order] for name in names)
     third_is_wrong = ~(third >= 0) if std_error is None else ~(third > 0)
     for name, wrong in zip(names, (np.isnan(y), ~(people > 0), third_is_wrong), strict=True):

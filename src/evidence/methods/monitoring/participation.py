@@ -70,7 +70,8 @@ class Participation(TableResult):
         frames.one_of("programme", programme, list(self.table["programme"]))
         mine = self.members.drop(columns="school")
         joined = mine.any(axis=1) if programme == ANY else mine[programme]
-        return self.members.loc[~joined, "school"].tolist()
+        others: list[str] = self.members.loc[~joined, "school"].tolist()
+        return others
 
 
 def participation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -124,7 +124,9 @@ def printed_bands(
     return PrintedBands(table=table, n_areas=tuple(n_areas), caveats=(*notes, *more))
 
 
-def _allowed(data: pd.DataFrame, column: str, allowed: Sequence[str], write) -> list[str]:
+def _allowed(
+    data: pd.DataFrame, column: str, allowed: Sequence[str], write: Callable[[str], str]
+) -> list[str]:
     """Return a column of words, "" where empty; refuse others."""
     codes, found = frames.factor(data, column)
     for at, text in enumerate(map(write, found)):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import Field, dataclass, fields
+from typing import Any, ClassVar, SupportsFloat
 
 import numpy as np
 import pandas as pd
@@ -24,10 +26,17 @@ _RATES = {
 }
 
 
-class Figure:
+class Figure(ABC):
     """What one-row results share: a frame, and a page."""
 
     __slots__ = ()
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # each kind of result is a dataclass
+    caveats: tuple[str, ...]
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """Say the figure in a sentence."""
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row, a column a field; caveats are joined by a semicolon."""
@@ -168,7 +177,7 @@ def rate(
 def _proportion(
     count: float,
     n: float,
-    limits: Sequence[float],
+    limits: Iterable[SupportsFloat],
     level: float,
     method: str,
     per: float = 1.0,
@@ -338,11 +347,11 @@ def _national(
         return gap, (gap, gap), ()
     x0, n0, notes = _share("national[0]", national[0], "national[1]", national[1], percent)
     x1, n1, more = _share("national[2]", national[2], "national[3]", national[3], percent)
-    limits = tuple(map(float, intervals.newcombe(x1, n1, x0, n0, level)))
-    return x1 / n1 - x0 / n0, limits, (*notes, *more)
+    low, high = map(float, intervals.newcombe(x1, n1, x0, n0, level))
+    return x1 / n1 - x0 / n0, (low, high), (*notes, *more)
 
 
-def number(name: str, value: object, least: float = 0) -> float:
+def number(name: str, value: Any, least: float = 0) -> float:
     """Return a number of at least `least` (0, or above 0), however it is written."""
     try:
         number = float(value)

@@ -72,7 +72,8 @@ def numbers(data: pd.DataFrame, column: str) -> tuple[np.ndarray, tuple[str, ...
     cells = stored(data[column])
     if pd.api.types.infer_dtype(cells, skipna=True) not in ("string", "mixed", "mixed-integer"):
         return frames.numbers(data, column), ()
-    plain, symbols = np.full(len(cells), None, object), Counter()
+    plain = np.full(len(cells), None, object)
+    symbols: Counter[str] = Counter()
     for place, cell in enumerate(cells):
         text = cell.strip() if isinstance(cell, str) else cell
         if isinstance(text, str) and (meaning := SYMBOLS.get(text.lower())):
@@ -145,7 +146,8 @@ def counts(
     usable = (bottom > 0) & ~np.isnan(top)
     empty = int((bottom == 0).sum())
     none = (f"{n}: {frames.counted(empty, 'row')} with nobody in it left out",) if empty else ()
-    return (*(np.where(usable, x, np.nan) for x in (top, bottom)), (*notes, *more, *none))
+    top, bottom = (np.where(usable, x, np.nan) for x in (top, bottom))
+    return top, bottom, (*notes, *more, *none)
 
 
 @lru_cache(4096)
@@ -216,14 +218,14 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return values.to_numpy("datetime64[ns]").astype(float), _dates(values), ()
     written = [label(value) for value in stored(values)]
-    periods = [period(text) for text in written]
-    if all(periods):
+    read = [period(text) for text in written]
+    periods = [found for found in read if found is not None]
+    if len(periods) == len(written):
         notes = []
-        for status in sorted({found[1] for found in periods} - {"", "final"}):
-            such = [
-                text for text, found in zip(written, periods, strict=True) if found[1] == status
-            ]
-            such = sorted(set(such))
+        for status in sorted({kind for _, kind in periods} - {"", "final"}):
+            such = sorted(
+                {text for text, (_, kind) in zip(written, periods, strict=True) if kind == status}
+            )
             which = such[0] if len(such) == 1 else f"{len(such)} periods to {such[-1]}"
             notes.append(f"{status} figures: {which}")
         return np.array([end for end, _ in periods], float), written, tuple(notes)
@@ -237,8 +239,8 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
         if dates.notna().all():
             return dates.to_numpy("datetime64[ns]").astype(float), _dates(dates), ()
     numeric = pd.to_numeric(pd.Series(written), errors="coerce").to_numpy(float)
-    known = [bool(found) for found in periods] if any(periods) else np.isfinite(numeric)
-    known = dated if dated.any() and not any(periods) else known
+    known = [found is not None for found in read] if periods else np.isfinite(numeric)
+    known = dated if dated.any() and not periods else known
     if not all(known):
         raise EvidenceError(
             f"column {column!r}, {frames.row(list(known).index(False), data)}: not a time; years "
@@ -250,7 +252,8 @@ def times(data: pd.DataFrame, column: str) -> tuple[np.ndarray, list[str], tuple
 
 def _dates(values: pd.Series) -> list[str]:
     months = values.dt.day.eq(1).all() and not values.dt.to_period("M").duplicated().any()
-    return values.dt.strftime("%Y-%m" if months else "%Y-%m-%d").tolist()
+    dates: list[str] = values.dt.strftime("%Y-%m" if months else "%Y-%m-%d").tolist()
+    return dates
 
 
 def area(data: pd.DataFrame, column: str, wanted: object, what: str = "area") -> np.ndarray:
@@ -268,7 +271,8 @@ def area(data: pd.DataFrame, column: str, wanted: object, what: str = "area") ->
         hint = nearest(text, names)
         hint = hint if hint.startswith("did") else f"there are {len(names)} others"
         raise EvidenceError(f"{what} {text!r} is not in column {column!r}; {hint}")
-    return codes == known[text.casefold()]
+    there: np.ndarray = codes == known[text.casefold()]
+    return there
 
 
 def unique(data: pd.DataFrame, column: str, what: str = "area") -> list[str]:

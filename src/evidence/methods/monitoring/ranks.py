@@ -179,7 +179,7 @@ def rank_interval(
         centre = np.average(share[known], weights=size[known])
         drawn = (share * size + 2 * centre) / (size + 2)
         error = scale * np.sqrt(drawn * (1 - drawn) / size)
-    else:
+    elif std_error is not None:
         error, more = published.numbers(data, std_error)
         error = np.where(error > 0, error, np.nan)
     known = ~np.isnan(values) & ~np.isnan(error)

@@ -138,7 +138,7 @@ def similar_schools(
             raise EvidenceError(f"school {label(school)!r} has no value in column {name!r}")
         allowed &= codes == codes[here]
     km = np.full(len(data), np.nan)
-    if easting is not None:
+    if easting is not None and northing is not None:
         place = np.column_stack([published.numbers(data, name)[0] for name in (easting, northing)])
         km = np.hypot(*(place - place[here]).T) / 1000
         if max_km is not None:
@@ -157,7 +157,9 @@ def similar_schools(
             "difference": difference[chosen],
             "km": km[chosen],
             **{name: values[chosen, j] for j, name in enumerate(traits)},
-            "reason": [_reason(values[[place, here]], traits, same, km[place]) for place in chosen],
+            "reason": [
+                _reason(values[[int(place), here]], traits, same, km[place]) for place in chosen
+            ],
         }
     )
     notes = [OBJECT]

@@ -112,10 +112,10 @@ def threshold(
     frames.whole("draws", draws, 1)
     frames.whole("seed", seed, 0)
     frames.require(data, (unit, time, n, *names.values()))
-    order, written, notes = published.times(data, time)
+    order, written, told = published.times(data, time)
     _in_force(law, rule, order, written, time)
     size, more = published.numbers(data, n)
-    size, notes = np.where(size > 0, size, np.nan), [*notes, *more]
+    size, notes = np.where(size > 0, size, np.nan), [*told, *more]
     values = {}
     for name, column in names.items():
         values[name], more = published.numbers(data, column)

@@ -288,7 +288,8 @@ def places_of(data: pd.DataFrame, column: str, order: Sequence[str]) -> np.ndarr
                 f"column {column!r}, {frames.row((codes == at).argmax())}: {found[at]!r} is no "
                 f"judgement of this scale; {nearest(text, order)}"
             )
-    return np.array([*(place[text] for text in texts), -1])[codes]
+    ranks: np.ndarray = np.array([*(place[text] for text in texts), -1])[codes]
+    return ranks
 
 
 def _plain(text: str) -> str:
@@ -311,14 +312,14 @@ def _scale(
             "2025) have another scale and other areas than the judgements before; a school cannot "
             "be said to have moved up or down between them: compare within one scale"
         )
-    names = {name for _, found in read for name in found if name.casefold() not in SYMBOLS}
+    judgements = {name for _, found in read for name in found if name.casefold() not in SYMBOLS}
     if "new" in scales:
         return REPORT_CARD
-    numbers = all(name.isdigit() and len(name) < 3 for name in names)
+    numbers = all(name.isdigit() and len(name) < 3 for name in judgements)
     if "old" in scales and (directed or not numbers):
         return OVERALL
     if numbers and not directed:
-        low, high = min(map(int, names)), max(map(int, names))
+        low, high = min(map(int, judgements)), max(map(int, judgements))
         return [str(number) for number in range(low, max(high, low + 1) + 1)]
     raise EvidenceError(
         f"columns {columns[0]!r} and {columns[1]!r}: say with order= which judgement is best, and "

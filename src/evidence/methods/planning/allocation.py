@@ -237,13 +237,14 @@ def _words(seed: str) -> draws_of.Raw:
 
 def _ratio(faults: Faults, arguments: Mapping[str, Any]) -> dict[str, int]:
     """Return the ratio of the arms, and note what is wrong with the arguments themselves."""
-    checks: tuple[Callable[[], object], ...] = (
+    checks: list[Callable[[], object]] = [
         lambda: options.one_of("method", arguments["method"], [*METHODS]),
         lambda: options.yes_or_no(uneven=arguments["uneven"]),
         lambda: options.number("probability", arguments["probability"], 0.5, 1),
         lambda: options.number("accept", arguments["accept"], 0, 1, ends=False),
-        lambda: arguments["block"] is None or options.whole("block", arguments["block"], 1),
-    )
+    ]
+    if arguments["block"] is not None:
+        checks.append(partial(options.whole, "block", arguments["block"], 1))
     method, arms = arguments["method"], arguments["sizes"] or arguments["arms"]
     needs = METHODS.get(method) if isinstance(method, str) else None
     if needs and not arguments[needs]:
@@ -254,7 +255,8 @@ def _ratio(faults: Faults, arguments: Mapping[str, Any]) -> dict[str, int]:
     )
     if not len(names) == len(ratio) >= 2:
         faults.noted["arms: at least two are needed, each of another name"] = None
-    for check in (*checks, *(partial(options.whole, f"arm {n!r}", ratio[n], 1) for n in ratio)):
+    checks += [partial(options.whole, f"arm {n!r}", ratio[n], 1) for n in ratio]
+    for check in checks:
         with faults.note():
             check()
     if method == "minimisation" and arguments["sizes"]:
@@ -266,7 +268,7 @@ def _ratio(faults: Faults, arguments: Mapping[str, Any]) -> dict[str, int]:
 
 def _rule(
     faults: Faults, roster: pd.DataFrame, arguments: Mapping[str, Any], ratio: dict[str, int]
-) -> tuple[list[str], np.ndarray, partial, str]:
+) -> tuple[list[str], np.ndarray, partial[np.ndarray], str]:
     """Return units, the group of each, the rule that allocates groups, and the roster's hash.
 
     Raises
@@ -296,8 +298,8 @@ def _rule(
     group = frames.factor(roster, together)[0][rows] if together else np.arange(len(rows))
     group = frames.compact([group + 1])
     first = first_rows(group)
-    factors = [frames.factor(roster, name)[0][rows] + 1 for name in strata]
-    factors = np.column_stack([*factors, 0 * group])
+    named = [frames.factor(roster, name)[0][rows] + 1 for name in strata]
+    factors = np.column_stack([*named, 0 * group])
     if (factors != factors[first][group]).any():
         faults.noted[f"column {together!r}: units that stay together lie in several strata"] = None
     factors, there = factors[first], np.bincount(group, counted[rows]) > 0

@@ -25,6 +25,12 @@ class PowerFigure(float):
     ``df`` of its t test and the ``values`` of every symbol, as given or by default.
     """
 
+    design: str
+    std_error: float
+    df: float
+    values: dict[str, Any]
+    _said: str
+
     @classmethod
     def of(cls, value: float, said: str, **known: Any) -> PowerFigure:
         """Return a number with its sentence, design, std_error, df and values."""
@@ -121,7 +127,9 @@ def mdes_by(
         As :func:`mdes`.
     """
     given[size] = int(np.max(numbers))
-    return _read(design, given, power=power).smallest(**{size: np.asarray(numbers, float)})
+    trial = _read(design, given, power=power)
+    found: np.ndarray = trial.smallest(**{size: np.asarray(numbers, float)})
+    return found
 
 
 def power(*, design: str, es: float = 0.25, **given: Any) -> PowerFigure:
@@ -220,11 +228,10 @@ def cheapest(
     units = math.prod(trial.values[s] for s in formulas.sizes(design) if s not in trial.left)
     number = np.arange(1, _PUPILS + 1)
     price = units * (each[large] + each[small] * number)
-    if budget is not None:
-        options.number("budget", budget, 0, ends=False)
-        count = np.floor(budget / price + 1e-9)
-    else:
+    if es is not None:
         count = trial.least(large, es, **{small: number})
+    else:
+        count = np.floor(options.number("budget", budget, 0, ends=False) / price + 1e-9)
     found = trial.smallest(**{small: number, large: np.where(np.isfinite(count), count, 1)})
     best = np.argmin(np.where(count >= 1, found if es is None else count * price, np.inf))
     if not (1 <= count[best] < math.inf and math.isfinite(found[best])):
@@ -243,7 +250,7 @@ class _Planned:
     kept: dict[str, float]
     alpha: float
     two_tailed: bool
-    power: float | None
+    power: float  # NaN where it is asked for
     rate: float | None
 
     def fit(self, **sizes: Any) -> tuple[Any, Any]:
@@ -383,7 +390,8 @@ def _read(
         raise EvidenceError(f"es is {es:g}; less than {1 - rate:g} is needed, to add up to a share")
     kept = {name: 1 - lost.get(name, 0) for name in sizes}
     kept["n"] *= test["subgroup"]
-    return _Planned(design, values, out, kept, test["alpha"], test["two_tailed"], power, rate)
+    given_power = math.nan if power is None else power
+    return _Planned(design, values, out, kept, test["alpha"], test["two_tailed"], given_power, rate)
 
 
 def _other(value: object, default: object) -> bool:

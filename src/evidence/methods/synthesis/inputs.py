@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from evidence.data.schema import EFFECT_UNITS
 from evidence.errors import EvidenceError
 from evidence.show import words
 
-Column = Sequence[float] | np.ndarray | pd.Series
+Column: TypeAlias = Sequence[float] | np.ndarray | pd.Series
 _MOST = 3  # standard deviations: no programme changes more
 
 
@@ -56,8 +57,8 @@ class Effects:
 def checked(
     estimates: Column,
     std_errors: Column,
-    cluster: Sequence | np.ndarray | pd.Series | None = None,
-    moderators: Mapping[str, Sequence] | pd.DataFrame | None = None,
+    cluster: Sequence[object] | np.ndarray | pd.Series | None = None,
+    moderators: Mapping[str, Sequence[object]] | pd.DataFrame | None = None,
     labels: Sequence[str] | None = None,
     least: int = 2,
     unit: str | Sequence[str] = "",
@@ -70,7 +71,7 @@ def checked(
     k = len(y)
     if k < least:
         raise EvidenceError(f"estimates: {words.counted(k, 'result')}; {least} or more are needed")
-    columns = {"std_errors": error}
+    columns: dict[str, Sized] = {"std_errors": error}
     table = pd.DataFrame() if moderators is None else pd.DataFrame(dict(moderators))
     columns |= {f"moderators, {name!r}": table[name] for name in table}
     columns |= {} if cluster is None else {"cluster": cluster}

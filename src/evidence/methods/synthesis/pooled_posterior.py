@@ -15,9 +15,12 @@ from scipy.special import ndtr
 
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import TableResult
-from evidence.methods.synthesis.inputs import Column, checked
+from evidence.methods.synthesis.inputs import checked
 from evidence.show import words
 from evidence.stats import covariance
+
+# Of normals: share, mean and variance of each, and the spread of the next trial
+Mixture = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 _NODES, _REACH = 128, 8.0  # of the quadrature over τ, and how many prior scales it goes
 
@@ -49,7 +52,7 @@ class PooledPosterior(TableResult):
     tau_scale: float
     prior_mean: float
     prior_sd: float
-    _mixture: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] = field(repr=False)
+    _mixture: Mixture = field(repr=False)
 
     def probability_above(self, threshold: Any, *, of: str = "mean") -> Any:
         """Return the probability that the mean effect, or the next trial's, is above a value.
@@ -75,13 +78,13 @@ class PooledPosterior(TableResult):
 
 
 def posterior(
-    estimates: Column,
-    std_errors: Column,
+    estimates: Sequence[float] | np.ndarray | pd.Series,
+    std_errors: Sequence[float] | np.ndarray | pd.Series,
     *,
     tau_scale: float = 0.2,
     prior_mean: float = 0.0,
     prior_sd: float = 1.0,
-    cluster: Sequence | np.ndarray | pd.Series | None = None,
+    cluster: Sequence[object] | np.ndarray | pd.Series | None = None,
     unit: str | Sequence[str] = "",
     level: float = 0.95,
 ) -> PooledPosterior:
@@ -171,14 +174,14 @@ _SAID = ("mean effect", "next trial")
 _gauss = cache(np.polynomial.legendre.leggauss)
 
 
-def _above(mixture, threshold: Any, new: bool) -> Any:
+def _above(mixture: Mixture, threshold: Any, new: bool) -> Any:
     share, mean, variance, spread = mixture
     over = mean - np.asarray(threshold, dtype=float)[..., None]
     found = ndtr(over / np.sqrt(variance + new * spread)) @ share
     return float(found) if np.ndim(found) == 0 else found
 
 
-def _row(mixture, new: bool, level: float) -> dict[str, float]:
+def _row(mixture: Mixture, new: bool, level: float) -> dict[str, float]:
     share, mean, variance, spread = mixture
     whole = variance + new * spread
     middle = float(share @ mean)

@@ -13,7 +13,7 @@ from scipy.special import chdtrc, fdtrc, ndtri, stdtr, stdtrit
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.results import page
-from evidence.methods.synthesis.inputs import Column, Effects, checked
+from evidence.methods.synthesis.inputs import Effects, checked
 from evidence.show import words
 from evidence.stats import covariance, meta_analysis
 from evidence.stats.meta_analysis import METHODS, Weighted
@@ -216,13 +216,13 @@ class Pooled:
 
 
 def pool(
-    estimates: Column,
-    std_errors: Column,
+    estimates: Sequence[float] | np.ndarray | pd.Series,
+    std_errors: Sequence[float] | np.ndarray | pd.Series,
     *,
     method: str = "REML",
     inference: str = "hartung-knapp",
-    cluster: Sequence | np.ndarray | pd.Series | None = None,
-    moderators: Mapping[str, Sequence] | pd.DataFrame | None = None,
+    cluster: Sequence[object] | np.ndarray | pd.Series | None = None,
+    moderators: Mapping[str, Sequence[object]] | pd.DataFrame | None = None,
     labels: Sequence[str] | None = None,
     unit: str | Sequence[str] = "",
     level: float = 0.95,
@@ -348,7 +348,7 @@ def _pool(given: Effects, method: str, inference: str, level: float) -> Pooled:
 
 
 def _caveats(k: int, df: float) -> tuple[str, ...]:
-    notes = ()
+    notes: tuple[str, ...] = ()
     if k < FEW:
         notes = (f"only {words.counted(k, 'result')}: too few for a common answer",)
     if df < 4 and k >= FEW:
@@ -356,7 +356,14 @@ def _caveats(k: int, df: float) -> tuple[str, ...]:
     return notes
 
 
-def _moderators(beta, cross, df, given: Effects, method: str, tau2: float) -> dict[str, float]:
+def _moderators(
+    beta: np.ndarray,
+    cross: np.ndarray,
+    df: np.ndarray,
+    given: Effects,
+    method: str,
+    tau2: float,
+) -> dict[str, float]:
     """Return the joint test of the moderators, and the share of τ² that they explain."""
     m = len(beta) - 1
     if not m:

@@ -92,5 +92,5 @@ def ranks(beliefs: Mapping[str, PooledPosterior | tuple[float, float]]) -> Ranks
 
 def _above(one: PooledPosterior | tuple[float, float], grid: np.ndarray) -> np.ndarray:
     if isinstance(one, PooledPosterior):
-        return one.probability_above(grid)
-    return ndtr((one[0] - grid) / one[1])
+        return np.asarray(one.probability_above(grid))
+    return np.asarray(ndtr((one[0] - grid) / one[1]))

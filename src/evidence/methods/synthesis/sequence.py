@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 
 from evidence.errors import EvidenceError
 from evidence.methods.core.results import TableResult
-from evidence.methods.synthesis.inputs import Column, checked, numbers
+from evidence.methods.synthesis.inputs import checked, numbers
 from evidence.show import words
 from evidence.stats import covariance
 from evidence.stats.meta_analysis import Weighted, heterogeneity
@@ -49,8 +49,8 @@ class ConfidenceSequence(TableResult):
 
 
 def confidence_sequence(
-    estimates: Column,
-    std_errors: Column,
+    estimates: Sequence[float] | np.ndarray | pd.Series,
+    std_errors: Sequence[float] | np.ndarray | pd.Series,
     *,
     labels: Sequence[str] | None = None,
     expected: float = 0.2,

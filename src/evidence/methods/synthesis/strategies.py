@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from evidence.errors import EvidenceError, nearest
 from evidence.methods.core.results import TableResult
 from evidence.methods.synthesis.inputs import Column
-from evidence.methods.synthesis.pooling import pool
+from evidence.methods.synthesis.pooling import Pooled, pool
 from evidence.methods.synthesis.ranking import ranks
 from evidence.show import words
 from evidence.stats.meta_analysis import Weighted
@@ -55,8 +55,8 @@ class Strategies(TableResult):
 
 
 def strategies(
-    estimates: Column,
-    std_errors: Column,
+    estimates: Sequence[float] | np.ndarray | pd.Series,
+    std_errors: Sequence[float] | np.ndarray | pd.Series,
     used: Mapping[str, Column] | pd.DataFrame,
     *,
     believed: Mapping[str, float] | None = None,
@@ -112,7 +112,7 @@ def strategies(
     return Strategies(table=rows.drop(columns=["std_error", "df"]), agreement=agreement)
 
 
-def _agreement(rows: pd.DataFrame, found) -> float:
+def _agreement(rows: pd.DataFrame, found: Pooled) -> float:
     """Return the mean probability that pairs are in the order believed."""
     given = found._effects
     fit = Weighted.of(given.estimates, given.std_errors**2, given.model, found.tau2)

@@ -36,7 +36,7 @@ def nested_strata(trial: TrialData) -> np.ndarray:
     """
     if trial.strata is None:
         return np.zeros(len(trial.outcome), int)
-    if (trial.strata != trial.strata[first_rows(trial.cluster)][trial.cluster]).any():
+    if (trial.strata != trial.strata[first_rows(trial.clusters)][trial.clusters]).any():
         names = trial.columns
         raise EvidenceError(
             f"column {names['strata']!r} varies within {names['cluster']!r}, so that whole "

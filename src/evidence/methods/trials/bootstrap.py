@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
@@ -116,6 +117,7 @@ def bootstrap(
     if resample != "cluster":
         trial = in_order(trial)
     sample = sample_of(trial, _ratio(trial) if model == "multilevel" else 0.0)
+    plan: Nested | Within | Units
     if resample == "both" or plain:
         plan = Nested.of(sample, moved=resample == "both")
         if plan.moved and plan.what == "strata":
@@ -137,7 +139,8 @@ def bootstrap(
         raise EvidenceError(f"column {outcome!r} does not vary, so there is no SD to divide by")
     arms = ArmSizes.of(trial)
 
-    def scale(between: np.ndarray, within: np.ndarray) -> np.ndarray:
+    def scale(between: ArrayLike, within: ArrayLike) -> np.ndarray:
+        between = np.asarray(between)
         variance = np.asarray(within if sd == "within" else between + within)
         variance = np.where(variance > 0, variance, np.inf)  # a draw may have no variation at all
         corrected = cluster_correction and cluster is not None and sd == "total"
@@ -197,7 +200,7 @@ def sample_of(trial: TrialData, ratio: float = 0.0) -> Sample:
 
 
 def _ratio(trial: TrialData) -> float:
-    fit = random_intercept(trial.outcome, trial.design.basis, trial.cluster)
+    fit = random_intercept(trial.outcome, trial.design.basis, trial.clusters)
     return fit.variance_between / fit.variance_within
 
 

@@ -216,7 +216,8 @@ def _two_stages(design: Design, outcome: np.ndarray, taken: np.ndarray) -> float
     def partialled(values: np.ndarray) -> np.ndarray:
         means = np.bincount(design.strata, design.weights * values) / design.totals
         free = values - means[design.strata]
-        return free - others @ (others.T @ (design.weights * free))
+        left: np.ndarray = free - others @ (others.T @ (design.weights * free))
+        return left
 
     model = IV2SLS(partialled(outcome), None, partialled(taken), offer, weights=design.weights)
     return float(model.fit(cov_type="unadjusted").params.iloc[0])

@@ -96,6 +96,7 @@ def effect_size(
         small_sample=small_sample,
         cluster_correction=cluster_correction,
     )
+    raw: Estimate
     if model == "multilevel":
         if trial.cluster is None or trial.weights is not None:
             raise EvidenceError("model='multilevel' needs cluster= and takes no weights")
@@ -123,7 +124,7 @@ def effect_size(
     size, ended = raw.estimate * scale, ""
     large_sample = {}
     if interval == "hedges":
-        if conditional and random_slope:
+        if conditional and random_slope and isinstance(raw, Multilevel):
             slope = float(raw.covariance.loc["slope", "slope"])
             spread = sizes.sites(size, slope, parts.variance_within, variance)
         else:
@@ -181,8 +182,9 @@ class ArmSizes:
     def of(cls, trial: TrialData) -> ArmSizes:
         """Count the pupils of a trial."""
         clustered = trial.cluster is not None
-        codes = trial.cluster if clustered else np.arange(len(trial.outcome))
-        return cls(*(np.bincount(codes, arm) for arm in (trial.treated, trial.control)), clustered)
+        codes = trial.clusters if clustered else np.arange(len(trial.outcome))
+        treated, control = (np.bincount(codes, arm) for arm in (trial.treated, trial.control))
+        return cls(treated, control, clustered)
 
     @property
     def n(self) -> float:
@@ -192,20 +194,22 @@ class ArmSizes:
     @property
     def excess(self) -> float:
         """Σn_T²/N_T + Σn_C²/N_C − 2."""
-        return sum((arm**2).sum() / arm.sum() for arm in (self.treated, self.control)) - 2
+        size: float = sum((arm**2).sum() / arm.sum() for arm in (self.treated, self.control))
+        return size - 2
 
     def _difference(self, icc: float) -> float:
         """(1/N_T + 1/N_C)(1 + (ñ − 1)ρ), where ñ = (N_C Σn_T²/N_T + N_T Σn_C²/N_C)/N."""
         treated, control = self.treated.sum(), self.control.sum()
         squares = (self.treated**2).sum(), (self.control**2).sum()
         size = (control / treated * squares[0] + treated / control * squares[1]) / self.n
-        return (1 / treated + 1 / control) * (1 + (size - 1) * icc)
+        variance: float = (1 / treated + 1 / control) * (1 + (size - 1) * icc)
+        return variance
 
     def within(self, size: float, icc: float) -> float:
         """Variance of β/σ_w with M clusters: difference/(1 − ρ) + d²/(2(N − M))."""
         if not self.clustered:
             return self.total(size, icc)
-        clusters = (self.treated > 0).sum() + (self.control > 0).sum()
+        clusters: float = (self.treated > 0).sum() + (self.control > 0).sum()
         return self._difference(icc) / (1 - icc) + size**2 / (2 * (self.n - clusters))
 
     def total(self, size: float, icc: float) -> float:
@@ -225,4 +229,5 @@ class ArmSizes:
         both = (self.treated > 0) & (self.control > 0)
         treated, control = self.treated[both], self.control[both]
         precision = 1 / (slope + within * (treated + control) / (treated * control))
-        return 1 / (variance * precision.sum()) + size**2 / (2 * self.n - 4 * len(self.treated))
+        total: float = precision.sum()
+        return 1 / (variance * total) + size**2 / (2 * self.n - 4 * len(self.treated))

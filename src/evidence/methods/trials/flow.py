@@ -89,10 +89,11 @@ def flow(
     columns = {"treatment": treatment, "outcome": outcome, "cluster": cluster}
     frames.distinct([*columns], **columns, covariates=covariates)
     if missing := int(frames.missing(assigned, treatment).sum()):
-        rows = frames.counted(missing, "row has", "rows have")
-        raise EvidenceError(f"column {treatment!r}: {rows} no arm")
+        which = frames.counted(missing, "row has", "rows have")
+        raise EvidenceError(f"column {treatment!r}: {which} no arm")
     codes, labels = frames.factor(assigned, treatment)
-    order, further = list(range(len(labels))), ()
+    order = list(range(len(labels)))
+    further: tuple[str, ...] = ()
     if reference is not None or arm is not None:
         arms = frames.arms(assigned, treatment, reference, arm)
         further = arms.further

@@ -188,7 +188,7 @@ def delta_sensitivity(
     and variances quadratic in delta; three analyses of each imputed table give the curve exactly.
     """
     gaps = gaps_of(trial, auxiliary, imputations, seed)
-    outcome, table = trial.columns["outcome"], gaps.table
+    outcome, table = trial.column("outcome"), gaps.table
     arms = frames.arms(table, *(trial.plan[name] for name in ("treatment", "reference", "arm")))
     unmeasured = np.isnan(frames.numbers(table, outcome)) & arms.treated
     if not unmeasured.any():

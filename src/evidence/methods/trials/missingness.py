@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,7 +129,7 @@ def missingness(
         }
     ).assign(share=lambda table: table["n_missing"] / table["n_pupils"])
     if not lost.any():
-        nothing = dict.fromkeys(_TEST, np.nan)
+        nothing: dict[str, Any] = dict.fromkeys(_TEST, np.nan)
         return Missingness(
             arms=shares, model=pd.DataFrame(columns=_MODEL), outcome=outcome, **nothing
         )
@@ -155,9 +156,9 @@ def missingness(
     others = np.column_stack([values[trial.rows], trial.others])
     name = f"column {treatment!r}"
     gone = design(trial.treated[:, None], others, trial.strata, name=name).dropped
-    columns = np.column_stack([trial.treated, np.delete(others, gone, axis=1)])
+    explaining = np.column_stack([trial.treated, np.delete(others, gone, axis=1)])
     none = np.empty((len(others), 0))
-    regression = design(columns, none, trial.strata, name="a covariate")
+    regression = design(explaining, none, trial.strata, name="a covariate")
     estimate, residuals = regression.fit(100 * trial.outcome)
     cov_type = trial.errors("CR2")[0]
     inference = covariance.robust(regression, residuals, trial.cluster, cov_type, refuse=False)

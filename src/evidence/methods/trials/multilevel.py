@@ -86,7 +86,7 @@ def multilevel(
     frames.one_of("interval", interval, ("t", "profile"))
     frames.yes_or_no(random_slope=random_slope)
     covariance.check_level(level)
-    name = trial.columns["cluster"]
+    name = trial.column("cluster")
     if trial.n_clusters == len(trial.outcome):
         raise EvidenceError(
             f"column {name!r}: every cluster has one row, so that clusters cannot be told from "
@@ -104,7 +104,7 @@ def multilevel(
         ]
         slopes = fixed[:, [0, *(j - 1 for j in further)]]
         effects += ["slope", *(f"slope {terms[j]}" for j in further)]
-    sums = add_up(trial.outcome, fixed, trial.cluster, slopes)
+    sums = add_up(trial.outcome, fixed, trial.clusters, slopes)
     if sums.share_within() < 1e-12:
         raise EvidenceError(
             f"column {trial.columns['outcome']!r} does not vary within {name!r} once the fixed "
@@ -183,7 +183,7 @@ def with_dummies(trial: TrialData) -> TrialData:
 
 
 def _check_sites(trial: TrialData) -> None:
-    seen = [np.bincount(trial.cluster, arm) > 0 for arm in (trial.treated, trial.control)]
+    seen = [np.bincount(trial.clusters, arm) > 0 for arm in (trial.treated, trial.control)]
     if not (seen[0] & seen[1]).any():
         raise EvidenceError(
             f"column {trial.columns['cluster']!r}: no cluster has both arms, so that the effect "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,8 +84,13 @@ def romano_wolf(
     rows, statistics, drawn = [], [], []
     units = np.arange(len(data)) if cluster is None else frames.factor(data, cluster)[0]
     for outcome in outcomes:
-        columns = {"outcome": outcome, "treatment": treatment, "cluster": cluster, **plan}
-        trial = read(data, **columns, baseline=before.get(outcome))
+        named: dict[str, Any] = {
+            "outcome": outcome,
+            "treatment": treatment,
+            "cluster": cluster,
+            **plan,
+        }
+        trial = read(data, **named, baseline=before.get(outcome))
         estimate = itt(trial, **how)
         t, t_drawn = studentised(
             trial.design, trial.outcome, units[trial.rows], int(units.max()) + 1, draws, seed

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.core.allocation_rule import Allocation, asked
+from evidence.methods.core.allocation_rule import asked
 from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate, words_of
 from evidence.methods.trials.allocation_rule import blocks, in_order, whole_clusters
@@ -31,7 +32,7 @@ from evidence.stats.permutation import (
 def randomisation_test(
     trial: TrialData,
     *,
-    allocation: Allocation | None = None,
+    allocation: Callable[[np.random.Generator, int], object] | None = None,
     draws: int = 9999,
     seed: int = 0,
     statistic: str = "difference",
@@ -101,7 +102,7 @@ def randomisation_test(
         )
     if not whole:
         trial = in_order(trial)
-    unit = trial.cluster if whole else np.arange(len(trial.outcome))
+    unit = trial.clusters if whole else np.arange(len(trial.outcome))
     first = first_rows(unit)
     first = first[(trial.treated | trial.control)[first]]  # the units that can change places
     treated, block = trial.treated[first].astype(float), blocks(trial, whole)[first]
@@ -109,9 +110,11 @@ def randomisation_test(
     exact = False
     if allocation is not None:
         rows = trial.rows[first]
-        codes, labels = frames.factor(trial.data, cluster) if whole else (None, None)
-        places, total = (codes[rows], len(labels)) if whole else (rows, len(trial.data))
-        drawn = asked(allocation, rng, draws, labels, total, places)
+        if whole:
+            codes, labels = frames.factor(trial.data, trial.column("cluster"))
+            drawn = asked(allocation, rng, draws, labels, len(labels), codes[rows])
+        else:
+            drawn = asked(allocation, rng, draws, None, len(trial.data), rows)
     else:
         total = possible(treated, block, draws)
         exact = total <= draws
@@ -120,7 +123,7 @@ def randomisation_test(
                 f"column {trial.columns['treatment']!r}: the rule of allocation allows no other "
                 "allocation; a test needs both arms, and another unit, in at least one stratum"
             )
-        drawn = every(treated, block, total) if exact else shuffled(treated, block, rng, draws)
+        drawn = every(treated, block, int(total)) if exact else shuffled(treated, block, rng, draws)
     place = np.full(int(unit.max()) + 1, -1)
     place[unit[first]] = np.arange(len(first))
     rows = np.flatnonzero(place[unit] >= 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from evidence.methods.core import frames
 from evidence.methods.core.results import Estimate
@@ -94,17 +94,17 @@ def robustness(
     gaps = any(frames.missing(data, name).any() for name in (plan["outcome"], *known))
     planned = "As planned, complete cases" if gaps else "As planned"
 
-    def sized(model: str = model, cov_type: str = cov_type, **options: object) -> Estimate:
+    def sized(model: str = model, cov_type: str = cov_type, **options: Any) -> Estimate:
         changes = {name: options.pop(name) for name in plan.keys() & options.keys()}
         how = {"model": model, "cov_type": cov_type, "level": level}
         return effect_size(trial.again(**changes), **how, **options)
 
-    again: dict[str, dict[str, object]] = {}
+    again: dict[str, dict[str, Any]] = {}
     if model == "multilevel":
         again["Least squares"] = {"model": "ols"}
     elif cluster:
-        sites = {"strata": None} if strata == (cluster,) else {}
-        again["Multilevel model"] = {"model": "multilevel", **sites}
+        within = {"strata": None} if strata == (cluster,) else {}
+        again["Multilevel model"] = {"model": "multilevel", **within}
     if plan["covariates"]:
         again["Without covariates"] = {"covariates": ()}
     if plan["baseline"]:
@@ -115,7 +115,7 @@ def robustness(
             again[f"Without {name}"] = {name: None}
     if cluster and not strata:  # CR3 doubles the error of two-cluster strata
         again["Jackknife errors (CR3)"] = {"model": "ols", "cov_type": "CR3"}
-    caveats = ()
+    caveats: tuple[str, ...] = ()
     site = strata[0] if len(strata) == 1 else None
     sites = len(frames.factor(data, site)[1]) if site else 0
     if sites >= _SITES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -167,8 +167,8 @@ def subgroups(
             asks.append(("trend", group >= 0, spread[:, None], [f"one SD more of {column}"]))
         for kind, among, terms, names in asks:
             those = compared if among.all() else read(data[among], **within)
-            found, test = _interaction(those, terms[among], names, how, trial.per_sd)
-            rows += [head | {"kind": kind} | row for row in found]
+            answered, test = _interaction(those, terms[among], names, how, trial.per_sd)
+            rows += [head | {"kind": kind} | row for row in answered]
             tests.append(head | {"kind": kind} | test)
     shape = ["subgroup", "group", "kind", "status", *_NUMBERS]
     shape += ["n_treated", "n_control", "n_pupils", "n_clusters", "note"]
@@ -228,7 +228,7 @@ def _groups(
     return np.where(np.isnan(values), -1, thirds), list(_THIRDS), values
 
 
-def _counts(trial: TrialData, which: np.ndarray) -> dict[str, float]:
+def _counts(trial: TrialData, which: np.ndarray) -> dict[str, Any]:
     rows = np.flatnonzero(which)
     return {
         "n_treated": int(trial.treated[rows].sum()),
@@ -245,8 +245,8 @@ def _tried(analysis: Callable[[], T]) -> tuple[T | None, str]:
 
 
 def _interaction(
-    trial: TrialData, terms: np.ndarray, names: list[str], how: dict, scale: float
-) -> tuple[list[dict], dict]:
+    trial: TrialData, terms: np.ndarray, names: list[str], how: dict[str, Any], scale: float
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Return a row for each column of `terms` times the treatment, and the joint test."""
     none = dict.fromkeys(("statistic", "df_num", "df_denom", "p_value"), np.nan)
     if not names:
@@ -266,8 +266,8 @@ def _interaction(
     _, p_value, lower, upper = covariance.t_test(
         estimate, result.std_error, result.df, how["level"]
     )
-    parts = (scale * estimate, scale * result.std_error, result.df, p_value)
-    parts += (scale * lower, scale * upper)
+    scaled = (scale * estimate, scale * result.std_error)
+    parts = (*scaled, result.df, p_value, scale * lower, scale * upper)
     counts = _counts(trial, np.ones(len(trial.outcome), bool))
     alone = "too little data: one school or pupil alone decides it"
     rows = [

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.data.labels import stored
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
 from evidence.methods.core.frames import compact
 from evidence.methods.core.reading import reads
 from evidence.stats import covariance, mixed_model
 from evidence.stats.compressed import Compressed
-from evidence.stats.design import Coded, Columns, Design, block, design
+from evidence.stats.design import Block, Coded, Columns, Design, Rows, as_columns, block, design
 from evidence.stats.effect_sizes import small_sample_factor
 
 _PLAIN = re.compile(r"[\W_]+")
@@ -106,10 +107,12 @@ class TrialData:
             if (owner[self.strata] != self.cluster).any():
                 return None
         k = self.others.shape[1]
-        held = self.others
-        more = held.blocks if isinstance(held, Columns) else [lambda rows: held[rows].T]
         columns = Columns(
-            [lambda rows: [self.outcome[rows]], block(self.treated), *more],
+            [
+                lambda rows: [self.outcome[rows]],
+                block(self.treated),
+                *as_columns(self.others).blocks,
+            ],
             (len(self.outcome), k + 2),
         )
         try:
@@ -186,6 +189,20 @@ class TrialData:
             raise EvidenceError(f"column {name!r} does not vary, so there is no SD to divide by")
         return small_sample_factor(int((self.treated | self.control).sum()) - 2) / math.sqrt(total)
 
+    def column(self, role: str) -> str:
+        """Return the caller's name of a column that the analysis cannot do without."""
+        name = self.columns[role]
+        if name is None:
+            raise EvidenceError(f"{role}= is needed: name a column of data")
+        return name
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """Codes of the clusters, of an analysis that cannot do without them."""
+        if self.cluster is None:
+            raise EvidenceError("cluster= is needed: name a column of data")
+        return self.cluster
+
     @property
     def n_clusters(self) -> int:
         """Clusters; without any, every row is one."""
@@ -194,7 +211,7 @@ class TrialData:
     @functools.cached_property
     def n_mixed(self) -> int:
         """Clusters in which more than one arm occurs."""
-        further = np.bincount(self.cluster) - self.arm_sizes.sum(axis=0)
+        further = np.bincount(self.clusters) - self.arm_sizes.sum(axis=0)
         return int(((self.arm_sizes > 0).sum(axis=0) + (further > 0) > 1).sum())
 
     @functools.cached_property
@@ -202,7 +219,7 @@ class TrialData:
         """Pupils of the arm asked about and of the reference in each cluster, shape (2, m)."""
         m = self.n_clusters
         arms = (self.treated, self.control)
-        return np.array([np.bincount(self.cluster[arm], minlength=m) for arm in arms])
+        return np.array([np.bincount(self.clusters[arm], minlength=m) for arm in arms])
 
     @property
     def crossing(self) -> str:
@@ -299,10 +316,11 @@ def _everybody_twice(
     n = len(data)
     if n % 2 or not _FEW <= n <= _MANY:
         return None
-    ids, halves = {}, {}
+    ids: dict[str, np.ndarray] = {}
+    halves: dict[str, np.ndarray] = {}
     for name in others:
         try:
-            codes = pd.factorize(frames.stored(data[name]))[0]
+            codes = pd.factorize(stored(data[name]))[0]
         except TypeError:  # cells hold lists or the like
             continue
         counts = np.bincount(codes[codes >= 0], minlength=1)
@@ -353,7 +371,8 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     one_row_a_pupil(data, treatment, {outcome, baseline, cluster, *covariates, *strata})
     arms = frames.arms(data, treatment, *named)
     score = frames.measured(data, outcome)
-    have, held, names = {outcome: ~np.isnan(score)}, [], []
+    have, names = {outcome: ~np.isnan(score)}, []
+    held: list[Block] = []
     if baseline is not None:
         before = frames.measured(data, baseline)
         held.append(lambda rows: [before[rows]])
@@ -386,29 +405,21 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
             )
     if np.ptp(score[keep]) == 0:
         raise EvidenceError(f"column {outcome!r} is constant: there is nothing to explain")
-    keep = slice(None) if len(rows) == len(data) else keep
+    some: Rows = slice(None) if len(rows) == len(data) else keep
     held.append(lambda rows: arms.others[rows].T)
     names += [f"{treatment}: {name}" for name in arms.further]
-    others = Columns(
-        held
-        if isinstance(keep, slice)
-        else [
-            replace(one, codes=one.codes[rows])
-            if isinstance(one, Coded)
-            else lambda part, one=one: one(rows[part])
-            for one in held
-        ],
-        (len(rows), len(names)),
-    )
+    if not isinstance(some, slice):
+        held = [_selected(one, rows) for one in held]
+    others = Columns(held, (len(rows), len(names)))
     trial = TrialData(
-        outcome=score[keep],
-        treated=arms.treated[keep],
-        control=arms.control[keep],
+        outcome=score[some],
+        treated=arms.treated[some],
+        control=arms.control[some],
         others=others if len(rows) >= _BY_SUMS else others[:],
         names=names,
-        cluster=None if cluster is None else compact([codes[cluster][keep]]),
-        strata=compact([codes[name][keep] for name in strata]) if strata else None,
-        weights=None if weight is None else weight[keep],
+        cluster=None if cluster is None else compact([codes[cluster][some]]),
+        strata=compact([codes[name][some] for name in strata]) if strata else None,
+        weights=None if weight is None else weight[some],
         contrast=arms.contrast,
         caveats=caveats,
         columns={
@@ -424,6 +435,13 @@ def _read(data: pd.DataFrame, plan: dict[str, Any]) -> TrialData:
     )
     _check_clusters(trial)
     return replace(trial, caveats=(*caveats, trial.crossing)) if trial.crossing else trial
+
+
+def _selected(one: Block, rows: np.ndarray) -> Block:
+    """Return some rows of a block."""
+    if isinstance(one, Coded):
+        return replace(one, codes=one.codes[rows])
+    return lambda part: one(rows[part])
 
 
 def _check_clusters(trial: TrialData) -> None:

@@ -58,8 +58,9 @@ def wild_bootstrap(
     Econometrics 232(2), section 5 (WCR11). Webb, M. D. (2023), Canadian J. of Economics 56(3).
     """
     check(signs, draws, seed, level)
-    wild = Wild.of(trial.design, trial.outcome, trial.cluster, signs, draws, seed)
-    few = min(len(np.unique(trial.cluster[side])) for side in (trial.treated, trial.control))
-    method = f"OLS{trial.within}, {method_of(wild, trial.columns['cluster'], signs)}"
-    plain = answer(trial, method, (wild.estimate, std_error(wild, trial.cluster), math.nan), level)
+    cluster = trial.clusters
+    wild = Wild.of(trial.design, trial.outcome, cluster, signs, draws, seed)
+    few = min(len(np.unique(cluster[side])) for side in (trial.treated, trial.control))
+    method = f"OLS{trial.within}, {method_of(wild, trial.column('cluster'), signs)}"
+    plain = answer(trial, method, (wild.estimate, std_error(wild, cluster), math.nan), level)
     return tested(plain, wild, few)

@@ -247,11 +247,18 @@ def school_results(
     _named_apart(cluster, time, *frames.listed(outcomes))
     varied = [name for name in context if len(np.unique(frames.factor(pupils, name)[0])) > 1]
     keys = [cluster, time]
-    model = {"fit_on": fit_on, "baseline": baseline, "context": varied}
     panel = pd.DataFrame({name: frames.labels(pupils, name) for name in keys})
     panel = panel.groupby(keys, as_index=False).size().rename(columns={"size": "n_pupils"})
     for outcome in frames.listed(outcomes):
-        pupil_level = expected(pupils, outcome=outcome, cluster=cluster, time=time, **model)
+        pupil_level = expected(
+            pupils,
+            outcome=outcome,
+            cluster=cluster,
+            time=time,
+            fit_on=fit_on,
+            baseline=baseline,
+            context=varied,
+        )
         means = deviations(pupils, pupil_level, cluster=cluster, time=time)
         means = means[[*keys, "actual", "expected"]]
         means = means.rename(columns={"actual": outcome, "expected": f"{outcome}, expected"})

@@ -115,7 +115,7 @@ class System:
         left = self._still_narrow(matters)
         if len(left) > 2:
             left = self._widen_many(left)
-        sure = left[self._widest_by_single_sums()[left] < self.need[left] - SLACK]
+        sure: np.ndarray = left[self._widest_by_single_sums()[left] < self.need[left] - SLACK]
         if len(sure):
             return sure
         for block in np.array_split(left, max(1, len(left) * 2 * len(self.need) // _EXACT)):
@@ -139,11 +139,13 @@ class System:
             np.maximum.at(low, cell, np.minimum(*left))
             if before - (high - low).sum() < 1:
                 break
-        return high - low
+        widths: np.ndarray = high - low
+        return widths
 
     def _still_narrow(self, cells: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore"):
-            return cells[~(self.high - self.low >= self.need - SLACK)[cells]]
+            wide: np.ndarray = self.high - self.low >= self.need - SLACK
+        return cells.compress(~wide.take(cells))
 
     def _widen_many(self, left: np.ndarray) -> np.ndarray:
         """Widen many ranges by few solutions; return those that are still too narrow."""

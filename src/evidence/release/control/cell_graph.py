@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evidence.data.rules import Rules
-from evidence.release.control.cell_labels import PLACE, group_labels, stack, used
+from evidence.release.control.cell_labels import (
+    PLACE,
+    Block,
+    Group,
+    Number,
+    Place,
+    group_labels,
+    stack,
+    used,
+)
 from evidence.release.control.column_roles import TOTALS, Roles
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.published_tables import alike, described, interval, shares
@@ -17,6 +27,16 @@ from evidence.release.control.published_tables import alike, described, interval
 # How sure a sum is: by labels and true counts; by labels, of hidden counts; by true counts, which
 # may agree by chance; only not ruled out.
 SURE, LIKELY, MATCHED, GUESSED = 3, 2, 1, 0
+
+# Rows of each count, numbers of each column, each row's place and labels, margins, of this release?
+Table = tuple[
+    dict[str, Block],
+    Mapping[str, np.ndarray],
+    Sequence[Place],
+    Sequence[Group],
+    Mapping[str, Any],
+    bool,
+]
 
 
 class CellGraph:
@@ -33,22 +53,24 @@ class CellGraph:
         self.before: list[bool] = []  # hidden by a release before
         self.current: list[bool] = []  # shown in this release by some table
         self.past: list[bool] = []  # shown by a release before
-        self.scope: list[tuple[str, str]] = []
+        self.scope: list[Place] = []
         self.title: list[str] = []
         self.shown: dict[int, float] = {}  # as rounded, for the texts
-        self.index: dict[tuple, list[int]] = {}
+        self.index: dict[Number, list[int]] = {}
         self.unseen: set[int] = set()  # sums that no table shows
-        self.apart: set[tuple] = set()  # not the number that an earlier release showed as such
+        self.apart: set[Number] = set()  # not the number that an earlier release showed as such
         self.twins: dict[int, set[int]] = {}  # shown or hidden together
         self.places: dict[str, dict[str, np.ndarray]] = {}
-        self.scopes: dict[str, set] = {}
-        self.tables: list[tuple] = []
-        self.alike: dict[tuple, list[tuple[int, int, frozenset]]] = {}
+        self.scopes: dict[str, set[Place]] = {}
+        self.tables: list[Table] = []
+        self.alike: dict[tuple[Place, float], list[tuple[int, int, frozenset[str]]]] = {}
         self.sums: dict[tuple[int, ...], int] = {}  # total and parts, to how sure it is
         self.finding: dict[tuple[int, ...], int] = {}  # sums that were found together
         self.findings = 0
-        self.hierarchies: list[list[list[tuple]]] = []  # of a label column, each that may hold
-        self.shares: dict[tuple[str, str], set] = {}  # of a percentage's counts: in which places
+        self.hierarchies: list[list[list[tuple[int, ...]]]] = []  # of a label column: each way
+        self.shares: dict[
+            tuple[str, str], set[Place]
+        ] = {}  # of a percentage's counts: in which places
         self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
 
     # Numbers --------------------------------------------------------------------------------
@@ -74,7 +96,9 @@ class CellGraph:
             if not any(known):
                 known[0] = sure[0] if sure else "n"
             for what, (labels, _) in zip(known, waiting, strict=True):
-                for column in labels if what else ():
+                if not what:
+                    continue
+                for column in labels:
                     for text in labels[column].unique():
                         self.known_as.setdefault(text, {}).setdefault(column, what)
             waiting = [pair for pair, what in zip(waiting, known, strict=True) if not what]
@@ -89,12 +113,13 @@ class CellGraph:
     def _counted(self, counts: pd.DataFrame, sure: Collection[str]) -> str | None:
         """Return what a table counts; nothing where labels head its columns and are not known."""
         if names := [c for c in counts if c in sure]:
-            return counts[names].sum().idxmax()
+            largest: str = counts[names].sum().idxmax()
+            return largest
         return next((what for what, at in self._heads(counts.columns).values() if at), None)
 
-    def _heads(self, columns: Collection[str]) -> dict[str, tuple[str, frozenset]]:
+    def _heads(self, columns: Collection[str]) -> dict[str, tuple[str, Group]]:
         """Return what each column counts, and the label that it is the column of."""
-        found = {column: (column, frozenset()) for column in columns}
+        found: dict[str, tuple[str, Group]] = {c: (c, frozenset()) for c in columns}
         known = {c: [*self.known_as.get(c, {}).items()] for c in columns}
         headed = {c: found[0] for c, found in known.items() if len(found) == 1}
         if len(columns) > 1 and len({what for _, what in headed.values()}) == 1:
@@ -155,19 +180,19 @@ class CellGraph:
         for part, whole in sorted(own | theirs):
             lack = f"{whole} less {part}"  # adds up over labels as its whole does
             pairs = zip(*(self.places[name][c] for c in (whole, part)), strict=True)
-            for at, (i, j) in enumerate(pairs):
+            for row, (i, j) in enumerate(pairs):
                 if i >= 0 and j >= 0:
-                    k = self._remainder(i, [j], cells.rules.full_disclosive, labels[at], lack)
+                    k = self._remainder(i, [j], cells.rules.full_disclosive, labels[row], lack)
                     self.secret[k] &= (part, whole) in own
-                    for values, value in zip(
-                        blocks.setdefault(lack, ([], [], [])), (places[at], labels[at], k),
-                        strict=True,
-                    ):  # fmt: skip
-                        values.append(value)
+                    block = blocks.setdefault(lack, ([], [], []))
+                    block[0].append(places[row])
+                    block[1].append(labels[row])
+                    block[2].append(k)
 
-    def hidden_earlier(self, name: str, frame: pd.DataFrame, now: Safe | None) -> Iterator[tuple]:
+    def hidden_earlier(self, name: str, frame: pd.DataFrame, now: Safe | None) -> Iterator[Number]:
         """Give place, name and labels of each number that an earlier table hid."""
-        roles = now._cells.roles if alike(frame, now) else Roles()
+        same = alike(frame, now)
+        roles = same._cells.roles if same else Roles()
         texts, counts = described(frame, now)
         places, labels = group_labels(name, texts, roles.margins)
         for column, (what, label) in self._heads(counts.columns).items():
@@ -176,7 +201,7 @@ class CellGraph:
 
     def add_earlier(self, name: str, frame: pd.DataFrame, rules: Rules, now: Safe | None) -> None:
         """Take up a table as an earlier release showed it."""
-        now = now if alike(frame, now) else None
+        now = alike(frame, now)
         roles = now._cells.roles if now else Roles()
         texts, counts = described(frame, now)
         places, labels = group_labels(name, texts, roles.margins)
@@ -213,8 +238,9 @@ class CellGraph:
                     self.secret[i] |= self.current[i]
         for part, whole in parts:
             hidden = frame[f"{part}_symbol"] == "c"
-            for at in np.flatnonzero(hidden & (columns[part] >= 0) & (columns[whole] >= 0)):
-                self._remainder(columns[whole][at], [columns[part][at]], True, labels[at])
+            some = np.flatnonzero(hidden & (columns[part] >= 0) & (columns[whole] >= 0))
+            for row in some.tolist():
+                self._remainder(columns[whole][row], [columns[part][row]], True, labels[row])
         if now and roles.behind:
             self._hide_changed_rates(name, frame, zip(places, labels, strict=True), now)
         blocks = stack(places, labels, columns, self._heads(counts.columns))
@@ -227,7 +253,7 @@ class CellGraph:
         self.secret[j] |= over < self.width[j]
 
     def _hide_changed_rates(
-        self, name: str, frame: pd.DataFrame, rows: Iterable, now: Safe
+        self, name: str, frame: pd.DataFrame, rows: Iterable[tuple[Place, Group]], now: Safe
     ) -> None:
         """Hide rates that are not those of an earlier release by what few pupils make.
 
@@ -260,16 +286,18 @@ class CellGraph:
                     self.twins.setdefault(i, set()).add(j)
                     self.twins.setdefault(j, set()).add(i)
 
-    def new(self, at: tuple, exact: float, width: float) -> int:
+    def new(self, at: Number, exact: float, width: float) -> int:
         """Take up a number of a place, a name and labels that nobody knows yet."""
         i = len(self.lower)
         for values, value in (
             (self.lower, 0.0), (self.upper, np.inf), (self.exact, exact), (self.width, width),
-            (self.least, 0.0), (self.harmless, False), (self.secret, False), (self.before, False),
-            (self.current, False), (self.past, False), (self.scope, at[0]),
-            (self.title, "/".join([*filter(None, at[0]), at[1], *(v for _, v in sorted(at[2]))])),
+            (self.least, 0.0),
         ):  # fmt: skip
             values.append(value)
+        for flags in (self.harmless, self.secret, self.before, self.current, self.past):
+            flags.append(False)
+        self.scope.append(at[0])
+        self.title.append("/".join([*filter(None, at[0]), at[1], *(v for _, v in sorted(at[2]))]))
         self.index.setdefault(at, []).append(i)
         return i
 
@@ -341,7 +369,7 @@ class CellGraph:
             self.sums[(total, *parts, rest)] = LIKELY
 
     def _remainder(
-        self, total: int, parts: list | tuple, zero: bool, labels: frozenset, name: str = ""
+        self, total: int, parts: Sequence[int], zero: bool, labels: Group, name: str = ""
     ) -> int:
         """Add what is left of a total as a number of its own that nobody shows."""
         over = self.exact[total] - sum(self.exact[i] for i in parts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, combinations
+from typing import Any
 
 import pandas as pd
 
@@ -11,10 +12,17 @@ from evidence.release.control.column_roles import TOTALS
 
 PLACE = ("programme", "cohort")
 
+Place = tuple[str, str]  # programme and cohort
+Label = tuple[str, str]  # a column and what it says
+Group = frozenset[Label]
+Number = tuple[Place, str, Group]  # its place, what it counts, its labels
+Block = tuple[list[Place], list[Group], list[int]]  # rows of one count: place, labels, number
+Row = tuple[Place, Group, list[Sequence[int]]]  # place, labels, numbers that may add up
+
 
 def group_labels(
-    name: str, labels: pd.DataFrame, margins: Mapping
-) -> tuple[list[tuple[str, str]], list[frozenset]]:
+    name: str, labels: pd.DataFrame, margins: Mapping[str, Any]
+) -> tuple[list[Place], list[Group]]:
     """Return each row's programme and cohort, and its labels without those that mean everybody."""
     parts = [*name.split("/"), "", ""][1:3] if name.count("/") > 1 else ["", ""]
     place = [
@@ -33,7 +41,7 @@ def group_labels(
         [frozenset()] * len(labels)
     )  # fmt: skip
     places = list(zip(*place, strict=True))
-    seen: dict[tuple, int] = {}
+    seen: dict[tuple[Place, Group], int] = {}
     again = [seen.setdefault(at, i) != i for i, at in enumerate(zip(places, rows, strict=True))]
     if labels.duplicated().any() or (any(again) and not kept):  # no label differs between rows
         again = [True] * len(rows)
@@ -43,9 +51,14 @@ def group_labels(
     ]
 
 
-def stack(places, labels, columns, heads) -> dict[str, tuple[list, list, list]]:
+def stack(
+    places: Sequence[Place],
+    labels: Sequence[Group],
+    columns: Mapping[str, Iterable[int]],
+    heads: Mapping[str, tuple[str, Group]],
+) -> dict[str, Block]:
     """Put the columns that count the same thing under one another."""
-    found: dict[str, tuple[list, list, list]] = {}
+    found: dict[str, Block] = {}
     for column, (what, label) in heads.items():
         block = found.setdefault(what, ([], [], []))
         block[0].extend(places)
@@ -54,15 +67,17 @@ def stack(places, labels, columns, heads) -> dict[str, tuple[list, list, list]]:
     return found
 
 
-def used(places: list, labels: list[frozenset]) -> dict[tuple, frozenset]:
+def used(places: list[Place], labels: list[Group]) -> dict[Place, frozenset[str]]:
     """Return the label columns in use, for each place of a table."""
-    found: dict[tuple, set] = {}
+    found: dict[Place, set[str]] = {}
     for place, row in zip(places, labels, strict=True):
         found.setdefault(place, set()).update(column for column, _ in row)
     return {place: frozenset(columns) for place, columns in found.items()}
 
 
-def margins_of(places, labels, ids) -> Iterator[tuple[tuple, list[int]]]:
+def margins_of(
+    places: list[Place], labels: list[Group], ids: list[int]
+) -> Iterator[tuple[tuple[Place, Group, tuple[str, ...]], list[int]]]:
     """Group the cells that differ in one label column, or in several without a total of one.
 
     Columns that say the same, such as the name of a bin and its ends, are also taken together.
@@ -70,16 +85,15 @@ def margins_of(places, labels, ids) -> Iterator[tuple[tuple, list[int]]]:
     columns = sorted({column for row in labels for column, _ in row})
     whole = [c for c in columns if all(any(c == name for name, _ in row) for row in labels)]
     alike = _alike(labels, columns)
-    units = [(c,) for c in whole]
+    units: list[tuple[str, ...]] = [(c,) for c in whole]
     if len(whole) > 4:
         units = [group for group in alike if group[0] in whole]
     subsets = [*((c,) for c in columns), *alike]
     if len(units) <= 4:
         several = (some for k in range(2, len(units) + 1) for some in combinations(units, k))
         subsets += [tuple(sorted(chain(*some))) for some in several]
-    subsets = dict.fromkeys(subsets)
-    for over in subsets:
-        groups: dict[tuple, list[int]] = {}
+    for over in dict.fromkeys(subsets):
+        groups: dict[tuple[Place, Group, tuple[str, ...]], list[int]] = {}
         for place, row, i in zip(places, labels, ids, strict=True):
             rest = frozenset(label for label in row if label[0] not in over)
             if i >= 0 and len(row) - len(rest) == len(over):
@@ -87,7 +101,7 @@ def margins_of(places, labels, ids) -> Iterator[tuple[tuple, list[int]]]:
         yield from groups.items()
 
 
-def _alike(labels: list[frozenset], columns: list[str]) -> list[tuple[str, ...]]:
+def _alike(labels: list[Group], columns: list[str]) -> list[tuple[str, ...]]:
     """Group the columns in which each label goes with one label of the other, both ways."""
     groups: list[list[str]] = []
     rows = [dict(row) for row in labels] if len(columns) > 1 else []

@@ -29,7 +29,7 @@ _NODES = 20  # of one search: no limit is by the clock, or slow machines would h
 
 
 def close(
-    system: System, turns: Iterator, closed: dict[bytes, tuple]
+    system: System, turns: Iterator[int], closed: dict[bytes, tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hide numbers until every range that matters is wide enough.
 
@@ -62,9 +62,9 @@ def close(
         part = system.part(cells)
         key = b"".join(a.tobytes() for a in (cells, part.sums.indices, part.sums.indptr, part.need))
         if key not in closed:
-            more, left = _close_part(part, turns)
+            more, lost = _close_part(part, turns)
             hidden.append(cells[more])
-            closed[key] = cells[left], part.high[left]
+            closed[key] = cells[lost], part.high[lost]
         left, high = closed[key]
         system.high[left] = high
         open_.append(left)
@@ -73,7 +73,7 @@ def close(
     return done, np.concatenate([np.empty(0, dtype=int), *open_])
 
 
-def _close_part(part: System, turns: Iterator) -> tuple[list[int], list[int]]:
+def _close_part(part: System, turns: Iterator[int]) -> tuple[list[int], list[int]]:
     published = part.lower.copy(), part.upper.copy(), part.price.copy()
     hidden: list[int] = []
     lost: list[int] = []
@@ -96,7 +96,7 @@ def _close_part(part: System, turns: Iterator) -> tuple[list[int], list[int]]:
     return _show_again(part, hidden, published, turns), lost
 
 
-def _fewest_cells(part: System, weak: np.ndarray, turns: Iterator) -> np.ndarray:
+def _fewest_cells(part: System, weak: np.ndarray, turns: Iterator[int]) -> np.ndarray:
     """Find the fewest numbers to hide so that `weak`, or the first of them, keep their range.
 
     For each of them two solutions, p and q, lie the range apart; a published number may leave its
@@ -168,7 +168,8 @@ def _few_cells(part: System, weak: np.ndarray) -> np.ndarray:
     ).x
     if found is None:
         return free[:0]
-    return free[found.reshape(2, -1)[:, n:].reshape(4, h).max(axis=0, initial=0) > SLACK]
+    most_moved = found.reshape(2, -1)[:, n:].reshape(4, h).max(axis=0, initial=0)
+    return np.compress(most_moved > SLACK, free)
 
 
 def _sharing_no_sum(sums: sparse.csr_array, cells: np.ndarray) -> np.ndarray:
@@ -210,7 +211,12 @@ def _c_stdout() -> tuple[ctypes.c_void_p, int | None, int | None]:
     return stdout, stdout.value, libc.fopen(os.devnull.encode(), b"w") or stdout.value
 
 
-def _show_again(part: System, hidden: list[int], published: tuple, turns: Iterator) -> list[int]:
+def _show_again(
+    part: System,
+    hidden: list[int],
+    published: tuple[np.ndarray, np.ndarray, np.ndarray],
+    turns: Iterator[int],
+) -> list[int]:
     """Show again what need not be hidden, dearest first."""
     lower, upper, price = published
     for cell in sorted(hidden, key=lambda i: -price[i]):

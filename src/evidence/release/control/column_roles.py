@@ -245,7 +245,7 @@ def label_texts(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     )
 
 
-def refuse_upn(cells: Iterable, where: str) -> None:
+def refuse_upn(cells: Iterable[object], where: str) -> None:
     """Refuse texts that hold what looks like a pupil number.
 
     Raises

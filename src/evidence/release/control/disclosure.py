@@ -57,8 +57,8 @@ class Safe:
         maker: object,
         table: pd.DataFrame,
         suppressed: tuple[str, ...],
-        picture: Picture | None = None,
-        cells: Cells | None = None,
+        picture: Picture | None,
+        cells: Cells,
         again: Callable[..., Safe] | None = None,
     ) -> None:
         if maker is not _MAKER:
@@ -78,6 +78,13 @@ class Safe:
         return self._table.copy()
 
     @property
+    def drawn(self) -> Picture:
+        """The picture of what `protect_picture` made; a table by itself has none."""
+        if self.picture is None:
+            raise TypeError("nothing is drawn from this table")
+        return self.picture
+
+    @property
     def hidden(self) -> dict[str, int]:
         """How many cells of each count are hidden, for whatever reason; it may be published."""
         shown = [name for name in self._cells.exact if name in self._table]
@@ -94,7 +101,7 @@ class Safe:
         gone : frozenset of float
             Rounded counts that must not be in any text either.
         """
-        return self._again(also=also, gone=gone)
+        return self._again(also=also, gone=gone) if self._again else self
 
 
 def protect(
@@ -162,9 +169,10 @@ def protect(
         than allowed.
     """
     rules = rules or Rules()
-    if threshold is not None or base is not None:
-        changed = {"threshold": threshold, "base": base}
-        rules = replace(rules, **{k: v for k, v in changed.items() if v is not None})
+    if threshold is not None:
+        rules = replace(rules, threshold=threshold)
+    if base is not None:
+        rules = replace(rules, base=base)
     return _protect(table, Roles.of({"counts": counts, **roles}), rules, words)
 
 
@@ -201,9 +209,7 @@ def published(
         refuse_upn(table[name].astype("str"), f"column {name!r}")
     nothing = pd.DataFrame(index=table.index)
     cells = Cells(nothing, nothing, nothing, Roles(), Rules())
-    made = Safe(_MAKER, table, (), picture, cells)
-    made._again = lambda **_: made  # there is nothing to hide
-    return made
+    return Safe(_MAKER, table, (), picture, cells)  # there is nothing to hide
 
 
 def protect_picture(
@@ -247,21 +253,26 @@ def protect_picture(
                     f"row {(few & shown).idxmax() + 1}: the point rests on fewer than "
                     f"{rules.figure_count} pupils; leave it out or join it to another"
                 )
-        words = {
-            name: round_words(getattr(picture, name), rules, gone) for name in ("title", "alt")
-        }
-        refuse_upn(words.values(), "title or alt")
+        title, alt = (round_words(text, rules, gone) for text in (picture.title, picture.alt))
+        refuse_upn((title, alt), "title or alt")
     except EvidenceError as error:
         raise EvidenceError(f"picture {picture.name}: {error}") from None
-    drawn = replace(picture, table=safe.table, **words)
+    drawn = replace(picture, table=safe.table, title=title, alt=alt)
     again = partial(protect_picture, picture, rules=rules, schools=schools)
     return Safe(_MAKER, safe.table, safe.suppressed, drawn, safe._cells, again)
 
 
-def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Safe:
+def _protect(
+    table: pd.DataFrame,
+    roles: Roles,
+    rules: Rules,
+    words: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    also: Mapping[str, np.ndarray] | None = None,
+    gone: frozenset[float] = frozenset(),
+) -> Safe:
     roles.check(table, rules)
     table = table.reset_index(drop=True)
-    inside = {*roles.contributions, roles.residual_df} - {None, *roles.figures}
+    inside = {*roles.contributions, *filter(None, [roles.residual_df])} - {*roles.figures}
     out = table.drop(columns=sorted(inside)).copy()
     out.attrs = {}  # pandas would write them into the file, whatever they hold
     exact, hidden = _primary(table, roles, rules)
@@ -273,7 +284,7 @@ def _protect(table, roles, rules, words=None, also=None, gone=frozenset()) -> Sa
         )
     labels = label_texts(table, roles.dimensions(table))
     cells = Cells(exact, hidden.copy(), labels, roles, rules)
-    report = []
+    report: list[str] = []
     for name in (*counts, *roles.totals):
         if few := cells.hidden[name].sum():
             why = "one contributor could be known" if name in roles.totals else (
@@ -363,7 +374,14 @@ def _whole(column: pd.Series, name: str) -> pd.Series:
     return values
 
 
-def _put(out, name, rounded, exact, hidden, code) -> None:
+def _put(
+    out: pd.DataFrame,
+    name: str,
+    rounded: pd.Series,
+    exact: pd.Series,
+    hidden: pd.Series,
+    code: str,
+) -> None:
     """Write the rounded count and, beside it, the symbol of what is not shown."""
     symbol = pd.Series(np.where(exact.isna(), "x", np.where(hidden, code, "")), dtype="str")
     companion = f"{name}_symbol"

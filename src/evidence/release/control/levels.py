@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from evidence.release.control.cell_graph import GUESSED, MATCHED, CellGraph
+from evidence.release.control.cell_labels import Group, Number, Place, Row
 
 _MANY = 30  # groups up to which every sum is tried; of more, those of neighbouring rows
 _ALWAYS = 12  # groups up to which what is not found is not there
@@ -27,10 +28,10 @@ _YEAR = re.compile(r"(19|20)\d\d")
 Sum = tuple[int, tuple[int, ...]]  # a total and its parts, as rows
 
 
-def add_levels(graph: CellGraph, named: Mapping[tuple, Mapping[str, list]]) -> None:
+def add_levels(graph: CellGraph, named: Mapping[Place, Mapping[str, list[Row]]]) -> None:
     """Add the sums down every label column of every place, in `named` by name of the count."""
     for place, names in named.items():
-        columns: dict[str, dict[tuple, dict[str, int]]] = {}
+        columns: dict[str, dict[tuple[str, Group], dict[str, int]]] = {}
         for what, rows in names.items():
             for _, labels, ways in rows:
                 known = [i for (i,) in ways if graph.exact[i] == graph.exact[i]]
@@ -42,9 +43,11 @@ def add_levels(graph: CellGraph, named: Mapping[tuple, Mapping[str, list]]) -> N
                 _add_column(graph, place, contexts)
 
 
-def _add_column(graph: CellGraph, place: tuple, contexts: dict[tuple, dict[str, int]]) -> None:
+def _add_column(
+    graph: CellGraph, place: Place, contexts: dict[tuple[str, Group], dict[str, int]]
+) -> None:
     """Add the sums down one column: those that hold in all contexts with the same groups."""
-    alike: dict[tuple, list[tuple[tuple, list[int]]]] = {}
+    alike: dict[tuple[str | bool, ...], list[tuple[tuple[str, Group], list[int]]]] = {}
     for context, groups in contexts.items():
         whole = [i for i in graph.index.get((place, *context), ()) if graph.exact[i] >= 0]
         ids = [*groups.values(), *whole[:1]]
@@ -58,7 +61,7 @@ def _add_column(graph: CellGraph, place: tuple, contexts: dict[tuple, dict[str, 
             for i in every if any(graph.secret[i] for i in every) else ():
                 graph.secret[i] = True
             continue
-        ways = []
+        ways: list[list[tuple[int, ...]]] = []
         for hierarchy in ways_of:
             ways.append([])
             for at, (context, ids) in enumerate(found):
@@ -70,19 +73,19 @@ def _add_column(graph: CellGraph, place: tuple, contexts: dict[tuple, dict[str, 
                     ways[-1].append((known[total], *sorted(ids[part] for part in parts)))
         if len(ways) == 1:
             graph.findings += 1
-            for total, *parts in ways[0]:
-                graph.add_sum(total, parts, how=(MATCHED, GUESSED))
+            for one in ways[0]:
+                graph.add_sum(one[0], one[1:], how=(MATCHED, GUESSED))
         elif ways:
             graph.hierarchies.append(ways)
 
 
-def part_from_gone(graph: CellGraph, hidden: Iterable[Iterable[tuple]]) -> None:
+def part_from_gone(graph: CellGraph, hidden: Iterable[Iterable[Number]]) -> None:
     """Keep this release's numbers apart from an earlier one's where a hidden group is gone since.
 
     That a larger group counts as before would tell how few it was. Larger is who lacks its label
     in a column, or is a total there; any other where there are none, unless all are times.
     """
-    groups: dict[tuple, dict[str, int]] = {}
+    groups: dict[tuple[Place, str, Group, str], dict[str, int]] = {}
     for (place, what, row), ids in graph.index.items():
         for column, text in row:
             at = (place, what, row - {(column, text)}, column)
@@ -160,7 +163,8 @@ def _follow(sums: list[Sum], others: list[Sum], groups: int) -> np.ndarray:
     rows = _matrix(sums, groups)
     _, size, basis = np.linalg.svd(_matrix(others, groups), full_matrices=False)
     basis = basis[size > 1e-9]
-    return np.linalg.norm(rows - rows @ basis.T @ basis, axis=1) < 1e-6
+    follows: np.ndarray = np.linalg.norm(rows - rows @ basis.T @ basis, axis=1) < 1e-6
+    return follows
 
 
 def _sums(values: np.ndarray) -> list[Sum]:
@@ -180,7 +184,11 @@ def _sums(values: np.ndarray) -> list[Sum]:
     return found
 
 
-def _equal(values: np.ndarray, keys: np.ndarray, find: Callable) -> Iterator[Sum]:
+def _equal(
+    values: np.ndarray,
+    keys: np.ndarray,
+    find: Callable[[np.ndarray, int], Iterator[tuple[int, ...]]],
+) -> Iterator[Sum]:
     """Give each sum of groups that is equal to another one; of two equal ones the first is it."""
     for total, key in enumerate(keys):
         for parts in find(keys, key):

@@ -8,13 +8,19 @@ from itertools import combinations
 import numpy as np
 
 from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, CellGraph
-from evidence.release.control.cell_labels import margins_of, used
+from evidence.release.control.cell_labels import (
+    Group,
+    Label,
+    Number,
+    Place,
+    Row,
+    margins_of,
+    used,
+)
 from evidence.release.control.column_roles import TOTALS
 from evidence.release.control.levels import add_levels
 
 _FEW = 6  # columns of which every choice is tried
-
-Row = tuple[tuple, frozenset, list[Sequence[int]]]  # place, labels, numbers that may add up
 
 
 def add_unseen(graph: CellGraph) -> None:
@@ -27,7 +33,7 @@ def add_unseen(graph: CellGraph) -> None:
         return
     if several := len({programme for programme, _ in graph.scope}) > 1:
         _add_columns(graph)
-    sums: dict[tuple, list[list[int]]] = {}
+    sums: dict[tuple[Place, str, Group], list[list[int]]] = {}
     for blocks, *_ in graph.tables:
         for what, block in blocks.items():
             for (place, rest, over), parts in margins_of(*block):
@@ -64,12 +70,12 @@ def _add_columns(graph: CellGraph) -> None:
             known = [(j, [i]) for at, i in keys.items() for j in graph.index.get(at, ())]
             if all(graph.adds_up(*pair) for pair in known):
                 ids = [graph.index.setdefault(at, [i])[0] for at, i in keys.items()]
-                places, _, labels = zip(*keys, strict=True)
-                block, column = {what: (places, labels, ids)}, {what: np.array(ids)}
-                graph.tables.append((block, column, places, labels, {}, now))
+                there, groups = [at[0] for at in keys], [at[2] for at in keys]
+                block, column = {what: (there, groups, ids)}, {what: np.array(ids)}
+                graph.tables.append((block, column, there, groups, {}, now))
 
 
-def _new(graph: CellGraph, at: tuple, parts: Collection[int]) -> int:
+def _new(graph: CellGraph, at: Number, parts: Collection[int]) -> int:
     """Add what numbers add up to, which no table shows."""
     i = graph.new(at, sum(graph.exact[j] for j in parts), 0)
     ends = graph.lower, graph.upper
@@ -87,9 +93,12 @@ class Sums:
         for blocks, *_ in graph.tables:
             for what in blocks:
                 self.beside.setdefault(what, set()).update(blocks)
-        self.named: dict[tuple, dict[str, list[Row]]] = {}
-        self.labels: dict[tuple, frozenset] = {}  # of a number in a place: others name it anew
-        self.groups: dict[tuple, set] = {}  # of one total, by one label, whatever they count
+        self.named: dict[Place, dict[str, list[Row]]] = {}
+        # Of a number in a place: another one may call it otherwise.
+        self.labels: dict[tuple[Place, int], Group] = {}
+        self.groups: dict[
+            tuple[Place, Group, str], set[Label]
+        ] = {}  # of one total, by one label, whatever they count
         for (place, what, labels), ids in graph.index.items():
             if what in self.beside:
                 rows = self.named.setdefault(place, {}).setdefault(what, [])
@@ -104,11 +113,13 @@ class Sums:
         for names in self.named.values():
             for what, rows in names.items():
                 self._elsewhere(rows, {n for n in names if n > what} - self.beside[what])
-        unseen: dict[tuple, dict[tuple, None]] = {}  # sums that no table shows, to their parts
+        unseen: dict[
+            Number, dict[tuple[int, ...], None]
+        ] = {}  # sums that no table shows, to their parts
         for number, (blocks, columns, places, labels, declared, now) in enumerate(graph.tables):
             graph.findings += 1
-            dims: dict[tuple, frozenset] = {}
-            lacking: dict[tuple, list[Row]] = {}
+            dims: dict[Place, frozenset[str]] = {}
+            lacking: dict[tuple[Place, str, tuple[str, ...]], list[Row]] = {}
             for what, block in blocks.items():
                 dims = used(*block[:2])
                 for (place, rest, over), parts in margins_of(*block):
@@ -127,30 +138,33 @@ class Sums:
             for (place, what, _), rows in lacking.items():
                 self._elsewhere(rows, self.named[place].keys() - self.beside[what])
             if len(blocks) > 1 and not self._within(columns, declared, now):
-                rows = zip(places, labels, zip(*columns.values(), strict=True), strict=True)
-                lacking = {}
-                for place, rest, parts in rows:
-                    if min(parts) < 0:
+                across: dict[Place, list[Row]] = {}
+                ids = zip(*columns.values(), strict=True)
+                for place, rest, row in zip(places, labels, ids, strict=True):
+                    if min(row) < 0:
                         continue
-                    lacking.setdefault(place, []).append((place, rest, [parts]))
+                    across.setdefault(place, []).append((place, rest, [row]))
                     if now:
-                        self._match(number, place, parts, dims[place])
-                for place, found in lacking.items():
+                        self._match(number, place, row, dims[place])
+                for place, found in across.items():
                     self._elsewhere(found, self.named[place])
         for at, ways in unseen.items():  # two tables without totals add up to the same all the same
-            known = [total for parts in ways if (total := sum(graph.exact[i] for i in parts)) >= 0]
+            sums = [sum(graph.exact[i] for i in way) for way in ways]
+            known = [exact for exact in sums if exact >= 0]
             for exact in dict.fromkeys(known or [np.nan]) if len(ways) > 1 else ():
                 seen = [i for i in graph.index.get(at, ()) if graph.exact[i] == exact]
                 total = seen[0] if seen else graph.new(at, exact, 0)
-                for parts in ways:
-                    if graph.adds_up(total, parts):
-                        graph.add_sum(total, parts, how=(SURE, GUESSED))
+                for way in ways:
+                    if graph.adds_up(total, way):
+                        graph.add_sum(total, way, how=(SURE, GUESSED))
         add_levels(graph, self.named)
 
-    def _whole(self, place: tuple, rest: frozenset, over: tuple, parts: Collection[int]) -> bool:
+    def _whole(
+        self, place: Place, rest: Group, over: tuple[str, ...], parts: Collection[int]
+    ) -> bool:
         """Return whether parts are all groups of a total that any table knows, and several."""
         if len(over) > 1:  # of each label that is summed over, all groups are there
-            there = frozenset().union(*(self.labels[place, i] for i in parts))
+            there = set[Label]().union(*(self.labels[place, i] for i in parts))
             return all(self.groups.get((place, rest, name), set()) <= there for name in over)
         known = {rest | {label} for label in self.groups.get((place, rest, over[0]), ())}
         return 1 < len(known) <= len({self.labels[place, i] for i in parts} & known)
@@ -235,7 +249,7 @@ class Sums:
                     for total, parts in found:
                         graph.add_sum(total, parts, how=(MATCHED, GUESSED))
 
-    def _match(self, number: int, place: tuple, parts: Sequence[int], dims: frozenset) -> None:
+    def _match(self, number: int, place: Place, parts: Sequence[int], dims: frozenset[str]) -> None:
         """Find a number of a table with other labels that is equal to a sum, by chance or not."""
         total = sum(self.graph.exact[i] for i in parts)
         for i, there, others in self.graph.alike.get((place, total), ()):

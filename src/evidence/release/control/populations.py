@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from itertools import combinations, permutations, product
 
 from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, CellGraph
+from evidence.release.control.cell_labels import Group, Label, Place
 
 HUB = ":"  # stands between another hub and its programme, and in no name of a programme
 _ARMS = 4  # groups of a column up to which one equal count makes groups of other names the same
 _CROWD = 20  # equal counts of which every pair is tried
 
-Place = tuple[str, str]
+Count = tuple[str, Group]  # what is counted, and the labels
+Numbers = Mapping[Place, Mapping[Count, int]]
+Agreement = tuple[bool, int] | None  # whether two numbers agree, and how much it says
 
 
 def add_equal(graph: CellGraph) -> None:
@@ -26,7 +29,7 @@ def add_equal(graph: CellGraph) -> None:
     What one place shows of a group of the same pupils, the others have as well.
     """
     whats = {what for blocks, *_ in graph.tables for what in blocks}
-    numbers: dict[Place, dict[tuple, int]] = {}
+    numbers: dict[Place, dict[Count, int]] = {}
     for (place, what, row), ids in graph.index.items():
         if what in whats:
             numbers.setdefault(place, {})[(what, row)] = ids[0]
@@ -55,7 +58,9 @@ def add_equal(graph: CellGraph) -> None:
     _add_groups(graph, numbers)
 
 
-def _renamed(graph: CellGraph, numbers: Mapping, one: Place, other: Place, agree: Mapping) -> bool:
+def _renamed(
+    graph: CellGraph, numbers: Numbers, one: Place, other: Place, agree: Mapping[Count, Agreement]
+) -> bool:
     """Return whether one place is gone and the other is new and has most of its counts.
 
     In another programme two of them at least.
@@ -69,7 +74,7 @@ def _renamed(graph: CellGraph, numbers: Mapping, one: Place, other: Place, agree
     return bool(most and gone and new and gone != new)
 
 
-def _share(graph: CellGraph, numbers: Mapping, *groups: tuple[Place, tuple | None]) -> None:
+def _share(graph: CellGraph, numbers: Numbers, *groups: tuple[Place, Label | None]) -> None:
     """Let a group of each of two places, or all, have the numbers that the other has of it."""
     for (place, label), (there, other) in permutations(groups):
         for (what, row), i in numbers[there].items():
@@ -80,7 +85,7 @@ def _share(graph: CellGraph, numbers: Mapping, *groups: tuple[Place, tuple | Non
                     graph.add_sum(total, [i], how=(MATCHED, GUESSED))  # the group is a part of all
 
 
-def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
+def _agree(graph: CellGraph, i: int, j: int) -> Agreement:
     """Return whether two numbers agree, and how much it says; nothing where it is not known."""
     fits = graph.adds_up(i, [j])
     # A sum that no table shows may lack groups that the other has.
@@ -90,7 +95,7 @@ def _agree(graph: CellGraph, i: int, j: int) -> tuple[bool, int] | None:
     return fits, 1 + known
 
 
-def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None], hubs: bool) -> list[tuple | None]:
+def _same_pupils(agree: Mapping[Count, Agreement], hubs: bool) -> list[Label | None]:
     """Return the labels of which all that is known agrees; None where everything does.
 
     Of two hubs' releases of one cohort it is enough that nothing contradicts it: each may hide what
@@ -105,19 +110,19 @@ def _same_pupils(agree: Mapping[tuple, tuple[bool, int] | None], hubs: bool) -> 
     return good
 
 
-def _add_groups(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, int]]) -> None:
+def _add_groups(graph: CellGraph, numbers: Numbers) -> None:
     """Add that groups of other names are equal whose counts are, in two places of one release.
 
     And that a group may be a part of another programme that never tells such groups apart.
     """
-    groups: dict[tuple, dict[tuple, int]] = {}
-    texts: dict[tuple, set[str]] = {}
+    groups: dict[tuple[Place, Label], dict[Count, int]] = {}
+    texts: dict[tuple[Place, str], set[str]] = {}
     for place, known in numbers.items():
         for (what, row), i in known.items():
             for label in sorted(row) if graph.exact[i] > 0 else ():
                 groups.setdefault((place, label), {})[(what, row - {label})] = i
                 texts.setdefault((place, label[0]), set()).add(label[1])
-    alike: dict[tuple, list[tuple]] = {}
+    alike: dict[tuple[str, Group, float], list[tuple[Place, Label]]] = {}
     for group, known in groups.items():
         for at, i in known.items():
             alike.setdefault((*at, graph.exact[i]), []).append(group)
@@ -140,14 +145,14 @@ def _add_groups(graph: CellGraph, numbers: Mapping[tuple, Mapping[tuple, int]]) 
                 graph.add_sum(groups[one][at], [groups[other][at]], how=(MATCHED, GUESSED))
             _share(graph, numbers, one, other)
     graph.findings += 1
-    for ((place, label), known), other in product(groups.items(), numbers):
-        pairs = [(numbers[other][at], i) for at, i in known.items() if at in numbers[other]]
+    for ((place, label), known), there in product(groups.items(), numbers):
+        wholes = [(numbers[there][at], i) for at, i in known.items() if at in numbers[there]]
         if (
-            place[0] != other[0] and (other, label[0]) not in texts
+            place[0] != there[0] and (there, label[0]) not in texts
             and len(texts[place, label[0]]) <= _ARMS
-            and not any(graph.exact[whole] < graph.exact[i] for whole, i in pairs)
+            and not any(graph.exact[whole] < graph.exact[i] for whole, i in wholes)
         ):  # fmt: skip
-            for whole, i in pairs:
-                rest = graph.new((other, "", frozenset()), graph.exact[whole] - graph.exact[i], 0)
-                graph.sums[at := (whole, i, rest)] = GUESSED
-                graph.finding[at] = graph.findings
+            for whole, i in wholes:
+                rest = graph.new((there, "", frozenset()), graph.exact[whole] - graph.exact[i], 0)
+                graph.sums[(whole, i, rest)] = GUESSED
+                graph.finding[(whole, i, rest)] = graph.findings

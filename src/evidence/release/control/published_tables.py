@@ -14,13 +14,14 @@ from evidence.release.control.disclosure import Safe
 
 def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the labels and the counts of a table as an earlier release showed it."""
-    dims = now._cells.labels.columns if alike(frame, now) else distinguishing(frame)
+    same = alike(frame, now)
+    dims = same._cells.labels.columns if same else distinguishing(frame)
     return label_texts(frame, dims), frame[[c for c in frame if f"{c}_symbol" in frame]]
 
 
-def alike(frame: pd.DataFrame, now: Safe | None) -> bool:
-    """Return whether a table of this release has the columns of an earlier one."""
-    return now is not None and set(now._table.columns) == set(frame.columns)
+def alike(frame: pd.DataFrame, now: Safe | None) -> Safe | None:
+    """Return the table of this release where it has the columns of an earlier one."""
+    return now if now and set(now._table.columns) == set(frame.columns) else None
 
 
 def shares(frame: pd.DataFrame, counts: pd.DataFrame) -> list[tuple[str, str]]:

@@ -85,15 +85,16 @@ def complete(
     for name, safe in safes.items():
         graph.add_current(name, safe)
     graph.pair_equal_numbers()
-    tables = ((name, frame) for _, tables in earlier for name, frame in tables.items())
-    part_from_gone(graph, (graph.hidden_earlier(n, frame, safes.get(n)) for n, frame in tables))
+    frames = ((name, frame) for _, tables in earlier for name, frame in tables.items())
+    part_from_gone(graph, (graph.hidden_earlier(n, frame, safes.get(n)) for n, frame in frames))
     for rules, tables in earlier:
         for name, frame in tables.items():
             graph.add_earlier(name, frame, rules, safes.get(name))
     add_unseen(graph)
     add_equal(graph)
     Sums(graph).find()
-    turns, closed = iter(range(effort)), {}
+    turns = iter(range(effort))
+    closed: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
     hidden: set[int] = set()
     exposed: set[int] = set()
     readers, quiet = [*_readers(graph)], 0
@@ -122,29 +123,66 @@ def complete(
 
 
 def _readers(graph: CellGraph) -> Iterator[list[tuple[int, ...]]]:
-    """Give the sums that readers may believe: the firm ones, then hierarchies, then guesses."""
+    """Give the sums that readers may believe: the firm ones, then hierarchies, then guesses.
+
+    Of the firm ones those that hang together with a hierarchy or a guess are enough: the rest is as
+    it was without them. Guesses that touch nothing of one another are believed in one go.
+    """
     firm = _that_fit(graph, [at for at, how in graph.sums.items() if how > GUESSED])
     for levels in _FIRM:
         yield [at for at in firm if graph.sums[at] in levels]
+    part = _parts(graph, firm)
+    beside: dict[int, list[tuple[int, ...]]] = {}
+    for at in firm:
+        beside.setdefault(part[at[0]], []).append(at)
+
+    def believed(some: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        near = dict.fromkeys(part[i] for at in some for i in at)
+        sums = chain(*(beside.get(one, ()) for one in near), some)
+        return _that_fit(graph, list(dict.fromkeys(sums)))
+
     for turn in range(max(map(len, graph.hierarchies), default=0)):
         chosen = [ways[turn if turn < len(ways) else 0] for ways in graph.hierarchies]
-        yield _that_fit(graph, list(dict.fromkeys([*firm, *chain(*chosen)])))
-    guesses: dict[int, list] = {}
+        yield believed([*chain(*chosen)])
+    guesses: dict[int, list[tuple[int, ...]]] = {}
     for at, how in graph.sums.items():
         if how == GUESSED:
             guesses.setdefault(graph.finding[at], []).append(at)
-    for some in [[*chain(*guesses.values())], *guesses.values()] if guesses else ():
-        yield _that_fit(graph, firm + some)
+    if guesses:
+        yield believed([*chain(*guesses.values())])
+    apart: list[tuple[set[int], list[tuple[int, ...]]]] = []
+    for some in guesses.values():
+        touched = {part[i] for at in some for i in at}
+        free = next((one for one in apart if one[0].isdisjoint(touched)), None)
+        if free is None:
+            apart.append((touched, [*some]))
+        else:
+            free[0].update(touched)
+            free[1].extend(some)
+    for _, some in apart:
+        yield believed(some)
+
+
+def _parts(graph: CellGraph, sums: Sequence[tuple[int, ...]]) -> list[int]:
+    """Return, of each number, which of those that hang together by sums it belongs to."""
+    matrix = _matrix(sums, len(graph.lower))
+    links = sparse.block_array([[None, matrix.T], [matrix, None]])
+    found: list[int] = sparse.csgraph.connected_components(links, directed=False)[1].tolist()
+    return found
 
 
 def _that_fit(graph: CellGraph, sums: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """Return the sums without those that cannot hold together, the least sure first."""
-    if not any(graph.exact[i] != graph.exact[i] for at in sums for i in at):
+    unknown = {i for at in sums for i in at if graph.exact[i] != graph.exact[i]}
+    if not unknown:
         return sums  # the true counts fit them
-    how = np.array([graph.sums.get(at, GUESSED) for at in sums])
-    wrong = {
-        sums[at] for at in _system(graph, sums, ()).conflicting_sums(10.0**how) if how[at] < SURE
-    }
+    part = _parts(graph, sums)
+    open_ = {part[i] for i in unknown}
+    doubtful = [at for at in sums if part[at[0]] in open_]
+    how = np.array([graph.sums.get(at, GUESSED) for at in doubtful])
+    system = _system(graph, doubtful, ())
+    conflicts = system.part(np.unique(system.sums.indices)).conflicting_sums(10.0**how)
+    wrong = {doubtful[at] for at in conflicts if how[at] < SURE}
     return [at for at in sums if at not in wrong]
 
 
@@ -171,7 +209,11 @@ def _system(graph: CellGraph, sums: Sequence[tuple[int, ...]], hidden: Iterable[
 
 
 def _solve(
-    graph: CellGraph, sums: Sequence[tuple[int, ...]], gone: set[int], turns: Iterator, closed: dict
+    graph: CellGraph,
+    sums: Sequence[tuple[int, ...]],
+    gone: set[int],
+    turns: Iterator[int],
+    closed: dict[bytes, tuple[np.ndarray, np.ndarray]],
 ) -> tuple[set[int], set[int]]:
     """Return the numbers to hide, those that are gone among them, and those that stay exposed."""
     system = _system(graph, sums, gone)

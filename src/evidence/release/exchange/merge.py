@@ -81,10 +81,9 @@ def merge(
         raise EvidenceError("another hub's results need a reviewer of this one: --reviewer NAME")
     if not all(differ(reviewer, author) for author in authors):
         raise EvidenceError(f"{reviewer} is an author of these results; somebody else checks them")
-    if releases.current(root) is None:
-        raise EvidenceError(f"no release in {root} to merge into: make one with evidence release")
+    _current(root)
     with releases.alone(root):
-        folder, before = releases.current(root)
+        folder, before = _current(root)
         for other, held in before.get("hubs", {}).items():
             if other != hub and held["bundle"] == sha256:
                 raise EvidenceError(
@@ -118,8 +117,16 @@ def merge(
         for name in ("release.json", "effects.csv", "indicators.csv", "results.xlsx"):
             (draft / name).unlink()
         facts = {"reviewer": reviewer, "author": f"{hub}, bundle {sha256[:16]}"}
-        folder, new = publish.keep(root, draft, record, action="merged", **facts)
-    return int(folder.name), new, sha256
+        made, merged = publish.keep(root, draft, record, action="merged", **facts)
+    return int(made.name), merged, sha256
+
+
+def _current(root: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the release to merge into, or refuse where there is none."""
+    current = releases.current(root)
+    if current is None:
+        raise EvidenceError(f"no release in {root} to merge into: make one with evidence release")
+    return current
 
 
 def checked(path: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, list[str]]:
@@ -148,9 +155,13 @@ def checked_index(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
         Something is missing, of the wrong kind, or protected less than is allowed here.
     """
     said, rules, runs = (index.get(name) for name in ("release", "rules", "runs"))
-    known = isinstance(said, dict) and isinstance(rules, dict)
-    whole = known and type(said.get("number")) is int and _is_number(said["number"], 0, 1e9)
-    if not (whole and _is_date(said.get("date"))):
+    if not (
+        isinstance(said, dict)
+        and isinstance(rules, dict)
+        and type(said.get("number")) is int
+        and _is_number(said["number"], 0, 1e9)
+        and _is_date(said.get("date"))
+    ):
         raise EvidenceError(f"{path}: does not say which release it is of; ask for it again")
     limits = {name: rules.get(name) for name in ("threshold", "base")}
     if any(type(limit) is not int or not 5 <= limit < 1e6 for limit in limits.values()):
@@ -182,7 +193,7 @@ def checked_index(path: Path, index: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_date(value: Any) -> bool:
     try:
-        return date.fromisoformat(value).isoformat() == value
+        return bool(date.fromisoformat(value).isoformat() == value)
     except (TypeError, ValueError):
         return False
 
@@ -201,7 +212,9 @@ def _card(path: Path, card: Any) -> dict[str, Any]:
         raise EvidenceError(f"{path}: a programme has no plain name")
     where = f"programme {card['name']}"
     texts = ("title", "phase", "lead", "about", "ask_next", "claim", "published")
-    kept = {key: _text(card.get(key) or "", path, f"{where}, {key}") for key in texts}
+    kept: dict[str, Any] = {
+        key: _text(card.get(key) or "", path, f"{where}, {key}") for key in texts
+    }
     if card.get("design") not in DESIGNS:
         raise EvidenceError(f"{path}: {where}: its design is not one of {', '.join(DESIGNS)}")
     cost = card.get("cost")
@@ -302,7 +315,11 @@ def _public(indicators: pd.DataFrame, meta: Mapping[str, Any]) -> tuple[pd.Serie
 
 
 def _frame(
-    path: Path, kind: str, parts: Mapping[str, bytes], contract: Mapping, counts: tuple[str, ...]
+    path: Path,
+    kind: str,
+    parts: Mapping[str, bytes],
+    contract: Mapping[str, Any],
+    counts: tuple[str, ...],
 ) -> pd.DataFrame:
     """Return a table of a bundle, every cell of the kind that the contract says."""
     where = f"{path}, {kind}.json"

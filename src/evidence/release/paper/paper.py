@@ -211,13 +211,13 @@ def _filled(
         }  # fmt: skip
         place = f"{row['programme']}.{row['cohort']}"
         known |= {f"{place}.{name}": value for name, value in shown.items()}
-    for row in answers:
+    for answer in answers:
         shown = {
-            "decision": row["decision"] or NONE, "effect": _effect(row),
-            "disadvantaged": row["disadvantaged"], "price": row["price_words"],
-            "spend": "not known" if missing(row["spend"]) else pounds(row["spend"]),
+            "decision": answer["decision"] or NONE, "effect": _effect(answer),
+            "disadvantaged": answer["disadvantaged"], "price": answer["price_words"],
+            "spend": "not known" if missing(answer["spend"]) else pounds(answer["spend"]),
         }  # fmt: skip
-        known |= {f"{row['programme']}.{name}": value for name, value in shown.items()}
+        known |= {f"{answer['programme']}.{name}": value for name, value in shown.items()}
     faults, done = [], {}
     for key, text in texts.items():
         for asked in _KEY.findall(text):
@@ -319,7 +319,7 @@ def _pictures(
             "months along the top. The table above holds the same.",
             table=table.assign(unit="sd"),
         )
-        size = (9, 1.4 + 0.36 * len(table))
+        size: tuple[float, float] = (9, 1.4 + 0.36 * len(table))
         yield Picture(drawn.title, drawn.alt, drawn.png(size))
     for entry in record["figures"]:
         if entry["name"] == "cost-and-effect":

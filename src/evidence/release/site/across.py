@@ -24,14 +24,14 @@ def across(hubs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, An
     differently where their verdicts do, or where neither range reaches the other. The very same
     figures are of one release under two names, or of pupils counted twice.
     """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for hub, rows in hubs.items():
         for row in rows:
             found.setdefault(row["programme"], {})[hub] = row
-    rows = []
+    lines: list[dict[str, Any]] = []
     for name, each in found.items():
         first = next(iter(each.values()))
-        rows.append(
+        lines.append(
             {
                 "programme": name,
                 "title": first["title"],
@@ -41,7 +41,7 @@ def across(hubs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, An
             }
         )
     order = (DIFFER, SAME, ALIKE, ALONE)
-    return sorted(rows, key=lambda row: order.index(row["differs"]))
+    return sorted(lines, key=lambda row: order.index(row["differs"]))
 
 
 def hubs(folder: Path, record: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -219,8 +219,10 @@ def _strength(points: Sequence[int]) -> str:
 
 def _facts(told: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
     """Return what is released of whether it was delivered, and of who took part."""
-    nothing = {_DELIVERED: ["No release says how much of it schools or pupils received"]}
-    return [(asked, f"{'; '.join(said)}.") for asked, said in (nothing | told).items()]
+    nothing: Mapping[str, Iterable[str]] = {
+        _DELIVERED: ["No release says how much of it schools or pupils received"]
+    }
+    return [(asked, f"{'; '.join(said)}.") for asked, said in {**nothing, **told}.items()]
 
 
 def since(folder: Path) -> list[str] | None:

@@ -291,7 +291,7 @@ def chart(row: Mapping[str, Any]) -> str:
     step = (width - left - right - 16) / max(len(series) - 1, 1)
 
     def y(value: float) -> float:
-        return height - bottom - (value - low) / (high - low) * (height - top - bottom)
+        return float(height - bottom - (value - low) / (high - low) * (height - top - bottom))
 
     points = [(left + 8 + step * n, y(one["value"])) for n, one in enumerate(series)]
     last, unit, places = series[-1], row["unit"], rows.digits(row)
@@ -328,7 +328,9 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _places(found: pd.DataFrame) -> tuple[dict[str, tuple[float, float]], list[Any], dict]:
+def _places(
+    found: pd.DataFrame,
+) -> tuple[dict[str, tuple[float, float]], list[Any], dict[str, Any]]:
     """Return where each unit of a funnel is, its limits as paths, and the ends of its axes."""
     found = found.dropna(subset=["value", "n"]).sort_values("n")
     width, height = FUNNEL
@@ -341,7 +343,8 @@ def _places(found: pd.DataFrame) -> tuple[dict[str, tuple[float, float]], list[A
 
     def y(values: np.ndarray) -> np.ndarray:
         share = (100 * values - low) / max(high - low, 1e-9)
-        return height - bottom - share * (height - top - bottom)
+        place: np.ndarray = height - bottom - share * (height - top - bottom)
+        return place
 
     def path(values: np.ndarray) -> str:
         return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y(values), strict=True))

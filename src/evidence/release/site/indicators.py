@@ -81,16 +81,19 @@ def pages(record: Mapping[str, Any], indicators: pd.DataFrame) -> list[tuple[str
 def _page(record: Mapping[str, Any], name: str, rows: pd.DataFrame) -> str:
     runs = [run for key in dict.fromkeys(rows["run_id"]) if (run := record["runs"].get(key))]
     whose = {run["programme"] for run in runs}
-    values = {
-        "sources": [text for text in dict.fromkeys(rows.get("published", ())) if text],
-        "said": _said(rows),
-        "table": _table(records(rows)),
-        "symbols": [(key, word) for key, word in SYMBOLS.items() if key in set(rows["symbol"])],
-        "runs": runs,
-        "titles": {p["name"]: p["title"] or p["name"] for p in record["programmes"]},
-    }
-    cards = [card for card in record["programmes"] if card["name"] in whose]
-    return page("indicator", record, name, cards=cards, trail=UP, **values)
+    return page(
+        "indicator",
+        record,
+        name,
+        cards=[card for card in record["programmes"] if card["name"] in whose],
+        trail=UP,
+        sources=[text for text in dict.fromkeys(rows.get("published", ())) if text],
+        said=_said(rows),
+        table=_table(records(rows)),
+        symbols=[(key, word) for key, word in SYMBOLS.items() if key in set(rows["symbol"])],
+        runs=runs,
+        titles={p["name"]: p["title"] or p["name"] for p in record["programmes"]},
+    )
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -106,7 +109,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     groups = {row["group"] for row in rows}
     others = {row["comparator"] for row in rows if _there(row["comparator_value"])}
     same = len(others) == 1 and all(others)
-    columns = [
+    columns: list[tuple[object, str, bool, list[str]]] = [
         (True, "Area", False, [row["area"] for row in rows]),
         (len(groups) > 1 or groups - {"all", ""}, "Group", False, [row["group"] for row in rows]),
         (True, "When", False, [_unbroken(row["period"]) for row in rows]),
@@ -132,7 +135,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
             [row["band"] if _there(row["band"]) else "" for row in rows],
         ),
     ]
-    return layout([column for shown, *column in columns if shown], row_heads=True)
+    shown = [(head, numbers, cells) for wanted, head, numbers, cells in columns if wanted]
+    return layout(shown, row_heads=True)
 
 
 def _unbroken(period: str) -> str:
@@ -142,7 +146,7 @@ def _unbroken(period: str) -> str:
 
 def _value(row: Mapping[str, Any], whole: bool) -> str:
     if row["symbol"] and row["symbol"] != "u":
-        return row["symbol"]
+        return str(row["symbol"])
     return _figure(row, "value", whole) + (" u" if row["symbol"] else "")
 
 

@@ -83,7 +83,8 @@ def one_page(
     """
     drawn = charts(record, folder, indicators)
     found: list[tuple[str, str, str, int]] = []
-    left, shown = indicators[["area", "indicator"]].drop_duplicates(), set()
+    left = indicators[["area", "indicator"]].drop_duplicates()
+    shown: set[str] = set()
     for name in left["area"].value_counts().index:
         own = set(left.loc[left["area"] == name, "indicator"])
         rows = measures(indicators, drawn, name, pages.__getitem__) if own - shown else []

@@ -18,7 +18,7 @@ _PIECES = re.compile(
     re.S,
 )
 _BLOCK = re.compile(r"</?(?:tr|p|li|h[1-6]|dt|dd|figure|section|caption|summary|div)\b")
-_NUMBERED = re.compile(r"(Evidence base · release|.*; shown in release) \d+.*", re.S)
+_NUMBERED = re.compile(r"(.*?(?:Evidence base · release|; shown in release)) \d+.*", re.S)
 _DRAWN = "<p><ins>This picture is new or drawn anew.</ins></p>"
 _Block = list[tuple[str, int]]  # texts that stand together, each with its place among the pieces
 
@@ -97,7 +97,9 @@ def _blocks(pieces: Sequence[str]) -> list[_Block]:
             blocks.append([])
             drawing = piece.startswith("<figure") or (drawing and piece != "</figure>")
         if (piece.strip() and not number % 2) or (drawing and piece.startswith("<svg")):
-            blocks[-1].append((_NUMBERED.sub(r"\1", piece.strip()), number))
+            text = piece.strip()
+            numbered = _NUMBERED.match(text)
+            blocks[-1].append((numbered[1] if numbered else text, number))
     return [block for block in blocks if block]
 
 
@@ -131,4 +133,4 @@ def _texts(block: _Block) -> tuple[str, ...]:
 
 def _unlike(old: Iterable[Any], new: Iterable[Any]) -> Iterator[tuple[int, int, int, int]]:
     opcodes = SequenceMatcher(None, [*old], [*new], autojunk=False).get_opcodes()
-    return (where for kind, *where in opcodes if kind != "equal")
+    return ((a, b, c, d) for kind, a, b, c, d in opcodes if kind != "equal")

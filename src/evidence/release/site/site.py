@@ -172,8 +172,17 @@ def _programme(
         cost = ""
     cohorts = [(c["title"], f"{c['name']}.html", said[c["name"]]) for c in card["cohorts"]
                if said.get(c["name"])]  # fmt: skip
-    values = {"card": card, "cost": cost, "board": board, "said": cohorts}
-    return page("programme", record, title, cards=[card], trail=UP, **values)
+    return page(
+        "programme",
+        record,
+        title,
+        cards=[card],
+        trail=UP,
+        card=card,
+        cost=cost,
+        board=board,
+        said=cohorts,
+    )
 
 
 def _cohort(

@@ -149,7 +149,7 @@ def read(
             )
         except EvidenceError as error:
             refused.append(str(error))
-    pictures = dict(sorted(pictures.items(), key=lambda item: item[1].picture.place))
+    pictures = dict(sorted(pictures.items(), key=lambda item: item[1].drawn.place))
     shown = {name: titled[name] for name in pictures}
     others = (title for name, title in titled.items() if name not in pictures)
     shown |= {f"left-out-{number}": title for number, title in enumerate(others, 1)}

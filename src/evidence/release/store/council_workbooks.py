@@ -193,7 +193,7 @@ def _flags(table: pd.DataFrame) -> list[str]:
 
 
 def _figure_head(table: pd.DataFrame) -> str:
-    return next(head for head in table if head.startswith(_HEADS["value"]))
+    return next(head for head in map(str, table) if head.startswith(_HEADS["value"]))
 
 
 def _notes(sheets: Mapping[str, Any]) -> pd.DataFrame:

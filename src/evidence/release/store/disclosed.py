@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def earlier(
-    history: Collection[Mapping[str, Any]],
+    history: Iterable[Mapping[str, Any]],
 ) -> Iterator[tuple[Rules, dict[str, pd.DataFrame]]]:
     """Return the rules and tables of earlier releases, each table once under the same rules.
 
@@ -86,7 +86,7 @@ def earlier(
 
     Parameters
     ----------
-    history : collection of mapping
+    history : iterable of mapping
         What releases disclosed, oldest first. All of it matters: the same pupils may have been
         called otherwise.
     """

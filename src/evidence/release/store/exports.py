@@ -11,7 +11,7 @@ import math
 import re
 import zipfile
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, overload
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -31,6 +31,10 @@ _CORE = (
 )
 
 
+@overload
+def plain(value: str) -> str: ...
+@overload
+def plain(value: Any) -> Any: ...
 def plain(value: Any) -> Any:
     """Return text without control characters and marks of direction; lists and mappings too."""
     if isinstance(value, str):
@@ -58,7 +62,8 @@ def csv(table: pd.DataFrame) -> str:
     safe = _with_texts(plain_table(table), _inert)
     numbers = safe.select_dtypes(include="number").columns
     safe[numbers] = safe[numbers].mask(np.isinf(safe[numbers].astype("float64")))
-    return safe.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    text: str = safe.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    return text
 
 
 def _inert(cell: object) -> str:

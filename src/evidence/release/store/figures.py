@@ -7,6 +7,7 @@ its bytes are checked against that release's manifest first.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import sys
@@ -33,7 +34,7 @@ _drawings: dict[str, str] = {}  # drawings by what they show: those of many rele
 @cache
 def version() -> str:
     """Return what a drawing depends on besides its table: our code and matplotlib's version."""
-    code = b"".join(Path(module.__file__).read_bytes() for module in _DRAWING)
+    code = b"".join(Path(inspect.getfile(module)).read_bytes() for module in _DRAWING)
     return hashlib.sha256(code + metadata.version("matplotlib").encode()).hexdigest()
 
 
@@ -64,7 +65,7 @@ def write(
         ):  # fmt: skip
             path.with_suffix(suffix).write_text(content, encoding="utf-8", newline="\n")
         _, programme, cohort, stem = name.split("/")
-        shown = results[name].picture
+        shown = results[name].drawn
         entries.append(
             {
                 "programme": programme, "cohort": cohort, "name": stem, "title": shown.title,
@@ -113,11 +114,13 @@ def _new(texts: list[str]) -> list[str]:
     command = [sys.executable, "-m", "evidence.release.store.figures"]
     helpers = [Popen(command, stdin=PIPE, stdout=PIPE, encoding="utf-8") for _ in shares[1:]]
     for helper, share in zip(helpers, shares[1:], strict=True):
+        assert helper.stdin is not None  # a pipe, as was asked for
         json.dump(share, helper.stdin)
         helper.stdin.close()
     said = [_drawn(shares[0])]
     for helper in helpers:
         with helper:
+            assert helper.stdout is not None
             said.append(json.load(helper.stdout))
     drawn = [""] * len(texts)
     for first, some in enumerate(said):

@@ -78,7 +78,8 @@ def faults(root: Path) -> list[str]:
         entries = lines(root)
     except EvidenceError as error:
         return [str(error)]
-    found, previous, made = [], START, {}
+    found, previous = [], START
+    made: dict[str, str] = {}
     for number, entry in enumerate(entries, start=1):
         where = f"{root / NAME}, line {number}"
         if entry["number"] != number:
@@ -168,7 +169,8 @@ def manifest(folder: Path) -> dict[str, str]:
 
 def listed(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file as the release's manifest lists it."""
-    return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    hashes: dict[str, str] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return hashes
 
 
 def content(folder: Path) -> str:

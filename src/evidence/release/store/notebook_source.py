@@ -66,7 +66,8 @@ def clean(
     sources = [[cell["cell_type"], source] for cell, source, _ in cells]
     if hashlib.sha256(json.dumps(sources).encode()).hexdigest() != sha256:
         raise EvidenceError("the executed notebook is not the one that the run recorded")
-    left, kept, rules = dict(titles), [], rules or Rules()
+    left, rules = dict(titles), rules or Rules()
+    kept: list[dict[str, Any]] = []
     for cell, source, tags in cells:
         if cell["cell_type"] == "markdown":
             text = round_words(source, rules)
@@ -102,13 +103,18 @@ def as_cell(
     number: int, kind: str, text: str, metadata: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return one cell of a notebook, never with an output."""
-    made = {"cell_type": kind, "id": f"cell-{number}", "metadata": dict(metadata or {})}
+    made: dict[str, Any] = {
+        "cell_type": kind,
+        "id": f"cell-{number}",
+        "metadata": dict(metadata or {}),
+    }
     made |= {"execution_count": None, "outputs": []} if kind == "code" else {}
     return made | {"source": text}
 
 
 def _shows(cell: Mapping[str, Any]) -> list[str]:
-    return cell["metadata"].get("evidence", {}).get("shows", [])
+    shows: list[str] = cell["metadata"].get("evidence", {}).get("shows", [])
+    return shows
 
 
 def _shown(outputs: list[Mapping[str, Any]], left: dict[str, str]) -> dict[str, Any]:
@@ -156,10 +162,16 @@ def parameters(source: str) -> dict[str, tuple[Any, str]]:
         }
         found = {}
         for node in ast.parse(source).body:
-            (target,) = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
-            found[target.id] = (ast.literal_eval(node.value), notes.get(node.lineno, ""))
+            match node:
+                case (
+                    ast.Assign(targets=[ast.Name(name)], value=ast.expr() as value)
+                    | ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value)
+                ):
+                    found[name] = (ast.literal_eval(value), notes.get(node.lineno, ""))
+                case _:
+                    raise ValueError(node)
         return found
-    except (SyntaxError, AttributeError, ValueError, tokenize.TokenError, RecursionError):
+    except (SyntaxError, ValueError, tokenize.TokenError, RecursionError):
         raise EvidenceError("the parameters cell is not plain literals") from None
 
 

@@ -63,8 +63,8 @@ class Proposal:
             parts.append(html_table.table(table[[name for name in shown if name in table]]))
             notes += [f"Hidden: {line}" for line in self.indicators.suppressed]
         for safe in self.pictures:
-            parts.append(f"<p>Picture {safe.picture.name}: {html.escape(safe.picture.title)}</p>")
-            notes += [f"Hidden in picture {safe.picture.name}: {line}" for line in safe.suppressed]
+            parts.append(f"<p>Picture {safe.drawn.name}: {html.escape(safe.drawn.title)}</p>")
+            notes += [f"Hidden in picture {safe.drawn.name}: {line}" for line in safe.suppressed]
         notes += [f"Refused: {reason}" for reason in self.refused]
         notes = notes or ["Nothing was hidden or refused."]
         return "".join([*parts, *(f"<p>{html.escape(note)}</p>" for note in notes)])
@@ -119,7 +119,7 @@ def propose(
     rules = load(rules) if isinstance(rules, str | Path) else rules
     if effects is not None and not isinstance(effects, pd.DataFrame):
         effects = pd.concat(list(effects), ignore_index=True) if len(effects) else None
-    effects = empty(EFFECTS) if effects is None else validate_effects(effects)
+    rows = empty(EFFECTS) if effects is None else validate_effects(effects)
     indicators = empty(INDICATORS) if indicators is None else validate_indicators(indicators)
     placed = [replace(picture, place=place) for place, picture in enumerate(pictures)]
     if len({picture.name for picture in placed}) < len(placed):
@@ -127,7 +127,7 @@ def propose(
     if out:
         folder = Path(out)
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-        effects.to_parquet(folder / "effects.parquet")
+        rows.to_parquet(folder / "effects.parquet")
         indicators.to_parquet(folder / "indicators.parquet")
         if checks:
             (folder / "checks.json").write_text(
@@ -138,8 +138,8 @@ def propose(
             path.write_text(picture.to_json(), encoding="utf-8", newline="\n")
     refused, safe_effects, safe_indicators, safe_pictures = [], None, None, []
     try:
-        if len(effects):
-            safe_effects = candidates.protect_effects(effects, titles, rules)
+        if len(rows):
+            safe_effects = candidates.protect_effects(rows, titles, rules)
         safe_indicators = candidates.protect_indicators(
             indicators, rules, said=published, units=units
         )

@@ -97,7 +97,7 @@ def _entity(at: str, kind: str | list[str], name: str, **more: Any) -> dict[str,
     return {"@id": at, "@type": kind, "name": name, **more}
 
 
-def _results(folder: Path, record: Mapping, run: Mapping) -> Iterator[str]:
+def _results(folder: Path, record: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
     """Give the files of a release that come from one run."""
     place = reader.place_of(run)
     for entry in record["figures"]:

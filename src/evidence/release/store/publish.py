@@ -88,7 +88,7 @@ def release(
     if not read:
         reason = [*refused, *choice.held, "no runs"][0]
         raise EvidenceError(f"nothing may be released: {reason}")
-    results = {}
+    results: dict[str, Safe] = {}
     for place, one in read.items():
         results |= {f"effects/{place}": one.effects, f"indicators/{place}": one.indicators}
         results |= {f"figures/{place}/{name}": safe for name, safe in one.pictures.items()}
@@ -364,14 +364,16 @@ def _read(
 ) -> tuple[dict[str, candidates.Candidate], list[str], list[str]]:
     """Read and protect the chosen runs; return them by place, what was refused and where."""
     titles = {c["name"]: {o["name"]: o["title"] for o in c["outcomes"]} for c in cards}
-    said = {c["name"]: {"said": c["published"] or "", "units": c["units"] or ()} for c in cards}
+    card = {c["name"]: c for c in cards}
     read: dict[str, candidates.Candidate] = {}
     refused: list[str] = []
     left_out: list[str] = []
     for folder in choice.runs:
         try:
             name = folder.parts[-3]
-            one = candidates.read(folder, titles.get(name, {}), rules, **said.get(name, {}))
+            own = card.get(name, {})
+            said, units = own.get("published") or "", own.get("units") or ()
+            one = candidates.read(folder, titles.get(name, {}), rules, said=said, units=units)
         except EvidenceError as error:
             where = "/".join(folder.parts[-3:-1])
             refused.append(f"{where}: {error}")

@@ -56,12 +56,14 @@ def parsed(path: Path) -> Any:
 
 def release(published: str | Path | None = None) -> dict[str, Any]:
     """Return what the release says of itself: number, date, rules, programmes, runs, figures."""
-    return parsed(inside(folder(published), "release.json"))
+    record: dict[str, Any] = parsed(inside(folder(published), "release.json"))
+    return record
 
 
 def programmes(published: str | Path | None = None) -> list[dict[str, Any]]:
     """Return the programmes of the release in the register's order, as plain data."""
-    return release(published)["programmes"]
+    cards: list[dict[str, Any]] = release(published)["programmes"]
+    return cards
 
 
 def place_of(run: Mapping[str, Any]) -> str:

@@ -227,7 +227,9 @@ def _same(one: str, other: str) -> bool:
     return one == other or (min(len(one), len(other)) == 1 and one[0] == other[0])
 
 
-def _withdrawn(entries: Iterable[Mapping], history: Mapping[str, Mapping]) -> set[str]:
+def _withdrawn(
+    entries: Iterable[Mapping[str, Any]], history: Mapping[str, Mapping[str, Any]]
+) -> set[str]:
     """Return the runs that a roll back took away and nobody has signed since."""
     gone: set[str] = set()
     before: set[str] = set()

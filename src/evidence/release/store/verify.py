@@ -66,9 +66,14 @@ def _against_run(
     place, nothing = reader.place_of(run), pd.DataFrame()
     card = next(c for c in record["programmes"] if c["name"] == run["programme"])
     titles = {outcome["name"]: outcome["title"] for outcome in card["outcomes"]}
-    words = {"said": card.get("published") or "", "units": card.get("units") or ()}
     try:
-        again = candidates.read(source, titles, Rules(**record["rules"]), **words)
+        again = candidates.read(
+            source,
+            titles,
+            Rules(**record["rules"]),
+            said=card.get("published") or "",
+            units=card.get("units") or (),
+        )
     except EvidenceError as error:
         return [*faults, f"run {key}: {error}"]
     pairs = {kind: (_own(table, key), getattr(again, kind).table) for kind, table in tables.items()}
@@ -171,11 +176,11 @@ def examine(
             made.setdefault(entry["release"], entry)  # a second line cannot declare it anew
     found += [f"{name}: in the log but not there" for name in made if not (root / name).is_dir()]
     for folder in folders:
-        entry = made.get(folder.name)
-        if entry is None:
+        line = made.get(folder.name)
+        if line is None:
             found.append(f"{folder.name}: not in the log")
             continue
-        found += _files(folder, entry) or _record(folder, entry)
+        found += _files(folder, line) or _record(folder, line)
     known = {log.NAME, ".lock", "current", *(folder.name for folder in folders)}
     found += [f"{name}: does not belong here" for name in _names(root) if name not in known]
     link = root / "current"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from evidence.errors import EvidenceError
@@ -11,7 +12,7 @@ FEW = 4  # series whose median change says what all did together
 PRIOR = 4.0  # how many changes the common spread counts for beside a series' own
 
 
-def changes(values: np.ndarray, horizon: int) -> np.ndarray:
+def changes(values: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
     """Return changes over `horizon` places of the last axis, NaN where one end is missing."""
     return values[..., horizon:] - values[..., :-horizon]
 
@@ -21,7 +22,8 @@ def spreads(moves: np.ndarray) -> np.ndarray:
     known = ~np.isnan(moves)
     squares, count = np.nansum(moves**2, 1), known.sum(1)
     common = squares.sum() / max(count.sum(), 1)
-    return np.sqrt((squares + PRIOR * common) / (count + PRIOR))
+    spread: np.ndarray = np.sqrt((squares + PRIOR * common) / (count + PRIOR))
+    return spread
 
 
 def together(values: np.ndarray, horizon: int, level: float) -> tuple[np.ndarray, ...]:

@@ -57,7 +57,8 @@ def rate_limits(counts: np.ndarray, baseline: float, level: float) -> intervals.
 def winsorised(z: np.ndarray, share: float = 0.1) -> np.ndarray:
     """Return z-scores with the outer `share` on either side drawn in to that quantile."""
     low, high = np.quantile(z, (share, 1 - share))
-    return np.clip(z, low, high)
+    drawn_in: np.ndarray = np.clip(z, low, high)
+    return drawn_in
 
 
 def overdispersion(z: np.ndarray, share: float = 0.1) -> float:

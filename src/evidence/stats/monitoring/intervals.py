@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import betaincinv, chdtri, ndtri
 
 Pair = tuple[np.ndarray, np.ndarray]
+Number = float | np.ndarray
+Limits = tuple[Number, Number]
 
 
-def wilson(count: np.ndarray, n: np.ndarray, level: float = 0.95) -> Pair:
+def wilson(count: ArrayLike, n: ArrayLike, level: float = 0.95) -> Pair:
     """Return the limits of Wilson's score interval for a proportion.
 
     References
@@ -23,7 +26,7 @@ def wilson(count: np.ndarray, n: np.ndarray, level: float = 0.95) -> Pair:
     return np.where(count == 0, 0.0, low), np.where(count == n, 1.0, high)
 
 
-def clopper_pearson(count: np.ndarray, n: np.ndarray, level: float = 0.95) -> Pair:
+def clopper_pearson(count: ArrayLike, n: ArrayLike, level: float = 0.95) -> Pair:
     """Return the limits of the exact binomial interval (Clopper and Pearson 1934)."""
     count, n = np.asarray(count, float), np.asarray(n, float)
     tail = (1 - level) / 2
@@ -33,7 +36,7 @@ def clopper_pearson(count: np.ndarray, n: np.ndarray, level: float = 0.95) -> Pa
     return low, np.where(count < n, high, 1.0)
 
 
-def poisson_exact(count: np.ndarray, level: float = 0.95) -> Pair:
+def poisson_exact(count: ArrayLike, level: float = 0.95) -> Pair:
     """Return the exact limits of a Poisson mean: quantiles of χ² (Garwood 1936)."""
     count = np.asarray(count, float)
     tail = (1 - level) / 2
@@ -41,7 +44,7 @@ def poisson_exact(count: np.ndarray, level: float = 0.95) -> Pair:
     return np.where(count > 0, low, 0.0), chdtri(2 * count + 2, tail) / 2
 
 
-def byar(count: np.ndarray, level: float = 0.95) -> Pair:
+def byar(count: ArrayLike, level: float = 0.95) -> Pair:
     """Return Byar's limits of a Poisson mean, NaN below where the cube would be negative.
 
     References
@@ -60,7 +63,7 @@ def byar(count: np.ndarray, level: float = 0.95) -> Pair:
     )
 
 
-def poisson(count: np.ndarray, level: float = 0.95) -> Pair:
+def poisson(count: ArrayLike, level: float = 0.95) -> Pair:
     """Return exact limits of a Poisson mean below 10 and Byar's from there on, as Fingertips."""
     few = np.asarray(count, float) < 10
     pairs = zip(poisson_exact(count, level), byar(count, level), strict=True)
@@ -68,7 +71,7 @@ def poisson(count: np.ndarray, level: float = 0.95) -> Pair:
     return low, high
 
 
-def combine(first: np.ndarray, first_limits: Pair, second: np.ndarray, limits: Pair) -> Pair:
+def combine(first: Number, first_limits: Limits, second: Number, limits: Limits) -> Pair:
     """Return limits of `first` − `second` from the limits of each, which are independent.
 
     Notes
@@ -77,14 +80,14 @@ def combine(first: np.ndarray, first_limits: Pair, second: np.ndarray, limits: P
     Wilson limits; in general the method of variance estimates recovery (Zou and Donner 2008,
     Statistics in Medicine 27, 1693–1702).
     """
-    difference = first - second
+    difference = np.subtract(first, second)
     low = difference - np.hypot(first - first_limits[0], limits[1] - second)
     high = difference + np.hypot(first_limits[1] - first, second - limits[0])
     return low, high
 
 
 def newcombe(
-    first: np.ndarray, n_first: np.ndarray, second: np.ndarray, n_second: np.ndarray, level: float
+    first: ArrayLike, n_first: ArrayLike, second: ArrayLike, n_second: ArrayLike, level: float
 ) -> Pair:
     """Return Newcombe's limits of the difference of two proportions, first less second.
 

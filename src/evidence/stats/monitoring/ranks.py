@@ -62,7 +62,10 @@ def true_values(
     centre = mean[at] + rng.standard_normal(draws) / np.sqrt(total[at])
     shrink = variance * weight[at]
     middle = y + shrink * (centre[:, None] - y)
-    return middle + rng.standard_normal((draws, len(y))) * np.sqrt(variance * (1 - shrink))
+    drawn: np.ndarray = middle + rng.standard_normal(middle.shape) * np.sqrt(
+        variance * (1 - shrink)
+    )
+    return drawn
 
 
 def interval(draws: np.ndarray, high_is_good: bool, level: float) -> tuple[np.ndarray, ...]:

@@ -33,12 +33,15 @@ class Curve:
     def at(self, time: float) -> tuple[float, float, float, float]:
         """Return survival, standard error and limits at a time; NaN after the last duration."""
         if time > self.last and self.survival[-1:].sum() > 0:
-            return (math.nan,) * 4
+            return math.nan, math.nan, math.nan, math.nan
         place = np.searchsorted(self.time, time, side="right") - 1
         if place < 0:
             return 1.0, 0.0, math.nan, math.nan
-        return tuple(
-            float(x[place]) for x in (self.survival, self.std_error, self.lower, self.upper)
+        return (
+            float(self.survival[place]),
+            float(self.std_error[place]),
+            float(self.lower[place]),
+            float(self.upper[place]),
         )
 
     def quantile(self, share: float) -> tuple[float, float, float]:

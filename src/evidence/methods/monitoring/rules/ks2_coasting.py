@@ -9,7 +9,8 @@ _LEAST = {"reading": -2.5, "maths": -2.5, "writing": -3.5}
 
 def _coasting(values: Values, half: Values) -> np.ndarray:
     low = np.any([*below(values, _LEAST).values()], axis=0)
-    return ((values["expected"] < 85) & low).astype(int)
+    found: np.ndarray = (values["expected"] < 85) & low
+    return found.astype(int)
 
 
 RULE = Rule(

@@ -12,7 +12,8 @@ def _below(values: Values, half: Values) -> np.ndarray:
     low = below(values, _LEAST)
     how_many = sum(x.astype(int) for x in low.values())
     sure = np.any([low[name] & (values[name] + half[name] < 0) for name in _LEAST], axis=0)
-    return ((values["expected"] < 65) & ((how_many > 1) | sure)).astype(int)
+    found: np.ndarray = (values["expected"] < 65) & ((how_many > 1) | sure)
+    return found.astype(int)
 
 
 RULE = Rule(

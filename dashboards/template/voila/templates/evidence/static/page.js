@@ -1,11 +1,12 @@
-// What the page does besides Voila: show the widgets once they are there, and say so when the
-// process behind them is gone.
+// What the page does besides Voila: take choices at once, show the widgets once they are there, and
+// say so when the process behind them is gone.
 (() => {
   "use strict";
   const kernel = document.body.dataset.kernel;
   const home = JSON.parse(document.getElementById("jupyter-config-data").textContent).baseUrl;
   const live = document.querySelector("[data-live]");
-  const began = Date.now();
+  let loaded = false;
+  let held = false;
   let ready = false;
   let lost = false;
   let missed = 0;
@@ -43,15 +44,62 @@
   function settle() {
     if (ready || !live) return;
     const texts = live.querySelectorAll(".jupyter-widgets.widget-html-content, .widget-html-content");
-    const boxes = live.querySelectorAll("select option");
-    if (!texts.length || !boxes.length && document.querySelector("[data-first] select")) return;
+    const first = [...document.querySelectorAll("[data-first] select")];
+    if (!texts.length || !first.every((one) => twin(one)?.options.length)) return;
     if (!live.querySelector("h1")) return;
-    ready = true;
+    loaded = true;
     watcher.disconnect();
-    for (const one of document.querySelectorAll("[data-first]")) one.remove();
+    if (!held) swap();
+  }
+
+  // The widgets take the place of what was painted first, and keep what had the focus.
+  function swap() {
+    ready = true;
+    const before = document.activeElement?.closest("[data-first]") && document.activeElement;
     for (const one of document.querySelectorAll("[data-live]")) one.classList.add("ready");
+    if (before) twin(before)?.focus({ preventScroll: true });
+    for (const one of document.querySelectorAll("[data-first]")) one.remove();
     document.body.dataset.ready = "yes";
   }
+
+  // The same control of the widgets.
+  function twin(one) {
+    const name = (control) => control.labels?.[0]?.textContent.trim() ?? control.textContent.trim();
+    const alike = [...live.querySelectorAll(one.tagName)];
+    return alike.find((other) => name(other) === name(one));
+  }
+
+  // Until the widgets are there a choice asks for the page that has it. A list that is open stays
+  // until something was chosen.
+  const early = (event) => event.target.closest("[data-first] select");
+  for (const kind of ["pointerdown", "keydown"])
+    document.addEventListener(kind, (event) => early(event) && (held = true));
+  document.addEventListener("focusout", (event) => {
+    if (!early(event)) return;
+    held = false;
+    if (loaded && !ready) setTimeout(() => ready || swap()); // what is next has the focus by then
+  });
+  document.addEventListener("change", (event) => {
+    const chosen = early(event);
+    if (!chosen) return;
+    held = false;
+    if (loaded) {
+      const other = twin(chosen);
+      swap();
+      other.selectedIndex = chosen.selectedIndex;
+      other.dispatchEvent(new Event("change", { bubbles: true }));
+    } else {
+      sessionStorage.setItem("chosen", chosen.name);
+      chosen.form.requestSubmit();
+    }
+  });
+  const chosen = document.getElementById(`choice-${sessionStorage.getItem("chosen")}`);
+  sessionStorage.removeItem("chosen");
+  chosen?.focus({ preventScroll: true });
+  // Voila ends the process of a page that is left; until its scripts are there this does.
+  window.addEventListener("pagehide", () => {
+    if (!ready) navigator.sendBeacon(`${home}voila/api/shutdown/${kernel}`);
+  });
   const watcher = new MutationObserver(settle);
   if (live) watcher.observe(live, { childList: true, subtree: true });
 
@@ -65,7 +113,6 @@
       missed += 1;
       if (missed > 1) lose("The evidence base cannot be reached: the choices no longer change this page.");
     }
-    if (!ready && Date.now() - began > 30000) lose("The filters of this page did not load.");
   }
   setInterval(look, 3000);
   document.addEventListener("visibilitychange", look);
