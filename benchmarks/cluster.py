@@ -34,6 +34,7 @@ def done(runs: Path, count: int) -> list[Job]:
         notebook=Path("none.ipynb"),
         parameters={"outcomes": list(range(200))},
         inputs={},
+        named={},
         notebook_sha256="",
         key="0" * 64,
     )

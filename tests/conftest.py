@@ -71,13 +71,14 @@ def harmed(tmp_path_factory):
 @pytest.fixture(scope="session")
 def county(tmp_path_factory):
     """Return where the release of all runs of `run_folders` is: to be read, or copied first."""
-    from run_folders import make, watched
+    from run_folders import make, seal, watched
 
     from evidence.release.store import publish
 
     def released(root):
         runs, cards = make(root / "runs")
         watched().to_parquet(runs[0] / "indicators.parquet")
+        seal(runs[0])
         publish.release(runs, cards, root / "published", reviewer="Bea Reviewer")
 
     return once(tmp_path_factory, "county", released)[0] / "published"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.data.schema import EFFECTS, INDICATORS, empty
+from evidence.release.store import run_record
 from evidence.show.picture import Picture
 from evidence.show.words import (
     DECISION,
@@ -146,8 +147,17 @@ def write_run(folder: Path, rows, drawn=(), indicators=None, **meta) -> Path:
         "seconds": 9.1, "peak_mb": 311.0,
         "host": "secret-host",
     } | meta  # fmt: skip
-    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    seal(folder, record)
     return folder
+
+
+def seal(folder: Path, record=None):
+    """Write a run's record over what is in its folder, as the runner does when all cells ran."""
+    record = record or json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "run.json"]
+    record = {key: value for key, value in record.items() if key != "record_sha256"}
+    text = run_record.sealed(record, folder, files)
+    (folder / "run.json").write_text(text, encoding="utf-8")
 
 
 def watched():

@@ -171,7 +171,7 @@ def test_load_finds_lines_after_lists_of_lists_and_comments(tmp_path):
 
 
 def test_load_missing_file_and_bad_toml_are_one_line(tmp_path):
-    with pytest.raises(EvidenceError, match=r"no such register; name one with --register FILE$"):
+    with pytest.raises(EvidenceError, match=r"or name a register with --register FILE$"):
         load(tmp_path / "none.toml")
     with pytest.raises(EvidenceError, match=r"not valid TOML: "):
         load(write(tmp_path, "[programme"))

@@ -1,6 +1,8 @@
 import json
 import stat
 
+import numpy as np
+import pandas as pd
 import pytest
 from trial_files import FILES, make
 from typer.testing import CliRunner
@@ -74,6 +76,32 @@ def test_what_the_file_does_not_say_is_asked_with_the_flag_that_answers(trial):
 
 
 @pytest.mark.slow
+def test_a_file_that_cannot_be_run_is_named_by_its_row_and_nothing_is_left(trial):
+    table = make(FILES[1][0], 1)[0]
+    table.loc[[4, 7], "Outcome"] = -99
+    table.to_csv("reading_trial.csv", index=False)
+    found = start()
+    assert found.exit_code == 1
+    assert found.stderr == (
+        "reading_trial.csv, row 6, column Outcome: -99 in 2 rows lies far from all other values, "
+        "as codes for missing ones do; leave these cells blank (also row 9)\n"
+        "nothing was begun: mend reading_trial.csv and start again\n"
+    )
+    assert "data/mine" not in found.output
+    assert not (trial / "reading_trial").exists()
+
+
+@pytest.mark.slow
+def test_numbers_within_schools_are_left_out_and_the_project_runs(trial):
+    table = make(FILES[1][0], 1)[0]
+    table["UPN"] = table.groupby("School").cumcount() + 1
+    table.rename(columns={"UPN": "Pupil"}).to_csv("reading_trial.csv", index=False)
+    done = start()
+    assert done.exit_code == 0, done.output
+    assert "Column 'Pupil' numbers each school's pupils anew: left out" in done.output
+
+
+@pytest.mark.slow
 def test_a_folder_that_holds_something_is_left_alone(trial):
     assert start().exit_code == 0
     again = start()
@@ -118,3 +146,78 @@ def test_a_programme_is_begun_from_a_list_of_schools_and_their_tables(tmp_path, 
     exec("".join(book["cells"][1]["source"]), values)
     assert (values["start"], values["years"], values["placebo"]) == (2018, [*range(2015, 2020)], "")
     assert stat.S_IMODE((tmp_path / "own/data/mine").stat().st_mode) == 0o700
+
+
+ROWS = 12  # pupils of each of ten schools
+
+
+def plain():
+    """Return a trial of ten schools, five an arm."""
+    at = np.arange(10 * ROWS)
+    return pd.DataFrame(
+        {"school": [f"S{i // ROWS}" for i in at], "pupil": [f"P{i}" for i in at],
+         "arm": np.where(at // ROWS % 2, "new", "usual"), "pre": at % 37, "post": at * 7 % 41}
+    )  # fmt: skip
+
+
+def half_percent(table):
+    table["post"] = table["post"].map("{}%".format)
+    return table.assign(post=table["post"].where(table.index != 5, "about 60%"))
+
+
+MISTAKES = {
+    "pupils twice": (
+        lambda t: pd.concat([t, t.iloc[[3]]]),
+        "column 'pupil': 2 rows are of a pupil that has several (first row 5 and row 122); keep "
+        "one row a pupil, with each measurement in a column of its own",
+    ),
+    "a school in both arms": (
+        lambda t: t.assign(arm=t["arm"].where(t.index != 3, "new")),
+        "1 of 10 schools has pupils of several arms (the first is that of row 2), the others of "
+        "one: were schools or pupils allocated? Where this is a slip, mend the file instead. Say "
+        "--allocated with one of: schools, pupils",
+    ),
+    "one school an arm": (
+        lambda t: t[t.index < 2 * ROWS],
+        "column 'school': an arm has one school alone, so that nothing can tell the programme from "
+        "that school; a trial of schools needs two an arm, better many",
+    ),
+    "percent strings": (
+        half_percent,
+        "column 'post': 1 cell of 120 holds no number (row 7); write a number, or leave a cell "
+        "blank where there is none",
+    ),
+    "dates": (
+        lambda t: t.assign(pre=t["pre"].astype("str").where(t.index % 9 > 0, "3-Jun")),
+        "column 'pre': 14 cells of 120 hold a date, which a spreadsheet may have made of a score "
+        "(the first is row 2); write a number, or leave a cell blank where there is none",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_plausible_mistake_is_met_with_what_to_do(tmp_path, monkeypatch, mistake):
+    monkeypatch.chdir(tmp_path)
+    change, said = MISTAKES[mistake]
+    change(plain()).to_csv("t.csv", index=False)
+    found = CliRunner().invoke(app, ["start", "t.csv"])
+    assert found.exit_code == 1
+    assert str(found.exception) == f"t.csv: {said}"
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["t.cvs"], "t.cvs: no such file; did you mean t.csv?"),
+        (["else.parquet"], "else.parquet: no such file"),
+        (["."], ".: is a folder; name the file with the pupils, or the schools"),
+        (["t.csv", "--outcome", "pots"], "--outcome: the file has no column 'pots'; did you mean "
+         "'post'?"),
+        (["t.csv", "--control", "usul"], "--control: 'usul' is no arm; did you mean 'usual'?"),
+    ],
+)  # fmt: skip
+def test_a_slip_of_the_command_is_met_with_what_was_meant(tmp_path, monkeypatch, given, said):
+    monkeypatch.chdir(tmp_path)
+    plain().to_csv("t.csv", index=False)
+    assert str(CliRunner().invoke(app, ["start", *given]).exception) == said

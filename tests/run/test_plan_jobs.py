@@ -243,3 +243,23 @@ def test_nothing_is_gathered_where_no_report_asks(project, tmp_path):
     (tmp_path / "published").mkdir()
     plan_jobs.gather(replace(project, published=tmp_path / "published"))
     assert not (project.data / "released").exists()
+
+
+def test_plan_key_follows_files_that_parameters_and_code_name(project):
+    cells = ['bands = open(f"{data}/bands.txt").read()', "words = 'not a file'"]
+    text = GOOD.replace("start = 2018", 'start = 2018\nremark = "promise.toml"')
+    project.register.write_text(text)
+    for name in ("bands.txt", "promise.toml", "other.txt"):
+        (project.data / name).write_text("1")
+    path = project.notebooks / "impact.ipynb"
+    path.write_text(json.dumps(notebook(more=cells)))
+    (job,) = plan(project)
+    assert [*job.named] == ["bands.txt", "promise.toml"]
+    assert [*job.inputs] == ["sample/ks2_2018.csv"]
+    keys = {job.key}
+    for name in ("bands.txt", "promise.toml"):
+        (project.data / name).write_text("2")
+        keys.add(plan(project)[0].key)
+    assert len(keys) == 3
+    (project.data / "other.txt").write_text("2")
+    assert plan(project)[0].key in keys

@@ -1,14 +1,25 @@
+import time
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import evidence as ev
 from evidence.errors import EvidenceError
+from evidence.studies import explorer
 from evidence.studies.explorer import Explorer, Look
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def study():
+    return made()
+
+
+def made():
+    """Return a trial of 30 schools that nobody has asked anything yet."""
     rng = np.random.default_rng(5)
     school = np.repeat(np.arange(30), 20)
     pre = rng.normal(100, 15, 600)
@@ -92,6 +103,60 @@ def test_the_panel_shows_what_is_chosen_its_code_and_refusals(study):
     assert "cace" not in [way for _, way in method.options]  # nobody wrote who took part
     method.value = "risk_difference"
     assert "<svg" not in shown.value
+
+
+def test_a_method_of_draws_joins_the_others_when_it_is_ready(study, monkeypatch):
+    monkeypatch.setattr(explorer, "_PATIENCE", 0.0)
+    menus = study.explore().children
+    method, shown = menus[1], menus[-2]
+    method.value = "bootstrap"
+    said = shown.value
+    method.value = "multilevel"  # nobody has to wait for it
+    assert "multilevel model" in shown.value
+    until = time.monotonic() + 60
+    while "Being worked out" in shown.value or "bootstrap" not in shown.value:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert "2 looks beside the plan" in shown.value
+    assert "as planned" in said  # what was there stays
+    assert "bootstrap" in said
+
+
+def test_what_takes_long_and_is_refused_says_why(study, monkeypatch):
+    monkeypatch.setattr(explorer, "_PATIENCE", 60.0)
+    alone = study.with_(cluster="", allocation="simple")
+    *menus, _, shown, _ = alone.explore().children
+    menus[1].value = "wild_bootstrap"
+    assert "cluster" in shown.value
+    assert "<svg" not in shown.value
+
+
+METHODS = ("itt", "effect_size", "multilevel", "randomisation_test", "bootstrap", "wild_bootstrap",
+           "impute")  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_interval_of_another_level_is_that_of_a_study_asked_for_the_first_time(study, method):
+    options = {"imputations": 2} if method == "impute" else {}
+    study.estimate(method, **options)
+    wide = study.estimate(method, level=0.99, **options)
+    new = made().estimate(method, level=0.99, **options)
+    assert wide.level == new.level == 0.99
+    assert (wide.estimate, wide.ci_lower, wide.ci_upper, wide.p_value, wide.caveats) == (
+        new.estimate, new.ci_lower, new.ci_upper, new.p_value, new.caveats,
+    )  # fmt: skip
+    narrow = study.estimate(method, **options)
+    assert narrow.ci_upper - narrow.ci_lower < wide.ci_upper - wide.ci_lower
+
+
+@pytest.mark.slow
+def test_a_change_is_answered_within_a_fifth_of_a_second(tmp_path, monkeypatch):
+    """The short form of `benchmarks/explore.py`."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import explore
+
+    for study in explore.studies(tmp_path).values():
+        assert explore.changes(study, 30)["answered"].median() < 0.2
 
 
 def test_compare_sets_estimates_on_a_scale_a_unit(study):

@@ -142,10 +142,10 @@ def test_a_blank_arm_does_not_make_a_trial_of_schools_one_of_pupils(schools):
 
 
 def test_schools_that_no_name_gives_away_are_asked_for(schools):
-    found = propose(schools.rename(columns={"school": "Academy"}))
-    assert {q.about: q.candidates for q in found.questions} == {"school": ("Academy",)}
-    plan = propose(schools.rename(columns={"school": "Academy"}), {"school": "Academy"}).plan
-    assert plan["cluster"] == "Academy"
+    found = propose(schools.rename(columns={"school": "Where"}))
+    assert {q.about: q.candidates for q in found.questions} == {"school": ("Where",)}
+    plan = propose(schools.rename(columns={"school": "Where"}), {"school": "Where"}).plan
+    assert plan["cluster"] == "Where"
 
 
 def test_groups_of_any_name_that_have_one_arm_each_were_allocated(schools):
@@ -172,7 +172,9 @@ def test_pupils_with_several_rows_are_refused(schools):
     with pytest.raises(EvidenceError, match="column 'pupil': 800 rows are of a pupil that has"):
         propose(pd.concat([schools, schools], ignore_index=True))
     numbered = schools.assign(pupil=np.arange(400) % 20, **{"Pupil Premium": np.arange(400) % 2})
-    assert propose(numbered).questions == []
+    found = propose(numbered)
+    assert (found.questions, found.left_out) == ([], ["pupil"])
+    assert "column 'pupil' numbers each school's pupils anew: left out" in found.said
     assert propose(numbered.drop(columns="pupil")).questions == []
 
 

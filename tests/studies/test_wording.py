@@ -49,7 +49,7 @@ MISTAKES = {
     ),
     "a wrong arm": (
         {"arm": "Reading Buddys"},
-        "arm='Reading Buddys' is not an arm of column 'arm'; there are Reading Buddies; did you "
+        "arm='Reading Buddys' is not an arm of column 'arm'; there is Reading Buddies; did you "
         "mean 'Reading Buddies'?",
     ),
     "no control": (

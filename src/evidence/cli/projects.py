@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Callable
@@ -103,6 +104,12 @@ def start(
     from evidence.run.plan_jobs import Project
     from evidence.studies import programme_proposal, trial_proposal
 
+    if file.is_dir():
+        raise EvidenceError(f"{file}: is a folder; name the file with the pupils, or the schools")
+    if "#" not in file.name and not file.exists() and file.parent.is_dir():
+        beside = difflib.get_close_matches(file.name, [each.name for each in file.parent.iterdir()])
+        hint = f"; did you mean {file.with_name(beside[0])}?" if beside else ""
+        raise EvidenceError(f"{file}: no such file{hint}")
     place = folder or Path(file.name.partition(".")[0])
     words = title or file.name.partition(".")[0].replace("_", " ").replace("-", " ").capitalize()
     own_project.refuse_full(place)
@@ -124,18 +131,31 @@ def start(
                    "apart": apart}  # fmt: skip
         table = readers.table(file)
         found, *_ = _asked(file, answers, lambda: (trial_proposal.propose(table, answers),))
+        table = table.drop(columns=found.left_out)
         written = own_project.begin_trial(file, place, table, found.plan, words)
     typer.echo("\n".join(f"{line[:1].upper()}{line[1:]}" for line in found.said))
-    typer.echo("\n".join(written))
     parts = {"register": place / REGISTER, "data": place / DATA, "notebooks": place / NOTEBOOKS}
     if faults := rehearsal.check(Project(**parts, runs=place / RUNS), typer.echo):
-        refuse([*faults, f"{place} is not ready: mend {file}, remove the folder and start again"])
+        own_project.undo(place)
+        refuse([*(own_project.of_file(fault, place, file) for fault in faults),
+                f"nothing was begun: mend {file} and start again"])  # fmt: skip
+    typer.echo("\n".join(written))
     typer.echo(f"\nNext: cd {place} && evidence run, which says where its report is")
 
 
 def _asked(file: Path, answers: dict[str, str], propose: Callable[[], Any]) -> Any:
     """Propose until nothing is left to ask; without somebody at a terminal, say what is."""
-    while (found := propose())[0].questions:
+
+    def proposed() -> Any:
+        try:
+            return propose()
+        except EvidenceError as error:
+            own = ("--", str(file))  # a fault of an answer, or one that names its file
+            raise EvidenceError(
+                *(one if one.startswith(own) else f"{file}: {one}" for one in error.faults)
+            ) from None
+
+    while (found := proposed())[0].questions:
         questions = found[0].questions
         if not sys.stdin.isatty():
             raise EvidenceError(*(
@@ -344,11 +364,10 @@ def doctor(
 ) -> None:
     """Name what an installation or a project lacks, and what mends it."""
     from evidence.run.doctor import examine
-    from evidence.run.plan_jobs import Project
 
     faults = 0
     parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
-    for about, fault in examine(Project(**parts), published):
+    for about, fault in examine(**parts, published=published):
         faults += bool(fault)
         typer.echo(f"{'FAULT' if fault else 'well '}  {about}{': ' if fault else ''}{fault}")
     if faults:

@@ -47,7 +47,9 @@ def release(
     _, jobs = planned(register=register, data=data, notebooks=notebooks, runs=runs)
     done = [job.folder(runs) for job in jobs if job.folder(runs).exists()]
     if not done:
-        raise EvidenceError(f"no finished run in {runs}; evidence run makes them")
+        stale = any(job.folder(runs).parent.is_dir() for job in jobs)
+        since = " of what is there now: something was changed since" if stale else ""
+        raise EvidenceError(f"no finished run in {runs}{since}; evidence run makes them")
     stay = released(published)
     for job in jobs:
         if job.folder(runs) in done:
@@ -55,7 +57,7 @@ def release(
         earlier = job.folder(runs).with_name(stay.get(job.label, "none"))
         done += [earlier] if earlier.is_dir() else []
         which = "the result released before stays" if earlier.is_dir() else "left out"
-        typer.echo(f"{which}, not run yet or failed: {job.label}", err=True)
+        typer.echo(f"{which}, not run yet, failed or changed since: {job.label}", err=True)
     cards = [programme.card() for programme in load(register)]
     allowed = rules.load(data / "disclosure.toml")
     late = [job.label for job in jobs if job.folder(runs) not in done]

@@ -286,7 +286,8 @@ class Register:
             tree = tomllib.loads(text)
         except FileNotFoundError:
             raise EvidenceError(
-                f"{path}: no such register; name one with --register FILE"
+                f"{path}: no such register; go to the project's folder, begin a project with "
+                "evidence start FILE, or name a register with --register FILE"
             ) from None
         except UnicodeDecodeError:
             raise EvidenceError(f"{path}: not UTF-8 text; save it as UTF-8") from None

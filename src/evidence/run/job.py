@@ -17,11 +17,11 @@ from typing import Any
 from evidence.data.secrets import IN_TEXT, REFERENCE, SHORTEST
 from evidence.errors import EvidenceError
 from evidence.run import ledger, processes
-from evidence.run.plan_jobs import Job, Project, leaves
+from evidence.run.plan_jobs import Job, Project, changed, leaves
 from evidence.run.processes import TOO_LONG
 
 _VERSIONS = ("evidence", "papermill", "pandas", "numpy", "linearmodels")
-_OF_JOB = ("run_id", "key", "programme", "cohort", "notebook_sha256", "parameters", "inputs")
+_OF_JOB = ("run_id", "key", "programme", "cohort", "notebook_sha256", "parameters")
 _KILLED = f"its process {processes.KILLED}"
 _GRACE = 10  # seconds after its time before a job that does not stop by itself is killed
 
@@ -113,7 +113,7 @@ def perform(
             if not attempt.get("orphaned") or alone or stop.is_set():
                 break
             draft.discard()
-        error = attempt["error"] or draft.fault(secrets)
+        error = attempt["error"] or draft.fault(secrets) or changed(job, project)
         if error == TOO_LONG:
             error = f"took longer than {timeout:g} s"
         if not error:
@@ -226,6 +226,7 @@ def _record(job: Job, started: str, seconds: float, peak: float | None) -> dict[
     return {
         **{name: getattr(job, name) for name in _OF_JOB},
         "notebook": job.notebook.name,
+        "inputs": job.inputs | job.named,
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in _VERSIONS},
         "started": started,

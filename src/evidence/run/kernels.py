@@ -31,7 +31,7 @@ from traitlets.config import Config
 from evidence.errors import EvidenceError
 from evidence.run import fork_client
 
-NO_HISTORY = "--HistoryManager.enabled=False"  # else a report's cells are among a person's own
+NO_HISTORY = "--HistoryManager.enabled=False"  # a report needs none, which takes time
 _files: list[str] = []  # of the modules that were imported before a kernel was
 
 

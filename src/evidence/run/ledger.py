@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
-import hashlib
 import json
 import os
 import re
@@ -31,6 +30,7 @@ from evidence.data import locks
 from evidence.data.private import own
 from evidence.data.secrets import spellings
 from evidence.errors import EvidenceError
+from evidence.release.store import run_record
 
 _PROPOSALS = ("effects.parquet", "indicators.parquet")
 _DRAFT = re.compile(r"\.(?P<run>[^-]+)-(?P<pid>\d+)-(?P<host>.+)-\w+?(?P<old>\.old)?$")
@@ -116,12 +116,8 @@ class Draft:
             if path.is_symlink():  # would show what lies elsewhere, and as it is later
                 raise EvidenceError(f"its file {path.name} is a link; write the file itself")
         (self.folder / "run.json").unlink(missing_ok=True)
-        written = {
-            path.relative_to(self.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(self._files())
-        }
-        record = record | {"written": written}
-        (self.folder / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+        text = run_record.sealed(record, self.folder, self._files())
+        (self.folder / "run.json").write_text(text, encoding="utf-8")
         for path in self._files():
             path.chmod(0o600)
             _fsync(path)

@@ -143,6 +143,22 @@ def begin_programme(
     ]
 
 
+def undo(folder: Path) -> None:
+    """Take away a project that was just begun and cannot be run: it holds pupils."""
+    for path in sorted(folder.iterdir()):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    folder.rmdir()
+
+
+def of_file(fault: str, folder: Path, file: Path) -> str:
+    """Return a fault of a project just begun as one of the file that it was begun from.
+
+    The line of the register, which is gone, is left out, and the copy is called by its file.
+    """
+    said = re.sub(r"^\S*programmes\.toml, line \d+: [\w-]+/\S+: (pupils: )?", "", fault)
+    return re.sub(rf"{re.escape(str(folder))}/data/mine/\S+?(?=[,:] |$)", str(file), said)
+
+
 def refuse_full(folder: Path) -> None:
     """Refuse a folder that holds something."""
     if folder.exists() and any(folder.iterdir()):

@@ -32,6 +32,7 @@ from evidence.release.store import reader
 RUN_PARAMETERS = ("data", "out", "run_id")
 RELEASED = "released/effects.parquet"  # made by `gather`: reports that ask for it wait for it
 _RENAMED = {"lot": "allocation"}  # parameters by their earlier names: old registers still read
+_LONGEST = 250  # characters of a text that may be a file's name
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -81,6 +82,9 @@ class Job:
         Literal values, with input paths relative to the data folder.
     inputs : dict
         Input path (relative to the data folder) to SHA-256 of its content.
+    named : dict
+        The same of files that are no inputs of the register, and that a parameter or a text in the
+        notebook's code names.
     notebook_sha256 : str
         Hash of the notebook's source cells.
     key : str
@@ -94,6 +98,7 @@ class Job:
     notebook: Path
     parameters: dict[str, Any]
     inputs: dict[str, str]
+    named: dict[str, str]
     notebook_sha256: str
     key: str
     timeout: float | None = None
@@ -274,20 +279,62 @@ def _job(
         inputs |= {file: digest(place(project.data / file)[0]) for file in sound}
     if found:
         return None
-    sources = [[cell["cell_type"], "".join(cell["source"])] for cell in notebook["cells"]]
-    notebook_sha256 = hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+    named = {
+        file: digest(project.data / file)
+        for file in _named(notebook, parameters, project.data)
+        if file not in {place(Path(one))[0].as_posix() for one in inputs}
+    }
+    notebook_sha256 = _notebook_sha256(notebook)
     name = [programme.name, cohort.name]
-    everything = [name, notebook_sha256, parameters, inputs, *surroundings]
+    everything = [name, notebook_sha256, parameters, inputs | named, *surroundings]
     return Job(
         programme=programme.name,
         cohort=cohort.name,
         notebook=path,
         parameters=parameters,
         inputs=inputs,
+        named=named,
         notebook_sha256=notebook_sha256,
         key=hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest(),
         timeout=cohort.timeout or programme.timeout or None,
     )
+
+
+def _named(notebook: dict[str, Any], parameters: dict[str, Any], data: Path) -> list[str]:
+    """Return the files that parameters and texts in a notebook's code name, in order."""
+    texts = [leaf for leaf in leaves(parameters) if isinstance(leaf, str)]
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", ()):
+            with contextlib.suppress(SyntaxError):  # which the run itself meets
+                tree = ast.parse("".join(cell["source"]))
+                texts += [n.value for n in ast.walk(tree)
+                          if isinstance(n, ast.Constant) and isinstance(n.value, str)]  # fmt: skip
+    short = {text for text in texts if 0 < len(text) < _LONGEST and "\0" not in text}
+    files = {text if (data / text).is_file() else text.lstrip("/") for text in short}
+    return sorted(file for file in files if file and (data / file).is_file())
+
+
+def changed(job: Job, project: Project) -> str:
+    """Say which file of a job is another than when the job was planned; "" where none is.
+
+    Asked when the report has run: what it read may be neither what was there before nor after.
+    """
+    key = project.runs / ".key"
+    for file, digest in (job.inputs | job.named).items():
+        path = place(project.data / file)[0]
+        if not path.is_file():
+            return f"{file} was taken away while the report ran; put it back and run again"
+        if digest not in (sha256(path), _keyed(sha256, key, path)):
+            return f"{file} was changed while the report ran; run again"
+    if _notebook_sha256(read_notebook(job.notebook)) != job.notebook_sha256:
+        return f"{job.notebook.name} was changed while the report ran; save it and run again"
+    return ""
+
+
+def _notebook_sha256(notebook: dict[str, Any]) -> str:
+    """Return the hash of what a notebook's cells say, whatever was run of them and shown."""
+    sources = [[cell["cell_type"], "".join(cell["source"])] for cell in notebook["cells"]]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
 def _file_fault(data: Path, file: str) -> str:

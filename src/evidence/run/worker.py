@@ -111,6 +111,7 @@ def execute(request: dict[str, Any], say: Say) -> None:
             request_save_on_cell_execute=False,  # once, at the end, is enough
             autosave_cell_every=0,
             km=kernel,
+            env=_environment(f"{sockets}/ipython"),
             run=run,
         )
         result["peak_mb"] = _peak_mb(kernel)
@@ -137,6 +138,12 @@ def execute(request: dict[str, Any], say: Say) -> None:
         output.unlink(missing_ok=True)
         result["error"] = result["error"] or fault_of(error, folder)
     say({**result, "cell": run.cell})
+
+
+def _environment(settings: str) -> dict[str, str]:
+    """Return the environment of a report's kernel: a person's own start-up files have no say."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONSTARTUP"}
+    return env | {"IPYTHONDIR": settings}
 
 
 class _Run:
@@ -189,7 +196,7 @@ class _Engine(NBClientEngine):
         )
         client.run = run
         try:
-            client.execute()
+            client.execute(env=options["env"])
         except Exception:
             nb_man.output_path = run.output  # else only a cell's own fault leaves a notebook
             raise

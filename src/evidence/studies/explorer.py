@@ -7,7 +7,9 @@ effect, looking often must not make one.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ipywidgets import VBox
 
 PLANNED = "as planned"
+_BY_DRAWS = ("randomisation_test", "bootstrap", "wild_bootstrap", "impute")  # seconds, perhaps
+_PATIENCE = 0.1  # seconds that a panel waits for them before it shows that they are awaited
 _WORDS = {
     "itt": "regression, errors by cluster",
     "effect_size": "effect size in standard deviations",
@@ -153,6 +157,8 @@ class Explorer:
 
     study: Any  # an `ev.Trial`, which brings its explorer along
     looks: list[Look] = field(default_factory=list)
+    _studies: dict[tuple[Any, bool], Any] = field(default_factory=dict)
+    _rows: dict[tuple[Look, float], dict[str, Any]] = field(default_factory=dict)
 
     def look(self, chosen: Look) -> Comparison:
         """Make an analysis, and return it with the planned one and all looks before it.
@@ -166,8 +172,7 @@ class Explorer:
             self._estimate(chosen, 0.95)
             self.looks.append(chosen)
         level = 1 - 0.05 / max(len(self.looks), 1)
-        rows = [_row(self._estimate(Look(), 0.95), PLANNED)]
-        rows += [_row(self._estimate(one, level), self.words(one)) for one in self.looks]
+        rows = [self._shown(Look(), 0.95), *(self._shown(one, level) for one in self.looks)]
         return Comparison(table=pd.DataFrame(rows), looks=len(self.looks))
 
     def words(self, chosen: Look) -> str:
@@ -193,11 +198,18 @@ class Explorer:
         return [(column, label(value)) for column in self.study.plan.subgroups
                 for value in sorted(source[column].dropna().unique(), key=str)]  # fmt: skip
 
+    def _shown(self, chosen: Look, level: float) -> dict[str, Any]:
+        if (chosen, level) not in self._rows:
+            self._rows[chosen, level] = _row(self._estimate(chosen, level), self.words(chosen))
+        return self._rows[chosen, level]
+
     def _estimate(self, chosen: Look, level: float) -> Estimate:
-        study = self.study.among(*chosen.sample) if chosen.sample else self.study
-        if not chosen.baseline:
-            study = study.with_(baseline=None)
-        return study.estimate(chosen.method, outcome=chosen.outcome, level=level)
+        """Estimate; the study of each sample is kept, and with it what does not depend on level."""
+        key = chosen.sample, chosen.baseline
+        if key not in self._studies:
+            study = self.study.among(*chosen.sample) if chosen.sample else self.study
+            self._studies[key] = study if chosen.baseline else study.with_(baseline=None)
+        return self._studies[key].estimate(chosen.method, outcome=chosen.outcome, level=level)
 
     def panel(self) -> VBox:
         """Return controls and, below them, what they choose; all of it by keyboard too."""
@@ -219,14 +231,40 @@ class Explorer:
                                     disabled=not self.study.plan.baseline)  # fmt: skip
         shown, code = widgets.HTML(), widgets.Textarea(description="Code", disabled=False)
         code.layout = widgets.Layout(width="640px", height="48px")
+        turn, waiting = threading.Lock(), []
+
+        def asked() -> Look:
+            return Look(outcome.value, method.value, baseline.value, sample.value or None)
+
+        def put(chosen: Look) -> None:
+            with turn:
+                try:
+                    page = self.look(chosen)._repr_html_()
+                except EvidenceError as error:
+                    page = render("study/refused.html", text=str(error))
+                    if chosen != asked():  # it took long, and something else is shown
+                        return
+                later = [self.words(one) for one in waiting]
+                shown.value = page + (render("study/waiting.html", later=later) if later else "")
+
+        def work(chosen: Look) -> None:
+            with contextlib.suppress(EvidenceError):  # which `put` meets again, and shows
+                self._estimate(chosen, 0.95)
+            waiting.remove(chosen)
+            put(chosen)
 
         def show(_: Any = None) -> None:
-            chosen = Look(outcome.value, method.value, baseline.value, sample.value or None)
+            chosen = asked()
             code.value = chosen.code
-            try:
-                shown.value = self.look(chosen)._repr_html_()
-            except EvidenceError as error:
-                shown.value = render("study/refused.html", text=str(error))
+            if chosen.method not in _BY_DRAWS or chosen in self.looks:
+                put(chosen)
+            elif chosen not in waiting:
+                waiting.append(chosen)
+                worker = threading.Thread(target=work, args=(chosen,), daemon=True)
+                worker.start()
+                worker.join(_PATIENCE)
+                if chosen in waiting:
+                    put(self.looks[-1] if self.looks else Look())
 
         for control in (outcome, method, sample, baseline):
             control.observe(show, names="value")

@@ -11,7 +11,8 @@ import pandas as pd
 from evidence.data import file_kinds, official_tables, participation_files, school_years
 from evidence.errors import EvidenceError, Faults, nearest
 from evidence.show.words import counted, slug
-from evidence.studies.trial_proposal import CONTROL, Proposal, Question
+from evidence.studies.column_names import CONTROL
+from evidence.studies.trial_proposal import Proposal, Question
 
 _NOT_IN = re.compile(
     r"withdr\w*|dropped( out)?|left|declined|inactive|not (started|participating|taking part)"

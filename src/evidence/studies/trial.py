@@ -487,5 +487,6 @@ class Trial(Study[TrialPlan]):
 
 def _names(plan: TrialPlan) -> dict[str, str]:
     """Return the words of columns and arms; a 0/1 treatment has words of its own."""
-    yes_no = {"0": f"no {plan.treatment}", "1": plan.treatment}
+    coded = plan.control in ("", "0") and plan.arm in ("", "1")  # 1 may be one arm of 1 and 2
+    yes_no = {"0": f"no {plan.treatment}", "1": plan.treatment} if coded else {}
     return yes_no | plan.labels | {outcome.name: outcome.words for outcome in plan.outcomes}

@@ -11,37 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evidence.data import labels
 from evidence.errors import EvidenceError, nearest
 from evidence.methods.core import frames
 from evidence.show.words import counted
+from evidence.studies.column_names import CONTROL, NAMED, of_role, words
+from evidence.studies.unfit_trials import DAY, refuse_unfit
 
-_NAMED = {
-    "treatment": "arms? groups? treat(ed|ment)? condition alloc(ated|ation)? interv(ention)? "
-    "trial·?arm assign(ed|ment)? rand(omi[sz]ed)? offer(ed)?",
-    "pupil": "(pupil|student|child|anon|person|participant)(·?(id|no|number|ref|code))? upn id",
-    "school": "school(·?(id|name|no|code|urn))? urn laestab dfe(·?(no|number))? site centre "
-    "setting",
-    "class": "class(·?(id|name|code))? form teacher(·?id)? tutor·?group",
-    "strata": "pairs?(·?id)? blocks? stratum strata matched·?pair",
-    "baseline": "pre(·?test)? base(line)? before prior t[01] start entry ks1 autumn wave·?1 "
-    "time·?1",
-    "outcome": "post(·?test)? outcome end(line)? after final follow·?up t[2-9] exit summer "
-    "wave·?[2-9] time·?[2-9]",
-    "score": "tests? scores? marks? maths? read(ing)? writing english science attain(ment)? result "
-    "percent(age)? pct raw standardi[sz]ed age·?score spelling progress",
-    "subgroup": "fsm6? ever·?fsm pp pupil·?premium disadv(antaged)? sen send eal sex gender "
-    "ethnic(ity)?",
-    "dosage": "dos(age|e) sessions? attended attendance hours complied compliance",
-}
-_NAMED = {role: "|".join(said.split()).replace("·", " ") for role, said in _NAMED.items()}
-CONTROL = re.compile(
-    r"(the )?(control|comparison|usual|business as usual|bau|as usual|usual (teaching|practice)"
-    r"|wait(ing)?( ?list)?|no|none|0|0\.0|false|c|ctrl|not offered|standard|placebo)( group| arm)?",
-    re.I,
-)
+_PLAIN = {"0", "1", "yes", "no", "y", "n", "true", "false"}  # what any label may hold
+_OF_CONTROLS = {"control", "controls", "comparison", "usual", "bau", "waitlist", "waiting",
+                "placebo", "ctrl"}  # fmt: skip
 _QUESTIONS = {
     "treatment": "Which column says the arm that each pupil was given?",
     "control": "Which arm is compared against (usual practice)?",
@@ -49,13 +31,15 @@ _QUESTIONS = {
     "outcome": "Which column is the result after the programme?",
     "baseline": "Which column is a score from before it (\"none\" if there is none)?",
     "school": "Which column is the school (\"none\" if there is none)?",
-    "allocated": "Most groups have pupils of one arm only, some of several: what was allocated?",
+    "allocated": "{0} of {1} schools {2} pupils of several arms (the first is that of {3}), the "
+    "others of one: were schools or pupils allocated? Where this is a slip, mend the file instead.",
     "apart": "Nobody with the same value here is in two arms, so that what differs between the "
     "arms may be this column and not the programme: name it to go on all the same?",
 }  # fmt: skip
 _FEW_MIXED = 0.4  # share of schools with several arms below which one may be a slip
 _ROWS_A_PUPIL = 6  # of files with a row a measurement; more is no column of pupils
 _KINDS = {"year", "cohort", "grade", "age", "region", "area", "sex", "gender", "class", "set"}
+_FEWEST, _LONG = 5, 10_000  # groups, and pupils in each; codes such as URNs
 _FEW_VALUES = 12  # of a column that can be a year group, a region, a sex
 _SMALLEST = {"sd": 0.1, "pp": 3.0}
 
@@ -90,11 +74,14 @@ class Proposal:
         What was taken for what, and why, a sentence each.
     questions : list of Question
         Empty where the plan is whole.
+    left_out : list of str
+        Columns that the trial is better without.
     """
 
     plan: dict[str, Any] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Proposal:
@@ -124,14 +111,16 @@ def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Pr
         raise EvidenceError(*faults)
     roles, out = _Roles(frame, given), Proposal()
     treatment = roles.choose("treatment", roles.arms(), out)
+    refuse_unfit(frame, treatment)
     named, whole = roles.named("school", roles.groups(treatment)), roles.whole(treatment)
-    school = roles.choose("school", named, out, others=whole, needed=bool(whole))
+    perhaps = whole or roles.like_schools(treatment)
+    school = roles.choose("school", named, out, others=perhaps, needed=bool(perhaps))
     classes = roles.named("class", roles.groups(treatment), leave=(school,))
     classes = classes or [name for name in whole if school and name != school]
     strata = roles.named("strata", roles.groups(treatment), leave=(school, *classes))
     pupil = next(iter(roles.named("pupil", roles.ids())), "")
     if school or "school" not in {asked.about for asked in out.questions}:
-        roles.refuse_twice(school)
+        roles.refuse_twice(school, out)
     taken = {treatment, school, pupil, *classes, *strata}
     subgroups = roles.named("subgroup", roles.labels(), leave=taken)
     dosage = roles.named("dosage", roles.numbers(), leave=taken)
@@ -155,12 +144,14 @@ def propose(frame: pd.DataFrame, answers: Mapping[str, str] | None = None) -> Pr
         }]  # fmt: skip
         size = "3 percentage points" if yes_no else "0.1 standard deviations (about two months)"
         out.said.append(f"{size} is taken as the smallest effect worth having; change it if not")
+    open_questions = {asked.about for asked in out.questions}
     if treatment:
         known = frame[frame[treatment].notna()]
         groups = (school, next(iter(classes), ""), next(iter(strata), ""))
         _allocation(known, out, *groups, given.get("allocated", ""))
         rest = known.drop(columns=[n for n in (*taken, outcome, baseline, *dosage) if n in known])
-        _apart(known, rest, out, given.get("apart", ""))
+        if "school" not in open_questions:  # a column that says it otherwise may be in one arm
+            _apart(known, rest, out, given.get("apart", ""))
     return out
 
 
@@ -188,19 +179,18 @@ class _Roles:
 
     def named(self, role: str, among: list[str], leave: Any = ()) -> list[str]:
         """Return the columns of a role's name: those of that name alone, else with it in them."""
-        return _named(role, [name for name in among if name not in leave])
+        return of_role(role, [name for name in among if name not in leave])
 
     def arms(self) -> list[str]:
         """Return columns of two to six values that are called, or hold what is called, an arm."""
-        few = [name for name in self._few(2, 6) if not _named("subgroup", [name])]
-        plain = {"0", "1", "yes", "no", "y", "n"}  # what any label may hold
+        few = [name for name in self._few(2, 6) if not of_role("subgroup", [name])]
         by_value = [
             name
             for name in few
             if any(CONTROL.fullmatch(value.strip()) for value in self._values(name))
-            and not {value.lower() for value in self._values(name)} <= plain
+            and not {value.lower() for value in self._values(name)} <= _PLAIN - {"true", "false"}
         ]
-        by_name = _named("treatment", few)
+        by_name = of_role("treatment", few)
         both = [name for name in by_name if name in by_value]
         return both or by_name or by_value
 
@@ -209,6 +199,26 @@ class _Roles:
         rows = len(self.frame)
         return [name for name in map(str, self.frame)
                 if name != treatment and 2 <= self.frame[name].nunique() <= rows / 2]  # fmt: skip
+
+    def like_schools(self, treatment: str) -> list[str]:
+        """Return columns that nothing else is known of and that may say a pupil's school.
+
+        Texts, or numbers such as codes have them (1 to how many there are, or long ones), of five
+        and more groups with several pupils each.
+        """
+        found = []
+        for name in self.groups(treatment):
+            values = self.frame[name].dropna()
+            sizes = values.value_counts()
+            known = any(of_role(role, [name]) for role in NAMED) or name in self.given.values()
+            if known or len(sizes) < _FEWEST or sizes.median() < _FEWEST:
+                continue
+            numeric = pd.api.types.is_numeric_dtype(values)
+            whole = numeric and values.mod(1).eq(0).all()
+            codes = whole and (values.min() >= _LONG or {*values} == {*range(1, len(sizes) + 1)})
+            if codes or not (numeric or values.astype("str").str.fullmatch(DAY).all()):
+                found.append(name)
+        return found
 
     def whole(self, treatment: str) -> list[str]:
         """Return columns of texts whose groups, three and more an arm, have one arm each."""
@@ -222,18 +232,29 @@ class _Roles:
                 found.append(name)
         return found
 
-    def refuse_twice(self, school: str) -> None:
-        """Refuse a file in which a pupil has several rows."""
-        whole = re.compile(_NAMED["pupil"])
+    def refuse_twice(self, school: str, out: Proposal) -> None:
+        """Refuse a file in which a pupil has several rows; leave out numbers within schools."""
+        whole = re.compile(NAMED["pupil"])
         for name in map(str, self.frame):
             keys = [*filter(None, (school, name))]
             known = self.frame.dropna(subset=keys)
             again = int(known.duplicated(keys, keep=False).sum())
             several = len(known) <= _ROWS_A_PUPIL * len(known.drop_duplicates(keys))
-            if name != school and whole.fullmatch(" ".join(_words(name))) and several and again:
+            if name == school or not whole.fullmatch(" ".join(words(name))) or not several:
+                continue
+            if school and not again and known[name].duplicated().any():
+                out.left_out.append(name)
+                out.said.append(f"column {name!r} numbers each school's pupils anew: left out")
+            if again:
+                twice = known.duplicated(keys, keep=False).to_numpy()
+                one = int(twice.argmax())
+                same = (known[keys] == known[keys].iloc[one]).all(axis=1).to_numpy()
+                other = int(np.flatnonzero(same)[1])
+                first, second = (frames.row(place, known) for place in (one, other))
                 raise EvidenceError(
-                    f"column {name!r}: {counted(again, 'row')} are of a pupil that has several; "
-                    "keep one row a pupil, with each measurement in a column of its own"
+                    f"column {name!r}: {counted(again, 'row')} are of a pupil that has several "
+                    f"(first {first} and {second}); keep one row a pupil, with each measurement "
+                    "in a column of its own"
                 )
 
     def ids(self) -> list[str]:
@@ -247,7 +268,7 @@ class _Roles:
 
     def numbers(self) -> list[str]:
         """Return columns of numbers that vary and are no ids."""
-        ids = _named("pupil", self.ids())
+        ids = of_role("pupil", self.ids())
         return [
             str(name)
             for name, values in self.frame.items()
@@ -257,16 +278,16 @@ class _Roles:
 
     def after(self, scores: list[str]) -> list[str]:
         """Return the scores that can be the outcome: named so, or the only one not from before."""
-        named = [s for s in _named("outcome", scores) if s not in _named("baseline", [s])]
-        first = [s for s in scores if s in _named("score", scores)]
-        rest = [s for s in scores if s not in _named("baseline", scores)]
+        named = [s for s in of_role("outcome", scores) if s not in of_role("baseline", [s])]
+        first = [s for s in scores if s in of_role("score", scores)]
+        rest = [s for s in scores if s not in of_role("baseline", scores)]
         return named or (rest if len(rest) == 1 else [s for s in rest if s in first] or rest)
 
     def before(self, scores: list[str], outcome: str) -> list[str]:
         """Return the scores from before the start; that of the outcome's subject where several."""
-        named = [s for s in _named("baseline", scores) if s not in _named("outcome", [s])]
-        subject = set(_words(outcome)) - {"post", "test", "score", "after", "end", "outcome", "t2"}
-        same = [s for s in named if subject & set(_words(s))]
+        named = [s for s in of_role("baseline", scores) if s not in of_role("outcome", [s])]
+        subject = set(words(outcome)) - {"post", "test", "score", "after", "end", "outcome", "t2"}
+        same = [s for s in named if subject & set(words(s))]
         return same if len(same) == 1 else named
 
     def _few(self, least: int, most: int) -> list[str]:
@@ -274,20 +295,6 @@ class _Roles:
 
     def _values(self, name: str) -> list[str]:
         return [labels.label(value) for value in self.frame[name].dropna().unique()]
-
-
-def _words(name: str) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(name))
-    return re.sub(r"[^a-z0-9]+", " ", spaced.lower()).split()
-
-
-def _named(role: str, names: list[str]) -> list[str]:
-    """Return the columns of that name alone, else those that hold it as words."""
-    whole = re.compile(f"({_NAMED[role]})", re.I)
-    alone = [name for name in names if whole.fullmatch(" ".join(_words(name)))]
-    inside = re.compile(rf"\b({_NAMED[role]})\b", re.I)
-    held = [name for name in names if inside.search(" ".join(_words(name)))]
-    return alone if alone and role not in ("subgroup", "score", "baseline", "outcome") else held
 
 
 def _arms(frame: pd.DataFrame, treatment: str, given: Mapping[str, str], out: Proposal) -> None:
@@ -306,6 +313,8 @@ def _arms(frame: pd.DataFrame, treatment: str, given: Mapping[str, str], out: Pr
                 f"--{side}: {given[side]!r} is no arm; {nearest(given[side], arms)}"
             )
     usual = [arm for arm in arms if CONTROL.fullmatch(arm.strip())]
+    if _OF_CONTROLS & {*words(treatment)} and {arm.lower() for arm in arms} <= _PLAIN:
+        usual = []  # 1 or yes is the control here, perhaps
     control = given.get("control") or (usual[0] if len(usual) == 1 else "")
     if not control:
         left = tuple(arm for arm in arms if arm != given.get("arm"))
@@ -338,9 +347,21 @@ def _allocation(
 
     mixed = (most_arms(school) > 1).mean() if school and not whole(classes) else 0
     if 0 < mixed < _FEW_MIXED and allocated not in ("schools", "pupils"):
-        out.questions.append(Question("allocated", _QUESTIONS["allocated"], ("schools", "pupils")))
+        arms = most_arms(school)
+        several = frame[school].isin(arms.index[arms > 1])
+        first = frames.row(int(several.to_numpy().argmax()), frame)
+        number = int((arms > 1).sum())
+        have = "has" if number == 1 else "have"
+        text = _QUESTIONS["allocated"].format(number, len(arms), have, first)
+        out.questions.append(Question("allocated", text, ("schools", "pupils")))
     if whole(school) or (school and allocated == "schools"):
         plan |= {"cluster": school, "allocation": "cluster"}
+        sides = frame.drop_duplicates([school, arm])[arm].value_counts()
+        if sides.min() < 2:
+            raise EvidenceError(
+                f"column {school!r}: an arm has one school alone, so that nothing can tell the "
+                "programme from that school; a trial of schools needs two an arm, better many"
+            )
         why = f"every school ({school!r}) has one arm: " if whole(school) else ""
         out.said.append(f"{why}schools were allocated")
         if strata and most_arms(strata).min() > 1:
@@ -374,12 +395,12 @@ def _apart(frame: pd.DataFrame, rest: pd.DataFrame, out: Proposal, accepted: str
     for name in map(str, rest):
         pairs = frame[[name, arm]].dropna().drop_duplicates()
         values = {value.lower() for value in map(labels.label, pairs[name].unique())}
-        again = values <= {"0", "1", "yes", "no", "y", "n", "true", "false"} or any(
+        again = values <= _PLAIN or any(
             value in arms or CONTROL.fullmatch(value.strip()) for value in values
         )
         same = cluster and frame[[name, cluster]].drop_duplicates()[name].is_unique
         few = 2 <= len(values) <= _FEW_VALUES and pairs[name].is_unique
-        said = _named("treatment", [name]) and not _KINDS.intersection(_words(name))
+        said = of_role("treatment", [name]) and not _KINDS.intersection(words(name))
         if few and not (again or same or said):
             found.append(name)
     if accepted in found:
@@ -389,5 +410,5 @@ def _apart(frame: pd.DataFrame, rest: pd.DataFrame, out: Proposal, accepted: str
 
 
 def _title(name: str) -> str:
-    text = " ".join(_words(name))
+    text = " ".join(words(name))
     return text[:1].upper() + text[1:]

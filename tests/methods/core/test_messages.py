@@ -272,7 +272,7 @@ def test_subgroups_are_columns_of_their_own(trial, name, role):
 def test_arms_that_many_share_are_listed(trial):
     named = trial.assign(arm=np.where(trial["arm"], "Reading Buddies", "Usual"))
     refused(
-        "arm='Reading Buddys' is not an arm of column 'arm'; there are Reading Buddies; did you "
+        "arm='Reading Buddys' is not an arm of column 'arm'; there is Reading Buddies; did you "
         "mean 'Reading Buddies'?",
         trials.itt,
         named,

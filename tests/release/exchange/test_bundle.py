@@ -9,7 +9,7 @@ import zipfile
 
 import pandas as pd
 import pytest
-from run_folders import BETTER, effect, make, notebook_cells, pictures, watched, write_run
+from run_folders import BETTER, effect, make, notebook_cells, pictures, seal, watched, write_run
 from typer.testing import CliRunner
 
 from evidence.cli import app
@@ -28,6 +28,7 @@ def sender(tmp_path_factory):
     runs, cards = make(root / "runs")
     runs, cards = [*runs[:2], runs[6]], [*cards[:2], cards[-1]]
     watched().to_parquet(runs[0] / "indicators.parquet")
+    seal(runs[0])
     publish.release(runs, cards, root / "published", reviewer="Bea Reviewer")
     bundle.make(root / "published", root / "sent.zip")
     return root

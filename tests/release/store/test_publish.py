@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from run_folders import BETTER, effect, make, pictures, write_run
+from run_folders import BETTER, effect, make, pictures, seal, write_run
 
 from evidence.data.rules import Rules
 from evidence.data.schema import INDICATORS
@@ -213,6 +213,7 @@ def test_release_unlabelled_picture_stays_behind(tmp_path):
     (run / "figures/effect.json").write_text(
         pictures(row)[0].to_json().replace('"axes": [\n  "worthwhile"\n ]', '"axes": []')
     )
+    seal(run)
     report = publish.release([run], [card], tmp_path / "published")
     assert report.figures == 0
     assert report.refused == (
@@ -408,6 +409,7 @@ def test_release_writes_no_attributes_of_a_frame(tmp_path):
     effects = pd.read_parquet(run / "effects.parquet")
     effects.attrs = {"pupils": ["Ann Canary"]}
     effects.to_parquet(run / "effects.parquet")
+    seal(run)
     publish.release([run], [card], tmp_path / "published")
     publish.propose(tmp_path / "again", effects=effects)
     files = [*(tmp_path / "published").rglob("*"), *(tmp_path / "again").rglob("*")]

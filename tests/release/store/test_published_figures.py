@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from run_folders import PROGRAMMES, programmes, watched, write_run
+from run_folders import PROGRAMMES, programmes, seal, watched, write_run
 
 from evidence.errors import EvidenceError
 from evidence.release.exchange import bundle, merge
@@ -78,6 +78,7 @@ def test_published_figures_that_the_register_does_not_know_are_refused(tmp_path,
 def test_a_picture_that_the_register_does_not_know_is_left_out(tmp_path):
     run, card = made(tmp_path, register="", source="")
     (run / "figures/over-time.json").write_text(drawn().to_json())
+    seal(run)
     report = publish.release([run], [card], tmp_path / "published")
     assert len(report.refused) == 1
     assert "picture over-time: says that its figures are published already" in report.refused[0]
@@ -124,6 +125,7 @@ def test_a_picture_of_schools_counts_pupils_unless_the_register_says_schools(tmp
     run, card = made(tmp_path, register="", source="", units=[said] if said else [])
     (run / "figures/kinds.json").write_text(picture.to_json())
     (run / "figures/over-time.json").unlink()
+    seal(run)
     assert not publish.release([run], [card], tmp_path / "published").refused
     (entry,) = reader.release(tmp_path / "published")["figures"]
     shown = reader.picture(entry, tmp_path / "published")["table"]
@@ -139,6 +141,7 @@ def test_a_report_that_lies_about_its_unit_is_protected_until_the_register_agree
         run, card = made(tmp_path / f"r{len(said)}", register="", source="", units=said)
         rows = pd.read_parquet(run / "indicators.parquet").assign(unit="% of schools")
         rows.to_parquet(run / "indicators.parquet")
+        seal(run)
         publish.release([run], [card], tmp_path / f"p{len(said)}")
         n = reader.indicators(tmp_path / f"p{len(said)}")["n"]
         assert (n.iloc[2] == 9) == bool(said)

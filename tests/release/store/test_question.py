@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from run_folders import BETTER, effect, pictures, write_run
+from run_folders import BETTER, effect, pictures, seal, write_run
 
 from evidence.release.exchange import bundle, merge
 from evidence.release.store import publish, reader
@@ -23,6 +23,7 @@ def run_of(root, key):
     publish.propose(
         run, effects=[pd.DataFrame([row])], pictures=pictures(row)
     )  # as a notebook's last cell does
+    seal(run)
     return run
 
 

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from run_folders import make, watched
+from run_folders import make, seal, watched
 
 from evidence.board.board import board
 from evidence.board.programme import programme
@@ -20,6 +20,7 @@ def whole(tmp_path_factory):
     root = tmp_path_factory.mktemp("links")
     runs, cards = make(root / "runs")
     watched().to_parquet(runs[0] / "indicators.parquet")
+    seal(runs[0])
     publish.release(runs[:1], cards[:1], root / "published", reviewer="Bea Reviewer")
     return root / "published"
 

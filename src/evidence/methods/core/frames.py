@@ -428,7 +428,8 @@ def _named(
 
 
 def _among(known: Sequence[str]) -> str:
-    return f"; there are {', '.join(known)}" if known else ""
+    verb = "is" if len(known) == 1 else "are"
+    return f"; there {verb} {', '.join(known)}" if known else ""
 
 
 def _only(levels: list[str]) -> str | None:

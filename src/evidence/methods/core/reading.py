@@ -91,7 +91,7 @@ def kept(method: Callable[..., Answer]) -> Callable[..., Answer]:
 
     @functools.wraps(method)
     def function(rows: Any, **options: object) -> Answer:
-        key = f"{method.__name__} {(method.__kwdefaults__ or {}) | options}"
+        key = f"{method.__module__} {method.__name__} {(method.__kwdefaults__ or {}) | options}"
         if key not in rows.answers:
             rows.answers[key] = method(rows, **options)
         answer: Answer = rows.answers[key]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
+from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate
 from evidence.methods.trials.allocation_rule import in_order, nested_strata, whole_clusters
 from evidence.methods.trials.effect_size import ArmSizes
@@ -97,6 +99,60 @@ def bootstrap(
     covariance.check_level(level)
     frames.whole("draws", draws, math.ceil(round(2 / (1 - level), 6)) - 1)
     frames.whole("seed", seed, 0)
+    made = _draws(trial, draws=draws, seed=seed, resample=resample, interval=interval, model=model,
+                  sd=sd, small_sample=small_sample,
+                  cluster_correction=cluster_correction)  # fmt: skip
+    p_value, lower, upper = _interval(
+        made.interval, made.size, made.error, made.sizes, made.errors, 1 - level
+    )
+    fitted = "OLS" if model == "ols" else "random intercept"
+    method = (
+        f"{fitted} over the unconditional {sd} SD; {made.interval} bootstrap of {made.what}, "
+        f"{draws:,} draws"
+    )
+    spread = float(made.sizes.std(ddof=1))
+    estimate = answer(made.trial, method, (made.size, spread, math.nan), level)
+    null = made.trial.null_model
+    return replace(
+        estimate,
+        unit="sd",
+        p_value=p_value,
+        ci_lower=lower,
+        ci_upper=upper,
+        caveats=estimate.caveats + made.caveats,
+        variance_between=null.variance_between,
+        variance_within=null.variance_within,
+        icc=null.icc,
+    )
+
+
+class _Draws(NamedTuple):
+    """The sample's effect size and error, those of every draw, and what was drawn."""
+
+    trial: TrialData
+    size: float
+    error: float
+    sizes: np.ndarray
+    errors: np.ndarray
+    interval: str
+    what: str
+    caveats: tuple[str, ...]
+
+
+@kept
+def _draws(
+    trial: TrialData,
+    *,
+    draws: int,
+    seed: int,
+    resample: str | None,
+    interval: str | None,
+    model: str,
+    sd: str,
+    small_sample: bool,
+    cluster_correction: bool,
+) -> _Draws:
+    """Draw; kept, since an interval of another level is read off the same draws."""
     outcome, cluster = trial.columns["outcome"], trial.columns["cluster"]
     default = resample is None
     if default:
@@ -161,30 +217,11 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     drawn = [sized(plan.draw(rng, number)) for number in portions(draws, plan.cost)]
     sizes, errors = (factor * np.concatenate(parts) for parts in zip(*drawn, strict=True))
-    p_value, lower, upper = _interval(interval, size, error, sizes, errors, 1 - level)
-    fitted = "OLS" if model == "ols" else "random intercept"
-    method = (
-        f"{fitted} over the unconditional {sd} SD; {interval} bootstrap of {plan.what}, "
-        f"{draws:,} draws"
-    )
-    estimate = answer(trial, method, (size, float(sizes.std(ddof=1)), math.nan), level)
-    caveats = estimate.caveats
-    if plan.freedom < _FREEDOM:
-        caveats += (few,)
+    caveats = () if plan.freedom >= _FREEDOM else (few,)
     if still := sum(len(cell) == 1 for cell in plan.cells):
         have = "has" if still == 1 else "have"
         caveats += (f"{still} of {len(plan.cells)} groups to draw from {have} one member",)
-    return replace(
-        estimate,
-        unit="sd",
-        p_value=p_value,
-        ci_lower=lower,
-        ci_upper=upper,
-        caveats=caveats,
-        variance_between=null.variance_between,
-        variance_within=null.variance_within,
-        icc=null.icc,
-    )
+    return _Draws(trial, size, error, sizes, errors, interval, plan.what, caveats)
 
 
 def sample_of(trial: TrialData, ratio: float = 0.0) -> Sample:

@@ -147,8 +147,11 @@ def impute(
     Barnard, J. and Rubin, D. B. (1999), Biometrika 86(4), eq. 3; doi:10.1093/biomet/86.4.948.
     """
     frames.one_of("unit", unit, ("score", "sd"))
+    level = options.pop("level", 0.95)  # which the analyses of the tables have no part in
+    covariance.check_level(level)
     gaps = gaps_of(trial, auxiliary, imputations, seed)
-    return pooled(gaps.analysed(unit, options), gaps.n_imputed, gaps.left_out)
+    analysed = [replace(each, level=level) for each in gaps.analysed(unit, options)]
+    return pooled(analysed, gaps.n_imputed, gaps.left_out)
 
 
 @of_trial()

@@ -14,7 +14,7 @@ from evidence.methods.core.results import Estimate
 from evidence.methods.trials.itt import answer
 from evidence.methods.trials.trial_data import TrialData, of_trial
 from evidence.stats import covariance, mixed_model
-from evidence.stats.reml import add_up
+from evidence.stats.reml import Sums, add_up
 
 _MOST_STRATA = 200
 
@@ -87,30 +87,7 @@ def multilevel(
     frames.yes_or_no(random_slope=random_slope)
     covariance.check_level(level)
     name = trial.column("cluster")
-    if trial.n_clusters == len(trial.outcome):
-        raise EvidenceError(
-            f"column {name!r}: every cluster has one row, so that clusters cannot be told from "
-            "rows; leave out cluster="
-        )
-    trial = with_dummies(trial)
-    kept = [j for j in range(trial.others.shape[1]) if j not in trial.design.dropped]
-    fixed = np.column_stack([trial.treated, trial.others[:, kept]]).astype(float)
-    terms = ["intercept", trial.contrast, *(trial.names[j] for j in kept)]
-    slopes, effects = None, ["intercept"]
-    if random_slope:
-        _check_sites(trial)
-        further = [
-            j for j, term in enumerate(terms) if term.startswith(f"{trial.columns['treatment']}: ")
-        ]
-        slopes = fixed[:, [0, *(j - 1 for j in further)]]
-        effects += ["slope", *(f"slope {terms[j]}" for j in further)]
-    sums = add_up(trial.outcome, fixed, trial.clusters, slopes)
-    if sums.share_within() < 1e-12:
-        raise EvidenceError(
-            f"column {trial.columns['outcome']!r} does not vary within {name!r} once the fixed "
-            "effects are known; analyse one row a cluster, without cluster="
-        )
-    model = mixed_model.fit(sums)
+    trial, terms, effects, sums, model = _fitted(trial, random_slope=random_slope)
     codes, labels = frames.factor(trial.data, name)
     clusters = [labels[code] for code in np.unique(codes[trial.rows])]
     table = pd.DataFrame(
@@ -160,6 +137,38 @@ def multilevel(
         ),
         variance_total=total,
     )
+
+
+@kept
+def _fitted(
+    trial: TrialData, *, random_slope: bool
+) -> tuple[TrialData, list[str], list[str], Sums, mixed_model.Mixed]:
+    """Fit the model; kept, since an interval of another level needs no other fit."""
+    name = trial.column("cluster")
+    if trial.n_clusters == len(trial.outcome):
+        raise EvidenceError(
+            f"column {name!r}: every cluster has one row, so that clusters cannot be told from "
+            "rows; leave out cluster="
+        )
+    trial = with_dummies(trial)
+    there = [j for j in range(trial.others.shape[1]) if j not in trial.design.dropped]
+    fixed = np.column_stack([trial.treated, trial.others[:, there]]).astype(float)
+    terms = ["intercept", trial.contrast, *(trial.names[j] for j in there)]
+    slopes, effects = None, ["intercept"]
+    if random_slope:
+        _check_sites(trial)
+        further = [
+            j for j, term in enumerate(terms) if term.startswith(f"{trial.columns['treatment']}: ")
+        ]
+        slopes = fixed[:, [0, *(j - 1 for j in further)]]
+        effects += ["slope", *(f"slope {terms[j]}" for j in further)]
+    sums = add_up(trial.outcome, fixed, trial.clusters, slopes)
+    if sums.share_within() < 1e-12:
+        raise EvidenceError(
+            f"column {trial.columns['outcome']!r} does not vary within {name!r} once the fixed "
+            "effects are known; analyse one row a cluster, without cluster="
+        )
+    return trial, terms, effects, sums, mixed_model.fit(sums)
 
 
 def with_dummies(trial: TrialData) -> TrialData:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -94,6 +95,39 @@ def randomisation_test(
     covariance.check_level(level)
     frames.whole("draws", draws, 1)
     frames.whole("seed", seed, 0)
+    cluster, whole = trial.columns["cluster"], whole_clusters(trial)
+    made = _draws(trial, allocation=allocation, draws=draws, seed=seed, statistic=statistic)
+    p_value, (lower, upper), error, notes = judged(
+        made.observed, made.values, made.slopes, made.exact, level
+    )
+    within = [trial.columns["strata"], None if whole else cluster]
+    named = " and ".join(dict.fromkeys(filter(None, within)))
+    rule = f" within {named}" if named else ""
+    what = f"{cluster if whole else 'pupils'} drawn" + (rule if allocation is None else " by rule")
+    estimate = answer(
+        trial,
+        words_of(statistic, what, len(made.values), made.exact),
+        (made.observed, error, math.nan),
+        level,
+    )
+    caveats = (*estimate.caveats, *notes)
+    return replace(estimate, p_value=p_value, ci_lower=lower, ci_upper=upper, caveats=caveats)
+
+
+class _Draws(NamedTuple):
+    """The statistic observed, that of every draw, and how each depends on the effect assumed."""
+
+    observed: float
+    values: np.ndarray
+    slopes: np.ndarray
+    exact: bool
+
+
+@kept
+def _draws(
+    trial: TrialData, *, allocation: Allocation | None, draws: int, seed: int, statistic: str
+) -> _Draws:
+    """Draw; kept, since an interval of another level is read off the same draws."""
     cluster = trial.columns["cluster"]
     whole = whole_clusters(trial)
     if trial.crossing and allocation is None:
@@ -129,16 +163,4 @@ def randomisation_test(
     rows = np.flatnonzero(place[unit] >= 0)
     sums = (rows, place[unit[rows]], np.ones(len(rows)), len(first))
     observed, values, slopes = statistics(trial.design, trial.outcome, sums, drawn, statistic)
-    p_value, (lower, upper), error, notes = judged(observed, values, slopes, exact, level)
-    within = [trial.columns["strata"], None if whole else cluster]
-    named = " and ".join(dict.fromkeys(filter(None, within)))
-    rule = f" within {named}" if named else ""
-    what = f"{cluster if whole else 'pupils'} drawn" + (rule if allocation is None else " by rule")
-    estimate = answer(
-        trial,
-        words_of(statistic, what, len(values), exact),
-        (observed, error, math.nan),
-        level,
-    )
-    caveats = (*estimate.caveats, *notes)
-    return replace(estimate, p_value=p_value, ci_lower=lower, ci_upper=upper, caveats=caveats)
+    return _Draws(observed, values, slopes, exact)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from evidence.methods.core.reading import kept
 from evidence.methods.core.results import Estimate
 from evidence.methods.core.wild_bootstrap import check, method_of, std_error, tested
 from evidence.methods.trials.itt import answer
@@ -59,8 +60,14 @@ def wild_bootstrap(
     """
     check(signs, draws, seed, level)
     cluster = trial.clusters
-    wild = Wild.of(trial.design, trial.outcome, cluster, signs, draws, seed)
+    wild = _draws(trial, signs=signs, draws=draws, seed=seed)
     few = min(len(np.unique(cluster[side])) for side in (trial.treated, trial.control))
     method = f"OLS{trial.within}, {method_of(wild, trial.column('cluster'), signs)}"
     plain = answer(trial, method, (wild.estimate, std_error(wild, cluster), math.nan), level)
     return tested(plain, wild, few)
+
+
+@kept
+def _draws(trial: TrialData, *, signs: str, draws: int, seed: int) -> Wild:
+    """Draw; kept, since an interval of another level is read off the same draws."""
+    return Wild.of(trial.design, trial.outcome, trial.clusters, signs, draws, seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -30,6 +29,7 @@ from evidence.release.control.rounding import half_up, round_words
 from evidence.release.store import reader
 from evidence.release.store.exports import plain, plain_table
 from evidence.release.store.notebook_source import clean
+from evidence.release.store.run_record import refuse_changed
 from evidence.show.picture import Picture
 from evidence.show.words import effect_sentence
 
@@ -125,7 +125,7 @@ def read(
             )
     said_by_run = reader.parsed(folder / "run.json")
     record = provenance(said_by_run)
-    _refuse_changed(folder, said_by_run.get("written"))
+    refuse_changed(folder, said_by_run)
     effects = plain_table(validate_effects(pd.read_parquet(folder / "effects.parquet")))
     own = (effects["programme"] == record["programme"]) & (effects["cohort"] == record["cohort"])
     if not own.all():
@@ -166,21 +166,6 @@ def read(
         source=source,
         refused=tuple(refused),
     )
-
-
-def _refuse_changed(folder: Path, written: object) -> None:
-    """Refuse files that are not those that the run wrote, from top to bottom, when it ended."""
-    if not isinstance(written, Mapping):  # of a run before runs said so
-        return
-    there = {f"figures/{path.name}" for path in folder.glob("figures/*.json")} | {*written}
-    for name in sorted(there):
-        path = folder / name
-        now = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        if now != written.get(name):
-            raise EvidenceError(
-                f"{name} is not what the run wrote: it was changed, added or taken away since; "
-                "make it again with evidence run --fresh"
-            )
 
 
 def protect_effects(
