@@ -76,6 +76,11 @@ def test_hierarchies_of_groups_that_make_up_a_whole_are_no_others():
     assert hierarchies(np.array([[40.0], [44], [4], [88]])) == [[(3, (0, 1, 2))]]
 
 
+def test_hierarchies_last_of_two_that_are_as_many_is_the_whole():
+    """Girls, boys and all, where no boys are: all are no part of the girls."""
+    assert hierarchies(np.array([[10.0], [0], [10]])) == [[(2, (0, 1))]]
+
+
 def test_hierarchies_group_of_nobody_may_be_part_of_any_total():
     found = hierarchies(np.array([[20.0], [30], [0], [50], [11], [12], [23]]))
     assert any((3, (0, 1, 2)) in one for one in found)
@@ -144,6 +149,11 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("arms", 40_000_830),  # a programme never names the control group
         ("arms", 40_000_509),  # one shows it in columns that add up to n
         ("arms", 41_000_125),  # one counts who lacks it, of which another shows a percentage
+        ("arms", 61_001_034),  # a year group that only heads columns is not what is counted
+        ("arms", 70_000_109),
+        ("arms", 70_000_013),  # what another programme calls a group is not its label here
+        ("arms", 83_000_277),  # both have percentages, of which one shows who lacks it
+        ("arms", 81_000_021),  # a control group that is shown by sex and year group alone
         ("hubs", 8100078),
         ("renamed", 61_000_067),  # a percentage of its own place is no reason to know more
         ("renamed", 61_000_196),  # nor are columns that add up, in one programme alone

@@ -1,5 +1,7 @@
 """The same pupils under other names: programmes, cohorts, hubs and releases."""
 
+from itertools import product
+
 import pandas as pd
 import pytest
 
@@ -126,9 +128,51 @@ def test_complete_control_group_shown_in_columns_that_add_up_to_n(control, stays
     assert (kept and shown(done["f/kite/2018/t"]) == {"all"}) == stays
 
 
+@pytest.mark.parametrize(("usual", "stays"), [(41, False), (57, True)])
+def test_complete_columns_of_one_table_do_not_name_what_those_of_another_count(usual, stays):
+    """Year groups, which label no row, are not what the girls and boys of each arm count."""
+    rows = [("programme", "girls", 4), ("programme", "boys", 40), ("control", "girls", 41),
+            ("control", "boys", 37), ("all", "girls", 45), ("all", "boys", 77)]  # fmt: skip
+    kite = pd.DataFrame(rows, columns=["arm", "sex", "n"]).assign(mean=7.3)
+    kite["met"] = 20 + kite.index
+    lamp = {
+        "t": pd.DataFrame({"arm": ["programme", "as usual"], "girls": [60, usual], "boys": 37}),
+        "u": pd.DataFrame({"sex": ["girls", "boys"], "Y1": [51, 24], "Y2": [usual + 9, 50]}),
+    }
+    safes = {f"f/lamp/2018/{at}": protect(one, counts=[*one][1:]) for at, one in lamp.items()}
+    safes["f/kite/2018/t"] = protect(kite, counts=("n", "met"), statistics="mean")
+    done, _ = complete(safes)
+    girls = done["f/lamp/2018/t"].table["girls"].notna()[1]
+    every = done["f/kite/2018/t"].table["n"].notna()[4]
+    assert (girls and every) == stays
+
+
+@pytest.mark.parametrize("some", [False, True])
+@pytest.mark.parametrize(("control", "stays"), [(71, False), (90, True)])
+def test_complete_control_group_shown_by_two_labels_and_no_total(control, stays, some):
+    """71 as usual in another programme, less 41, 11 and 10, are nine; 30 with meals are not all."""
+    rows = [("as usual", 41, 9, 11, 10), ("programme", 33, 12, 9, 9)]
+    kite = pd.DataFrame(
+        [(arm, sex, year, n) for arm, *all_n in rows
+         for (sex, year), n in zip(product(("girls", "boys"), ("Y1", "Y2")), all_n, strict=True)],
+        columns=["arm", "sex", "year", "n"],
+    ).assign(mean=7.3)  # fmt: skip
+    meals = pd.DataFrame({"arm": ["programme", "as usual"], "meals": "yes", "n": [31, 30]})
+    safes = {"f/kite/2018/s": protect(meals, counts="n")} if some else {}
+    safes |= {
+        "f/lamp/2018/t": arms(60, control),
+        "f/kite/2018/t": protect(kite, counts="n", statistics="mean", threshold=10),
+    }
+    done, _ = complete(safes)
+    alone, _ = complete({"f/kite/2018/t": safes["f/kite/2018/t"]})
+    kept = [one["f/kite/2018/t"].table["n"].notna().sum() for one in (done, alone)]
+    assert ((kept[0] == kept[1]) and "control" in shown(done["f/lamp/2018/t"])) == stays
+
+
+@pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize(("without", "stays"), [(10, False), (30, True)])
 def test_complete_what_a_percentage_leaves_is_known_where_another_programme_counts_it(
-    without, stays
+    without, stays, own
 ):
     """9 boys of the control group have it not; of all 10 boys who have it not, they are a part."""
     rows = [("control", 16, 3, 28, 19), ("programme", 72, 10, 14, 3), ("all", 88, 13, 42, 22)]
@@ -151,6 +195,9 @@ def test_complete_what_a_percentage_leaves_is_known_where_another_programme_coun
         "f/kite/2018/t": protect(kite, counts=("n", "met", "not"), statistics="mean", **few),
         "f/kite/2018/u": arms(30, 44),
     }
+    if own:
+        half = pd.DataFrame({"meals": ["yes"], "n": [40], "met": [20], "pct": [50.0]})
+        safes["f/kite/2018/v"] = protect(half, counts=("n", "met"), **share, **few)
     done, _ = complete(safes)
     alone = [complete({name: safe})[0][name] for name, safe in safes.items()]
     kept, before = (

@@ -78,9 +78,10 @@ class CellGraph:
     def learn_labels(self, tables: Iterable[tuple[pd.DataFrame, pd.DataFrame]]) -> None:
         """Note what the labels of each table count: elsewhere they may head columns.
 
-        Of several counts it is the largest, of which the others are parts; where they are no parts
-        of it, `_elsewhere` puts it right. A table with one count is sure, and goes first; one whose
-        columns are headed by labels waits until these are known.
+        What is the only count of some table, or the whole of others, is no label: of several such
+        it is the largest. A table that has none waits until it is known what its columns' heads are
+        labels of; where nothing says so, it counts what the others do. Where that is wrong,
+        `_elsewhere` puts it right.
         """
         waiting = [
             (labels.drop(columns=[*PLACE], errors="ignore"), counts)
@@ -89,10 +90,11 @@ class CellGraph:
         ]
         waiting.sort(key=lambda pair: len(pair[1].columns))
         texts = {text for labels, _ in waiting for c in labels for text in labels[c].unique()}
+        sure = [c for c in self._sure([counts for _, counts in waiting]) if c not in texts]
         while waiting:
-            known = [self._counted(counts, texts) for _, counts in waiting]
+            known = [self._counted(counts, sure) for _, counts in waiting]
             if not any(known):
-                known[0] = "n"
+                known[0] = sure[0] if sure else "n"
             for what, (labels, _) in zip(known, waiting, strict=True):
                 if not what:
                     continue
@@ -101,10 +103,17 @@ class CellGraph:
                         self.known_as.setdefault(text, {}).setdefault(column, what)
             waiting = [pair for pair, what in zip(waiting, known, strict=True) if not what]
 
-    def _counted(self, counts: pd.DataFrame, texts: set[str]) -> str | None:
+    def _sure(self, tables: Collection[pd.DataFrame]) -> list[str]:
+        """Return names that are no labels: of single counts, of wholes; else of what is largest."""
+        found = [one.columns[0] for one in tables if len(one.columns) == 1]
+        found += [whole for _, whole in self.shares]
+        largest = [(one, one.sum().idxmax()) for one in tables] if not found else []
+        return found or [c for one, c in largest if not one.gt(one[c], axis=0).any(axis=None)]
+
+    def _counted(self, counts: pd.DataFrame, sure: Collection[str]) -> str | None:
         """Return what a table counts; nothing where labels head its columns and are not known."""
-        if len(texts & set(counts.columns)) < 2:
-            largest: str = counts.sum().idxmax()
+        if names := [c for c in counts if c in sure]:
+            largest: str = counts[names].sum().idxmax()
             return largest
         return next((what for what, at in self._heads(counts.columns).values() if at), None)
 
@@ -166,7 +175,7 @@ class CellGraph:
         own = {*cells.roles.percentages.values()}
         theirs = {
             pair for pair, there in self.shares.items()
-            if {*pair} <= {*cells.exact.columns} and there.isdisjoint(places)
+            if {*pair} <= {*cells.exact.columns} and not there <= {*places}
         }  # fmt: skip
         for part, whole in sorted(own | theirs):
             lack = f"{whole} less {part}"  # adds up over labels as its whole does

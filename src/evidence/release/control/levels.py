@@ -124,7 +124,7 @@ def hierarchies(values: np.ndarray) -> list[list[Sum]] | None:
 @lru_cache(maxsize=4096)
 def _hierarchies(shape: tuple[int, int], kind: str, held: bytes) -> list[list[Sum]] | None:
     values = np.frombuffer(held, kind).reshape(shape)
-    whole = int(values.sum(axis=1).argmax())
+    whole = len(values) - 1 - int(values.sum(axis=1)[::-1].argmax())  # "all" is the last one
     if (2 * values[whole] == values.sum(axis=0)).all():  # nobody is counted twice
         return [[(whole, tuple(i for i in range(len(values)) if i != whole))]]
     some = np.flatnonzero(values.any(axis=1))

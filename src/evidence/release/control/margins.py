@@ -24,28 +24,33 @@ _FEW = 6  # columns of which every choice is tried
 
 
 def add_unseen(graph: CellGraph) -> None:
-    """Add the sums over columns or one label, and what is left of one, that no table shows.
+    """Add the sums over one label, and what is left of one, that no table shows.
 
-    Only of several places: they may count the same as a group of another one.
+    Only of several places: they may count the same as a group of another one. Of several programmes
+    the sums over columns or several labels too.
     """
     if len(set(graph.scope)) < 2:
         return
-    if len({programme for programme, _ in graph.scope}) > 1:
+    if several := len({programme for programme, _ in graph.scope}) > 1:
         _add_columns(graph)
+    sums: dict[tuple[Place, str, Group], list[list[int]]] = {}
     for blocks, *_ in graph.tables:
         for what, block in blocks.items():
             for (place, rest, over), parts in margins_of(*block):
-                if len(over) > 1:
+                if len(over) > 1 and not several:
                     continue
                 exact = sum(graph.exact[i] for i in parts)
                 totals = graph.index.get((place, what, rest), ())
                 if not totals:
-                    _new(graph, (place, what, rest), parts)
-                for total in totals:
+                    sums.setdefault((place, what, rest), []).append(parts)
+                for total in totals if len(over) == 1 else ():
                     if graph.exact[total] > exact and total not in graph.unseen:
                         left = (place, what, rest | {(over[0], "")})
                         i = graph.new(left, graph.exact[total] - exact, 0)
                         graph.sums[(total, *sorted(parts), i)] = SURE
+    for at, ways in sums.items():
+        size = [np.nan_to_num(sum(graph.exact[i] for i in parts)) for parts in ways]
+        _new(graph, at, ways[int(np.argmax(size))])  # a table that lacks groups has less
 
 
 def _add_columns(graph: CellGraph) -> None:
@@ -89,7 +94,8 @@ class Sums:
             for what in blocks:
                 self.beside.setdefault(what, set()).update(blocks)
         self.named: dict[Place, dict[str, list[Row]]] = {}
-        self.labels: dict[int, Group] = {}
+        # Of a number in a place: another one may call it otherwise.
+        self.labels: dict[tuple[Place, int], Group] = {}
         self.groups: dict[
             tuple[Place, Group, str], set[Label]
         ] = {}  # of one total, by one label, whatever they count
@@ -97,7 +103,7 @@ class Sums:
             if what in self.beside:
                 rows = self.named.setdefault(place, {}).setdefault(what, [])
                 rows.append((place, labels, [(i,) for i in ids]))
-                self.labels |= dict.fromkeys(ids, labels)
+                self.labels |= {(place, i): labels for i in ids}
                 for label in labels:
                     self.groups.setdefault((place, labels - {label}, label[0]), set()).add(label)
 
@@ -158,10 +164,10 @@ class Sums:
     ) -> bool:
         """Return whether parts are all groups of a total that any table knows, and several."""
         if len(over) > 1:  # of each label that is summed over, all groups are there
-            there = set[Label]().union(*(self.labels[i] for i in parts))
+            there = set[Label]().union(*(self.labels[place, i] for i in parts))
             return all(self.groups.get((place, rest, name), set()) <= there for name in over)
         known = {rest | {label} for label in self.groups.get((place, rest, over[0]), ())}
-        return 1 < len(known) <= len({self.labels[i] for i in parts} & known)
+        return 1 < len(known) <= len({self.labels[place, i] for i in parts} & known)
 
     def _within(
         self,

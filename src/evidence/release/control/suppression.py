@@ -74,14 +74,14 @@ def complete(
         Counts that earlier releases already disclosed; nothing can be done in this one.
     """
     graph, earlier = CellGraph(), list(earlier)
+    for name, safe in safes.items():
+        graph.add_shares(name, safe)
     graph.learn_labels(
         [
             *((safe._cells.labels, safe._cells.exact) for safe in safes.values()),
             *(described(f, safes.get(n)) for _, tables in earlier for n, f in tables.items()),
         ]
     )
-    for name, safe in safes.items():
-        graph.add_shares(name, safe)
     for name, safe in safes.items():
         graph.add_current(name, safe)
     graph.pair_equal_numbers()
