@@ -19,6 +19,7 @@ from evidence.release.control import bounds, cell_selection, levels
 from evidence.release.control.bounds import System
 from evidence.release.control.cell_selection import close
 from evidence.release.control.disclosure import protect
+from evidence.release.control.published_tables import described
 from evidence.release.control.suppression import complete
 
 
@@ -30,6 +31,15 @@ def long(name, groups, *, total=True, what="n"):
 
 def symbols(safe, column="n"):
     return safe.table[f"{column}_symbol"].tolist()
+
+
+def test_schools_of_an_earlier_release_are_no_count_unless_it_hid_some():
+    frame = long("sex", {"girls": 37, "boys": 40}).assign(n_schools=[3, 4, 5])
+    now = protect(frame, counts="n", schools="n_schools")
+    before = now.table
+    assert [*described(before, now)[1]] == ["n"]
+    assert [*described(before.assign(n_schools_symbol=["c", "", ""]), now)[1]] == ["n", "n_schools"]
+    assert [*described(before, None)[1]] == ["n", "n_schools"]
 
 
 def test_complete_hidden_count_beside_its_total_takes_another_along():

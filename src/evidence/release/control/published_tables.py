@@ -13,10 +13,16 @@ from evidence.release.control.disclosure import Safe
 
 
 def described(frame: pd.DataFrame, now: Safe | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the labels and the counts of a table as an earlier release showed it."""
+    """Return the labels and the counts of a table as an earlier release showed it.
+
+    Schools, which are public, are none, where this release counts the same and that one hid none.
+    """
     same = alike(frame, now)
     dims = same._cells.labels.columns if same else distinguishing(frame)
-    return label_texts(frame, dims), frame[[c for c in frame if f"{c}_symbol" in frame]]
+    schools = same._cells.roles.schools if same else ()
+    counts = [c for c in frame if f"{c}_symbol" in frame]
+    counts = [c for c in counts if c not in schools or frame[f"{c}_symbol"].eq("c").any()]
+    return label_texts(frame, dims), frame[counts]
 
 
 def alike(frame: pd.DataFrame, now: Safe | None) -> Safe | None:
