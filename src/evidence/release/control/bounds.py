@@ -110,18 +110,19 @@ class System:
         return np.flatnonzero(found[n:].reshape(2, m).max(axis=0, initial=0) > SLACK)
 
     def too_narrow(self) -> np.ndarray:
-        """Return the numbers whose range is too narrow."""
-        matters = np.flatnonzero(self.need > 0)
-        left = self._still_narrow(matters)
+        """Return numbers whose range is too narrow: not all that are, but none only where none is."""
+        left = self._still_narrow(np.flatnonzero(self.need > 0))
         if len(left) > 2:
             left = self._widen_many(left)
-        sure: np.ndarray = left[self._widest_by_single_sums()[left] < self.need[left] - SLACK]
+        sure = left[self._widest_by_single_sums()[left] < self.need[left] - SLACK]
         if len(sure):
             return sure
         for block in np.array_split(left, max(1, len(left) * 2 * len(self.need) // _EXACT)):
             if len(block):
                 self.exact_ranges(block)
-        return self._still_narrow(matters)
+                if len(narrow := self._still_narrow(block)):
+                    return narrow
+        return left[:0]
 
     def _widest_by_single_sums(self) -> np.ndarray:
         """Return widths that no range exceeds: the bounds that each sum by itself sets."""
