@@ -331,6 +331,22 @@ def test_close_small_system_agrees_with_trying_every_number(rng):
         assert (system.high - system.low)[1:].min() >= 5 - 1e-3
 
 
+def test_totals_of_totals_that_nobody_shows_may_be_as_much_as_all_their_parts():
+    shown, some = 36, 12  # three of 900 to each total, and the sum of those totals
+    rows = np.zeros((some + 1, shown + some + 1))
+    for at in range(some):
+        rows[at, shown + at], rows[at, 3 * at : 3 * at + 3] = 1, -1
+    rows[-1, -1], rows[-1, shown:-1] = 1, -1
+    n = rows.shape[1]
+    known, need = np.arange(n) < shown, np.where(np.arange(n) == n - 1, 5.0, 0.0)
+    system = System(
+        sparse.csr_array(rows), np.where(known, 900.0, 0), np.where(known, 900.0, np.inf),
+        np.zeros(n), need, np.full(n, np.inf), np.full(n, 5.0),
+    )  # fmt: skip
+    system.exact_ranges(np.array([n - 1]))
+    assert (system.low[-1], system.high[-1]) == (32_400, 32_400)
+
+
 def test_close_numbers_that_fit_no_sum_are_told():
     system = System(
         sparse.csr_array(np.array([[-1.0, 1, 1]])), np.array([10.0, 50, 0]),

@@ -18,6 +18,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 SLACK = 1e-4  # solvers are exact to about 1e-6; counts to 1
 _EXACT = 6_000  # variables of one linear programme that asks for many ranges at once
 _TURNS = 40
+_LEVELS = 4  # of totals of totals
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +28,7 @@ class System:
     Parameters
     ----------
     sums : csr_array, shape (m, n)
-        Each row times the numbers is zero.
+        Each row times the numbers is zero; a total that nobody shows has the sign plus.
     lower, upper : ndarray, shape (n,)
         What is known of each number; upper is infinite where it is hidden.
     least : ndarray, shape (n,)
@@ -55,12 +56,17 @@ class System:
         self.low = np.full(len(self.need), np.inf)
         self.high = np.full(len(self.need), -np.inf)
         known = np.where(np.isfinite(self.upper), self.upper, self.lower)
+        most = 8 * known.max(initial=0) + 20 * self.width.max(initial=0)
         # A bound where there is none keeps solvers exact; ranges can only seem narrower by it. A
-        # total that nobody shows may be as much as its parts.
+        # total that nobody shows may be as much as its parts, which may be such totals.
         sums, parts = self.sums.tocoo(), np.zeros(len(known))
-        held = np.bincount(sums.row, known[sums.col], sums.shape[0])
+        whole, rows = sums.data > 0, sums.shape[0]
+        for _ in range(_LEVELS):
+            held = np.bincount(sums.row[~whole], known[sums.col[~whole]], rows)
+            np.maximum.at(known, sums.col[whole], held[sums.row[whole]])
+        held = np.bincount(sums.row, known[sums.col], rows)
         np.maximum.at(parts, sums.col, held[sums.row])
-        self.cap = 8 * known.max(initial=0) + 20 * self.width.max(initial=0) + parts
+        self.cap = most + parts
 
     def hide(self, cells: np.ndarray) -> None:
         """Forget what was published of some numbers."""
@@ -110,11 +116,11 @@ class System:
         return np.flatnonzero(found[n:].reshape(2, m).max(axis=0, initial=0) > SLACK)
 
     def too_narrow(self) -> np.ndarray:
-        """Return numbers whose range is too narrow: not all that are, but none only where none is."""
+        """Return numbers whose range is too narrow: some of them, none only where none is."""
         left = self._still_narrow(np.flatnonzero(self.need > 0))
         if len(left) > 2:
             left = self._widen_many(left)
-        sure = left[self._widest_by_single_sums()[left] < self.need[left] - SLACK]
+        sure: np.ndarray = left[self._widest_by_single_sums()[left] < self.need[left] - SLACK]
         if len(sure):
             return sure
         for block in np.array_split(left, max(1, len(left) * 2 * len(self.need) // _EXACT)):
@@ -122,7 +128,7 @@ class System:
                 self.exact_ranges(block)
                 if len(narrow := self._still_narrow(block)):
                     return narrow
-        return left[:0]
+        return np.empty(0, dtype=int)
 
     def _widest_by_single_sums(self) -> np.ndarray:
         """Return widths that no range exceeds: the bounds that each sum by itself sets."""

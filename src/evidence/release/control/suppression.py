@@ -174,12 +174,13 @@ def _parts(graph: CellGraph, sums: Sequence[tuple[int, ...]]) -> list[int]:
 def _that_fit(graph: CellGraph, sums: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """Return the sums without those that cannot hold together, the least sure first."""
     unknown = {i for at in sums for i in at if graph.exact[i] != graph.exact[i]}
-    doubtful = [at for at in sums if not unknown.isdisjoint(at)]  # the true counts fit all others
-    if not _conflicts(graph, doubtful, true=True):
-        return sums
+    if not unknown:
+        return sums  # the true counts fit them
     part = _parts(graph, sums)
     open_ = {part[i] for i in unknown}
     doubtful = [at for at in sums if part[at[0]] in open_]
+    if not _conflicts(graph, doubtful, true=True):
+        return sums
     wrong = {at for at in _conflicts(graph, doubtful) if graph.sums.get(at, GUESSED) < SURE}
     return [at for at in sums if at not in wrong]
 
@@ -191,8 +192,6 @@ def _conflicts(
 
     Numbers that were hidden by an earlier release and are not counted now may be what they like.
     """
-    if not sums:
-        return []
     system = _system(graph, sums, ())
     cells = np.unique(system.sums.indices)
     part = system.part(cells)
