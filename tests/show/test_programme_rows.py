@@ -71,34 +71,44 @@ def test_two_cohorts_are_one_row_and_counted_once():
 
 def test_what_a_board_asks_first_is_answered_from_the_rows():
     nan = float("nan")
-    row = {"decision": "", "price": nan, "price_words": "no months", "theirs": (nan, nan)}
+    row = {"decision": "", "price": nan, "price_words": "no months", "theirs": (nan, nan),
+           "spend": nan}  # fmt: skip
     assert programme_rows.asked([row | {"programme": "a", "title": "LEAP: reading"}]) == []
     rows = [
         row | {"programme": "a", "title": "Trial: quizzes", "decision": "continue", "price": 5.0,
                "price_words": "£5", "theirs": (0.1, 0.3)},
         row | {"programme": "b", "title": "Trial: assistants", "decision": "stop",
-               "theirs": (-0.4, -0.1)},
+               "theirs": (-0.4, -0.1), "spend": 1200, "price_words": programme_rows.NO_GAIN},
         row | {"programme": "c", "title": "Small Schools, spring", "decision": "stop",
                "price": 479.0, "price_words": "£479", "theirs": (-0.4, 0.1)},
         row | {"programme": "d", "title": "LEAP: reading"},
     ]  # fmt: skip
     assert programme_rows.asked(rows) == [
-        ("What should we stop?", "Assistants; Small Schools, spring."),
+        (
+            "What should we stop?",
+            "Assistants; Small Schools, spring. £1,200 a year goes into what is unlikely to be "
+            "worth it.",
+        ),
         (
             "What does a month of progress cost?",
-            "£5 a pupil (Quizzes) to £479 (Small Schools, spring); 2 programmes have no price.",
+            "£5 a pupil (Quizzes) to £479 (Small Schools, spring); 1 programme shows no gain to "
+            "price; of 1 programme no price is known.",
         ),
         (
             "Do disadvantaged pupils gain?",
-            "Better with Quizzes. Worse with Assistants. 3 programmes report them.",
+            "Better than similar disadvantaged pupils with Quizzes. Worse with Assistants. "
+            "Not yet known of 1 programme. 1 programme does not say.",
         ),
     ]
     assert programme_rows.asked(rows[:1]) == [
         ("What should we stop?", "None of them."),
         ("What does a month of progress cost?", "£5 a pupil (Trial)."),
-        ("Do disadvantaged pupils gain?", "Better with Trial. 1 programme reports them."),
+        (
+            "Do disadvantaged pupils gain?",
+            "Better than similar disadvantaged pupils with Trial.",
+        ),
     ]
-    assert programme_rows.asked([rows[2]])[-1][1] == "Not yet known. 1 programme reports them."
+    assert programme_rows.asked([rows[2]])[-1][1] == "Not yet known of 1 programme."
 
 
 def test_filters_offer_what_is_there():

@@ -32,6 +32,7 @@ DECISIONS = {
     "": "results are not put together yet",
 }
 NONE = "not decided"
+NO_GAIN = "no price: no gain"
 # What is found, of several programmes and of the only one.
 FOUND = {
     "better than similar": (
@@ -85,7 +86,7 @@ def decided(rows: Sequence[Row]) -> str:
     parts = [f"{capital(said)}."] if said else []
     if spent[0]:
         also = f", {pounds(spent[1])} into those to continue" if spent[1] else ""
-        parts.append(f"{pounds(spent[0])} a year goes into them{also}.")
+        parts.append(f"{pounds(spent[0])} a year goes into all of them{also}.")
     return " ".join(parts)
 
 
@@ -99,25 +100,43 @@ def asked(rows: Sequence[Row]) -> list[tuple[str, str]]:
     decided, answers = [row for row in rows if row["decision"]], []
     if decided:
         stop = [row for row in rows if row["decision"] == "stop"]
-        answers.append(("What should we stop?", f"{listed(stop) or 'None of them'}."))
+        spent = sum(row["spend"] for row in stop if not missing(row["spend"]))
+        saved = (
+            f" {pounds(spent)} a year goes into what is unlikely to be worth it." if spent else ""
+        )
+        answers.append(("What should we stop?", f"{listed(stop) or 'None of them'}.{saved}"))
     priced = sorted((row for row in rows if not missing(row["price"])), key=lambda r: r["price"])
     if priced:
         least, most = priced[0], priced[-1]
         said = f"{least['price_words']} a pupil ({listed([least])})"
         if len(priced) > 1:
             said += f" to {most['price_words']} ({listed([most])})"
-        left = len(rows) - len(priced)
-        none = f"; {counted(left, 'programme has', 'programmes have')} no price" if left else ""
-        answers.append(("What does a month of progress cost?", f"{said}{none}."))
+        left = [row["price_words"] for row in rows if missing(row["price"])]
+        gainless = left.count(NO_GAIN)
+        none = [
+            f"{counted(gainless, 'programme shows', 'programmes show')} no gain to price",
+            f"of {counted(len(left) - gainless, 'programme')} no price is known",
+        ]
+        some = [
+            words
+            for words, many in zip(none, (gainless, len(left) - gainless), strict=True)
+            if many
+        ]
+        answers.append(("What does a month of progress cost?", f"{'; '.join([said, *some])}."))
     known = [row for row in rows if not missing(row["theirs"][0])]
     if known:
         better = listed([row for row in known if row["theirs"][0] > 0])
         worse = listed([row for row in known if row["theirs"][1] < 0])
-        parts = [f"{word} {some}" for word, some in (("better with", better), ("worse with", worse))
-                 if some]  # fmt: skip
-        said = ". ".join(map(capital, parts)) or "Not yet known"
-        many = counted(len(known), "programme reports", "programmes report")
-        answers.append(("Do disadvantaged pupils gain?", f"{said}. {many} them."))
+        unsure = sum(row["theirs"][0] <= 0 <= row["theirs"][1] for row in known)
+        silent = len(rows) - len(known)
+        parts = [
+            f"better than similar disadvantaged pupils with {better}" if better else "",
+            f"worse with {worse}" if worse else "",
+            f"not yet known of {counted(unsure, 'programme')}" if unsure else "",
+            f"{counted(silent, 'programme does', 'programmes do')} not say" if silent else "",
+        ]
+        said = ". ".join(capital(part) for part in parts if part)
+        answers.append(("Do disadvantaged pupils gain?", f"{said}."))
     return answers
 
 

@@ -107,10 +107,10 @@ def test_two_programmes_of_one_title_get_no_ones_answer(released):
 def test_what_changed_since_the_release_before(released):
     assert answers.since(released[0]) is None
     lines = answers.since(released[1])
-    assert "LAMP: now test properly, before not decided." in lines
+    assert "LAMP: now “test properly”, before “not decided”." in lines
     assert (
-        "Project STAR: small classes: now better than similar pupils, before not put together; "
-        "now continue, before not decided." in lines
+        "Project STAR: small classes: now “better than similar pupils”, before “not put together”; "
+        "now “continue”, before “not decided”." in lines
     )
     assert len(lines) <= 8
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evidence.release.store import reader
 from evidence.show import tables
-from evidence.show.programme_rows import NONE, what_was_found
+from evidence.show.programme_rows import NO_GAIN, NONE, what_was_found
 from evidence.show.rows import missing, records
 from evidence.show.words import (
     DECISION,
@@ -195,7 +195,7 @@ def _price(
         ends = f"£{low:,.0f} or more" if missing(high) else f"£{low:,.0f} to £{high:,.0f}"
         value = price["value"]
         return {"price": value, "price_words": f"£{value:,.0f}", "price_range": ends}
-    said = "no price: no gain" if decision else "not worked out"
+    said = NO_GAIN if decision else "not worked out"
     if missing(last["cost"]):
         said = "cost not stated"
     elif missing(last["months"]):
@@ -260,7 +260,7 @@ def since(folder: Path) -> list[str] | None:
 def _moved(row: Mapping[str, Any], old: Mapping[str, Any]) -> str:
     """Say what is other than before: what was found, what to do, or both."""
     pairs = [(what_was_found(one), one["decision"] or NONE) for one in (row, old)]
-    said = [f"now {now}, before {before}" for now, before in zip(*pairs, strict=True)
+    said = [f"now “{now}”, before “{before}”" for now, before in zip(*pairs, strict=True)
             if now != before]  # fmt: skip
     return "; ".join(said)
 

@@ -43,7 +43,7 @@
     const also = kept ? `, ${pounds(kept)} into those to continue` : "";
     return [
       line && `${line[0].toUpperCase()}${line.slice(1)}.`,
-      spent && `${pounds(spent)} a year goes into them${also}.`,
+      spent && `${pounds(spent)} a year goes into all of them${also}.`,
     ]
       .filter(Boolean)
       .join(" ");
