@@ -25,6 +25,7 @@ $(READY): requirements.lock pyproject.toml
 	  $(PIP) --require-hashes --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+	@echo "Ready. To type evidence by its name: . $(BIN)/activate"
 
 run: $(READY) ## Sample county, every programme x cohort, release, site
 	@$(BIN)/evidence demo .

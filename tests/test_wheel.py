@@ -72,7 +72,9 @@ def test_demo_makes_reports_a_release_and_its_site_that_dashboards_serve(bare, t
     found = subprocess.run([bare.python, "-P", "-c", whose], capture_output=True, text=True)
     assert not Path(found.stdout).is_relative_to(ROOT)  # it is the wheel that runs
     out = ended(bare("demo", "mine", "--only", "star/K", cwd=tmp_path))
-    assert "cd mine && evidence dashboard" in out
+    assert (
+        f"cd mine && {Path(bare.python).with_name('evidence')} dashboard" in out
+    )  # as not on PATH
     current = tmp_path / "mine/published/current"
     assert "Small classes" in (current / "index.html").read_text(encoding="utf-8")
     again = ended(bare("demo", "mine", "--only", "star/K", cwd=tmp_path))

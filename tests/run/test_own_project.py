@@ -1,5 +1,7 @@
 import json
 import stat
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ from trial_files import FILES, make
 from typer.testing import CliRunner
 
 from evidence.cli import app
+from evidence.cli.options import called
 from evidence.data import sample
 from evidence.data.register import load
 
@@ -23,8 +26,16 @@ def start(*given):
     return CliRunner().invoke(app, ["start", "reading_trial.csv", *given])
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_what_to_type_next_can_be_typed(trial, monkeypatch, known):
+    place = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", str(place) if known else str(trial))
+    assert called() == ("evidence" if known else str(place / "evidence"))
+
+
 @pytest.mark.slow
-def test_a_project_is_written_checked_and_private(trial):
+def test_a_project_is_written_checked_and_private(trial, monkeypatch):
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
     done = start()
     assert done.exit_code == 0, done.output
     assert done.output.endswith("Next: cd reading_trial && evidence run, which says where its "

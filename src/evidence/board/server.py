@@ -128,6 +128,6 @@ def serve(
         token = secrets.token_urlsafe(16)
         address += f"?token={token}"
     said = environment(published, port, token, dashboards, hosts=hosts, prefix=prefix)
-    print(f"Open {address}  (Ctrl+C stops it)", flush=True)
+    print(f"In a few seconds open {address}  (Ctrl+C stops it)", flush=True)
     arguments = command()
     os.execve(arguments[0], arguments, said)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +33,13 @@ Published = Annotated[Path, Option(help="Folder of releases, which everybody may
 REGISTER, DATA, NOTEBOOKS = Path("data/programmes.toml"), Path("data"), Path("notebooks")
 RUNS, PUBLISHED = Path("runs"), Path("published")
 SEALED = Path("allocations.jsonl")
+
+
+def called() -> str:
+    """Return what to type for this command: its name, or its place where no path leads to it."""
+    here = Path(sys.executable).with_name("evidence")
+    known = shutil.which("evidence") == str(here) or not here.is_file()
+    return "evidence" if known else shlex.quote(str(here))
 
 
 def refuse(faults: list[str]) -> None:

@@ -25,6 +25,7 @@ from evidence.cli.options import (
     Runs,
     a_line_each,
     app,
+    called,
     planned,
     refuse,
 )
@@ -62,9 +63,10 @@ def demo(
     for _ in range(2):  # what works, put together, reads what the first has released
         run(only)
         release()
+    there = "" if folder == Path() else f"cd {folder} && "
     typer.echo(f"""
 Open  {folder / PUBLISHED / "current" / "index.html"}   the evidence base, in any browser
-Type  {"" if folder == Path() else f"cd {folder} && "}evidence dashboard   the board's dashboard""")
+Type  {there}{called()} dashboard   the board's dashboard""")
 
 
 @app.command()
@@ -140,7 +142,7 @@ def start(
         refuse([*(own_project.of_file(fault, place, file) for fault in faults),
                 f"nothing was begun: mend {file} and start again"])  # fmt: skip
     typer.echo("\n".join(written))
-    typer.echo(f"\nNext: cd {place} && evidence run, which says where its report is")
+    typer.echo(f"\nNext: cd {place} && {called()} run, which says where its report is")
 
 
 def _asked(file: Path, answers: dict[str, str], propose: Callable[[], Any]) -> Any:
@@ -295,7 +297,7 @@ def run(
             look = f"; see {outcome.notebook}" if outcome.notebook else ""
             typer.echo(f"{outcome.job.label}, {where}: {outcome.error}{look}", err=True)
     if left := states.count("stopped"):
-        typer.echo(f"stopped: {left} not run; evidence run goes on from here", err=True)
+        typer.echo(f"stopped: {left} not run; {called()} run goes on from here", err=True)
         raise typer.Exit(130)
     if "failed" in states:
         raise typer.Exit(1)

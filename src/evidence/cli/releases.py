@@ -62,6 +62,7 @@ def release(
     allowed = rules.load(data / "disclosure.toml")
     late = [job.label for job in jobs if job.folder(runs) not in done]
     options = {"reviewer": reviewer, "rules": allowed, "look": look, "late": late}
+    typer.echo("working out what may leave, which takes longer the more there is ...", err=True)
     report = make_release(done, cards, published, **options)
     typer.echo(report.review() if look or reviewer else report.summary())
 
