@@ -62,6 +62,20 @@ def test_numbers_are_those_of_the_functions_and_the_model_is_fitted_once(tmp_pat
 
 
 @pytest.mark.slow
+def test_schools_of_another_cohort_are_not_drawn_as_others(tmp_path, rng):
+    data = county(tmp_path, rng)
+    spells = pd.read_csv(tmp_path / "participation.csv")
+    early = spells["urn"].tail(4).tolist()
+    spells["start"] = np.where(spells["urn"].isin(early), 2016, 2018)
+    spells.to_csv(tmp_path / "participation.csv", index=False)
+    study = ev.Impact.read(data, PLAN)
+    for drawn in study.drawn:
+        sides = drawn.rows.drop_duplicates("School").groupby("Schools")["School"].nunique()
+        assert sides.to_dict() == {"Others": 60, "Taking part": 16}
+        assert not drawn.rows["School"].astype("int").isin(early).any()
+
+
+@pytest.mark.slow
 def test_schools_that_can_be_balanced_are_matched(tmp_path, rng):
     study = ev.Impact.read(county(tmp_path, rng), PLAN)
     assert study.design == "matched"

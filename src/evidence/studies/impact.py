@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from evidence.data import schools
+from evidence.data import labels, schools
 from evidence.data.rules import load
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
@@ -402,8 +402,15 @@ class Impact(Study[ImpactPlan]):
 
     @functools.cached_property
     def drawn(self) -> tuple[DataPictures, DataPictures]:
-        """What draws the primary outcome: of schools by year, and before and since the start."""
-        name, start, panel = self.main.words, self.plan.start, self.table
+        """What draws the primary outcome: of schools by year, and before and since the start.
+
+        Schools that began the programme in another year are in neither group.
+        """
+        name, start = self.main.words, self.plan.start
+        mine = labels.equal(self.spells["programme"], self.plan.programme)
+        began = self.spells.loc[mine, "urn"].astype("str")
+        whose = self.table["urn"].astype("str")
+        panel = self.table[self.table["taking_part"] | ~whose.isin(began)]
         rows = pd.DataFrame(
             {
                 "Schools": np.where(panel["taking_part"], "Taking part", "Others"),
