@@ -174,8 +174,8 @@ def _word(made: document.Document) -> str:
 
 
 def _sheet(folder: Path) -> pd.DataFrame:
-    sheet = load_workbook(folder / "results.xlsx", read_only=True)["effects"]
-    first, *rest = sheet.iter_rows(values_only=True)
+    file = io.BytesIO((folder / "results.xlsx").read_bytes())  # what is read lazily stays open
+    first, *rest = load_workbook(file, read_only=True)["effects"].iter_rows(values_only=True)
     return pd.DataFrame(rest, columns=first)
 
 

@@ -297,7 +297,7 @@ def run(
             look = f"; see {outcome.notebook}" if outcome.notebook else ""
             typer.echo(f"{outcome.job.label}, {where}: {outcome.error}{look}", err=True)
     if left := states.count("stopped"):
-        typer.echo(f"stopped: {left} not run; {called()} run goes on from here", err=True)
+        typer.echo(f"stopped: {left} not run; evidence run goes on from here", err=True)
         raise typer.Exit(130)
     if "failed" in states:
         raise typer.Exit(1)
