@@ -134,3 +134,29 @@ def test_link_joins_a_new_urn_where_la_and_estab_changed(tmp_path):
     said = schools.found(pd.Series(["100009"]), now, linked=True)
     assert said[1].endswith("or linked to their earlier URN, count as the same school: 100001 is "
                             "now 100009.")  # fmt: skip
+
+
+def test_closed_schools_are_left_out_and_lead_to_the_one_in_their_place():
+    rows = [
+        ("100001", "850", "2001", "Open"),
+        ("100002", "850", "2002", "Closed"),
+        ("100003", "850", "2003", "Open, but proposed to close"),
+        ("100004", "850", "2004", "Proposed to open"),
+        ("100005", "850", "2005", "Closed"),  # which became an academy
+        ("100006", "850", "2005", " open "),
+        ("100007", "", "", ""),  # an extract may lack all three
+        ("100008", "", "", "Closed"),
+        ("100009", "850", "2009", "Closed"),
+        ("100010", "850", "2009", "Open"),
+        ("100011", "850", "2009", "Open"),
+    ]
+    table = pd.DataFrame(rows, columns=["urn", "la", "estab", "status"])
+    there, links = schools.still_open(table)
+    assert there["urn"].str[-2:].tolist() == ["01", "03", "06", "07", "10", "11"]
+    assert links == {"100005": "100006"}
+
+
+def test_without_a_status_every_school_is_there():
+    table = pd.DataFrame({"urn": ["100001", "100002"], "la": "", "estab": "", "status": ""})
+    there, links = schools.still_open(table)
+    assert (len(there), links) == (2, {})

@@ -49,3 +49,15 @@ def test_a_verdict_and_counts_of_schools_are_written_as_people_read_them():
     shown = table(frame)
     for words in ("better than similar pupils", "Schools in the programme", ">Number<"):
         assert words in shown
+
+
+def test_a_share_and_its_interval_are_both_in_per_cent_and_ranks_stand_in_one_cell():
+    frame = pd.DataFrame({"share": [0.18], "ci_lower": [0.151], "ci_upper": [0.22]})
+    assert cells(frame) == ["Share", "Interval", "18%", "15 to 22%"]
+    frame = pd.DataFrame({"rank": [79.0], "rank_lower": [71.0], "rank_upper": [86.0]})
+    assert cells(frame) == ["Rank", "Rank interval", "79", "71 to 86"]
+
+
+def test_yes_and_no_with_gaps_are_words_too():
+    frame = pd.DataFrame({"held": [np.nan, np.True_, False]}, dtype=object)
+    assert cells(frame) == ["Held", "", "yes", "no"]

@@ -62,7 +62,7 @@ def test_numbers_are_those_of_the_functions_and_the_model_is_fitted_once(tmp_pat
 
 
 @pytest.mark.slow
-def test_schools_of_another_cohort_are_not_drawn_as_others(tmp_path, rng):
+def test_schools_of_another_cohort_are_neither_drawn_nor_balanced_as_others(tmp_path, rng):
     data = county(tmp_path, rng)
     spells = pd.read_csv(tmp_path / "participation.csv")
     early = spells["urn"].tail(4).tolist()
@@ -73,6 +73,9 @@ def test_schools_of_another_cohort_are_not_drawn_as_others(tmp_path, rng):
         sides = drawn.rows.drop_duplicates("School").groupby("Schools")["School"].nunique()
         assert sides.to_dict() == {"Others": 60, "Taking part": 16}
         assert not drawn.rows["School"].astype("int").isin(early).any()
+    assert (study.balance.n_treated, study.balance.n_control) == (16, 60)
+    assert not study.before.index.astype("int").isin(early).any()
+    assert study.estimates[study.main.name].n_clusters == 80  # which keeps them
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def test_section_without_parts_is_none_and_with_some_shows_them_escaped():
     assert sections.section("For whom?", None, None, about="Never shown alone.") is None
     shown = sections.section("A <b>", None, "one is", pd.DataFrame({"x": [1.5]}), about="Why")
     assert shown._repr_html_() == (
-        "<h2>A &lt;b&gt;</h2><p>Why</p><p>One is</p>"
+        "<h2>A &lt;b&gt;</h2><p>Why</p><p>One is.</p>"
         + str(sections.table(pd.DataFrame({"x": [1.5]})))
     )
 

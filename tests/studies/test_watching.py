@@ -430,10 +430,55 @@ def test_reach_has_its_denominator_and_names_who_did_not_join(tmp_path):
         "45 of 60 schools (75.0%) took part in at least one of 2 programmes; 20 in more than one, "
         "15 in none."
     )
-    assert "Pupils on roll: reached least are highest quarter (0% of 15)" in study.headlines[1]
+    assert "Pupils on roll: least reached, highest quarter (0% of 15)" in study.headlines[1]
     assert study.reach.over_time["taking_part"].tolist() == [40, 40, 0, 25]
     assert "School 59" in shown(study)
     table = study.indicators.set_index(["indicator", "group"])
     assert table.loc[("Takes part in at least one programme", "all"), "value"] == 75
     with pytest.raises(EvidenceError, match="no row has phase = 'Nursery'"):
         ev.Participation.read(str(tmp_path), plan | {"phase": ["Nursery"]})
+
+
+def register(folder):
+    """Write a register of 100 open schools and 30 closed, the first now the first academy."""
+    rows = [(100_000 + n, f"School {n}", "Primary", 850, 2000 + n, "Open") for n in range(100)]
+    rows += [(200_000 + n, f"Old school {n}", "Primary", 850, 2000 + n * 100, "Closed")
+             for n in range(30)]  # fmt: skip
+    columns = ["URN", "EstablishmentName", "PhaseOfEducation (name)", "LA (code)",
+               "EstablishmentNumber", "EstablishmentStatus (name)"]  # fmt: skip
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "schools.csv", index=False)
+
+
+def test_closed_schools_could_not_take_part_and_an_academy_is_the_school_it_was(tmp_path):
+    register(tmp_path)
+    joined = [(200_000 + n, "lamp_2", 2018, "") for n in range(2)]
+    joined += [(100_050 + n, "lamp_2", 2018, "") for n in range(19)]
+    write(tmp_path, "joined.csv", joined, "urn programme start end")
+    plan = of("participation", establishments="schools.csv", participation="joined.csv", traits=[])
+    study = ev.Participation.read(str(tmp_path), plan)
+    assert study.headlines == ["20 of 100 schools (20.0%) took part, 80 did not."]
+    page = shown(study)
+    assert "30 closed schools of the list left out." in page
+    assert "1 school that took part is not among the schools given" in page
+    assert "<summary>80 rows</summary>" in page
+    assert "13 to 29%" in page
+    assert "lamp 2" in page
+    assert "lamp_2" not in page
+
+
+def test_a_list_of_schools_that_are_all_closed_is_refused(tmp_path):
+    register(tmp_path)
+    table = pd.read_csv(tmp_path / "schools.csv")
+    table[table["URN"] >= 200_000].to_csv(tmp_path / "schools.csv", index=False)
+    write(tmp_path, "joined.csv", [(200_000, "lamp", 2018, "")], "urn programme start end")
+    plan = of("participation", establishments="schools.csv", participation="joined.csv", traits=[])
+    with pytest.raises(EvidenceError, match=r"schools.csv: no such school is open"):
+        ev.Participation.read(str(tmp_path), plan)
+
+
+def test_closed_schools_are_not_those_that_were_not_inspected(tmp_path):
+    register(tmp_path)
+    rows = [(200_000, "OS", "Gd"), *((100_050 + n, "Gd", "Gd") for n in range(19)),
+            (None, "Gd", "Gd")]  # fmt: skip
+    study = inspections(tmp_path, rows, establishments="schools.csv", traits=["phase"])
+    assert "20 of 100 schools (20%) were inspected again." in str(study.section("who took part"))

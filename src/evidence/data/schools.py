@@ -104,6 +104,31 @@ def _last(newest: Mapping[str, str], name: str) -> str:
     return name
 
 
+def still_open(schools: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the schools that are open, and of those that are not the URN of the one in its place.
+
+    Parameters
+    ----------
+    schools : DataFrame
+        As :func:`evidence.data.readers.establishments` gives them; a school whose `status` is
+        blank counts as open.
+
+    Notes
+    -----
+    A register keeps every school that ever was. A school that became an academy is closed under
+    its old URN and open under a new one, with the same LA and ESTAB.
+    """
+    status = schools["status"].astype("str").str.strip().str.casefold()
+    there = status.eq("") | status.str.startswith("open")
+    key = schools["la"].astype("str") + "/" + schools["estab"].astype("str")
+    known = key.where(~key.str.fullmatch("/?|/.*|.*/"))
+    now = pd.Series(schools.loc[there, "urn"].to_numpy(), index=known[there])
+    now = now[now.index.notna() & ~now.index.duplicated(keep=False)]
+    after = known[~there].map(now).dropna()
+    links = dict(zip(schools.loc[after.index, "urn"], after, strict=True))
+    return schools[there].reset_index(drop=True), links
+
+
 def same_schools(
     spells: pd.DataFrame, panel: pd.DataFrame, links: Mapping[str, str] = _NONE
 ) -> pd.DataFrame:

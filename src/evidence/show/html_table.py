@@ -24,6 +24,9 @@ HEADINGS = {
     "n_schools_treated": "Schools in the programme",
     "n_schools_control": "Schools compared with",
     "n_part": "Number",
+    "n_disadvantaged": "Disadvantaged pupils",
+    "n_others": "Other pupils",
+    "urn": "URN",
     "mean_treated": "Mean in the programme",
     "mean_control": "Mean compared with",
     "effect_size": "Effect size (SD)",
@@ -67,19 +70,33 @@ def table(frame: pd.DataFrame, *, skip: Sequence[str] = ()) -> str:
         return ""
     scale = shown.get("ci_upper")  # an estimate is written as exactly as its interval
     interval = scale is not None and "ci_lower" in shown
+    ranked = {"rank_lower", "rank_upper"} <= {*shown}
     columns: list[Column] = []
     for name in shown:
-        if interval and name == "ci_upper":
+        if (name == "ci_upper" and interval) or (name == "rank_upper" and ranked):
             continue
-        if interval and name == "ci_lower":
-            ends = _cells(pd.concat([shown["ci_lower"], scale]), "", scale)
-            pairs = zip(ends[: len(shown)], ends[len(shown) :], strict=True)
-            columns.append(("Interval", True, [f"{a} to {b}" if a else "" for a, b in pairs]))
+        if name == "ci_lower" and interval:
+            columns.append(("Interval", True, _spans(shown, "ci", scale)))
+            continue
+        if name == "rank_lower" and ranked:
+            columns.append(("Rank interval", True, _spans(shown, "rank", shown["rank_upper"])))
             continue
         middle = name in ("estimate", "effect_size")
         cells = _cells(shown[name], str(name), scale if middle else None)
         columns.append((heading(name, HEADINGS), not _is_text(shown[name]), cells))
     return layout(columns, inline=True)
+
+
+def _spans(shown: pd.DataFrame, what: str, scale: pd.Series) -> list[str]:
+    """Return both ends of an interval as one cell a row; of a share as it is written."""
+    ends = pd.concat([shown[f"{what}_lower"], shown[f"{what}_upper"]])
+    if what == "ci" and "share" in shown:
+        cells = ["" if missing(end) else f"{100 * end:.0f}" for end in ends]
+    else:
+        cells = _cells(ends, "", scale)
+    pairs = zip(cells[: len(shown)], cells[len(shown) :], strict=True)
+    unit = "%" if what == "ci" and "share" in shown else ""
+    return [f"{a} to {b}{unit}" if a else "" for a, b in pairs]
 
 
 def layout(
@@ -126,8 +143,8 @@ def _cells(values: pd.Series, name: str, scale: pd.Series | None = None) -> list
 
     The precision is that of the largest number in `scale`, or of the column itself.
     """
-    if values.dtype == bool:
-        return ["yes" if value else "no" for value in values]
+    if values.dtype == bool or values.map(lambda x: missing(x) or pd.api.types.is_bool(x)).all():
+        return ["" if missing(value) else "yes" if value else "no" for value in values]
     if _is_text(values):
         return ["" if missing(value) else verdict(str(value)) for value in values]
     if name == "p_value" or name.startswith("p_"):

@@ -34,6 +34,7 @@ VARIATION = {
     "high": "shows a change upwards",
     "low": "shows a change downwards",
 }
+NO_SIGNAL = "shows no signal"  # of a series too short to say that it is as always
 ASSURANCE = {
     "passes": "the target will consistently be met",
     "fails": "the target will consistently be missed",

@@ -30,6 +30,18 @@ CONTROL = re.compile(
     re.I,
 )
 
+CALLED = {  # columns of the registers and tables that are published
+    "pupils": "pupils on roll",
+    "n_pupils": "pupils",
+    "pct_fsm": "free school meals (%)",
+    "urban_rural": "place",
+    "PTFSM6CLA1A": "disadvantaged pupils (%)",
+    "PTEALGRP2": "English as an additional language (%)",
+    "PTMOBN": "pupils who joined late (%)",
+    "PSENELK": "SEN support (%)",
+    "PSENELE": "education, health and care plans (%)",
+}
+
 
 def words(name: object) -> list[str]:
     """Return the words of a column's name, in lower case: `preScore` has two."""

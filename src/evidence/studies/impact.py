@@ -232,7 +232,19 @@ class Impact(Study[ImpactPlan]):
     @answered
     def before(self) -> pd.DataFrame:
         """A row a school: whether it took part, its results and context before the start."""
-        return before_start(self.table, **{k: v for k, v in self.primary.items() if k != "overlap"})
+        asked = {name: value for name, value in self.primary.items() if name != "overlap"}
+        return before_start(self.compared, **asked)
+
+    @functools.cached_property
+    def compared(self) -> pd.DataFrame:
+        """The panel without schools that began the programme in another year.
+
+        They took part, though not with these: they are no comparison schools. The estimate keeps
+        them, and holds their own time in the programme fixed.
+        """
+        mine = labels.equal(self.spells["programme"], self.plan.programme)
+        began = self.spells.loc[mine, "urn"].astype("str")
+        return self.table[self.table["taking_part"] | ~self.table["urn"].astype("str").isin(began)]
 
     @answered
     def _weights(self) -> tuple[pd.Series, str]:
@@ -402,15 +414,8 @@ class Impact(Study[ImpactPlan]):
 
     @functools.cached_property
     def drawn(self) -> tuple[DataPictures, DataPictures]:
-        """What draws the primary outcome: of schools by year, and before and since the start.
-
-        Schools that began the programme in another year are in neither group.
-        """
-        name, start = self.main.words, self.plan.start
-        mine = labels.equal(self.spells["programme"], self.plan.programme)
-        began = self.spells.loc[mine, "urn"].astype("str")
-        whose = self.table["urn"].astype("str")
-        panel = self.table[self.table["taking_part"] | ~whose.isin(began)]
+        """What draws the primary outcome: of schools by year, and before and since the start."""
+        name, start, panel = self.main.words, self.plan.start, self.compared
         rows = pd.DataFrame(
             {
                 "Schools": np.where(panel["taking_part"], "Taking part", "Others"),

@@ -16,6 +16,7 @@ from evidence.data.schema import EFFECT_UNITS
 from evidence.errors import EvidenceError, nearest, shown
 from evidence.methods.core import frames
 from evidence.methods.trials.roster import DESIGNS
+from evidence.studies.column_names import CALLED
 from evidence.studies.strength import LEVELS, THREATS
 
 C = TypeVar("C", bound="Checked")
@@ -120,6 +121,10 @@ class CommonPlan(Checked):
     data: str = ""
     out: str = ""
     run_id: str = "interactive"
+
+    def called(self, name: str) -> str:
+        """Return what people call a column or programme: as `labels` has it, else in words."""
+        return self.labels.get(name) or CALLED.get(name) or name.replace("_", " ")
 
     @classmethod
     def checked(cls: type[P], given: Mapping[str, Any]) -> P:

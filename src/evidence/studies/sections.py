@@ -24,6 +24,8 @@ from evidence.show.tables import STRENGTH
 from evidence.studies.posterior import Posterior
 from evidence.studies.strength import Strength
 
+_MOST_ROWS = 25  # a longer table is folded
+
 
 def say(value: Any, labels: Mapping[str, str]) -> Any:
     """Put words in place of names, in a name, a list of names or the values of a mapping."""
@@ -130,8 +132,13 @@ def raw_means(
 def shown(part: Any) -> Any:
     """Return what a report shows of a part: a table, a sentence or a result that shows itself."""
     if isinstance(part, pd.DataFrame):
-        return safe(table(part))
-    return words.capital(part) if isinstance(part, str) else safe(part._repr_html_())
+        whole = safe(table(part))
+        if len(part) <= _MOST_ROWS:
+            return whole
+        return safe(render("study/folded.html", rows=len(part), table=whole))
+    if not isinstance(part, str):
+        return safe(part._repr_html_())
+    return words.capital(part) + "." * part[-1:].isalnum()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

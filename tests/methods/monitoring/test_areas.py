@@ -6,7 +6,7 @@ import pytest
 
 import evidence as ev
 
-from ..refusal import assert_refused
+from ..refusal import assert_refused, refused
 
 M = ev.monitoring
 TARGET = 66.0
@@ -129,3 +129,17 @@ def test_what_cannot_be_judged_is_left_out_and_named_and_no_range_is_below_zero(
     assert once.table["rank_lower"].isna().all()
     with pytest.raises(ev.EvidenceError, match=r"^no indicator can be shown: Never: no figure"):
         M.areas(never)
+
+
+def test_a_polarity_is_a_direction_or_none(data):
+    line = refused(M.areas, data.assign(polarity="up"))
+    assert "'up' is no direction; allowed are high, low, and neutral" in line
+
+
+def test_shares_among_percentages_are_said(data):
+    first = data.index[0]
+    values = data["value"].astype(object)
+    values[first] = float(values[first]) / 100
+    odd = data.assign(value=values)
+    found = M.areas(odd, unit="unit")
+    assert any("1 value from 0 to 1 beside percentages" in note for note in found.caveats)

@@ -193,3 +193,11 @@ def test_a_shift_of_two_sd_is_found_with_the_stated_delay(rng):
         assert found == pytest.approx(stated[seen], abs=0.03)
     assert stated[7] > 0.9
     assert stated[24] > 0.99
+
+
+def test_a_short_series_is_not_said_to_vary_as_always():
+    data = pd.DataFrame({"t": range(2000, 2012), "v": [5.0, 6, 4, 5, 7, 5, 6, 4, 6, 5, 4, 6]})
+    whole, short = (M.control_chart(d, value="v", time="t") for d in (data, data[:11]))
+    assert "it varies as it always has." in whole.sentence()
+    assert "it shows no signal." in short.sentence()
+    assert short.caveats == ("limits rest on 11 points, fewer than 12, and are unsure",)

@@ -146,3 +146,17 @@ def test_what_all_series_did_together_may_be_undone(rng):
         table = M.forecast(moved, value="v", time="year", unit="la").table
         held.append((table["forecast"] - table["lower"]).mean())
     assert held[1] > held[0] + 2
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (["2015/16", "2016/17", "2017/18", "2018/19"], "61.0 expected in 2019/20 ("),
+        ([2016, 2017, 2018, 2019], "61.0 expected in 2020 ("),
+        ([2013, 2015, 2017, 2019], "61.0 expected 1 step after 2019 ("),
+        (["2018 Q3", "2018 Q4", "2019 Q1", "2019 Q2"], "61.0 expected 1 step after 2019 Q2 ("),
+    ],
+)
+def test_what_is_forecast_is_named(times, said):
+    data = pd.DataFrame({"t": times, "v": [60.0, 62, 59, 61]})
+    assert said in M.forecast(data, value="v", time="t").sentence()

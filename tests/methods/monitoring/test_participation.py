@@ -92,3 +92,17 @@ def test_schools_in_it_each_year():
 )
 def test_what_does_not_fit_is_refused(changes, message):
     assert_refused(message, ask, **changes)
+
+
+def test_a_symbol_among_numbers_of_a_trait_is_not_known_and_no_group():
+    schools = pd.DataFrame({"urn": range(60), "fsm": [*map(str, range(59)), "c"]})
+    found = ask(schools, pd.DataFrame({"urn": [1, 2], "programme": "LAMP"}), traits="fsm")
+    groups = found.groups[found.groups["programme"] == "LAMP"].set_index("group")["n"]
+    assert groups.to_dict() == {
+        "lowest quarter": 15,
+        "second quarter": 15,
+        "third quarter": 14,
+        "highest quarter": 15,
+        "not known": 1,
+    }
+    assert found.sentence() == "2 of 60 schools (3.3%) took part, 58 did not."

@@ -173,3 +173,60 @@ def test_a_percentage_is_no_count(column):
     data.loc[1, column] = "12% "
     with pytest.raises(EvidenceError, match=f"column '{column}', row 3: a percentage; counts are"):
         published.counts(data, "count", "n")
+
+
+@pytest.mark.parametrize("odd", [0.55, "0.55", " .55 "])
+def test_a_share_among_percentages_is_said_and_no_percentage(odd):
+    data = pd.DataFrame({"x": [50, odd, 60, 62]})
+    _, notes = published.numbers(data, "x")
+    assert notes == ("x: 1 value from 0 to 1 beside percentages: shares not yet times 100?",)
+    with pytest.raises(EvidenceError, match=r"^column 'x', row 3: a share from 0 to 1 \(1 such"):
+        published.percentages(data, "x")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.4, 3, 12, 40],  # percentages that begin near zero
+        [0.5, 0.6, 300, 400],  # a ratio, and numbers that are no percentages
+        [0.02, 0.04, 60, 70],  # rare, but not those shares
+        [-3.1, 0.5, 40, 60],
+        [0, 0, 60],
+        [1, 60, 70],
+        [0.4, 0.5],
+    ],
+)
+def test_numbers_of_one_scale_are_let_be(values):
+    assert published.numbers(pd.DataFrame({"x": values}), "x")[1] == ()
+
+
+def test_percentages_that_are_all_shares_are_refused():
+    with pytest.raises(EvidenceError, match="row 2: a share from 0 to 1"):
+        published.percentages(pd.DataFrame({"x": [0.5, 0.6, 1.0]}), "x")
+    with pytest.raises(EvidenceError, match="row 3: a percentage, 0 to 100, is needed"):
+        published.percentages(pd.DataFrame({"x": [50, 101]}), "x")
+
+
+@pytest.mark.parametrize(
+    ("last", "years", "then"),
+    [
+        ("2018", 1, "2019"),
+        ("2018/19", 1, "2019/20"),
+        ("201819", 2, "2020/21"),
+        ("2018-19", 1, "2019-20"),
+        ("1998/99", 1, "1999/00"),
+        ("2019 Q3", 1, ""),
+        ("2018 (prov)", 1, ""),
+        ("2019-06", 1, ""),
+        ("31", 1, ""),
+    ],
+)
+def test_the_year_that_follows(last, years, then):
+    assert published.following(last, years) == then
+
+
+def test_an_area_that_is_not_given_is_no_name():
+    data = pd.DataFrame({"la": ["Wigan", "Bury"]})
+    for wanted in (None, np.nan, "", " ", pd.NA):
+        with pytest.raises(EvidenceError, match=r"^no area is asked for; column 'la' has their"):
+            published.area(data, "la", wanted)

@@ -7,6 +7,8 @@ import pytest
 from evidence.errors import EvidenceError
 from evidence.methods.monitoring.story import CHOSEN, story
 
+from ..refusal import refused
+
 NAMES = {"time": "year", "value": "share", "n": "pupils", "national": "england"}
 
 
@@ -87,3 +89,9 @@ def test_what_is_no_series_is_refused(data, options, message):
     with pytest.raises(EvidenceError) as error:
         story(data, **NAMES | {"start": 2015} | options)
     assert str(error.value).startswith(message)
+
+
+def test_a_share_among_percentages_is_no_rise():
+    data = pd.DataFrame({"t": [2018, 2019, 2020], "v": [0.5, 60, 61], "n": 30, "e": 60})
+    said = refused(story, data, time="t", value="v", n="n", national="e", start=2019)
+    assert said.startswith("column 'v', row 2: a share from 0 to 1 (1 such row)")

@@ -6,7 +6,7 @@ import pytest
 
 import evidence as ev
 
-from ..refusal import assert_refused
+from ..refusal import assert_refused, refused
 
 M = ev.monitoring
 
@@ -65,3 +65,9 @@ def test_answers_stand_for_their_group():
         answer="yes",
         traits="phase",
     )
+
+
+@pytest.mark.parametrize(("percent", "digits"), [(0.9, 0), (62.5, 0), (62.55, 1)])
+def test_a_percentage_with_more_decimals_than_were_printed_is_refused(percent, digits):
+    line = refused(M.grim, percent, 25, digits=digits)
+    assert line.startswith(f"percent is {percent}; with digits={digits} a percentage as printed")

@@ -276,7 +276,8 @@ def axes(ax: Axes | None) -> Axes:
 def page(sentence: str, table: pd.DataFrame, caveats: tuple[str, ...] = ()) -> str:
     """Return sentence, table and caveats as escaped HTML."""
     notes = [words.capital(caveat) for caveat in caveats]
-    return render("result.html", sentence=sentence, table=html_table.table(table), notes=notes)
+    said = words.capital(sentence)
+    return render("result.html", sentence=said, table=html_table.table(table), notes=notes)
 
 
 def words_of(statistic: str, what: str, count: int, exact: bool) -> str:

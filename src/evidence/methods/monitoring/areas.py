@@ -87,7 +87,7 @@ def areas(
         Column of denominators of shares in per cent: exact ranges and funnels. Without it, chance
         is what the figure moves from one reading to the next.
     polarity : str
-        Column that says whether "high" or "low" is better; anything else is neither.
+        Column that says whether "high" or "low" is better; "neutral", "-" or nothing for neither.
     unit, target : str, optional
         Columns of the unit ("%" for shares) and of a target.
     local : str, optional
@@ -104,7 +104,8 @@ def areas(
     Raises
     ------
     EvidenceError
-        A column is missing, a cell is no number, a reading stands twice, or no area can be ranked.
+        A column is missing, a cell is no number, a polarity is unknown, a reading stands twice, or
+        no area can be ranked.
 
     Notes
     -----
@@ -221,6 +222,12 @@ class _Indicator:
         local &= np.array([label.casefold() != national.casefold() for label in labels])
         times = dict(zip(columns, written, strict=True))
         polarity = told("polarity").casefold()
+        if polarity not in ("high", "low", "neutral", "-", ""):
+            raise EvidenceError(
+                f"column {options['polarity']!r}, indicator {name!r}: {polarity!r} is no "
+                "direction; allowed are high, low, and neutral or nothing where neither is better"
+            )
+        more = (*more, *(published.two_scales(values, "value") if told("unit") == "%" else ()))
         return cls(
             name=name,
             areas=labels,

@@ -75,6 +75,8 @@ class ControlChart(TableResult):
         scale, unit = (100, "%") if self.chart[0] == "p" else (1, "")
         number, centre = (words.number(scale * x, 1) + unit for x in last[["value", "centre"]])
         found = words.VARIATION[self.variation]
+        if self.variation == "common cause" and len(self.table) < FEW:
+            found = words.NO_SIGNAL
         rule = f" ({last['rule']})" if last["rule"] else ""
         target = f"; {words.ASSURANCE[self.assurance]}" if self.assurance else ""
         middle = "median" if self.chart == "run" else "mean"
@@ -273,10 +275,14 @@ def control_chart(
     table = pd.DataFrame(columns)
     few = [min(e.stop - e.start, fix_after or FEW) for e in edges]
     few = [count for count in few if count < FEW]
-    short = (
-        f"limits of {frames.counted(len(few), 'part')} of the series rest on fewer than {FEW} "
-        f"points (the fewest {min(few, default=0)}) and are unsure",
+    whose = "" if len(edges) == 1 else f" of {frames.counted(len(few), 'part')} of the series"
+    points = min(few, default=0)
+    many = (
+        f"{points} points, fewer than {FEW},"
+        if len(edges) == 1
+        else (f"fewer than {FEW} points (the fewest {points})")
     )
+    short = (f"limits{whose} rest on {many} and are unsure",)
     return ControlChart(
         table=table,
         value=value,

@@ -29,6 +29,8 @@ class Forecast(TableResult):
     value : str
     level : float
     method : str
+    yearly : bool
+        Whether times are years, one after another.
     caveats : tuple of str
     """
 
@@ -36,6 +38,7 @@ class Forecast(TableResult):
     value: str
     level: float
     method: str
+    yearly: bool = False
     caveats: tuple[str, ...] = ()
 
     def sentence(self) -> str:
@@ -48,9 +51,15 @@ class Forecast(TableResult):
             )
         middle, low, high = (words.number(row[x], 1) for x in ("forecast", "lower", "upper"))
         return (
-            f"{self.value}: {middle} expected {row['horizon']} after {row['last_time']} "
+            f"{self.value}: {middle} expected {self._when(row)} "
             f"({100 * self.level:g}% prediction interval {low} to {high}; {self.method})."
         )
+
+    def _when(self, row: pd.Series) -> str:
+        after = published.following(row["last_time"], int(row["horizon"])) if self.yearly else ""
+        if after:
+            return f"in {after}"
+        return f"{frames.counted(row['horizon'], 'step')} after {row['last_time']}"
 
     def score(self, actual: pd.DataFrame, *, value: str, unit: str | None = None) -> pd.DataFrame:
         """Set what came beside the forecasts.
@@ -232,5 +241,6 @@ def forecast(
         value=value,
         level=level,
         method=method,
+        yearly=bool(len(steps) > 1 and (np.diff(steps) == 1).all()),
         caveats=(*notes, *more, *(short if lost else ())),
     )

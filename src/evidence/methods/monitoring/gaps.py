@@ -46,12 +46,16 @@ class Gap(TableResult):
     def sentence(self) -> str:
         """Say the last gap, and whether the gap is closing."""
         last = self.table.iloc[-1]
-        size, low, high = (words.number(last[x], 2) for x in ("estimate", "ci_lower", "ci_upper"))
+        name, _, unit = self.measure.partition(", ")
+        digits = 1 if unit else 2
+        size, low, high = (
+            words.number(last[x], digits) for x in ("estimate", "ci_lower", "ci_upper")
+        )
         limits = f"{100 * self.level:g}% interval {low} to {high}"
         if math.isnan(last["std_error"]):
             limits = "no interval can be given: nobody's place leaves room for chance"
         when = f" in {last['time']}" if last["time"] else ""
-        text = f"{self.measure}{when}: {size} ({limits})"
+        text = f"{name}{when}: {size}{unit and f' {unit}'} ({limits})"
         if math.isnan(self.trend):
             return f"{text}."
         ends = [
@@ -190,10 +194,7 @@ def share_gap(
         raise EvidenceError(f"column {time!r}: a time stands twice; one row a time is needed")
     read, known = [], np.ones(len(data), bool)
     for name, size in pairs:
-        (share, more), (n, still) = published.numbers(data, name), published.numbers(data, size)
-        if ((share < 0) | (share > 100)).any():
-            row = frames.row(((share < 0) | (share > 100)).argmax())
-            raise EvidenceError(f"column {name!r}, {row}: a percentage is from 0 to 100")
+        (share, more), (n, still) = published.percentages(data, name), published.numbers(data, size)
         known &= ~np.isnan(share) & (n > 0)
         notes = (*notes, *more, *still)
         read.append((share, n))
@@ -249,7 +250,7 @@ class SlopeIndex(TableResult):
         """Say how far apart the two ends are."""
         row = self.table.iloc[0]
         size, low, high = (
-            words.number(row[x], 2, sign=True)
+            words.number(row[x], 1 if abs(row["slope_upper"]) >= 10 else 2, sign=True)
             for x in ("slope_index", "slope_lower", "slope_upper")
         )
         return (

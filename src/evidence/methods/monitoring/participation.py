@@ -17,6 +17,7 @@ from evidence.stats import covariance
 from evidence.stats.monitoring import intervals
 
 ANY = "at least one"
+NOT_KNOWN = "not known"
 QUARTERS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
 
 
@@ -53,10 +54,12 @@ class Participation(TableResult):
         row = self.table.iloc[0]
         several = int(self.overlap.loc[self.overlap["n_programmes"] > 1, "n"].sum())
         share = words.number(100 * row["share"], 1)
+        text = f"{row['joined']:,} of {frames.counted(row['n'], 'school')} ({share}%) took part"
+        if (programmes := len(self.table) - 1) == 1:
+            return f"{text}, {row['n'] - row['joined']:,} did not."
         return (
-            f"{row['joined']:,} of {frames.counted(row['n'], 'school')} ({share}%) took part in at "
-            f"least one of {frames.counted(len(self.table) - 1, 'programme')}; {several:,} in more "
-            f"than one, {row['n'] - row['joined']:,} in none."
+            f"{text} in at least one of {programmes:,} programmes; {several:,} in more than one, "
+            f"{row['n'] - row['joined']:,} in none."
         )
 
     def not_joined(self, programme: str = ANY) -> list[str]:
@@ -177,8 +180,8 @@ def _reach(joined: np.ndarray, among: np.ndarray, level: float) -> dict[str, flo
 def _groups(schools: pd.DataFrame, trait: str) -> list[tuple[str, np.ndarray]]:
     """Return the groups of a trait and who is in them: labels, or quarters of a number."""
     codes, names = frames.factor(schools, trait)
-    if not frames.is_text(schools[trait]) and len(names) > len(QUARTERS):
-        values = frames.numbers(schools, trait)
+    if published.numeric(schools, trait) and len(names) > len(QUARTERS):
+        values, _ = published.numbers(schools, trait)
         cuts = np.nanquantile(values, (0.25, 0.5, 0.75))
         codes = np.where(np.isnan(values), -1, np.searchsorted(cuts, values, side="left"))
         names = list(QUARTERS)
@@ -188,7 +191,7 @@ def _groups(schools: pd.DataFrame, trait: str) -> list[tuple[str, np.ndarray]]:
             f"most {frames.MOST_LEVELS}"
         )
     groups = [(name, codes == code) for code, name in enumerate(names)]
-    groups.append(("not known", codes < 0))
+    groups.append((NOT_KNOWN, codes < 0))
     return [(name, here) for name, here in groups if here.any()]
 
 

@@ -71,7 +71,8 @@ def numbers(data: pd.DataFrame, column: str) -> tuple[np.ndarray, tuple[str, ...
     frames.needed(column)
     cells = stored(data[column])
     if pd.api.types.infer_dtype(cells, skipna=True) not in ("string", "mixed", "mixed-integer"):
-        return frames.numbers(data, column), ()
+        found = frames.numbers(data, column)
+        return found, two_scales(found, column)
     plain = np.full(len(cells), None, object)
     symbols: Counter[str] = Counter()
     for place, cell in enumerate(cells):
@@ -83,10 +84,61 @@ def numbers(data: pd.DataFrame, column: str) -> tuple[np.ndarray, tuple[str, ...
         else:
             plain[place] = text
     found = frames.numbers(pd.DataFrame({column: plain}), column)
+    more = two_scales(found, column)
     if not symbols:
-        return found, ()
+        return found, more
     parts = ", ".join(f"{count:,} {symbol}" for symbol, count in symbols.most_common())
-    return found, (f"{column}: no number in {frames.counted(symbols.total(), 'row')}: {parts}",)
+    said = f"{column}: no number in {frames.counted(symbols.total(), 'row')}: {parts}"
+    return found, (said, *more)
+
+
+def percentages(data: pd.DataFrame, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return a column of published percentages as :func:`numbers` does.
+
+    Raises
+    ------
+    EvidenceError
+        One is not from 0 to 100, or the column holds shares from 0 to 1, or some of these.
+    """
+    found, notes = numbers(data, column)
+    wrong = (found < 0) | (found > 100)
+    if wrong.any():
+        raise EvidenceError(
+            f"column {column!r}, {frames.row(wrong.argmax(), data)}: a percentage, 0 to 100, is "
+            "needed"
+        )
+    parts = (found > 0) & (found < 1)
+    some = found[found > 0]
+    if parts.any() and (two_scales(found, column) or (some <= 1).all()):
+        raise EvidenceError(
+            f"column {column!r}, {frames.row(parts.argmax(), data)}: a share from 0 to 1 "
+            f"({frames.counted(parts.sum(), 'such row')}); percentages, 0 to 100, are needed in "
+            "every row"
+        )
+    return found, notes
+
+
+def two_scales(values: np.ndarray, column: str) -> tuple[str, ...]:
+    """Say where a column seems to hold both shares from 0 to 1 and percentages.
+
+    That is where nothing lies between the two, and the shares times 100 are such percentages.
+    """
+    small, large = values[(values > 0) & (values < 1)], values[values >= 1]
+    if not len(small) or not len(large) or large.max() > 100 or (values < 0).any():
+        return ()
+    if large.min() < 10 * small.max() or not 0.5 * large.min() <= 100 * small.max() <= 100:
+        return ()
+    many = frames.counted(len(small), "value from 0 to 1", "values from 0 to 1")
+    return (f"{column}: {many} beside percentages: shares not yet times 100?",)
+
+
+def numeric(data: pd.DataFrame, column: str) -> bool:
+    """Say whether a column holds numbers, or text of which all but symbols is numbers."""
+    if not frames.is_text(data[column]):
+        return True
+    cells = [cell.strip() for cell in stored(data[column]) if isinstance(cell, str)]
+    figures = [text for text in cells if text and text.lower() not in SYMBOLS]
+    return bool(figures) and all(NUMBER.fullmatch(text) for text in figures)
 
 
 def symbols(data: pd.DataFrame, column: str) -> list[str]:
@@ -178,6 +230,15 @@ def period(text: str) -> tuple[int, str] | None:
     return None if not 0 < end - start <= 10 or step_wrong else (end, said)
 
 
+def following(text: str, years: int) -> str:
+    """Return the year or school year that comes so many after a published one, else nothing."""
+    found = re.fullmatch(rf"({_YEAR})(?:([-/])(\d\d))?", spelt(text))
+    if found is None or period(text) is None:
+        return ""
+    first = int(found[1]) + years
+    return f"{first}{found[2]}{(first + 1) % 100:02d}" if found[2] else str(first)
+
+
 def spelt(text: str) -> str:
     """Return a time as people write it: 2018/19 for 201819, any other as it is."""
     joined = re.fullmatch(rf"({_YEAR})(\d\d)", text)
@@ -264,6 +325,8 @@ def area(data: pd.DataFrame, column: str, wanted: object, what: str = "area") ->
     EvidenceError
         There is none; the nearest is named.
     """
+    if pd.isna(wanted) or not label(wanted):  # type: ignore[call-overload]
+        raise EvidenceError(f"no {what} is asked for; column {column!r} has their names")
     codes, names = frames.factor(data, column)
     known = {name.casefold(): place for place, name in enumerate(names)}
     text = label(wanted)

@@ -58,7 +58,7 @@ class Ranking(TableResult):
         row = self.of(area)
         if np.isnan(row["rank"]):
             return f"{self.value}, {row['area']}: no value, so no rank."
-        text = f"{self.value}, {row['area']}: {row['value']:.4g}, rank {row['rank']:.0f} of "
+        text = f"{self.value}, {row['area']}: {_size(row['value'])}, rank {row['rank']:.0f} of "
         text += f"{row['n_ranked']:.0f}, band {row['band']}"
         if "rank_lower" in row:
             text += (
@@ -66,6 +66,11 @@ class Ranking(TableResult):
                 f"{row['rank_upper']:.0f} ({100 * self.level:g}% interval)"
             )
         return f"{text}."
+
+
+def _size(value: float) -> str:
+    """Write a figure whose unit is not known: to three figures, thousands whole."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace("-", "−")
 
 
 def rank_and_band(data: pd.DataFrame, *, area: str, value: str, polarity: str) -> Ranking:
@@ -172,6 +177,8 @@ def rank_interval(
                 f"share is from 0 to {scale}; say percent={not percent} or give std_error="
             )
         size, more = published.numbers(data, n)
+        if percent and (values > 0).any() and np.nanmax(values) < 1:
+            more = (*more, f"{value}: no value reaches 1%; say percent=False if these are shares")
         size = np.where(size > 0, size, np.nan)
         share = values / scale
         known = ~np.isnan(share * size)

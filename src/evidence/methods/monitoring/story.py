@@ -124,13 +124,12 @@ def story(
     order, written, notes = published.times(data, time)
     columns = []
     for name in (value, national, n):
-        column, more = published.numbers(data, name)
-        wrong = (column < 0) | ((column > 100) & (name != n))
-        if wrong.any():
+        read = published.numbers if name == n else published.percentages
+        column, more = read(data, name)
+        if (column < 0).any():
             raise EvidenceError(
-                f"column {name!r}, {frames.row(wrong.argmax())}: "
-                + ("a number of pupils, 0 or more" if name == n else "a percentage, 0 to 100")
-                + ", is needed"
+                f"column {name!r}, {frames.row((column < 0).argmax())}: a number of pupils, 0 or "
+                "more, is needed"
             )
         columns.append(column)
         notes = (*notes, *more)

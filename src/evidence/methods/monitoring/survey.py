@@ -186,7 +186,8 @@ def grim(percent: float, n: int, *, digits: int = 0) -> Grim:
     Raises
     ------
     EvidenceError
-        `percent` is not from 0 to 100, or `n` no whole number from 1 on.
+        `percent` is not from 0 to 100, has more decimals than `digits`, or `n` is no whole number
+        from 1 on.
 
     References
     ----------
@@ -201,6 +202,11 @@ def grim(percent: float, n: int, *, digits: int = 0) -> Grim:
     frames.whole("digits", digits, 0)
     if number("percent", percent) > 100:
         raise EvidenceError(f"percent is {shown(percent)}; a number from 0 to 100 is needed")
+    if abs(round(percent, digits) - percent) > 1e-9:
+        raise EvidenceError(
+            f"percent is {shown(percent)}; with digits={digits} a percentage as printed is needed, "
+            "such as 90: a share from 0 to 1 times 100, or digits= as many as were printed"
+        )
     half = 0.5 * 10.0**-digits + 1e-9
     first = max(math.ceil((percent - half) * n / 100 - 1e-9), 0)
     last = min(math.floor((percent + half) * n / 100 + 1e-9), n)

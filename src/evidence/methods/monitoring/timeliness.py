@@ -61,7 +61,7 @@ class Timeliness(TableResult):
             median = "not yet reached" if math.isnan(group["median"]) else f"{group['median']:.4g}"
             texts.append(
                 f"{name}{share} done within {here['time']:g}; median {median} "
-                f"({group['n']:,} cases, {group['open']:,} cases still open)"
+                f"({frames.counted(group['n'], 'case')}, {group['open']:,} still open)"
             )
         return f"{self.duration}: {'; '.join(texts)}."
 

@@ -130,7 +130,9 @@ class Gap(Watching):
             group="place",
             count="n_part",
         )
-        return replace(found, value=f"{self.plan.name}, share")
+        scaled = ["slope_index", "slope_lower", "slope_upper", "intercept"]
+        points = found.table.assign(**{name: 100 * found.table[name] for name in scaled})
+        return replace(found, table=points, value=f"{self.plan.name}, percentage points")
 
     @answered
     def by_fifth(self) -> pd.DataFrame:
@@ -265,7 +267,7 @@ class Gap(Watching):
 
     def _for_whom(self) -> list[Any]:
         if self.slope is None:
-            return []
+            return ["Not known here: it takes pupils and the free school meals of their schools."]
         picture = self.shares(
             self.by_fifth,
             name="by-deprivation",

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from evidence.data import readers
+from evidence.data import readers, schools
 from evidence.errors import EvidenceError
+from evidence.methods.core import frames
 from evidence.methods.monitoring.participation import Participation, participation
 from evidence.methods.monitoring.stocks import Stocks, stock_and_flow
 from evidence.methods.monitoring.transitions import (
@@ -87,7 +88,8 @@ class Inspections(Watching):
                 f"{data}/{plan.national}", known=[plan.national_judgement]
             )
         if plan.establishments:
-            read["schools"] = readers.establishments(f"{data}/{plan.establishments}")
+            every = readers.establishments(f"{data}/{plan.establishments}")
+            read["schools"], read["links"] = schools.still_open(every)
         return read
 
     @answered
@@ -139,7 +141,11 @@ class Inspections(Watching):
         if "schools" not in self.tables:
             return None
         spells = self.tables["inspected"][[self.plan.school]].set_axis(["urn"], axis=1)
-        whose = spells.assign(programme=_INSPECTED)
+        whose = schools.same_schools(
+            spells.assign(urn=frames.labels(spells, "urn").astype("str"), programme=_INSPECTED),
+            self.tables["schools"],
+            self.tables["links"],
+        )
         return participation(self.tables["schools"], whose, traits=self.plan.traits)
 
     @property
@@ -217,9 +223,11 @@ class Inspections(Watching):
         if self.reach is None:
             return [f"{many} judged twice; of which kinds, and of how many, is not known here."]
         row, groups = self.reach.table.iloc[0], self.reach.groups
-        said = f"{many} of {row['n']:,} ({100 * row['share']:.0f}%) were inspected again."
+        many = words.counted(row["n"], "school")
+        said = f"{row['joined']:,} of {many} ({100 * row['share']:.0f}%) were inspected again."
         groups = groups[groups["programme"] == _INSPECTED].drop(columns="programme")
-        return [said, groups.assign(trait=groups["trait"].replace(self.plan.labels))]
+        groups = groups.assign(trait=groups["trait"].map(self.plan.called))
+        return [said, *self.reach.caveats, groups]
 
     def _changed(self) -> list[Any]:
         return [self.flow, self._picture, self.stock, self._same_schools]

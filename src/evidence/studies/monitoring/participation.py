@@ -11,6 +11,7 @@ from pydantic import Field
 
 from evidence.data import readers
 from evidence.data import schools as known_schools
+from evidence.errors import EvidenceError
 from evidence.methods.monitoring import participation as methods
 from evidence.methods.monitoring.participation import ANY
 from evidence.show import words
@@ -25,7 +26,8 @@ _MOST = 12  # combinations of programmes that a picture shows
 class ParticipationPlan(CommonPlan):
     """The parameters of ``notebooks/participation.ipynb``.
 
-    `establishments` lists the schools that could take part, `phase` those of which phases count,
+    `establishments` lists the schools that could take part (those that are closed are left out),
+    `phase` those of which phases count,
     and `participation` who took part in what. `traits` are columns of the schools: phase, pupils,
     pct_fsm, urban_rural.
     """
@@ -60,7 +62,12 @@ class Participation(Watching):
             schools = schools[schools["phase"].isin(plan.phase)].reset_index(drop=True)
         plan.require({"traits": plan.traits}, schools)
         spells = readers.participation(f"{data}/{plan.participation}")
-        return {"schools": schools, "spells": known_schools.same_schools(spells, schools)}
+        present, links = known_schools.still_open(schools)
+        if present.empty:
+            raise EvidenceError(f"{data}/{plan.establishments}: no such school is open")
+        spells = known_schools.same_schools(spells, present, links)
+        closed = len(schools) - len(present)
+        return {"schools": present, "spells": spells, "closed": closed}
 
     @answered
     def reach(self) -> methods.Participation:
@@ -78,30 +85,28 @@ class Participation(Watching):
         """How many schools take part, and the kinds that are reached least."""
         found = [self.reach.sentence()]
         groups = self.reach.groups[self.reach.groups["programme"] == ANY]
-        for trait, part in groups.groupby("trait", sort=False):
+        known = groups[groups["group"] != methods.NOT_KNOWN]
+        for trait, part in known.groupby("trait", sort=False):
             low, high = part.loc[part["share"].idxmin()], part.loc[part["share"].idxmax()]
             if low["ci_upper"] < high["ci_lower"]:
                 found.append(
-                    f"{self._called(trait)}: reached least are {low['group']} "
-                    f"({100 * low['share']:.0f}% of {low['n']:,}), most {high['group']} "
+                    f"{words.capital(self.plan.called(trait))}: least reached, {low['group']} "
+                    f"({100 * low['share']:.0f}% of {low['n']:,}); most, {high['group']} "
                     f"({100 * high['share']:.0f}% of {high['n']:,})."
                 )
         return found
-
-    def _called(self, name: str) -> str:
-        return self.plan.labels.get(name, name)
 
     @answered
     def indicators(self) -> pd.DataFrame:
         """Reach of each programme and of at least one; of at least one by kinds of schools."""
         plan, groups = self.plan, self.reach.groups
         kinds = groups[groups["programme"] == ANY]
-        kinds = kinds.assign(group=kinds["trait"].map(self._called) + ": " + kinds["group"])
+        kinds = kinds.assign(group=kinds["trait"].map(self.plan.called) + ": " + kinds["group"])
         every = pd.concat([self.reach.table.assign(group="all"), kinds], ignore_index=True)
         return self.contract(
             [
                 {
-                    "indicator": f"Takes part in {self._called(row['programme'])}"
+                    "indicator": f"Takes part in {self.plan.called(row['programme'])}"
                     + " programme" * (row["programme"] == ANY),
                     "area": plan.area,
                     "group": row["group"],
@@ -133,20 +138,30 @@ class Participation(Watching):
         }
 
     def _who(self) -> list[Any]:
+        columns = ["school", "phase", "pupils", "pct_fsm"]
         away = self.tables["schools"].set_index("urn").loc[self.reach.not_joined()]
         return [
             self._overlap,
-            self.reach,
+            self.reach.sentence(),
+            self._in_words(self.reach.table),
+            *self.reach.caveats,
+            self._closed,
             f"In none: {words.counted(len(away), 'school')}.",
-            away[["school", "phase", "pupils", "pct_fsm"]].reset_index(),
+            away[columns].rename(columns=self.plan.called).reset_index(),
         ]
+
+    @property
+    def _closed(self) -> str | None:
+        """How many schools of the list are closed, and so in no denominator."""
+        many = self.tables["closed"]
+        return f"{words.counted(many, 'closed school')} of the list left out." if many else None
 
     @answered
     def _overlap(self) -> Picture:
         table = self.reach.overlap.head(_MOST)[["programmes", "n"]]
         table = table.set_axis(["programmes", "n_schools"], axis=1)
         table["programmes"] = [
-            " + ".join(self._called(one) for one in name.split(" + ")) or "none"
+            " + ".join(self.plan.called(one) for one in name.split(" + ")) or "none"
             for name in table["programmes"]
         ]
         rest = len(self.reach.overlap) - len(table)
@@ -171,7 +186,7 @@ class Participation(Watching):
         n = len(self.tables["schools"])
         drawn = pd.DataFrame(
             {
-                "outcome": table["programme"].map(self._called),
+                "outcome": table["programme"].map(self.plan.called),
                 "group": table["year"].map(words.school_year),
                 "n_part": table["taking_part"],
                 "n_schools": n,
@@ -191,7 +206,7 @@ class Participation(Watching):
             return []
         table = pd.DataFrame(
             {
-                "outcome": groups["trait"].map(self._called) + ": " + groups["group"],
+                "outcome": groups["trait"].map(self.plan.called) + ": " + groups["group"],
                 "group": "all",
                 "n_part": groups["joined"],
                 "n_schools": groups["n"],
@@ -204,4 +219,9 @@ class Participation(Watching):
             title="Which kinds of schools take part in at least one programme",
             alt=f"Bars, one a kind of school. {' '.join(self.headlines[1:])}".strip(),
         )
-        return [picture, *self.headlines[1:], groups.drop(columns="programme")]
+        return [picture, *self.headlines[1:], self._in_words(groups.drop(columns="programme"))]
+
+    def _in_words(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table of reach with what people call its programmes and traits."""
+        names = [name for name in ("programme", "trait") if name in table]
+        return table.assign(**{name: table[name].map(self.plan.called) for name in names})

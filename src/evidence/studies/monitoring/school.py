@@ -183,13 +183,14 @@ class School(Watching):
         if "establishments" in self.tables:
             theirs = self.tables["establishments"].drop(columns=["school", "la", "estab"])
             rows = rows.merge(theirs, on="urn", how="left")
+        called = {name: plan.called(name) for name in (*plan.traits, *plan.same)}
         places = {"easting": "easting", "northing": "northing", "max_km": plan.max_km}
         found = similar.similar_schools(
-            rows.rename(columns=plan.labels),
+            rows.rename(columns=called),
             school=labels.urn(plan.school),
             unit="urn",
-            traits=say(plan.traits, plan.labels),
-            same=say(plan.same, plan.labels),
+            traits=say(plan.traits, called),
+            same=say(plan.same, called),
             max_difference=plan.max_difference,
             **places if plan.max_km else {},
         )
@@ -259,7 +260,7 @@ class School(Watching):
             found.append(f"First year to last: {self.moved.sentence()}")
         return [
             *found,
-            *([f"After {self.plan.start}: {self.told.sentence()}"] if self.told else []),
+            *([f"Since {self.plan.start}: {self.told.sentence()}"] if self.told else []),
         ]
 
     @property

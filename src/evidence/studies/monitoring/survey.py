@@ -195,7 +195,7 @@ class Survey(Watching):
         if "answers" not in self.tables:
             return [
                 f"{words.counted(one.answered, 'answer')} of {one.asked:,.0f} asked: "
-                f"{words.number(100 * one.response, 0)}%."
+                f"{_share(one.response)}%."
                 for one in list(self.results.values())[:1]
                 if one.asked == one.asked
             ]
@@ -203,7 +203,7 @@ class Survey(Watching):
         answered_any = table[asks].notna().any(axis=1)
         parts: list[Any] = [
             f"{int(answered_any.sum()):,} of {len(table):,} {self.plan.who} asked answered "
-            f"({100 * answered_any.mean():.0f}%)."
+            f"({_share(answered_any.mean())}%)."
         ]
         for trait in self.plan.traits:
             grouped = answered_any.groupby(frames.labels(table, trait)).agg(["sum", "size"])
@@ -214,14 +214,14 @@ class Survey(Watching):
     @property
     def _table(self) -> pd.DataFrame:
         def span(low: float, high: float) -> str:
-            return f"{100 * low:.0f} to {100 * high:.0f}%" if low == low else "not known"
+            return f"{_share(low)} to {_share(high)}%" if low == low else "not known"
 
         return pd.DataFrame(
             {
                 "asked": asked,
                 "yes": one.yes,
                 "answered": one.answered,
-                "of those who answered": f"{100 * one.estimate:.0f}%",
+                "of those who answered": f"{_share(one.estimate)}%",
                 "likely range": span(one.ci_lower, one.ci_upper),
                 "of all asked": span(one.worst, one.best),
             }
@@ -246,3 +246,8 @@ class Survey(Watching):
             title="What those who answered say",
             alt="Bars, one a question: the share of those who answered that said yes.",
         )
+
+
+def _share(share: float) -> str:
+    """Write a share in per cent, as the sentences of a survey do."""
+    return words.number(100 * share, 1).removesuffix(".0")
