@@ -211,11 +211,12 @@ def check(
 def _check_pair(path: Path) -> None:
     """Name what a pair for explore education statistics does not keep."""
     from evidence.data.ees.rules import check
+    from evidence.show.words import counted
 
     faults, warnings = check(path)
     typer.echo("\n".join(f"warning: {text}" for text in warnings), err=True, nl=bool(warnings))
     refuse(faults)
-    typer.echo(f"{path}: keeps every rule" + f", {len(warnings)} warnings" * bool(warnings))
+    typer.echo(f"{path}: keeps every rule" + f", {counted(len(warnings), 'warning')}" * bool(warnings))
 
 
 @app.command()

@@ -304,6 +304,9 @@ def described(path: str | Path) -> list[str]:
         years = sorted(map(str, frame["year"].dropna().unique()))
         lines.append(f"  years {', '.join(years[:30])}")
     lines += [f"  {line}" for line in _symbols(frame)]
+    if "time_period" in kind.needs:
+        beside = Path(path).with_suffix(".meta.csv").name
+        lines.append(f"  as a pair for explore education statistics it lacks {beside}")
     return [*lines, f"  read it with ev.file_kinds.official({str(path)!r})"]
 
 

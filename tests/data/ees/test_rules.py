@@ -384,6 +384,12 @@ def test_check_on_the_command_line_names_breaches(pair, tmp_path):
     pair()
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"{tmp_path}/a.csv: keeps every rule\n")
+    pair(meta=[(5, "indicator_dp", "")])
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == f"{tmp_path}/a.csv: keeps every rule, 1 warning\n"
+    (tmp_path / "a.meta.csv").unlink()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "as a pair for explore education statistics it lacks a.meta.csv" in done.stdout
 
 
 @pytest.mark.parametrize(

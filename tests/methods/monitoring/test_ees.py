@@ -119,6 +119,8 @@ def test_periods_are_written_and_read_back(tmp_path, period, written, back):
         ),
         ({"period": "2015/16-17/18"}, "period '2015/16-17/18' has no place in the format: not "
          "one year"),
+        ({"period": "2016 Q4"}, "period '2016 Q4' has no place in the format: quarters are of a "
+         "financial year, such as 2016/17 Q4"),
         ({"area": "Leads"}, "area 'Leads' is no authority or region of England; did you mean "
          "'Leeds'?"),
         ({"area": "Leeds", "group": "all"}, "indicators, row 3: the same indicator, area, period "

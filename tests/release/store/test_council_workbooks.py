@@ -43,6 +43,14 @@ def test_a_workbook_is_read_back_without_loss(tmp_path, ending):
 
 
 @pytest.mark.parametrize("ending", ["xlsx", "ods"])
+def test_a_workbook_says_where_figures_are_published_already(tmp_path, ending):
+    source = ["DfE, School performance tables", "", "", "DfE, School performance tables"]
+    table = watched().assign(published=source)
+    read = M.from_workbook(M.to_workbook(table, tmp_path / f"a.{ending}"))
+    assert sorted(read["published"]) == sorted(source)
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "ods"])
 def test_a_workbook_has_cover_contents_notes_and_one_table_a_sheet(tmp_path, ending):
     said = {"title": "Fenmarch", "about": "Released in May.", "contact": "data@fenmarch.example"}
     path = M.to_workbook(indicators(), tmp_path / f"a.{ending}", **said)

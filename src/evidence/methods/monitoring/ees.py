@@ -294,7 +294,12 @@ def _time(text: str, year: str) -> tuple[str, str, date]:
             end += name == "Autumn"
         day = date(end - 1, 9, 1) if name == "Autumn" else date(end, 1, 1)
         return f"{end - 1}{end % 100:02d}", f"{name} term", day
-    if end - start > 1 or (quarter and end == start):
+    if quarter and end == start:
+        raise EvidenceError(
+            f"period {text!r} has no place in the format: quarters are of a financial year, such "
+            f"as {start}/{(start + 1) % 100:02d} Q{quarter[2]}"
+        )
+    if end - start > 1:
         raise EvidenceError(f"period {text!r} has no place in the format: not one year")
     if end == start:
         return str(end), "Calendar year", date(end, 1, 1)

@@ -36,6 +36,7 @@ _HEADS = {
     "comparator_value": "Figure set beside",
     "rank": "Rank (1 is best)",
     "band": "Band",
+    "published": "Published already in",
     "sentence": "What it says",
     "run_id": "Run",
 }
@@ -84,7 +85,8 @@ def to_workbook(
     write = {".xlsx": _xlsx, ".ods": _ods}.get(path.suffix.lower())
     if write is None:
         raise EvidenceError(f"{path}: a workbook ends in .xlsx or .ods")
-    rows = schema.validate_indicators(exports.plain_table(indicators[[*schema.INDICATORS]]))
+    names = [name for name in schema.WATCHED if name in {*schema.INDICATORS, *indicators}]
+    rows = schema.validate_indicators(exports.plain_table(indicators.reindex(columns=names)))
     if rows.empty:
         raise EvidenceError("indicators: there are no rows to write")
     sheets = {
@@ -142,6 +144,8 @@ def _table(own: pd.DataFrame) -> pd.DataFrame:
     """Return the table of an indicator: numbers, and in shorthand why there is none."""
     columns: dict[str, Any] = {}
     for name, head in _HEADS.items():
+        if name not in own:
+            continue
         cells, number = own[name], name in _NUMBERS
         missing = cells.isna() | (cells.astype("str") == "")
         if name not in _ALWAYS and missing.all():
@@ -173,7 +177,7 @@ def _rows(name: str, heads: list[str], rows: list[list[Any]]) -> pd.DataFrame:
     keys = [known.get(figure if head.startswith(f"{figure} (") else head, "") for head in heads]
     cells = pd.DataFrame([row[: len(keys)] for row in rows], columns=keys, dtype="object")
     table = pd.DataFrame({"indicator": name, "unit": unit}, index=cells.index)
-    for key, (kind, _) in schema.INDICATORS.items():
+    for key, (kind, _) in schema.WATCHED.items():
         if key in ("indicator", "unit"):
             continue
         column = cells.get(key, pd.Series("[no]", cells.index))
