@@ -80,9 +80,9 @@ def test_the_title_says_the_finding(bad, good, title):
         ({"national": NAN}, "Varies as it always has."),
         (
             {"readings": 1, "variation": "too few"},
-            "Read once. Level with England, within chance.",
+            "1 reading. Level with England, within chance.",
         ),
-        ({"readings": 5, "variation": "too few", "national": NAN}, "Read 5 times."),
+        ({"readings": 5, "variation": "too few", "national": NAN}, "5 readings."),
         (
             {"rule": "trend", "variation": "concern", "beside_variation": "concern"},
             "Seven readings in a row go one way. England changed too. Level with England, within "

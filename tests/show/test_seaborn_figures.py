@@ -163,3 +163,15 @@ def test_groups_keep_their_colour_whatever_the_order_of_schools(ax):
     colours = [to_hex(colour).upper() for colour in dots.get_facecolors()]
     assert colours == ["#12436D", "#12436D", "#6B7780"]
     assert [text.get_text() for text in ax.texts] == ["b"]
+
+
+def test_a_long_name_leaves_a_bar_its_room():
+    name = "Report that the partnership brought them a financial benefit"
+    table = pd.DataFrame({"outcome": [name, "Yes"], "group": "all", "n_part": 5, "n_answers": 9})
+    ax = Figure(figsize=(7, 3)).subplots()
+    seaborn_figures.draw_shares(table, ax)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert [len(text.splitlines()) for text in names] == [2, 1]
+    assert " ".join(names[0].split()) == name
+    short = table.assign(outcome=["No", "Yes"])
+    assert seaborn_figures.height("shares", table) > seaborn_figures.height("shares", short)

@@ -20,6 +20,11 @@ _STYLE = """
 body { max-width: 62rem; margin: 0 auto; padding: 1.5rem; font: 1rem/1.5 Arial, sans-serif }
 summary { cursor: pointer; color: #40484f; font-size: .9rem } pre, .out { overflow-x: auto }
 figure { margin: 1rem 0 } table { border-collapse: collapse } td, th { padding: .2rem .6rem }
+table + table { margin-top: 1.2rem } td, th { vertical-align: top }
+.out { background: linear-gradient(90deg, #fff 50%, #fff0) 0 / 32px 100% no-repeat local,
+  linear-gradient(270deg, #fff 50%, #fff0) 100% / 32px 100% no-repeat local,
+  linear-gradient(90deg, #0b0c0c40, #fff0) 0 / 10px 100% no-repeat,
+  linear-gradient(270deg, #0b0c0c40, #fff0) 100% / 10px 100% no-repeat }
 img { max-width: 100% }
 """
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.show.render import render
-from evidence.show.words import number
+from evidence.show.words import counted, number
 
 CHANGES = {  # how it is drawn, its icon, its words
     "improvement": ("better", "▲", "Improving"),
@@ -125,7 +125,7 @@ def know(row: Mapping[str, Any]) -> str:
     """Return what a reader should know of a row in a sentence or two."""
     text = RULES.get(row["rule"], "")
     if few := row["variation"] == "too few":
-        text = "Read once." if row["readings"] == 1 else f"Read {row['readings']:.0f} times."
+        text = f"{counted(row['readings'], 'reading')}."
     if text and not few and row["variation"] == row.get("beside_variation"):
         text += f" {row.get('beside', 'England')} changed too."
     gap, beside = row["value"] - row["national"], row.get("beside", "England")

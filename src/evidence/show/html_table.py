@@ -51,6 +51,7 @@ _SIDES = {
     (True, False): (' style="text-align:left"', ' style="text-align:left"'),
     (True, True): (' style="text-align:right"', ' style="text-align:right;white-space:nowrap"'),
 }
+_LONG = {False: ";min-width:8em", True: ";min-width:16em"}  # of text, and of sentences
 Column = tuple[str, bool, Sequence[str]]  # heading, whether it holds numbers, cells
 
 
@@ -113,7 +114,7 @@ def layout(
     row_heads : bool
         Whether the first column names the rows.
     """
-    sides = [tuple(map(safe, _SIDES[inline, bool(numbers)])) for _, numbers, _ in columns]
+    sides = [_sides(column, inline) for column in columns]
     heads = [(side, head) for (head, _, _), (side, _) in zip(columns, sides, strict=True)]
     tags = [("td", side) for _, side in sides]
     tags[:1] = [("th", safe(' scope="row"'))] if row_heads else tags[:1]
@@ -122,6 +123,17 @@ def layout(
         for row in zip(*(cells for _, _, cells in columns), strict=True)
     ]
     return render("table.html", heads=heads, rows=rows, caption=caption, inline=inline)
+
+
+def _sides(column: Column, inline: bool) -> tuple[str, str]:
+    """Return the attributes of a column's heading and cells; long words keep room on a phone."""
+    head, numbers, cells = column
+    pair = _SIDES[inline, bool(numbers)]
+    if not inline:
+        return tuple(map(safe, pair))
+    least = [_LONG[len(text) > 60] if len(text) > 24 else "" for text in
+             (head, max(cells, key=len, default=""))]  # fmt: skip
+    return tuple(safe(f'{side[:-1]}{room}"') for side, room in zip(pair, least, strict=True))
 
 
 def heading(name: Any, known: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ disclosure control took away is missing: it is drawn hatched, never as zero, and
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,8 @@ def draw_shares(frame: pd.DataFrame, ax: Axes) -> Axes:
     filled = frame.fillna({"share": 0.04 * longest})
     look = {"saturation": 1, "errorbar": None} | _hues(groups)
     sns.barplot(filled, x="share", y="outcome", ax=ax, **look)
+    names = [_wrapped(label.get_text()) for label in ax.get_yticklabels()]
+    ax.set_yticks(ax.get_yticks(), labels=names, multialignment="right")
     for group, bars in zip(groups, ax.containers, strict=True):
         shares = frame.loc[frame["group"] == group, "share"]
         for bar in np.array(bars)[shares.isna()]:
@@ -227,9 +230,16 @@ _PANELS = {"distribution": "outcome", "lines": "panel"}
 def height(kind: str, table: pd.DataFrame) -> float:
     """Return how high a drawing of the table should be, in inches."""
     if kind == "shares":
-        return 1.2 + 0.3 * len(table) + 0.12 * table["outcome"].nunique()
+        names = table["outcome"].unique()
+        lines = sum(_wrapped(str(name)).count("\n") for name in names)
+        return 1.2 + 0.3 * len(table) + 0.12 * (len(names) + lines)
     names = set(table.get(_PANELS.get(kind), [])) - {""}
     return 0.7 + (2.7 if len(names) > 1 else 3.2) * max(1, -(-len(names) // 2))
+
+
+def _wrapped(name: str) -> str:
+    """Write a long name beside a bar on two lines, so that it leaves the bar its room."""
+    return name if len(name) <= 32 else textwrap.fill(name, max(24, len(name) // 2 + 4))
 
 
 def _names(values: pd.Series) -> list[str]:

@@ -91,7 +91,7 @@ def test_staggered_whatever_the_order_and_types_gives_the_same(panel, method):
     found = impact.staggered(mixed, method=method, weights="n", **GIVEN)
     pd.testing.assert_frame_equal(found.to_frame(), plain.to_frame(), rtol=1e-7)
     assert found.att.p_value == pytest.approx(plain.att.p_value, rel=1e-7)
-    assert found._repr_html_().startswith("<p>pct, lamp against no lamp: trends did not")
+    assert found._repr_html_().startswith("<p>Pct, lamp against no lamp: trends did not")
 
 
 @pytest.mark.parametrize("method", ["did2s", "sunab"])

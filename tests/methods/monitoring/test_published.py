@@ -215,6 +215,7 @@ def test_percentages_that_are_all_shares_are_refused():
         ("201819", 2, "2020/21"),
         ("2018-19", 1, "2019-20"),
         ("1998/99", 1, "1999/00"),
+        ("201819 (prov)", 1, ""),
         ("2019 Q3", 1, ""),
         ("2018 (prov)", 1, ""),
         ("2019-06", 1, ""),
@@ -230,3 +231,8 @@ def test_an_area_that_is_not_given_is_no_name():
     for wanted in (None, np.nan, "", " ", pd.NA):
         with pytest.raises(EvidenceError, match=r"^no area is asked for; column 'la' has their"):
             published.area(data, "la", wanted)
+
+
+def test_a_provisional_period_is_spelt_as_people_write_it():
+    assert published.spelt("201819 (prov)") == "2018/19 (prov)"
+    assert published.spelt("201820 (prov)") == "201820 (prov)"

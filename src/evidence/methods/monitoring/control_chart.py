@@ -78,7 +78,11 @@ class ControlChart(TableResult):
         if self.variation == "common cause" and len(self.table) < FEW:
             found = words.NO_SIGNAL
         rule = f" ({last['rule']})" if last["rule"] else ""
-        target = f"; {words.ASSURANCE[self.assurance]}" if self.assurance else ""
+        target = ""
+        if self.assurance:
+            goal = f"{words.number(scale * last['target'], 1).removesuffix('.0')}{unit}"
+            met = words.ASSURANCE[self.assurance].replace("target", f"target of {goal}", 1)
+            target = f"; {met}"
         middle = "median" if self.chart == "run" else "mean"
         at = f"{number} in {last['time']}, {middle} {centre}"
         return f"{self.value}: {at}; it {found}{rule}{target}."

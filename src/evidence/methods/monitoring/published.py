@@ -241,8 +241,8 @@ def following(text: str, years: int) -> str:
 
 def spelt(text: str) -> str:
     """Return a time as people write it: 2018/19 for 201819, any other as it is."""
-    joined = re.fullmatch(rf"({_YEAR})(\d\d)", text)
-    return f"{joined[1]}/{joined[2]}" if joined and period(text) else text
+    joined = re.fullmatch(rf"({_YEAR})(\d\d)(\s*\([^)]*\))?", text)
+    return f"{joined[1]}/{joined[2]}{joined[3] or ''}" if joined and period(text) else text
 
 
 def _part(text: str) -> float:

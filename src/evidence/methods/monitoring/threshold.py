@@ -58,7 +58,8 @@ class Threshold(TableResult):
                 f"so too with a chance of {100 * last.mean():.0f}% on average"
             )
         dates = f"{self.rule.first} to {self.rule.last}"
-        return f"{self.rule.title} ({dates}): {', '.join(parts)}{sure}."
+        many = frames.counted(counts.sum(), "result")
+        return f"{self.rule.title} ({dates}): of {many} {', '.join(parts)}{sure}."
 
 
 def threshold(

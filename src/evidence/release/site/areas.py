@@ -242,8 +242,8 @@ class _Site:
         signals = self.tables.funnels[name]["signal"].value_counts()
         high, low = signals.get("high", 0), signals.get("low", 0)
         return (
-            f"{self.titles[name]} by size of area, with limits: {high} areas lie above the outer "
-            f"limits and {low} below"
+            f"{self.titles[name]} by size of area, with limits (dashed 95%, solid 99.8%): "
+            f"{counted(high, 'area')} above the outer limits and {low} below"
         )
 
     def _highlighted(self, area: str, near: Sequence[str], name: str) -> dict[str, Any] | None:
