@@ -216,7 +216,9 @@ def _check_pair(path: Path) -> None:
     faults, warnings = check(path)
     typer.echo("\n".join(f"warning: {text}" for text in warnings), err=True, nl=bool(warnings))
     refuse(faults)
-    typer.echo(f"{path}: keeps every rule" + f", {counted(len(warnings), 'warning')}" * bool(warnings))
+    typer.echo(
+        f"{path}: keeps every rule" + f", {counted(len(warnings), 'warning')}" * bool(warnings)
+    )
 
 
 @app.command()

@@ -159,8 +159,16 @@ class CommonPlan(Checked):
         values = self.model_dump() | changes
         return type(self).checked(values)
 
-    def require(self, columns: Mapping[str, str | list[str]], data: pd.DataFrame) -> None:
+    def require(
+        self,
+        columns: Mapping[str, str | list[str]],
+        data: pd.DataFrame,
+        *,
+        known: bool = False,
+    ) -> None:
         """Refuse a table that lacks columns, naming the parameter that asks for each.
+
+        The names of a table that is always read with the same ones are `known`, and all told.
 
         Raises
         ------
@@ -177,6 +185,12 @@ class CommonPlan(Checked):
         absent = [(parameter, name) for parameter, name in asked if name not in there]
         if not absent:
             return
+        if known:
+            allowed = ", ".join(there)
+            raise EvidenceError(
+                *(f"plan: {parameter}: no column {name!r} is read; allowed are {allowed}"
+                  for parameter, name in absent)
+            )  # fmt: skip
         named = frames.named(data, [name for _, name in asked])
         if not named and len(absent) == len(asked):
             wanted = ", ".join(dict.fromkeys(repr(name) for _, name in asked))

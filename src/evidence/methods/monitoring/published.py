@@ -325,7 +325,7 @@ def area(data: pd.DataFrame, column: str, wanted: object, what: str = "area") ->
     EvidenceError
         There is none; the nearest is named.
     """
-    if pd.isna(wanted) or not label(wanted):  # type: ignore[call-overload]
+    if pd.isna(wanted) or not label(wanted):
         raise EvidenceError(f"no {what} is asked for; column {column!r} has their names")
     codes, names = frames.factor(data, column)
     known = {name.casefold(): place for place, name in enumerate(names)}

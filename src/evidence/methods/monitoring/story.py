@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from evidence.data.labels import label
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, shown
 from evidence.methods.core import frames
 from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
@@ -134,6 +134,12 @@ def story(
         columns.append(column)
         notes = (*notes, *more)
     began = _place(order, written, start, time)
+    for when, hoped in (predicted or {}).items():
+        if not (hoped == 0 or 1 <= hoped <= 100):
+            raise EvidenceError(
+                f"predicted is {shown(hoped)} for {label(when)!r}; a percentage, 0 to 100, is "
+                "needed"
+            )
     hopes = {_place(order, written, when, time): float(x) for when, x in (predicted or {}).items()}
     rows = np.argsort(order)
     rows = rows[~np.isnan(np.array(columns)[:, rows]).any(0) & (columns[2][rows] > 0)]

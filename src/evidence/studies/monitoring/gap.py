@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from evidence.data import labels, pseudonyms, readers
+from evidence.data import areas, labels, pseudonyms, readers
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
-from evidence.methods.monitoring import gaps
+from evidence.methods.monitoring import gaps, published
 from evidence.show import words
 from evidence.show.picture import Picture
 from evidence.studies.plan import CommonPlan
@@ -72,6 +73,7 @@ class Gap(Watching):
             paths = [f"{data}/{path}" for path in plan.ks2]
             levels = ("la", "national_state")
             panel = readers.ks2_panel(paths, columns, levels=levels, years=plan.years)
+            _same_area(plan, panel[panel["level"] == "la"])
             for name, level in (("own", "la"), ("national", "national_state")):
                 rows = panel[panel["level"] == level]
                 read[name] = rows[["year", columns[0], columns[2], columns[1], columns[3]]]
@@ -81,6 +83,9 @@ class Gap(Watching):
             pupils = pseudonyms.without_names(pupils)
             plan.require({"scores": plan.scores, "reached": plan.reached, "time": plan.time,
                           "disadvantaged": plan.disadvantaged}, pupils)  # fmt: skip
+            order, written, _ = published.times(pupils, plan.time)
+            if all(published.period(text) for text in set(written)):
+                pupils = pupils.assign(**{plan.time: order.astype(int)})  # 2018/19 ends in 2019
             read["pupils"] = pupils
             if plan.reached:
                 read["own"] = _shares(pupils, plan)
@@ -276,6 +281,20 @@ class Gap(Watching):
             alt=f"Bars from the most to the least deprived fifth. {self.slope.sentence()}",
         )
         return [picture, self.slope]
+
+
+def _same_area(plan: GapPlan, rows: pd.DataFrame) -> None:
+    """Refuse tables of another authority than the one that the report is of."""
+    for code, year in rows[["la", "year"]].drop_duplicates().itertuples(index=False):
+        try:
+            there, wanted = (areas.find(str(x), date(year - 1, 9, 1)) for x in (code, plan.area))
+        except EvidenceError:
+            continue  # no official authority, such as a simulated one
+        if there["code"] != wanted["code"]:
+            raise EvidenceError(
+                f"plan: area is {plan.area}, but the tables of {year} are of {there['name']} "
+                f"({code})"
+            )
 
 
 def _shares(pupils: pd.DataFrame, plan: GapPlan) -> pd.DataFrame:

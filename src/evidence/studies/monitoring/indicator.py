@@ -353,6 +353,9 @@ def tidy(plan: MonitoringPlan, rows: pd.DataFrame) -> pd.DataFrame:
         table = table.assign(ci_lower=100 * low, ci_upper=100 * high)
     else:
         table["value"] = published.numbers(rows, plan.value)[0]
+        mixed = published.two_scales(table["value"].to_numpy(float), plan.value)
+        if mixed and plan.unit.startswith("%"):
+            raise EvidenceError(f"{plan.indicator}: column {mixed[0]}")
     symbols = pd.Series(published.symbols(rows, plan.value or plan.count))
     if plan.n:
         symbols = symbols.mask(symbols == "", pd.Series(published.symbols(rows, plan.n)))

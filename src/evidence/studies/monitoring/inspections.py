@@ -77,6 +77,10 @@ class Inspections(Watching):
         named = [plan.previous, plan.latest]
         read = {"inspected": readers.table(f"{data}/{plan.inspected}", known=named)}
         plan.require({"previous": plan.previous, "latest": plan.latest}, read["inspected"])
+        twice = read["inspected"].duplicated().to_numpy()
+        if plan.school in read["inspected"] and twice.any():
+            where = frames.row(twice.argmax(), read["inspected"])
+            raise EvidenceError(f"{data}/{plan.inspected}, {where}: an earlier row says the same")
         if plan.stock:
             named = [plan.judgement, plan.before, plan.after]
             stock = readers.table(f"{data}/{plan.stock}", known=[*named, *plan.stock_where])
@@ -89,6 +93,7 @@ class Inspections(Watching):
             )
         if plan.establishments:
             every = readers.establishments(f"{data}/{plan.establishments}")
+            plan.require({"traits": plan.traits}, every, known=True)
             read["schools"], read["links"] = schools.still_open(every)
         return read
 

@@ -60,7 +60,7 @@ class Participation(Watching):
             for phase in plan.phase:
                 readers.select(schools, {"phase": phase})  # refused where no school has it
             schools = schools[schools["phase"].isin(plan.phase)].reset_index(drop=True)
-        plan.require({"traits": plan.traits}, schools)
+        plan.require({"traits": plan.traits}, schools, known=True)
         spells = readers.participation(f"{data}/{plan.participation}")
         present, links = known_schools.still_open(schools)
         if present.empty:

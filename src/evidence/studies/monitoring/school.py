@@ -82,6 +82,12 @@ class School(Watching):
     def files(cls, data: str, plan: SchoolPlan) -> dict[str, Any]:
         """Read the tables of all years and what else the plan names."""
         read: dict[str, Any] = {}
+        results = {plan.measure, *plan.progress.values()}
+        if wrong := [name for name in (*plan.traits, *plan.same) if name in results]:
+            raise EvidenceError(
+                f"plan: traits and same have {wrong[0]!r}, a result; schools are alike in what "
+                "they are, not in how they did"
+            )
         if plan.establishments:
             read["establishments"] = readers.establishments(f"{data}/{plan.establishments}")
         theirs = set(read["establishments"].columns if plan.establishments else ())
@@ -127,7 +133,7 @@ class School(Watching):
     @answered
     def known(self) -> pd.DataFrame:
         """The school's rows of years with a figure."""
-        known = self.own.dropna(subset=[self.plan.measure])
+        known = self.own[self.own["n_pupils"] > 0].dropna(subset=[self.plan.measure])
         if known.empty:
             raise EvidenceError(f"{self.called} has no figure of {self.plan.measure} in any year")
         return known
@@ -232,7 +238,7 @@ class School(Watching):
         if not plan.start:
             return None
         return story(
-            self.known.assign(year=self.known["year"].astype(str)),
+            self.own.assign(year=self.own["year"].astype(str)),
             time="year", value=plan.measure, n="n_pupils", national="england", start=plan.start,
             predicted=plan.predicted, chosen=plan.chosen,
         )  # fmt: skip
