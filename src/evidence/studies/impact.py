@@ -239,8 +239,7 @@ class Impact(Study[ImpactPlan]):
     def compared(self) -> pd.DataFrame:
         """The panel without schools that began the programme in another year.
 
-        They took part, though not with these: they are no comparison schools. The estimate keeps
-        them, and holds their own time in the programme fixed.
+        They are no comparison schools; the estimate keeps them, their time in it held fixed.
         """
         mine = labels.equal(self.spells["programme"], self.plan.programme)
         began = self.spells.loc[mine, "urn"].astype("str")
