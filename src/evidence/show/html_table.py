@@ -70,17 +70,15 @@ def table(frame: pd.DataFrame, *, skip: Sequence[str] = ()) -> str:
     if shown.empty:
         return ""
     scale = shown.get("ci_upper")  # an estimate is written as exactly as its interval
-    interval = scale is not None and "ci_lower" in shown
-    ranked = {"rank_lower", "rank_upper"} <= {*shown}
+    pairs = {name[:-6] for name in map(str, shown) if name.endswith("_lower")}
+    pairs &= {name[:-6] for name in map(str, shown) if name.endswith("_upper")}
     columns: list[Column] = []
     for name in shown:
-        if (name == "ci_upper" and interval) or (name == "rank_upper" and ranked):
-            continue
-        if name == "ci_lower" and interval:
-            columns.append(("Interval", True, _spans(shown, "ci", scale)))
-            continue
-        if name == "rank_lower" and ranked:
-            columns.append(("Rank interval", True, _spans(shown, "rank", shown["rank_upper"])))
+        what, _, end = str(name).rpartition("_")
+        if what in pairs and end in ("lower", "upper"):
+            if end == "lower":
+                head = "Interval" if what == "ci" else heading(f"{what}_interval", HEADINGS)
+                columns.append((head, True, _spans(shown, what, shown[f"{what}_upper"])))
             continue
         middle = name in ("estimate", "effect_size")
         cells = _cells(shown[name], str(name), scale if middle else None)
@@ -131,8 +129,10 @@ def _sides(column: Column, inline: bool) -> tuple[str, str]:
     pair = _SIDES[inline, bool(numbers)]
     if not inline:
         return tuple(map(safe, pair))
-    least = [_LONG[len(text) > 60] if len(text) > 24 else "" for text in
-             (head, max(cells, key=len, default=""))]  # fmt: skip
+    longest = max(cells, key=len, default="")
+    least = [_LONG[len(text) > 60] if len(text) > 24 else "" for text in (head, longest)]
+    if not numbers and len(longest) <= 10:
+        least[1] = ";white-space:nowrap"
     return tuple(safe(f'{side[:-1]}{room}"') for side, room in zip(pair, least, strict=True))
 
 

@@ -280,8 +280,8 @@ class School(Watching):
         return (
             f"Among {len(self.everybody):,} schools it is {signals[0]} by chance limits "
             f"({wide} once limits allow for how schools differ); rank {row['rank']:.0f}, by chance "
-            f"anything from {row['rank_lower']:.0f} to {row['rank_upper']:.0f}; drawn in as far as "
-            f"its size demands, {words.number(row['shrunken'], 0)}%."
+            f"anything from {row['rank_lower']:.0f} to {row['rank_upper']:.0f}; the best estimate "
+            f"for a school of its size is {words.number(row['shrunken'], 0)}%."
         )
 
     @answered
