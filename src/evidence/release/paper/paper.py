@@ -32,7 +32,15 @@ from evidence.show.document import (
     Table,
 )  # fmt: skip
 from evidence.show.picture import Picture as Drawn
-from evidence.show.programme_rows import DECISIONS, NONE, decided, finding, pounds, what_was_found
+from evidence.show.programme_rows import (
+    DECISIONS,
+    NONE,
+    PRICED,
+    decided,
+    finding,
+    pounds,
+    what_was_found,
+)
 from evidence.show.rows import missing, records
 from evidence.show.words import capital, counted, day, number, verdict
 
@@ -59,7 +67,7 @@ GLOSSARY = (
     ("Better, or worse, than similar pupils", "the whole likely range lies above, or below, zero."),
     ("Likely range", "where the true effect may lie: of 100 ranges made this way, 95 hold it."),
     ("Months of progress", "an effect on attainment, by the table of the Education Endowment "
-     "Foundation."),
+     "Foundation; its months are steps of unequal size."),
     ("Similar pupils", "those compared with: the other arm of a trial, or schools that had similar "
      "results, pupils and programmes and did not take part."),
     ("Strength", "none to five squares: five is a large randomised trial with few losses."),
@@ -169,6 +177,7 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         Heading("Finance"),
         _costs(found),
         Paragraph([_of_table(found, record)]),
+        Paragraph([PRICED]),
         *_text(own["finance"], needed=True),
         Heading("Equality"),
         *_disadvantaged(published, record),
@@ -316,7 +325,7 @@ def _pictures(
             kind="intervals",
             title=f"{finding(rows)} (95% intervals)",
             alt="One line a programme: estimate and likely range in standard deviations, with "
-            "months along the top. The table above holds the same.",
+            "months along the top, in the EEF's unequal steps. The table above holds the same.",
             table=table.assign(unit="sd"),
         )
         size: tuple[float, float] = (9, 1.4 + 0.36 * len(table))
@@ -418,11 +427,13 @@ def _costs(rows: Sequence[Mapping[str, Any]]) -> Table:
         cost = "not known" if missing(row["cost"]) else f"£{row['cost']:,.0f}"
         spend = "not known" if missing(row["spend"]) else pounds(row["spend"])
         span = f" ({row['price_range']})" if row["price_range"] else ""
-        cells.append([row["title"], cost, spend, f"{row['price_words']}{span}"])
+        effect = "" if missing(row["price_effect"]) else f"{row['price_effect']:#.3g} SD"
+        cells.append([row["title"], cost, spend, effect, f"{row['price_words']}{span}"])
     return Table(
         "Cost of each programme, as the register has it, and of a month of progress (likely range)",
-        ["Programme", "A pupil a year", "In all, a year", "A pupil a month of progress"],
-        cells, [False, True, True, True], [3.2, 1.2, 1.2, 2.4],
+        ["Programme", "A pupil a year", "In all, a year", "Effect that it rests on",
+         "A pupil a month of progress"],
+        cells, [False] + [True] * 4, [3, 1.1, 1.1, 1.1, 2.3],
     )  # fmt: skip
 
 
