@@ -147,13 +147,7 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
     ]
     blocks: list[Block] = [
         Heading("Summary"),
-        Paragraph(
-            [
-                Strong(f"{finding(found)}."),
-                " Better or worse means that the whole likely "
-                "range, a 95% interval, lies above or below zero.",
-            ]
-        ),
+        Paragraph([Strong(f"{finding(found)}."), " Likely ranges are 95% intervals."]),
         Paragraph([decided(found)]),
         Paragraph([_origin(found, record)]),
         Paragraph([why.LEAD.replace("grey band of differences", "band of differences")]),
@@ -165,9 +159,9 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         Heading("The evidence"),
         _answers(found),
         Paragraph([_of_table(found, record)]),
-        *_pictures(found, folder, record),
         _results(rows),
         Paragraph([_of_table(found, record)]),
+        *_picture_of_answers(found),
         Heading("How each was compared", 2),
         Items([[said] for design, said in why.DESIGNS.items() if design in set(rows["design"])]),
         _strengths(rows, record),
@@ -178,9 +172,10 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         _costs(found),
         Paragraph([_of_table(found, record)]),
         Paragraph([PRICED]),
+        *_picture_of_costs(folder, record),
         *_text(own["finance"], needed=True),
         Heading("Equality"),
-        *_disadvantaged(published, record),
+        *_disadvantaged(published, rows, record),
         *_text(own["equality"], needed=True),
         Heading("Legal"),
         *_text(own["legal"], needed=True),
@@ -304,18 +299,17 @@ def _options(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> li
     for key in DECISIONS:
         some = [row for row in rows if row["decision"] == key]
         items: list[Parts] = [
-            [Strong(row["title"]), f": {_why(row)}.", _note(row, record)] for row in some
+            [Strong(row["title"]), f": {_why(row)}.", *_sources(row["cohorts"], record)]
+            for row in some
         ]
         if items:
             blocks += [Heading(capital(key or NONE), 2), Items(items)]
     return blocks
 
 
-def _pictures(
-    rows: Sequence[Mapping[str, Any]], folder: Path, record: Mapping[str, Any]
-) -> Iterator[Picture]:
-    """Return the answers as lines, and the released picture of costs beside effects."""
-    shown = [row for row in rows if not missing(row["effect"])][::-1]
+def _picture_of_answers(rows: Sequence[Mapping[str, Any]]) -> Iterator[Picture]:
+    """Return the answers as lines."""
+    shown = [row for row in rows if not missing(row["effect"])]
     names = {"label": "title", "estimate": "effect", "ci_lower": "lower", "ci_upper": "upper",
              "verdict": "verdict"}  # fmt: skip
     table = pd.DataFrame({name: [row[key] for row in shown] for name, key in names.items()})
@@ -328,8 +322,12 @@ def _pictures(
             "months along the top, in the EEF's unequal steps. The table above holds the same.",
             table=table.assign(unit="sd"),
         )
-        size: tuple[float, float] = (9, 1.4 + 0.36 * len(table))
+        size: tuple[float, float] = (7.2, 1.4 + 0.42 * len(table))
         yield Picture(drawn.title, drawn.alt, drawn.png(size))
+
+
+def _picture_of_costs(folder: Path, record: Mapping[str, Any]) -> Iterator[Picture]:
+    """Return the released picture of costs beside effects."""
     for entry in record["figures"]:
         if entry["name"] == "cost-and-effect":
             text = reader.inside(folder, f"{entry['path']}.json").read_text(encoding="utf-8")
@@ -351,7 +349,7 @@ def _answers(rows: Sequence[Mapping[str, Any]]) -> Table:
         "One answer a programme, all its cohorts together",
         ["Programme", "What to do", "What was found", "Effect in months (likely range)",
          "Disadvantaged pupils (likely range)", "Strength"],
-        cells, [False] * 6, [2.6, 1.2, 1.8, 1.8, 1.6, 1.4],
+        cells, [False] * 6, [3, 1.5, 1.7, 1.7, 1.5, 1.7],
     )  # fmt: skip
 
 
@@ -359,17 +357,6 @@ def _why(row: Mapping[str, Any]) -> str:
     """Say what was found, then why that leads to what to do."""
     reason = row["reason"].rstrip(".")
     return f"{what_was_found(row)}, {_effect(row)}" + (f"; {reason}" if reason else "")
-
-
-def _note(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:
-    """Say where an answer comes from, of how many pupils it is and with whom they are compared."""
-    cohorts = row["cohorts"]
-    runs = ", ".join(dict.fromkeys(f"{one['cohort']} (run {one['run_id']})" for one in cohorts))
-    return Note(
-        f"Source: release {record['number']}, {row['programme']}, cohorts {runs}; "
-        f"{_years([row])}; {counted(row['pupils'], 'pupil')}, {counted(row['schools'], 'school')}; "
-        "compared with similar pupils; the range is a 95% interval."
-    )
 
 
 def _effect(row: Mapping[str, Any]) -> str:
@@ -381,7 +368,8 @@ def _results(rows: pd.DataFrame) -> Table:
     for row in records(rows):
         size, span = tables.result(row, spoken=True)
         cells.append([
-            _name(row), row["outcome_title"], verdict(row["verdict"]), f"{size} ({span})",
+            _name(row), row["outcome_title"], verdict(row["verdict"]),
+            f"{size} ({span.removesuffix(' months')})",
             "" if missing(row["strength"]) else f"{row['strength']:.0f} of 5",
             *(_count(row, of).removesuffix(f" {of}") for of in ("schools", "pupils")),
         ])  # fmt: skip
@@ -389,18 +377,28 @@ def _results(rows: pd.DataFrame) -> Table:
         "Each cohort's result on the primary outcome",
         ["Programme", "Outcome", "What was found", "Effect (likely range)", "Strength", "Schools",
          "Pupils"],
-        cells, [False] * 4 + [True] * 3, [3, 2, 2, 2.4, 1, 1.1, 1.2],
+        cells, [False] * 4 + [True] * 3, [3.2, 3.4, 1.8, 2.2, 0.8, 0.8, 0.8],
     )  # fmt: skip
 
 
 def _strengths(rows: pd.DataFrame, record: Mapping[str, Any]) -> Items:
-    """Return what costs the strength of each result, and where it comes from."""
-    items: list[Parts] = []
+    """Return what costs results their strength, those of one reason together, with their sources."""
+    alike: dict[tuple[float, str], list[Mapping[str, Any]]] = {}
     for row in records(rows):
         lost = [n for n in row["caveats"].split("; ") if n.startswith(_LOST)]
-        strength = "no strength" if missing(row["strength"]) else tables.strength(row["strength"])
-        reasons = f": {'; '.join(lost)}" if lost else ""
-        items.append([Strong(_name(row)), f": {strength}{reasons}.", _source(row, record)])
+        points = -1 if missing(row["strength"]) else row["strength"]
+        alike.setdefault((points, "; ".join(lost)), []).append(row)
+    items: list[Parts] = []
+    for (points, reasons), some in sorted(alike.items(), key=lambda one: -one[0][0]):
+        word = "" if points < 0 else tables.strength(points).partition(", ")[2]
+        strength = f"{capital(word)}, {counted(points, 'square')}" if word else "No strength"
+        item: list[str | Note | Strong] = [Strong(strength), f"{reasons and ', '}{reasons}: "]
+        for place, row in enumerate(some):
+            again = place and some[place - 1]["programme"] == row["programme"]
+            between = "" if not place else ", " if again else "; "
+            name = row["cohort_title"] if again else _name(row)
+            item += [f"{between}{name}", _source(row, record)]
+        items.append([*item, "."])
     return Items(items)
 
 
@@ -437,23 +435,39 @@ def _costs(rows: Sequence[Mapping[str, Any]]) -> Table:
     )  # fmt: skip
 
 
-def _disadvantaged(published: str | Path | None, record: Mapping[str, Any]) -> list[Block]:
+def _disadvantaged(
+    published: str | Path | None, rows: pd.DataFrame, record: Mapping[str, Any]
+) -> list[Block]:
     every = tables.summary(reader.effects(published), record["programmes"], primary=False)
     parts = every[every["subgroup"] != "all"]
     if parts.empty:
         return [Paragraph(["No result for a group of pupils has been released."])]
+    wholes = {(row["programme"], row["cohort"]): row for row in records(rows)}
     items: list[Parts] = []
     for row in records(parts):
         size, span = tables.result(row, spoken=True)
-        found = f": {verdict(row['verdict'])}, {size} ({span.removesuffix(' months')})"
-        items.append([Strong(f"{_name(row)}, {row['subgroup']}"), found, _source(row, record)])
-    return [Items(items)]
+        whole = wholes.get((row["programme"], row["cohort"]), row)
+        found = f": {verdict(row['verdict'])}, {size} ({span.removesuffix(' months')}), {_of(row)}"
+        items.append([Strong(f"{_name(row)}, {row['subgroup']}"), found, _source(whole, record)])
+    return [Paragraph(["Compared with similar pupils, with 95% intervals:"]), Items(items)]
+
+
+def _of(row: Mapping[str, Any]) -> str:
+    known = [of for of in ("pupils", "schools") if not missing(row[f"n_{of}"])]
+    return " in ".join(_count(row, of) for of in known) or _count(row, "pupils")
+
+
+def _sources(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> Iterator[str | Note]:
+    for place, row in enumerate(rows):
+        if place:
+            yield ","
+        yield _source(row, record)
 
 
 def _source(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:
-    """Say where a result comes from, of how many it is and how they came to be compared."""
+    """Say where a run's results come from, of how many they are and how they were compared."""
+    counts = ", ".join(_count(row, of) for of in ("pupils", "schools"))
     return Note(
-        f"Source: release {record['number']}, {row['programme']} {row['cohort']}, run "
-        f"{row['run_id']}: {row['method']}. {row['year']}; {_count(row, 'pupils')} in "
-        f"{_count(row, 'schools')}, compared with similar pupils; a 95% interval."
+        f"Source: release {record['number']}, {row['programme']} {row['cohort']} ({row['year']}), "
+        f"run {row['run_id']}: {row['method']}; {counts}, beside similar pupils; 95% range."
     )
