@@ -48,7 +48,7 @@ def test_no_word_of_a_table_is_cut_where_a_line_has_room():
     assert crowded.letters == [63, 63]  # no room: shared alike
     office = docx.Document(io.BytesIO(document.word(made(table))))
     widths = [cell.width.mm for cell in office.tables[1].rows[0].cells]
-    assert [round(each, 1) for each in widths] == [round(166 * w / 92, 1) for w in table.letters]
+    assert [round(each, 1) for each in widths] == [round(166 * w / 98, 1) for w in table.letters]
 
 
 def test_notes_and_letters_below_the_line_are_in_every_kind_of_file():

@@ -1,6 +1,7 @@
 """The board's rows: what is said above them, what is in them, and that all of it is escaped."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -91,9 +92,9 @@ def test_what_a_board_asks_first_is_answered_from_the_rows():
     assert programme_rows.asked(rows) == [
         (
             "What should we stop?",
-            "Assistants; Small Schools, spring. £1,200 a year goes into these. Data are too few to "
-            "say what changed with Small Schools, spring, but enough to say: very probably not "
-            "worth the cost. 1 other with too little data may be worth the cost, so test first.",
+            "Assistants; Small Schools, spring. £1,200 a year goes into these. 1 of them has too "
+            "little data to say what changed, but enough to say: very probably not worth the "
+            "cost. 1 other with too little data may be worth the cost, so test first.",
         ),
         (
             "What does a month of progress cost?",
@@ -152,6 +153,18 @@ def test_the_picture_marks_what_runs_on_beyond_its_edge_and_nothing_else():
     assert "beyond" not in portfolio(rows)
 
 
+def test_no_name_in_the_picture_lies_over_the_line_at_zero():
+    rows = rows_of([one(UNSURE), one(UNSURE, "lamp")])
+    rows[0] |= {"effect": 0.0, "lower": -0.1, "upper": 0.1}
+    rows[1] |= {"effect": 0.01, "lower": -0.1, "upper": 0.1, "cost": 3 * rows[0]["cost"]}
+    drawn = portfolio(rows)
+    zero = float(re.search(r'<path d="M46 ([\d.]+)H820', drawn)[1])
+    places = re.findall(r'<text x="[\d.]+" y="([\d.]+)" fill="#[^"]+" stroke', drawn)
+    assert len(places) == 2
+    for base in map(float, places):
+        assert not base - 11 < zero < base + 3
+
+
 def test_months_are_said_to_be_unequal_steps_where_they_are_drawn_and_in_words():
     rows = rows_of([one(BETTER), one(WORSE, "lamp")])
     drawn = portfolio(rows)
@@ -159,7 +172,7 @@ def test_months_are_said_to_be_unequal_steps_where_they_are_drawn_and_in_words()
     assert "(EEF: unequal steps)</text>" in drawn
     table = programme_rows.board(rows)
     assert "steps of unequal size" in table.partition("<caption")[2].partition("</caption>")[0]
-    assert "<small>EEF months: unequal steps</small>" in table.partition("</thead>")[0]
+    assert "<small>likely range; EEF: unequal steps</small>" in table.partition("</thead>")[0]
 
 
 @pytest.mark.parametrize(

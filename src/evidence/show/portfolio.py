@@ -17,6 +17,7 @@ _LEFT, _RIGHT, _TOP, _FOOT = 46, 8, 22, 44
 _LETTER, _LINE, _LONGEST = 7.2, 15, 34  # width and height of a letter, about; letters of a name
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _SHADES = (0.35, 0.45, 0.55, 0.7, 0.85, 1.0)  # of evidence of so many points
+_CROSSED = 8.0  # what it costs a name to lie over a line, beside a place further from its point
 Box = tuple[float, float, float, float]
 
 
@@ -66,7 +67,7 @@ def portfolio(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in shown
     ]
     names = [_cut(row["short"]) for row in shown]
-    for point, label in zip(points, _labels(points, names), strict=True):
+    for point, label in zip(points, _labels(points, names, y(0)), strict=True):
         point["label"] = label
     marks = [(0.0, "0")]
     for month in (2, 4, 6, 8, 10):
@@ -107,10 +108,12 @@ def _cut(name: str) -> str:
 
 
 def _labels(
-    points: Sequence[Mapping[str, Any]], names: Sequence[str]
+    points: Sequence[Mapping[str, Any]], names: Sequence[str], zero: float
 ) -> list[tuple[float, float, str]]:
-    """Return where each name stands: beside its point, on no other name or circle."""
+    """Return where each name stands: beside its point, on no other name, circle or line."""
     circles = [(p["x"] - p["r"], p["y"] - p["r"], p["x"] + p["r"], p["y"] + p["r"]) for p in points]
+    lines = [(p["x"] - 1, p["high"], p["x"] + 1, p["low"]) for p in points]
+    lines.append((_LEFT, zero - 1, WIDE, zero + 1))
     taken: list[Box] = []
     placed = []
     for point, name in zip(points, names, strict=True):
@@ -118,6 +121,7 @@ def _labels(
         for penalty, left, base in _places(point, _LETTER * len(name)):
             box = (left, base - 11, left + _LETTER * len(name), base + 3)
             over = sum(_shared(box, other) for other in (*taken, *circles))
+            over += sum(_CROSSED for line in lines if _shared(box, line))
             inside = left >= _LEFT and box[2] <= WIDE and box[1] >= 0 and base <= HIGH - _FOOT
             cost = penalty + over + (0 if inside else 1e5)
             if cost < least:

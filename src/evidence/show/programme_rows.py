@@ -147,13 +147,13 @@ def _to_stop(rows: Sequence[Row]) -> str:
     stop = [row for row in rows if row["decision"] == "stop"]
     spent = sum(row["spend"] for row in stop if not missing(row["spend"]))
     unsure = [row for row in rows if row["verdict"] == "too little data"]
-    doubtful = [row for row in unsure if row["decision"] == "stop"]
+    doubtful = sum(row["decision"] == "stop" for row in unsure)
     waiting = sum(row["decision"] == "test properly" for row in unsure)
     parts = [
         _listed(stop) or "None of them",
         f"{pounds(spent)} a year goes into these" if spent else "",
-        f"Data are too few to say what changed with {_listed(doubtful)}, but enough to say: very "
-        "probably not worth the cost" if doubtful else "",
+        f"{counted(doubtful, 'of them has', 'of them have')} too little data to say what changed, "
+        "but enough to say: very probably not worth the cost" if doubtful else "",
         f"{counted(waiting, 'other')} with too little data may be worth the cost, so test first"
         if waiting else "",
     ]  # fmt: skip

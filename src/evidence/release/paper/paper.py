@@ -382,7 +382,7 @@ def _results(rows: pd.DataFrame) -> Table:
 
 
 def _strengths(rows: pd.DataFrame, record: Mapping[str, Any]) -> Items:
-    """Return what costs results their strength, those of one reason together, with their sources."""
+    """Return what costs results their strength, those of one reason together, with sources."""
     alike: dict[tuple[float, str], list[Mapping[str, Any]]] = {}
     for row in records(rows):
         lost = [n for n in row["caveats"].split("; ") if n.startswith(_LOST)]
