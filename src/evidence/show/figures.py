@@ -95,7 +95,7 @@ def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
 
 def mark_zero(ax: Axes, rows: int) -> None:
     """Draw the line at zero in each row, as high as leaves the row's name above it free."""
-    look = {"markersize": 17, "markeredgewidth": 1.2, "color": RULE, "linewidth": 0}
+    look = {"markersize": 15, "markeredgewidth": 1.2, "color": RULE, "linewidth": 0}
     ax.plot([0.0] * rows, range(rows), "|", zorder=1, **look)
 
 
