@@ -135,6 +135,7 @@ def test_oster_has_no_answer_where_nothing_is_left_to_explain():
         assert math.isnan(ev.impact.oster(panel.assign(pct=outcome), **model))
 
 
+@pytest.mark.slow
 def test_leaving_out_the_only_treated_school_leaves_no_estimate():
     panel = disguises.schools()
     one = panel.assign(lamp=((panel["urn"] == 990) & (panel["year"] > 2016)) * 1)

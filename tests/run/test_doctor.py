@@ -69,6 +69,7 @@ def installed(place, without=(), kernel=True):
     return place / "bin/python", folder
 
 
+@pytest.mark.slow
 def test_what_is_well_is_looked_at_and_left_alone(project):
     assert found(project) == {}
     assert not (project / "runs").exists()
@@ -104,6 +105,7 @@ def test_a_register_that_cannot_be_used_is_named(project):
     assert found(project)["register"].startswith(f"{register}")
 
 
+@pytest.mark.slow
 def test_a_runner_at_work_is_told(project):
     (project / "runs").mkdir(mode=0o700)
     with ledger.open_ledger(project / "runs"):
@@ -239,6 +241,7 @@ def test_a_full_disk_is_named(project, small_disk):
     )
 
 
+@pytest.mark.slow
 def test_no_room_for_temporary_files_is_named(project, tmp_path, small_disk):
     (small_disk / "full").write_bytes(b"x" * (2**20 - 4096))
     faults = asked(sys.executable, project, env={"TMPDIR": str(small_disk)})
@@ -247,6 +250,7 @@ def test_no_room_for_temporary_files_is_named(project, tmp_path, small_disk):
     )
 
 
+@pytest.mark.slow
 def test_a_chromium_that_is_not_there_or_does_not_start_is_named(project, tmp_path, monkeypatch):
     monkeypatch.setenv("EVIDENCE_CHROMIUM", str(tmp_path / "none"))
     mend = "make browser, or set EVIDENCE_CHROMIUM to one that is there"

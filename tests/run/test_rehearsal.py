@@ -100,6 +100,7 @@ def test_a_study_of_what_is_watched_says_how_much_was_read(project):
     assert said == ["survey/one: 40 rows of answers."]
 
 
+@pytest.mark.slow
 def test_a_file_of_many_reports_is_read_once_and_nothing_is_drawn(project, monkeypatch):
     register = copy.deepcopy(wrongs.GOOD)
     cohort = register["network"]["cohorts"][0]

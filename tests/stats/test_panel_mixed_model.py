@@ -6,6 +6,7 @@ from methods.impact.simulated import criterion, parts_of, simulate
 from scipy.optimize import minimize
 
 
+@pytest.mark.slow
 def test_components_make_the_restricted_likelihood_largest(rng):
     panel = simulate(rng, schools=40)
     parts = parts_of(panel)

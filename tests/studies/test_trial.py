@@ -143,6 +143,7 @@ def test_what_was_received_is_told_by_arm_and_leaves_rounded(pupils):
     assert few.table["n_part"].sum() > 0
 
 
+@pytest.mark.slow
 def test_report_reads_in_the_order_of_the_questions(pupils):
     page = ev.Trial.read(pupils, PLAN).report()._repr_html_()
     order = ["Reading: ", "Who took part?", "What changed?", "Does the answer hold?",

@@ -54,6 +54,7 @@ def test_rows_table_and_encoded_table_give_the_same(panel, method):
         pd.testing.assert_frame_equal(plain.to_frame(), other.to_frame())
 
 
+@pytest.mark.slow
 def test_models_of_an_encoded_panel_are_fitted_once(panel, monkeypatch):
     fitted, regression = [], panel_mixed_model.regression
     monkeypatch.setattr(

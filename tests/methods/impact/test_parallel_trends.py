@@ -115,6 +115,7 @@ def test_pre_trend_with_few_clusters_is_larger_and_has_its_power():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [FIRST, SECOND])
 @pytest.mark.parametrize("bound", [0.02, 0.2, 1.0])
 def test_honest_smoothness_is_the_shortest_that_no_line_moves(case, bound, rng):

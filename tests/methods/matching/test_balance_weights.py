@@ -21,6 +21,7 @@ def test_balance_weights_of_a_worked_example():
     assert found["treated"].tolist() == [True] * 7 + [False] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [None, "pupils"])
 def test_balance_weights_solve_the_primal_problem(schools, weights):
     data = pd.concat([schools[schools["lamp"] == 1], schools[schools["lamp"] == 0].head(25)])

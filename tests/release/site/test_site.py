@@ -114,6 +114,7 @@ def test_build_page_has_claim_caveat_figure_and_source(site):
     assert "Reading, second test" in page
 
 
+@pytest.mark.slow
 def test_build_text_of_every_origin_is_escaped(tmp_path):
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20, caveats=HARM, method=HARM,
                  outcome=HARM, subgroup="all")  # fmt: skip

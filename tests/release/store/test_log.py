@@ -456,6 +456,7 @@ def test_log_line_that_is_cut_short_is_taken_back(tmp_path, monkeypatch):
     assert log.faults(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_log_of_any_bytes_is_told_in_lines(tmp_path, rng):
     facts = {"action": "released", "reviewer": "Bea", "author": "", "content": ""}
     for number in range(1, 4):
