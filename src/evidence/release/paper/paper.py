@@ -389,15 +389,15 @@ def _strengths(rows: pd.DataFrame, record: Mapping[str, Any]) -> Items:
         points = -1 if missing(row["strength"]) else row["strength"]
         alike.setdefault((points, "; ".join(lost)), []).append(row)
     items: list[Parts] = []
-    for (points, reasons), some in sorted(alike.items(), key=lambda one: -one[0][0]):
+    for (points, reasons), same in sorted(alike.items(), key=lambda one: -one[0][0]):
         word = "" if points < 0 else tables.strength(points).partition(", ")[2]
         strength = f"{capital(word)}, {counted(points, 'square')}" if word else "No strength"
         item: list[str | Note | Strong] = [Strong(strength), f"{reasons and ', '}{reasons}: "]
-        for place, row in enumerate(some):
-            again = place and some[place - 1]["programme"] == row["programme"]
+        for place, one in enumerate(same):
+            again = place and same[place - 1]["programme"] == one["programme"]
             between = "" if not place else ", " if again else "; "
-            name = row["cohort_title"] if again else _name(row)
-            item += [f"{between}{name}", _source(row, record)]
+            name = one["cohort_title"] if again else _name(one)
+            item += [f"{between}{name}", _source(one, record)]
         items.append([*item, "."])
     return Items(items)
 
