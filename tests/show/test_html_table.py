@@ -49,3 +49,14 @@ def test_a_verdict_and_counts_of_schools_are_written_as_people_read_them():
     shown = table(frame)
     for words in ("better than similar pupils", "Schools in the programme", ">Number<"):
         assert words in shown
+
+
+def test_years_are_written_as_years_and_counts_as_counts():
+    html = table(
+        pd.DataFrame({"time": [2015, 2016], "n_pupils": [2015, 3000], "start": [2017, 2017]})
+    )
+    assert ">2015<" in html
+    assert ">2017<" in html
+    assert html.count(">2,015<") == 1  # pupils
+    weeks = table(pd.DataFrame({"time": [1500.0, 2300.0]}))
+    assert ">2,300<" in weeks
