@@ -205,7 +205,7 @@ def notebook_cells(drawn=()):
         cells.append(code(f"{picture.name.replace('-', '_')}_picture", shown=title))
     return [
         *cells,
-        code("ev.propose(out)", shown="<h3>Results proposed for publication</h3><p>12 pupils</p>"),
+        code("ev.propose(out)", shown='<p class="proposal">Protected:</p><p>12 pupils</p>'),
     ]
 
 

@@ -158,5 +158,21 @@ def test_hub_shows_a_programme_once_with_a_column_a_hub():
         "2 programmes tried in 2 hubs: 1 found differently, 1 in one hub only"
     )
     assert hub.finding(rows[:1], [hub.OWN]) == (
-        "1 programme tried in this hub, and no other hub's results are here yet"
+        "1 programme tried in this hub, and no other hub’s results are here yet"
     )
+
+
+def test_hub_alone_says_so_and_does_not_show_the_board_again(county):
+    text = hub.hub(county / "current")._repr_mimebundle_()["text/html"]
+    assert "There is nothing to compare yet" in text
+    assert "one hub only" not in text
+    assert "Where do these numbers come from?" in text
+
+
+def test_years_of_a_programme_scroll_by_themselves(county, address):
+    """On a telephone the page would slide with a table that is wider than it."""
+    address("programme=star")
+    text = programme.programme(county / "current")._repr_mimebundle_()["text/html"]
+    before, _, table = text.partition('aria-label="Every year"')
+    assert before.endswith('role="group" ')
+    assert table.partition("</div>")[0].count("<tr>") > 2

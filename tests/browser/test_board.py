@@ -118,7 +118,7 @@ def test_numbers_on_screen_are_those_of_the_release(site, visit, published):
     shown = page.locator(ROWS).all_inner_texts()
     assert len(shown) == len(rows)
     for row in rows:
-        (text,) = [t for t in shown if t.lstrip().startswith(row["title"])]
+        (text,) = [t for t in shown if t.lstrip().startswith(row["short"])]
         assert row["span"] in text
         assert row["size"] in text
         assert row["strength"] in text
@@ -218,7 +218,7 @@ def test_printed_page_is_whole_and_has_no_controls(site, visit, published):
     sheets = PdfReader(io.BytesIO(page.pdf(format="A4", landscape=True))).pages
     text = "".join("".join(sheet.extract_text() for sheet in sheets).split())
     rows = answers.of_release(published / "current")
-    assert [row["title"] for row in rows if "".join(row["title"].split()) not in text] == []
+    assert [row["short"] for row in rows if "".join(row["short"].split()) not in text] == []
 
 
 def test_dashboards_import_no_modelling_library(published):

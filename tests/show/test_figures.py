@@ -57,6 +57,24 @@ def test_each_row_has_the_grey_band_of_its_own(ax):
     assert "Grey" not in bare.get_xlabel()
 
 
+@pytest.mark.parametrize("draw", [figures.draw_intervals, figures.draw_balance])
+def test_no_name_of_a_row_lies_over_the_line_at_zero(draw):
+    """The line stands in the row, the name above it."""
+    ax = Figure(figsize=(figures.WIDTH, figures.pitch("abc") * 3 + 1.6)).subplots()
+    frame = intervals() if draw is figures.draw_intervals else pd.DataFrame(
+        {"covariate": ["Earlier maths", "Another name", "A third"], "effect_size": [0.1, 0.0, -0.2]}
+    )  # fmt: skip
+    draw(frame, ax)
+    ax.figure.draw_without_rendering()
+    (zero,) = (line for line in ax.lines if line.get_marker() == "|")
+    assert list(zero.get_xdata()) == [0, 0, 0]
+    middles = ax.transData.transform(zero.get_xydata())[:, 1]
+    half = zero.get_markersize() / 2 * ax.figure.dpi / 72
+    for text in ax.texts:
+        box = text.get_window_extent()
+        assert all(box.y0 > y + half - 1 or box.y1 < y - half for y in middles)
+
+
 @pytest.mark.parametrize("reach", [0.01, 0.2, 0.5, 1.0, 1.6])
 def test_marks_of_months_stand_apart_and_none_says_one_month(reach):
     ax = Figure(figsize=(7, 3)).subplots()

@@ -61,3 +61,14 @@ def test_a_share_and_its_interval_are_both_in_per_cent_and_ranks_stand_in_one_ce
 def test_yes_and_no_with_gaps_are_words_too():
     frame = pd.DataFrame({"held": [np.nan, np.True_, False]}, dtype=object)
     assert cells(frame) == ["Held", "", "yes", "no"]
+
+
+def test_years_are_written_as_years_and_counts_as_counts():
+    html = table(
+        pd.DataFrame({"time": [2015, 2016], "n_pupils": [2015, 3000], "start": [2017, 2017]})
+    )
+    assert ">2015<" in html
+    assert ">2017<" in html
+    assert html.count(">2,015<") == 1  # pupils
+    weeks = table(pd.DataFrame({"time": [1500.0, 2300.0]}))
+    assert ">2,300<" in weeks

@@ -1,6 +1,7 @@
 """The board's rows: what is said above them, what is in them, and that all of it is escaped."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from run_folders import BETTER, NONE, PROGRAMMES, UNSURE, WORSE, effect, program
 from evidence.data.schema import INDICATORS, empty
 from evidence.release.site.answers import answers
 from evidence.show import programme_rows
-from evidence.show.portfolio import portfolio
+from evidence.show.portfolio import portfolio, short_titles
 
 HARM = '<img src=x onerror="alert(1)">'
 
@@ -72,27 +73,33 @@ def test_two_cohorts_are_one_row_and_counted_once():
 def test_what_a_board_asks_first_is_answered_from_the_rows():
     nan = float("nan")
     row = {"decision": "", "price": nan, "price_words": "no months", "theirs": (nan, nan),
-           "spend": nan}  # fmt: skip
-    assert programme_rows.asked([row | {"programme": "a", "title": "LEAP: reading"}]) == []
+           "spend": nan, "verdict": BETTER}  # fmt: skip
+    assert programme_rows.asked([row | {"short": "LEAP"}]) == []
     rows = [
-        row | {"programme": "a", "title": "Trial: quizzes", "decision": "continue", "price": 5.0,
+        row | {"short": "Quizzes", "decision": "continue", "price": 5.0,
                "price_words": "£5", "theirs": (0.1, 0.3)},
-        row | {"programme": "b", "title": "Trial: assistants", "decision": "stop",
+        row | {"short": "Assistants", "decision": "stop",
                "theirs": (-0.4, -0.1), "spend": 1200, "price_words": programme_rows.NO_GAIN},
-        row | {"programme": "c", "title": "Small Schools, spring", "decision": "stop",
+        row | {"short": "Small Schools, spring", "decision": "stop",
+               "verdict": UNSURE,
                "price": 479.0, "price_words": "£479", "theirs": (-0.4, 0.1)},
-        row | {"programme": "d", "title": "LEAP: reading"},
+        row | {"short": "LEAP", "verdict": UNSURE, "decision": "test properly"},
     ]  # fmt: skip
+    exact = (
+        "Prices rest on the exact effect that further schools may expect, not on the rounded "
+        "months."
+    )
     assert programme_rows.asked(rows) == [
         (
             "What should we stop?",
-            "Assistants; Small Schools, spring. £1,200 a year goes into what is unlikely to be "
-            "worth it.",
+            "Assistants; Small Schools, spring. £1,200 a year goes into these. 1 of them has too "
+            "little data to say what changed, but enough to say: very probably not worth the "
+            "cost. 1 other with too little data may be worth the cost, so test first.",
         ),
         (
             "What does a month of progress cost?",
             "£5 a pupil (Quizzes) to £479 (Small Schools, spring); 1 programme shows no gain to "
-            "price; of 1 programme no price is known.",
+            f"price; of 1 programme no price is known. {exact}",
         ),
         (
             "Do disadvantaged pupils gain?",
@@ -102,10 +109,10 @@ def test_what_a_board_asks_first_is_answered_from_the_rows():
     ]
     assert programme_rows.asked(rows[:1]) == [
         ("What should we stop?", "None of them."),
-        ("What does a month of progress cost?", "£5 a pupil (Trial)."),
+        ("What does a month of progress cost?", f"£5 a pupil (Quizzes). {exact}"),
         (
             "Do disadvantaged pupils gain?",
-            "Better than similar disadvantaged pupils with Trial.",
+            "Better than similar disadvantaged pupils with Quizzes.",
         ),
     ]
     assert programme_rows.asked([rows[2]])[-1][1] == "Not yet known of 1 programme."
@@ -126,8 +133,77 @@ def test_the_picture_says_a_size_with_its_own_unit():
     rows = rows_of([one(BETTER), one(WORSE, "lamp")])
     rows[1] |= {"size": "−0.12 SD", "span": "−0.2 to 0.0"}  # no attainment
     said = portfolio(rows).partition('aria-label="')[2].partition('"')[0]
-    assert f"{rows[0]['title']}: £{rows[0]['cost']:,.0f}, +2 (" in said
+    assert f"{rows[0]['short']}: £{rows[0]['cost']:,.0f}, +2 (" in said
     assert "−0.12 SD (−0.2 to 0.0)." in said
+
+
+def test_the_picture_marks_what_runs_on_beyond_its_edge_and_nothing_else():
+    rows = rows_of([one(BETTER), one(WORSE, "lamp")])
+    rows[0] |= {"effect": 0.2, "lower": 0.1, "upper": 0.9}
+    rows[1] |= {"effect": -0.1, "lower": -0.15, "upper": 0.0}
+    drawn = portfolio(rows)
+    assert drawn.count('class="beyond"') == 1
+    rows[1] |= {"lower": -0.9}
+    both = portfolio(rows)
+    assert both.count('class="beyond"') == 2
+    assert "-8h10z" in both  # the second points downwards
+    assert "-8h10z" not in drawn
+    rows[0] |= {"upper": 0.25}
+    rows[1] |= {"lower": -0.15}
+    assert "beyond" not in portfolio(rows)
+
+
+def test_no_name_in_the_picture_lies_over_the_line_at_zero():
+    rows = rows_of([one(UNSURE), one(UNSURE, "lamp")])
+    rows[0] |= {"effect": 0.0, "lower": -0.1, "upper": 0.1}
+    rows[1] |= {"effect": 0.01, "lower": -0.1, "upper": 0.1, "cost": 3 * rows[0]["cost"]}
+    drawn = portfolio(rows)
+    zero = float(re.search(r'<path d="M46 ([\d.]+)H820', drawn)[1])
+    places = re.findall(r'<text x="[\d.]+" y="([\d.]+)" fill="#[^"]+" stroke', drawn)
+    assert len(places) == 2
+    for base in map(float, places):
+        assert not base - 11 < zero < base + 3
+
+
+def test_months_are_said_to_be_unequal_steps_where_they_are_drawn_and_in_words():
+    rows = rows_of([one(BETTER), one(WORSE, "lamp")])
+    drawn = portfolio(rows)
+    assert "steps of unequal size" in drawn.partition('aria-label="')[2].partition('"')[0]
+    assert "(EEF: unequal steps)</text>" in drawn
+    table = programme_rows.board(rows)
+    assert "steps of unequal size" in table.partition("<caption")[2].partition("</caption>")[0]
+    assert "<small>likely range; EEF: unequal steps</small>" in table.partition("</thead>")[0]
+
+
+@pytest.mark.parametrize(
+    ("titles", "names"),
+    [
+        (["LEAP: reading", "LAMP"], [("LEAP", "reading"), ("LAMP", "")]),
+        (
+            ["Trial: quizzes", "Trial: texts", "LEAP"],
+            [("Quizzes", "Trial"), ("Texts", "Trial"), ("LEAP", "")],
+        ),
+        (  # no two of one name
+            ["North: texts", "North: quizzes", "South: texts", "South: maths"],
+            [("North: texts", ""), ("Quizzes", "North"), ("South: texts", ""), ("Maths", "South")],
+        ),
+    ],
+)
+def test_short_names_tell_programmes_apart(titles, names):
+    assert short_titles([{"title": title} for title in titles]) == names
+
+
+def test_one_name_a_programme_in_table_picture_and_answers():
+    cohorts = {name: [{"name": "2018", "title": "2018"}] for name in PROGRAMMES}
+    cards = [card | {"title": f"Hub trial: {card['name']}"} for card in programmes(cohorts)]
+    effects = pd.DataFrame([one(BETTER), one(WORSE, "lamp")])
+    rows = answers({"programmes": cards}, effects, empty(INDICATORS))
+    assert sorted(row["short"] for row in rows) == ["Lamp", "Leap"]
+    assert all(row["about"].startswith("Hub trial · ") for row in rows)
+    table, picture = programme_rows.board(rows), portfolio(rows)
+    for name in ("Leap", "Lamp"):
+        assert f'<th scope="row">{name}<small>' in table
+        assert f">{name}</text>" in picture
 
 
 def test_board_every_text_is_escaped():

@@ -19,6 +19,10 @@ from evidence.show.render import render
 
 FILTERS = {"phase": ("Phase", "All phases"), "differs": ("Across hubs", "Everything")}
 _TOLD = {"one hub only": "in one hub only", "the very same figures": "with the very same figures"}
+ALONE = (
+    "There is nothing to compare yet: what this hub found is under Board. Where the bundle of "
+    "another hub is merged, its answers stand here beside ours."
+)
 LEAD = (
     "What each hub found of each programme, as it released it. Hubs found differently where their "
     "verdicts do, or where their ranges do not meet. Pupils of different hubs are never put into "
@@ -39,7 +43,9 @@ def hub(folder: Path) -> Iterator[widgets.Widget]:
     found = answers_of_hubs(folder, record)
     rows, hubs = across(found), [*found]
     title = finding(rows, hubs)
-    yield parts.note(parts.top(record, "hub", title, lead=LEAD, cards=_cards(record)))
+    several = len(hubs) > 1
+    lead = LEAD if several else ALONE
+    yield parts.note(parts.top(record, "hub", title, lead=lead, cards=_cards(record)))
     if not rows:
         return
     begin = parts.asked("phase", "differs", "hub")
@@ -63,7 +69,9 @@ def hub(folder: Path) -> Iterator[widgets.Widget]:
     parts.watch([whose], tell, origin)
     show()
     tell()
-    yield from (parts.bar(*boxes.values()), shown, whose, origin)
+    if several:
+        yield from (parts.bar(*boxes.values()), shown)
+    yield from (whose, origin)
     yield parts.note(render("board/news.html", news=record.get("since"), files=_FILES))
     yield parts.note(parts.foot(record))
 
@@ -72,7 +80,7 @@ def finding(rows: Sequence[Mapping[str, Any]], hubs: Sequence[str]) -> str:
     """Say in one line how many programmes hubs tried, and of how many they found what."""
     tried = f"{words.counted(len(rows), 'programme')} tried in"
     if len(hubs) < 2:
-        return f"{tried} this hub, and no other hub's results are here yet"
+        return f"{tried} this hub, and no other hub’s results are here yet"
     counts = Counter(row["differs"] for row in rows)
     said = ", ".join(f"{count} {_TOLD.get(differs, differs)}" for differs, count in counts.items())
     return f"{tried} {len(hubs)} hubs: {said}"

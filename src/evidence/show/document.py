@@ -27,8 +27,8 @@ _TEMPLATE = Path(__file__).with_name("templates") / "document.typ"
 _STYLE = Path(__file__).with_name("document.css")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file knows
 PDF_STANDARD = "ua-1"
-_LINE, _GAP = 92, 3  # letters of a line of a table in print, and beside each cell
-_HIGH = 96  # of a picture in print, in millimetres
+_LINE, _GAP = 98, 3  # letters of a line of a table in print, and beside each cell
+_HIGH = 116  # of a picture in print, in millimetres
 _MANY = 8  # columns of a table in Word, which is set in smaller letters
 _TOGETHER = 8  # rows of a table in Word that is not shared out over two pages
 _WIDE = 166  # of the text in Word, in millimetres
@@ -128,7 +128,7 @@ class Picture:
     def wide(self) -> float:
         """How wide it is in print, in millimetres: its height leaves room for the text of it."""
         wide, high = struct.unpack(">II", self.png[16:24])  # of a PNG, in its header
-        return min(146.0, _HIGH * wide / high)
+        return min(160.0, _HIGH * wide / high)
 
     @property
     def address(self) -> str:
@@ -217,6 +217,7 @@ def pdf(document: Document) -> bytes:
                 block["png"], block["wide"] = name, document.blocks[number].wide
             elif "widths" in block:
                 block["widths"] = document.blocks[number].letters
+        _number_notes(given["blocks"])
         main = Path(folder, "main.typ")
         main.write_bytes(_TEMPLATE.read_bytes())
         try:
@@ -230,6 +231,17 @@ def pdf(document: Document) -> bytes:
             )
         except (typst.TypstError, RuntimeError) as error:
             raise EvidenceError(f"the PDF cannot be set: {error}") from None
+
+
+def _number_notes(blocks: Sequence[dict[str, Any]]) -> None:
+    """Give each note a label; where it stands again, its number is repeated and not its words."""
+    labels: dict[str, str] = {}
+    for block in blocks:
+        for parts in [block.get("parts", ()), *block.get("items", ())]:
+            for part in parts:
+                if "note" in part and not isinstance(part, str):
+                    part["again"] = part["note"] in labels
+                    part["label"] = labels.setdefault(part["note"], f"note-{len(labels)}")
 
 
 def html(document: Document) -> bytes:
@@ -246,7 +258,8 @@ def word(document: Document) -> bytes:
 
     made, notes = Word(), []
     style = made.styles["Normal"]
-    style.font.name, style.font.size = "Arial", Pt(10.5)
+    style.font.name, style.font.size = "Arial", Pt(11)
+    style.paragraph_format.space_after = Pt(6)
     for name in ("Title", "Heading 1", "Heading 2"):
         _plain(made.styles[name])
     for section in made.sections:
@@ -291,7 +304,9 @@ def word(document: Document) -> bytes:
     if notes:
         made.add_heading("Where the numbers come from", 1)
         for number, note in enumerate(notes, 1):
-            made.add_paragraph(f"{number}. {note}")
+            source = made.add_paragraph()
+            source.paragraph_format.space_after = Pt(2)
+            source.add_run(f"{number}. {note}").font.size = Pt(9)
     written = io.BytesIO()
     made.save(written)
     return _undated(written.getvalue())
@@ -385,9 +400,9 @@ def _word_table(
             if header and number == 0:
                 cell._tc.get_or_add_tcPr().append(_shade("F3F2F1"))
             run = paragraph.add_run(text)
-            run.font.size = Pt((9 if len(columns) < _MANY else 8) if header else 10.5)
+            run.font.size = Pt((9.5 if len(columns) < _MANY else 8) if header else 11)
             run.bold = (header and number == 0) or (not header and cell is cells[0])
-            paragraph.paragraph_format.space_after = Pt(2)
+            paragraph.paragraph_format.space_after = Pt(1)
             paragraph.paragraph_format.keep_with_next = number < len(rows) <= _TOGETHER
             if end:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT

@@ -58,7 +58,7 @@ def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
         places, widths = shown.index, 2 * shown["worthwhile"]
         look = {"color": BAND, "linewidth": 0, "zorder": 0}
         ax.barh(places, widths, 0.5, left=-shown["worthwhile"], **look)
-    ax.vlines([0.0] * len(shown), shown.index - 0.25, shown.index + 0.25, color=RULE, zorder=1)
+    mark_zero(ax, len(shown))
     for place, row in shown.iterrows():
         verdict, primary = row.get("verdict", ""), bool(row.get("primary", False))
         colour = COLOURS.get(verdict, COLOURS[""])
@@ -91,6 +91,12 @@ def draw_intervals(frame: pd.DataFrame, ax: Axes) -> Axes:
     if unit == "sd":
         months_axis(ax)
     return ax
+
+
+def mark_zero(ax: Axes, rows: int) -> None:
+    """Draw the line at zero in each row, as high as leaves the row's name above it free."""
+    look = {"markersize": 15, "markeredgewidth": 1.2, "color": RULE, "linewidth": 0}
+    ax.plot([0.0] * rows, range(rows), "|", zorder=1, **look)
 
 
 def name_rows(ax: Axes, names: Iterable[str], bold: Iterable[bool]) -> None:
@@ -233,7 +239,7 @@ def draw_balance(frame: pd.DataFrame, ax: Axes) -> Axes:
     shown = frame[frame["effect_size"].notna()].reset_index(drop=True)
     ax.axvspan(-0.25, 0.25, color=BAND, zorder=0)
     ax.axvspan(-0.05, 0.05, color="#DEE0E2", zorder=0)
-    ax.axvline(0, color=RULE, linewidth=1, zorder=1)
+    mark_zero(ax, len(shown))
     sizes = shown[["before", "effect_size"]] if "before" in shown else shown[["effect_size"]]
     for name, size in sizes.items():
         ax.plot(

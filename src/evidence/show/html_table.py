@@ -52,6 +52,7 @@ _SIDES = {
     (True, True): (' style="text-align:right"', ' style="text-align:right;white-space:nowrap"'),
 }
 _LONG = {False: ";min-width:8em", True: ";min-width:16em"}  # of text, and of sentences
+_YEARS = ("year", "time", "start", "cohort", "period")  # columns that may hold years
 Column = tuple[str, bool, Sequence[str]]  # heading, whether it holds numbers, cells
 
 
@@ -168,6 +169,8 @@ def _cells(values: pd.Series, name: str, scale: pd.Series | None = None) -> list
     largest = known.max() if len(known) else 0
     whole = (known % 1 == 0).all()
     digits = 0 if whole or largest >= 1000 else 1 if largest >= 20 else 2 if largest >= 0.1 else 3
+    if name in _YEARS and whole and known.between(1900, 2100).all():
+        return ["" if missing(year) else f"{year:.0f}" for year in values]
     return ["" if missing(value) else _number(value, digits) for value in values]
 
 

@@ -10,13 +10,14 @@ from typing import Any
 from evidence.show.figures import BAND, COLOURS
 from evidence.show.render import render
 from evidence.show.rows import missing
-from evidence.show.words import MONTHS, number
+from evidence.show.words import MONTHS, capital, number
 
 WIDE, HIGH = 820, 340
 _LEFT, _RIGHT, _TOP, _FOOT = 46, 8, 22, 44
-_LETTER, _LINE = 7.2, 15  # width and height of a letter, about
+_LETTER, _LINE, _LONGEST = 7.2, 15, 34  # width and height of a letter, about; letters of a name
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _SHADES = (0.35, 0.45, 0.55, 0.7, 0.85, 1.0)  # of evidence of so many points
+_CROSSED = 8.0  # what it costs a name to lie over a line, beside a place further from its point
 Box = tuple[float, float, float, float]
 
 
@@ -56,11 +57,17 @@ def portfolio(rows: Sequence[Mapping[str, Any]]) -> str:
             "colour": COLOURS[row["verdict"]],
             "shade": _SHADES[row["points"] or 0],
             "hollow": row["verdict"] == "too little data",
-            "said": f"{row['title']}: £{row['cost']:,.0f}, {row['size']} ({row['span']})",
+            "arrows": [
+                (y(end), out)
+                for end, out in ((row["upper"], 1), (row["lower"], -1))
+                if not bottom <= end <= top
+            ],
+            "said": f"{row['short']}: £{row['cost']:,.0f}, {row['size']} ({row['span']})",
         }
         for row in shown
     ]
-    for point, label in zip(points, _labels(points, short_titles(shown)), strict=True):
+    names = [_cut(row["short"]) for row in shown]
+    for point, label in zip(points, _labels(points, names, y(0)), strict=True):
         point["label"] = label
     marks = [(0.0, "0")]
     for month in (2, 4, 6, 8, 10):
@@ -78,25 +85,35 @@ def portfolio(rows: Sequence[Mapping[str, Any]]) -> str:
         zero=y(0),
         across=[(x(t), f"£{t:,}") for t in _TICKS if low < math.log(t) < high],
         up=[(y(size), word) for size, word in marks if bottom < size < top],
-        alt=f"Pounds a pupil a year across, months of progress upwards. {said}.",
+        alt="Pounds a pupil a year across, months of progress upwards; the EEF’s months are steps "
+        f"of unequal size. {said}.",
     )
 
 
-def short_titles(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return names to write beside points: without what several titles begin with."""
-    begins = Counter(row["title"].partition(": ")[0] for row in rows)
-    names = []
-    for row in rows:
-        head, _, tail = row["title"].partition(": ")
-        names.append(tail[:1].upper() + tail[1:] if tail and begins[head] > 1 else head)
-    return [name if len(name) <= 34 else f"{name[:33]}…" for name in names]
+def short_titles(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return of each title the part that tells it from the others, and the rest of it."""
+    parts = [row["title"].partition(": ")[::2] for row in rows]
+    begins = Counter(head for head, _ in parts)
+    names = [(capital(tail), head) if tail and begins[head] > 1 else (head, tail)
+             for head, tail in parts]  # fmt: skip
+    counts = Counter(name.casefold() for name, _ in names)
+    return [
+        (name, rest) if counts[name.casefold()] == 1 else (row["title"], "")
+        for (name, rest), row in zip(names, rows, strict=True)
+    ]
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _labels(
-    points: Sequence[Mapping[str, Any]], names: Sequence[str]
+    points: Sequence[Mapping[str, Any]], names: Sequence[str], zero: float
 ) -> list[tuple[float, float, str]]:
-    """Return where each name stands: beside its point, on no other name or circle."""
+    """Return where each name stands: beside its point, on no other name, circle or line."""
     circles = [(p["x"] - p["r"], p["y"] - p["r"], p["x"] + p["r"], p["y"] + p["r"]) for p in points]
+    lines = [(p["x"] - 1, p["high"], p["x"] + 1, p["low"]) for p in points]
+    lines.append((_LEFT, zero - 1, WIDE, zero + 1))
     taken: list[Box] = []
     placed = []
     for point, name in zip(points, names, strict=True):
@@ -104,6 +121,7 @@ def _labels(
         for penalty, left, base in _places(point, _LETTER * len(name)):
             box = (left, base - 11, left + _LETTER * len(name), base + 3)
             over = sum(_shared(box, other) for other in (*taken, *circles))
+            over += sum(_CROSSED for line in lines if _shared(box, line))
             inside = left >= _LEFT and box[2] <= WIDE and box[1] >= 0 and base <= HIGH - _FOOT
             cost = penalty + over + (0 if inside else 1e5)
             if cost < least:

@@ -17,11 +17,10 @@ from evidence.show import tables
 from evidence.show.figures import COLOURS
 from evidence.show.html_table import layout
 from evidence.show.interval_svg import Interval, Scale
-from evidence.show.portfolio import short_titles
 from evidence.show.render import render
 from evidence.show.rows import missing
 from evidence.show.why import why
-from evidence.show.words import capital, counted, verdict
+from evidence.show.words import MONTH, capital, counted, verdict
 
 # What to do, in the order to show, and what the word means.
 DECISIONS = {
@@ -33,6 +32,11 @@ DECISIONS = {
 }
 NONE = "not decided"
 NO_GAIN = "no price: no gain"
+PRICED = (
+    f"£ a month is the cost of a pupil × {MONTH:.4f} SD (an average month) ÷ the effect in SD that "
+    "further schools may expect. Dividing by the months shown gives another price: they are "
+    "rounded, and the EEF’s months are steps of unequal size."
+)
 # What is found, of several programmes and of the only one.
 FOUND = {
     "better than similar": (
@@ -50,6 +54,9 @@ FOUND = {
     "too little data": ("not yet known", "It is not yet known what the programme changed"),
     "": ("not put together", "The results of the programme are not put together yet"),
 }
+_EXACT = (
+    "Prices rest on the exact effect that further schools may expect, not on the rounded months."
+)
 _AGAIN = " than similar pupils"
 RULE = (
     "Better or worse: the whole likely range lies above or below zero. Not yet known: it holds "
@@ -92,25 +99,15 @@ def decided(rows: Sequence[Row]) -> str:
 
 def asked(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return what a board asks first, with the answers: what to stop, a month's price, for whom."""
-    names = dict(zip((row["programme"] for row in rows), short_titles(rows), strict=True))
-
-    def listed(some: Sequence[Row]) -> str:
-        return "; ".join(names[row["programme"]] for row in some)
-
-    decided, answers = [row for row in rows if row["decision"]], []
-    if decided:
-        stop = [row for row in rows if row["decision"] == "stop"]
-        spent = sum(row["spend"] for row in stop if not missing(row["spend"]))
-        saved = (
-            f" {pounds(spent)} a year goes into what is unlikely to be worth it." if spent else ""
-        )
-        answers.append(("What should we stop?", f"{listed(stop) or 'None of them'}.{saved}"))
+    answers = []
+    if any(row["decision"] for row in rows):
+        answers.append(("What should we stop?", _to_stop(rows)))
     priced = sorted((row for row in rows if not missing(row["price"])), key=lambda r: r["price"])
     if priced:
         least, most = priced[0], priced[-1]
-        said = f"{least['price_words']} a pupil ({listed([least])})"
+        said = f"{least['price_words']} a pupil ({_listed([least])})"
         if len(priced) > 1:
-            said += f" to {most['price_words']} ({listed([most])})"
+            said += f" to {most['price_words']} ({_listed([most])})"
         left = [row["price_words"] for row in rows if missing(row["price"])]
         gainless = left.count(NO_GAIN)
         none = [
@@ -122,11 +119,12 @@ def asked(rows: Sequence[Row]) -> list[tuple[str, str]]:
             for words, many in zip(none, (gainless, len(left) - gainless), strict=True)
             if many
         ]
-        answers.append(("What does a month of progress cost?", f"{'; '.join([said, *some])}."))
+        said = f"{'; '.join([said, *some])}. {_EXACT}"
+        answers.append(("What does a month of progress cost?", said))
     known = [row for row in rows if not missing(row["theirs"][0])]
     if known:
-        better = listed([row for row in known if row["theirs"][0] > 0])
-        worse = listed([row for row in known if row["theirs"][1] < 0])
+        better = _listed([row for row in known if row["theirs"][0] > 0])
+        worse = _listed([row for row in known if row["theirs"][1] < 0])
         unsure = sum(row["theirs"][0] <= 0 <= row["theirs"][1] for row in known)
         silent = len(rows) - len(known)
         parts = [
@@ -138,6 +136,28 @@ def asked(rows: Sequence[Row]) -> list[tuple[str, str]]:
         said = ". ".join(capital(part) for part in parts if part)
         answers.append(("Do disadvantaged pupils gain?", f"{said}."))
     return answers
+
+
+def _listed(rows: Sequence[Row]) -> str:
+    return "; ".join(row["short"] for row in rows)
+
+
+def _to_stop(rows: Sequence[Row]) -> str:
+    """Name those to stop, what goes into them, and where those with too little data stand."""
+    stop = [row for row in rows if row["decision"] == "stop"]
+    spent = sum(row["spend"] for row in stop if not missing(row["spend"]))
+    unsure = [row for row in rows if row["verdict"] == "too little data"]
+    doubtful = sum(row["decision"] == "stop" for row in unsure)
+    waiting = sum(row["decision"] == "test properly" for row in unsure)
+    parts = [
+        _listed(stop) or "None of them",
+        f"{pounds(spent)} a year goes into these" if spent else "",
+        f"{counted(doubtful, 'of them has', 'of them have')} too little data to say what changed, "
+        "but enough to say: very probably not worth the cost" if doubtful else "",
+        f"{counted(waiting, 'other')} with too little data may be worth the cost, so test first"
+        if waiting else "",
+    ]  # fmt: skip
+    return " ".join(f"{part}." for part in parts if part)
 
 
 def filters(rows: Sequence[Row]) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
@@ -210,6 +230,7 @@ def board(
         groups={key: some for key, some in groups.items() if some},
         meaning=DECISIONS,
         none=NONE,
+        priced=PRICED,
         axis=scale.axis(),
         open=open,
     )
@@ -228,6 +249,7 @@ def sheet(rows: Sequence[Row]) -> pd.DataFrame:
         "Strength": lambda row: row["strength"],
         "£ a pupil a month": lambda row: row["price_words"],
         "Range of £ a month": lambda row: row["price_range"],
+        "SD that £ a month rests on": lambda row: row["price_effect"],
         "£ a pupil a year": lambda row: row["cost"],
         "£ spent a year": lambda row: row["spend"],
         "Pupils": lambda row: row["pupils"],

@@ -39,7 +39,7 @@ def draw_forest(frame: pd.DataFrame, ax: Axes) -> Axes:
         Where to draw.
     """
     shown = frame[frame["estimate"].notna()].reset_index(drop=True)
-    ax.vlines([0.0] * len(shown), shown.index - 0.25, shown.index + 0.25, color=figures.RULE)
+    figures.mark_zero(ax, len(shown))
     most = max(shown.loc[shown["role"] == "result", "weight"].max(), 1e-9)
     ends = shown[["ci_lower", "ci_upper"]].to_numpy()
     reach = 1.6 * np.nanmax(np.abs(ends)) if len(shown) else 1.0

@@ -8,6 +8,7 @@ from typing import Any
 from evidence.show import tables
 from evidence.show.render import render
 from evidence.show.rows import missing
+from evidence.show.words import capital
 
 LEAD = (
     "What each programme changed, compared with similar pupils who were not in it, with the likely "
@@ -46,11 +47,11 @@ def why(row: Mapping[str, Any], *, sure: str = "", source: str = "") -> str:
         said = "What a public report says of the real programme this simulated one is named after"
     return render(
         "why.html",
-        title=row["title"],
+        title=f"{row['title']}, {row['cohort_title']}",
         design=DESIGNS[row["design"]],
         points="" if missing(points) else tables.strength(points),
         sure=sure,
-        notes=[note for note in row["caveats"].split("; ") if note],
+        notes=[capital(note) for note in row["caveats"].split("; ") if note],
         claim=row["claim"],
         said=said,
         hidden=missing(row["estimate"]),

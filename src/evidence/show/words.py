@@ -55,6 +55,7 @@ MONTHS = {
     "toolkit": (0.02, 0.10, 0.19, 0.27, 0.36, 0.45, 0.53, 0.62, 0.70, 0.79, 0.88, 0.96),
     "trial": (0.05, 0.10, 0.19, 0.27, 0.36, 0.45, 0.53, 0.62, 0.70, 0.79, 0.88, 0.96),
 }
+MONTH = 0.94 / 11  # SD: mean width of the Toolkit's bands from 1 (.02) to 11 months (up to .96)
 
 
 def months(effect_size: float, table: str = "toolkit") -> float:

@@ -16,7 +16,7 @@ from evidence.methods.synthesis.pooled_posterior import PooledPosterior, posteri
 from evidence.methods.synthesis.pooling import FEW, Pooled, pool
 from evidence.methods.synthesis.ranking import Ranks, ranks
 from evidence.methods.synthesis.sequence import confidence_sequence
-from evidence.methods.synthesis.value_for_money import MONTH, value_for_money
+from evidence.methods.synthesis.value_for_money import value_for_money
 from evidence.show import words
 from evidence.show.picture import Picture
 from evidence.studies import synthesis_pictures as pictures
@@ -82,7 +82,7 @@ class Synthesis(Watching):
             further = math.hypot(trial_error(plan.schools), belief.tau)
             worthwhile = known.worthwhile * float(rows["scale"].iloc[0])
             if plan.worth:  # the stricter of the two
-                worthwhile = max(worthwhile, known.cost * MONTH / plan.worth)
+                worthwhile = max(worthwhile, known.cost * words.MONTH / plan.worth)
             decision = decide(belief, worthwhile=worthwhile, trial_error=further)
         if known and known.cost and rows["months"].notna().all():
             many = known.pupils or 1
@@ -198,7 +198,7 @@ class Synthesis(Watching):
                 f"{words.number(one.decision.value_of_trial, 3)} SD a pupil",
             )
             if one.value and self.plan.worth and one.value.pupils == one.value.pupils:
-                pounds = found.value_of_trial / MONTH * self.plan.worth * one.value.pupils
+                pounds = found.value_of_trial / words.MONTH * self.plan.worth * one.value.pupils
                 saved += f", £{pounds:,.0f} a year"
             rows.append(
                 {

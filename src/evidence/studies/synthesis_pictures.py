@@ -9,7 +9,6 @@ import pandas as pd
 
 from evidence.methods.synthesis.pooling import FEW, Pooled
 from evidence.methods.synthesis.ranking import Ranks
-from evidence.methods.synthesis.value_for_money import MONTH
 from evidence.show import words
 from evidence.show.picture import Picture
 from evidence.studies.together import Together
@@ -145,7 +144,7 @@ def plane(programmes: Sequence[Together], worth: float) -> Picture:
             "estimate": one.belief.estimate,
             "ci_lower": one.belief.ci_lower,
             "ci_upper": one.belief.ci_upper,
-            "worth": worth / MONTH if worth else np.nan,
+            "worth": worth / words.MONTH if worth else np.nan,
             "n_pupils": one.rows["n_pupils"].sum(),
             "n_schools": one.rows["n_schools"].sum(),
         }

@@ -328,6 +328,15 @@ def test_read_way_out_of_the_folder_is_refused(sender, tmp_path, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["harm.zip"]
 
 
+def test_read_long_name_of_a_figure_is_no_way_out(sender, tmp_path):
+    """A figure is called after what it shows; the county's longest has 167 letters."""
+    name = f"figures/lens/2018/{'before-and-after-' * 10}.csv"
+    more = zipped(tmp_path / "more.zip", [(name, b"x", 0o100644)], sender / "sent.zip")
+    with pytest.raises(EvidenceError) as error:
+        bundle.read(more)
+    assert "which no bundle holds" not in str(error.value)
+
+
 def test_read_link_is_refused(sender, tmp_path):
     harm = zipped(
         tmp_path / "harm.zip", [("link", b"/etc/hostname", 0o120777)], sender / "sent.zip"

@@ -33,7 +33,7 @@ def test_every_result_is_that_of_the_release(county):
     assert len(table.rows) == len(rows)
     for cells, row in zip(table.rows, rows.to_dict("records"), strict=True):
         size, span = tables.result(row, spoken=True)
-        assert cells[3] == f"{size} ({span})"
+        assert cells[3] == f"{size} ({span.removesuffix(' months')})"
         assert row["title"] in cells[0]
 
 

@@ -56,6 +56,10 @@ def test_the_answer_of_one_cohort_is_its_own(rows):
     lamp = rows["lamp"]
     assert (lamp["size"], lamp["span"]) == ("+2", "+1 to +3")
     assert (lamp["price_words"], lamp["price_range"]) == ("£71", "£36 to £142")
+    cost, month, effect, price = map(float, re.findall(r"(?<=£)\d+|0\.\d+", lamp["price_working"]))
+    assert price == 71
+    assert cost * month / effect == pytest.approx(price, rel=0.005)  # a reader who divides
+    assert effect == pytest.approx(lamp["price_effect"], rel=0.005)
     assert lamp["spend"] == 212 * 500
 
 
@@ -109,7 +113,7 @@ def test_what_changed_since_the_release_before(released):
     lines = answers.since(released[1])
     assert "LAMP: now “test properly”, before “not decided”." in lines
     assert (
-        "Project STAR: small classes: now “better than similar pupils”, before “not put together”; "
+        "Project STAR: now “better than similar pupils”, before “not put together”; "
         "now “continue”, before “not decided”." in lines
     )
     assert len(lines) <= 8
@@ -120,7 +124,7 @@ def test_pages_say_the_same_as_the_rows(released, rows):
     order = [index.index(f'data-group="{key}"') for key in ("continue", "test properly", "stop")]
     assert order == sorted(order)
     for row in rows.values():
-        assert row["title"] in index
+        assert row["short"] in index
         assert row["span"] in index
     assert f"<h1>{programme_rows.finding([*rows.values()])}</h1>" in index
     assert "Since the last release" in index

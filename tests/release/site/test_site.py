@@ -107,7 +107,7 @@ def test_build_page_has_claim_caveat_figure_and_source(site):
     page = pages(site)["lamp/2018.html"]
     assert "is named after: “closing the relative gap by 4.2%”" in page
     assert "<b>+2 months</b> (95% interval +1 to +3 months)" in page
-    assert "fewer than 10 pupils had no baseline" in page
+    assert "Fewer than 10 pupils had no baseline" in page
     assert '<svg role="img" aria-labelledby="effect-t effect-d"' in page
     assert "The numbers behind the figure" in page
     assert "ab" * 32 in page

@@ -13,8 +13,6 @@ from evidence.methods.core.results import page
 from evidence.show import words
 from evidence.stats import covariance
 
-MONTH = 0.94 / 11  # SD: mean width of the EEF Toolkit's bands from 1 (.02) to 11 months (up to .96)
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ValueForMoney:
@@ -138,17 +136,17 @@ def value_for_money(
     cost = (set_up / years + running) / many
     half = float(stdtrit(min(df, 1e9), (1 + level) / 2)) * std_error
     low, high = estimate - half, estimate + half
-    price = [cost * MONTH / end if end > 0 else math.inf for end in (high, low)]
+    price = [cost * words.MONTH / end if end > 0 else math.inf for end in (high, low)]
     known = high > 0
     return ValueForMoney(
         cost=cost,
         total=(set_up + running * years) * pupils / many,
         pupils=pupils,
         years=years,
-        per_month=cost * MONTH / estimate if known and estimate > 0 else math.nan,
+        per_month=cost * words.MONTH / estimate if known and estimate > 0 else math.nan,
         ci_lower=price[0] if known and estimate > 0 else math.nan,
         ci_upper=price[1] if known and estimate > 0 else math.nan,
         level=level,
         worth=worth,
-        break_even=cost * MONTH / worth if worth > 0 else math.nan,
+        break_even=cost * words.MONTH / worth if worth > 0 else math.nan,
     )

@@ -35,7 +35,7 @@ INDEX = "bundle.json"
 LARGEST, MOST = 200_000_000, 20_000  # bytes unpacked, and files
 _KEPT, _READ = (".json", ".ipynb"), 40_000_000  # what is read of it, and how many bytes in all
 _LONGEST, _VALUES, _NESTED = 20_000_000, 2_000_000, 200_000  # of JSON: bytes, commas, brackets
-_NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,3}[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+_NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/){0,3}[A-Za-z0-9][A-Za-z0-9._-]{0,239}")
 _PIECE = 1_000_000
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError,

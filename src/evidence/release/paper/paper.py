@@ -32,7 +32,15 @@ from evidence.show.document import (
     Table,
 )  # fmt: skip
 from evidence.show.picture import Picture as Drawn
-from evidence.show.programme_rows import DECISIONS, NONE, decided, finding, pounds, what_was_found
+from evidence.show.programme_rows import (
+    DECISIONS,
+    NONE,
+    PRICED,
+    decided,
+    finding,
+    pounds,
+    what_was_found,
+)
 from evidence.show.rows import missing, records
 from evidence.show.words import capital, counted, day, number, verdict
 
@@ -59,7 +67,7 @@ GLOSSARY = (
     ("Better, or worse, than similar pupils", "the whole likely range lies above, or below, zero."),
     ("Likely range", "where the true effect may lie: of 100 ranges made this way, 95 hold it."),
     ("Months of progress", "an effect on attainment, by the table of the Education Endowment "
-     "Foundation."),
+     "Foundation; its months are steps of unequal size."),
     ("Similar pupils", "those compared with: the other arm of a trial, or schools that had similar "
      "results, pupils and programmes and did not take part."),
     ("Strength", "none to five squares: five is a large randomised trial with few losses."),
@@ -139,13 +147,7 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
     ]
     blocks: list[Block] = [
         Heading("Summary"),
-        Paragraph(
-            [
-                Strong(f"{finding(found)}."),
-                " Better or worse means that the whole likely "
-                "range, a 95% interval, lies above or below zero.",
-            ]
-        ),
+        Paragraph([Strong(f"{finding(found)}."), " Likely ranges are 95% intervals."]),
         Paragraph([decided(found)]),
         Paragraph([_origin(found, record)]),
         Paragraph([why.LEAD.replace("grey band of differences", "band of differences")]),
@@ -157,9 +159,9 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         Heading("The evidence"),
         _answers(found),
         Paragraph([_of_table(found, record)]),
-        *_pictures(found, folder, record),
         _results(rows),
         Paragraph([_of_table(found, record)]),
+        *_picture_of_answers(found),
         Heading("How each was compared", 2),
         Items([[said] for design, said in why.DESIGNS.items() if design in set(rows["design"])]),
         _strengths(rows, record),
@@ -169,9 +171,11 @@ def paper(published: str | Path | None = None, texts: Mapping[str, str] | None =
         Heading("Finance"),
         _costs(found),
         Paragraph([_of_table(found, record)]),
+        Paragraph([PRICED]),
+        *_picture_of_costs(folder, record),
         *_text(own["finance"], needed=True),
         Heading("Equality"),
-        *_disadvantaged(published, record),
+        *_disadvantaged(published, rows, record),
         *_text(own["equality"], needed=True),
         Heading("Legal"),
         *_text(own["legal"], needed=True),
@@ -295,18 +299,17 @@ def _options(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> li
     for key in DECISIONS:
         some = [row for row in rows if row["decision"] == key]
         items: list[Parts] = [
-            [Strong(row["title"]), f": {_why(row)}.", _note(row, record)] for row in some
+            [Strong(row["title"]), f": {_why(row)}.", *_sources(row["cohorts"], record)]
+            for row in some
         ]
         if items:
             blocks += [Heading(capital(key or NONE), 2), Items(items)]
     return blocks
 
 
-def _pictures(
-    rows: Sequence[Mapping[str, Any]], folder: Path, record: Mapping[str, Any]
-) -> Iterator[Picture]:
-    """Return the answers as lines, and the released picture of costs beside effects."""
-    shown = [row for row in rows if not missing(row["effect"])][::-1]
+def _picture_of_answers(rows: Sequence[Mapping[str, Any]]) -> Iterator[Picture]:
+    """Return the answers as lines."""
+    shown = [row for row in rows if not missing(row["effect"])]
     names = {"label": "title", "estimate": "effect", "ci_lower": "lower", "ci_upper": "upper",
              "verdict": "verdict"}  # fmt: skip
     table = pd.DataFrame({name: [row[key] for row in shown] for name, key in names.items()})
@@ -316,11 +319,15 @@ def _pictures(
             kind="intervals",
             title=f"{finding(rows)} (95% intervals)",
             alt="One line a programme: estimate and likely range in standard deviations, with "
-            "months along the top. The table above holds the same.",
+            "months along the top, in the EEF's unequal steps. The table above holds the same.",
             table=table.assign(unit="sd"),
         )
-        size: tuple[float, float] = (9, 1.4 + 0.36 * len(table))
+        size: tuple[float, float] = (7.2, 1.4 + 0.42 * len(table))
         yield Picture(drawn.title, drawn.alt, drawn.png(size))
+
+
+def _picture_of_costs(folder: Path, record: Mapping[str, Any]) -> Iterator[Picture]:
+    """Return the released picture of costs beside effects."""
     for entry in record["figures"]:
         if entry["name"] == "cost-and-effect":
             text = reader.inside(folder, f"{entry['path']}.json").read_text(encoding="utf-8")
@@ -342,7 +349,7 @@ def _answers(rows: Sequence[Mapping[str, Any]]) -> Table:
         "One answer a programme, all its cohorts together",
         ["Programme", "What to do", "What was found", "Effect in months (likely range)",
          "Disadvantaged pupils (likely range)", "Strength"],
-        cells, [False] * 6, [2.6, 1.2, 1.8, 1.8, 1.6, 1.4],
+        cells, [False] * 6, [3, 1.5, 1.7, 1.7, 1.5, 1.7],
     )  # fmt: skip
 
 
@@ -350,17 +357,6 @@ def _why(row: Mapping[str, Any]) -> str:
     """Say what was found, then why that leads to what to do."""
     reason = row["reason"].rstrip(".")
     return f"{what_was_found(row)}, {_effect(row)}" + (f"; {reason}" if reason else "")
-
-
-def _note(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:
-    """Say where an answer comes from, of how many pupils it is and with whom they are compared."""
-    cohorts = row["cohorts"]
-    runs = ", ".join(dict.fromkeys(f"{one['cohort']} (run {one['run_id']})" for one in cohorts))
-    return Note(
-        f"Source: release {record['number']}, {row['programme']}, cohorts {runs}; "
-        f"{_years([row])}; {counted(row['pupils'], 'pupil')}, {counted(row['schools'], 'school')}; "
-        "compared with similar pupils; the range is a 95% interval."
-    )
 
 
 def _effect(row: Mapping[str, Any]) -> str:
@@ -372,7 +368,8 @@ def _results(rows: pd.DataFrame) -> Table:
     for row in records(rows):
         size, span = tables.result(row, spoken=True)
         cells.append([
-            _name(row), row["outcome_title"], verdict(row["verdict"]), f"{size} ({span})",
+            _name(row), row["outcome_title"], verdict(row["verdict"]),
+            f"{size} ({span.removesuffix(' months')})",
             "" if missing(row["strength"]) else f"{row['strength']:.0f} of 5",
             *(_count(row, of).removesuffix(f" {of}") for of in ("schools", "pupils")),
         ])  # fmt: skip
@@ -380,18 +377,28 @@ def _results(rows: pd.DataFrame) -> Table:
         "Each cohort's result on the primary outcome",
         ["Programme", "Outcome", "What was found", "Effect (likely range)", "Strength", "Schools",
          "Pupils"],
-        cells, [False] * 4 + [True] * 3, [3, 2, 2, 2.4, 1, 1.1, 1.2],
+        cells, [False] * 4 + [True] * 3, [3.2, 3.4, 1.8, 2.2, 0.8, 0.8, 0.8],
     )  # fmt: skip
 
 
 def _strengths(rows: pd.DataFrame, record: Mapping[str, Any]) -> Items:
-    """Return what costs the strength of each result, and where it comes from."""
-    items: list[Parts] = []
+    """Return what costs results their strength, those of one reason together, with sources."""
+    alike: dict[tuple[float, str], list[Mapping[str, Any]]] = {}
     for row in records(rows):
         lost = [n for n in row["caveats"].split("; ") if n.startswith(_LOST)]
-        strength = "no strength" if missing(row["strength"]) else tables.strength(row["strength"])
-        reasons = f": {'; '.join(lost)}" if lost else ""
-        items.append([Strong(_name(row)), f": {strength}{reasons}.", _source(row, record)])
+        points = -1 if missing(row["strength"]) else row["strength"]
+        alike.setdefault((points, "; ".join(lost)), []).append(row)
+    items: list[Parts] = []
+    for (points, reasons), same in sorted(alike.items(), key=lambda one: -one[0][0]):
+        word = "" if points < 0 else tables.strength(points).partition(", ")[2]
+        strength = f"{capital(word)}, {counted(points, 'square')}" if word else "No strength"
+        item: list[str | Note | Strong] = [Strong(strength), f"{reasons and ', '}{reasons}: "]
+        for place, one in enumerate(same):
+            again = place and same[place - 1]["programme"] == one["programme"]
+            between = "" if not place else ", " if again else "; "
+            name = one["cohort_title"] if again else _name(one)
+            item += [f"{between}{name}", _source(one, record)]
+        items.append([*item, "."])
     return Items(items)
 
 
@@ -418,31 +425,49 @@ def _costs(rows: Sequence[Mapping[str, Any]]) -> Table:
         cost = "not known" if missing(row["cost"]) else f"£{row['cost']:,.0f}"
         spend = "not known" if missing(row["spend"]) else pounds(row["spend"])
         span = f" ({row['price_range']})" if row["price_range"] else ""
-        cells.append([row["title"], cost, spend, f"{row['price_words']}{span}"])
+        effect = "" if missing(row["price_effect"]) else f"{row['price_effect']:#.3g} SD"
+        cells.append([row["title"], cost, spend, effect, f"{row['price_words']}{span}"])
     return Table(
         "Cost of each programme, as the register has it, and of a month of progress (likely range)",
-        ["Programme", "A pupil a year", "In all, a year", "A pupil a month of progress"],
-        cells, [False, True, True, True], [3.2, 1.2, 1.2, 2.4],
+        ["Programme", "A pupil a year", "In all, a year", "Effect that it rests on",
+         "A pupil a month of progress"],
+        cells, [False] + [True] * 4, [3, 1.1, 1.1, 1.1, 2.3],
     )  # fmt: skip
 
 
-def _disadvantaged(published: str | Path | None, record: Mapping[str, Any]) -> list[Block]:
+def _disadvantaged(
+    published: str | Path | None, rows: pd.DataFrame, record: Mapping[str, Any]
+) -> list[Block]:
     every = tables.summary(reader.effects(published), record["programmes"], primary=False)
     parts = every[every["subgroup"] != "all"]
     if parts.empty:
         return [Paragraph(["No result for a group of pupils has been released."])]
+    wholes = {(row["programme"], row["cohort"]): row for row in records(rows)}
     items: list[Parts] = []
     for row in records(parts):
         size, span = tables.result(row, spoken=True)
-        found = f": {verdict(row['verdict'])}, {size} ({span.removesuffix(' months')})"
-        items.append([Strong(f"{_name(row)}, {row['subgroup']}"), found, _source(row, record)])
-    return [Items(items)]
+        whole = wholes.get((row["programme"], row["cohort"]), row)
+        found = f": {verdict(row['verdict'])}, {size} ({span.removesuffix(' months')}), {_of(row)}"
+        items.append([Strong(f"{_name(row)}, {row['subgroup']}"), found, _source(whole, record)])
+    return [Paragraph(["Compared with similar pupils, with 95% intervals:"]), Items(items)]
+
+
+def _of(row: Mapping[str, Any]) -> str:
+    known = [of for of in ("pupils", "schools") if not missing(row[f"n_{of}"])]
+    return " in ".join(_count(row, of) for of in known) or _count(row, "pupils")
+
+
+def _sources(rows: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> Iterator[str | Note]:
+    for place, row in enumerate(rows):
+        if place:
+            yield ","
+        yield _source(row, record)
 
 
 def _source(row: Mapping[str, Any], record: Mapping[str, Any]) -> Note:
-    """Say where a result comes from, of how many it is and how they came to be compared."""
+    """Say where a run's results come from, of how many they are and how they were compared."""
+    counts = ", ".join(_count(row, of) for of in ("pupils", "schools"))
     return Note(
-        f"Source: release {record['number']}, {row['programme']} {row['cohort']}, run "
-        f"{row['run_id']}: {row['method']}. {row['year']}; {_count(row, 'pupils')} in "
-        f"{_count(row, 'schools')}, compared with similar pupils; a 95% interval."
+        f"Source: release {record['number']}, {row['programme']} {row['cohort']} ({row['year']}), "
+        f"run {row['run_id']}: {row['method']}; {counts}, beside similar pupils; 95% range."
     )

@@ -10,11 +10,13 @@ import pandas as pd
 
 from evidence.release.store import reader
 from evidence.show import tables
+from evidence.show.portfolio import short_titles
 from evidence.show.programme_rows import NO_GAIN, NONE, what_was_found
 from evidence.show.rows import missing, records
 from evidence.show.words import (
     DECISION,
     DISADVANTAGED,
+    MONTH,
     PRICE,
     TOGETHER,
     UNITS,
@@ -63,11 +65,13 @@ def answers(
     Returns
     -------
     list of dict
-        `programme`, `title`, `phase`, `about`, `ask_next`; `decision` and `reason`; `verdict`,
+        `programme`, `title`, `short` (its name on a page of several), `phase`, `about`,
+        `ask_next`; `decision` and `reason`; `verdict`,
         `effect`, `lower`, `upper`, `worthwhile` (in SD), `size` and `span` in words, `how` they
         were put together; `cohorts` (rows of `tables.summary`), `years`, `points`, `strength`,
-        `disadvantaged`, `theirs` (its likely range), `price`, `price_words`, `price_range`, `cost`,
-        `spend`, `pupils`, `schools`, `facts`.
+        `disadvantaged`, `theirs` (its likely range), `price`, `price_words`, `price_range`,
+        `price_effect` (in SD, that the price rests on), `price_working`, `cost`, `spend`,
+        `pupils`, `schools`, `facts`.
 
     Notes
     -----
@@ -98,6 +102,8 @@ def answers(
             if disadvantaged(row["subgroup"]) and row["outcome"] == cohorts[0]["outcome"]
         ]
         rows.append(_row(card, cohorts, known, theirs, (told or {}).get(name, {})))
+    for row, (short, rest) in zip(rows, short_titles(rows), strict=True):
+        row |= {"short": short, "about": " · ".join(filter(None, [rest, row["about"]]))}
     return rows
 
 
@@ -193,14 +199,28 @@ def _price(
     if price and not missing(price["value"]):
         low, high = price["ci_lower"], price["ci_upper"]
         ends = f"£{low:,.0f} or more" if missing(high) else f"£{low:,.0f} to £{high:,.0f}"
-        value = price["value"]
-        return {"price": value, "price_words": f"£{value:,.0f}", "price_range": ends}
+        value, cost = price["value"], last["cost"]
+        effect = cost * MONTH / value if value else NAN
+        known = {"price": value, "price_words": f"£{value:,.0f}", "price_range": ends}
+        return known | {"price_effect": effect, "price_working": _working(cost, effect, value)}
     said = NO_GAIN if decision else "not worked out"
     if missing(last["cost"]):
         said = "cost not stated"
     elif missing(last["months"]):
         said = "no months"
-    return {"price": NAN, "price_words": said, "price_range": ""}
+    known = {"price": NAN, "price_words": said, "price_range": ""}
+    return known | {"price_effect": NAN, "price_working": ""}
+
+
+def _working(cost: float, effect: float, price: float) -> str:
+    """Write the division that gives a price, so that a reader can do it again."""
+    if missing(effect):
+        return ""
+    pence = 0 if cost == round(cost) else 2
+    return (
+        f"£{cost:,.{pence}f} a pupil a year × {MONTH:.4f} SD a month ÷ {effect:#.3g} SD expected "
+        f"in further schools = £{price:,.0f}"
+    )
 
 
 def _schools(schools: Sequence[float]) -> str:
@@ -238,16 +258,16 @@ def since(folder: Path) -> list[str] | None:
     for name, row in now.items():
         old = was.get(name)
         if old is None:
-            lines.append(f"{row['title']} is new: {_state(row)}.")
+            lines.append(f"{row['short']} is new: {_state(row)}.")
         elif _state(row) != _state(old):
-            lines.append(f"{row['title']}: {_moved(row, old)}.")
+            lines.append(f"{row['short']}: {_moved(row, old)}.")
         elif len(row["cohorts"]) > len(old["cohorts"]):
             more = len(row["cohorts"]) - len(old["cohorts"])
             added = counted(more, "more cohort")
-            lines.append(f"{row['title']}: {added}, {_state(row)} as before.")
+            lines.append(f"{row['short']}: {added}, {_state(row)} as before.")
         else:
             quiet += (row["size"], row["span"]) != (old["size"], old["span"])
-    lines += [f"{row['title']} is no longer shown." for name, row in was.items() if name not in now]
+    lines += [f"{row['short']} is no longer shown." for name, row in was.items() if name not in now]
     if len(lines) > _LINES:
         more = len(lines) - _LINES + 1
         lines = [*lines[: _LINES - 1], f"{counted(more, 'more change')}."]

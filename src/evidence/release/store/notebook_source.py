@@ -24,7 +24,7 @@ from evidence.release.control.column_roles import refuse_upn
 from evidence.release.control.rounding import round_words
 
 LARGEST = 2_000_000  # characters of source in one notebook
-_PROPOSAL = "<h3>Results proposed for publication</h3>"  # how a proposal's output begins
+PROPOSAL = '<p class="proposal">'  # how a proposal's output begins
 _HOME = re.compile(r"(?<![\w.:/}])(?:~/|/(?:home|Users|root|mnt|srv|tmp)/|[A-Za-z]:\\)\w")
 
 
@@ -129,7 +129,7 @@ def _shown(outputs: list[Mapping[str, Any]], left: dict[str, str]) -> dict[str, 
         ]
         for name in drawn:
             del left[name]
-        proposal = ["results"] if text.startswith(_PROPOSAL) else []
+        proposal = ["results"] if text.startswith(PROPOSAL) else []
         shows += drawn + proposal
         other |= not (drawn or proposal)
     return {"evidence": {"shows": shows, "left_out": other}} if shows or other else {}

@@ -21,6 +21,7 @@ from evidence.data.schema import (
 from evidence.errors import EvidenceError
 from evidence.release.control.disclosure import Safe, protect_picture
 from evidence.release.store import candidates
+from evidence.release.store.notebook_source import PROPOSAL
 from evidence.show import html_table
 from evidence.show.picture import Picture
 
@@ -48,7 +49,7 @@ class Proposal:
     titles: Mapping[str, str]
 
     def _repr_html_(self) -> str:
-        parts, notes = ["<h3>Results proposed for publication</h3>"], []
+        parts, notes = [f"{PROPOSAL}Protected as in a release:</p>"], []
         if self.effects:
             table = self.effects.table
             hidden = table["n_pupils_symbol"]
