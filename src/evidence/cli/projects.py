@@ -32,6 +32,12 @@ from evidence.cli.options import (
 from evidence.errors import EvidenceError
 
 
+_CHOSEN = (
+    "How did schools come to take part? Such as: chosen on low results in maths in 2016/17; or: "
+    "free to join. Enter alone leaves it for later."
+)
+
+
 @app.command()
 def sample(
     seed: Annotated[int, Option(help="Same seed, same county.")] = 2026,
@@ -98,7 +104,9 @@ def start(
     began: Annotated[
         str, Option("--start", help="First school year, where the list has none.")
     ] = "",
-    chosen: Annotated[str, Option(help="How schools came to take part, in words.")] = "",
+    chosen: Annotated[
+        str, Option(help='What schools were, such as "free to join" or "chosen on low results".')
+    ] = "",
 ) -> None:
     """Begin a project of one's own: a trial's file, or a list of schools and their results."""
     from evidence.data import file_kinds, readers
@@ -120,6 +128,9 @@ def start(
         found, spells, years = _asked(
             file, answers, lambda: programme_proposal.propose(file, tables, answers)
         )
+        if not chosen and sys.stdin.isatty():
+            typer.echo(_CHOSEN)
+            found.plan["chosen"] = typer.prompt("Schools were", default="", show_default=False)
         written = own_project.begin_programme(place, spells, years, found.plan, words)
     else:
         kind = file_kinds.guessed(file)
@@ -161,10 +172,12 @@ def _asked(file: Path, answers: dict[str, str], propose: Callable[[], Any]) -> A
         questions = found[0].questions
         if not sys.stdin.isatty():
             raise EvidenceError(*(
-                f"{file}: {asked.text} Say --{asked.about} with one of: "
-                f"{', '.join(asked.candidates)}" for asked in questions
+                f"{file}: {asked.text} Say --{asked.about}"
+                + f" with one of: {asked.listed()}" * bool(asked.candidates)
+                for asked in questions
             ))  # fmt: skip
-        typer.echo(f"{questions[0].text} One of: {', '.join(questions[0].candidates)}")
+        listed = questions[0].listed()
+        typer.echo(questions[0].text + f" One of: {listed}" * bool(listed))
         answers[questions[0].about] = typer.prompt(questions[0].about)
     return found
 
