@@ -75,7 +75,7 @@ def page(found: pd.DataFrame) -> str:
         places = 2 if row.unit == "sd" else 1
         unit = "SD" if row.unit == "sd" else row.unit
         numbers = [
-            f"{value:+.{places}f}".replace("-", "−")
+            f"{round(value, places) + 0:+.{places}f}".replace("-", "−")  # no minus zero
             for value in (row.truth, row.estimate, row.low, row.high, row.claim)
         ]
         truth, estimate, low, high, claim = numbers
@@ -88,11 +88,11 @@ def page(found: pd.DataFrame) -> str:
         held=found["held"].sum(),
         expected=round(0.95 * len(found), 1),
         said=said.sum(),
-        wrong=(said & (found["truth"] * found["estimate"] <= 0)).sum(),
+        wrong=(said & (found["truth"] * found["estimate"] <= 0)).sum() or "none",
         nearer=nearer.sum(),
         nothing=nothing.sum(),
         claimed=(nothing & (found["claim"] > 0)).sum(),
-        better=(nothing & (found["verdict"] == "better than similar")).sum(),
+        better=(nothing & (found["verdict"] == "better than similar")).sum() or "none",
         percent=percent.sum(),
         ours=f"{ours:.1f}",
         usual=f"{usual:.1f}",

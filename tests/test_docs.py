@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from conftest import ROOT
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 from traitlets.config import Config
 
 import evidence as ev
+from evidence.cli import app
 from evidence.data.register import load
 from evidence.run import own_project
 
@@ -88,6 +90,24 @@ def test_commands_of_a_tutorial_run(page, example):
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_commands_and_options_that_pages_name_are_there():
+    """Whatever stands as `evidence NAME --option` on a page is a command that has the option."""
+    commands = typer.main.get_command(app).commands
+    named = 0
+    for page in [*PAGES, *ROOT.glob("docs/decisions/*.md"), ROOT / "CONTRIBUTING.md"]:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        blocks = re.findall(r"```.*?\n(.*?)```", text, re.S)
+        code = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
+        for line in [*code, *"\n".join(blocks).splitlines()]:
+            for name, rest in re.findall(r"(?<!import )\bevidence ([a-z-]+)([^#&;|]*)", line):
+                assert name in commands, f"{page.name}: {line}"
+                known = {each for option in commands[name].params for each in option.opts}
+                wrong = {*re.findall(r"(?<!\S)--[a-z-]+", rest)} - known
+                assert not wrong or commands[name].ignore_unknown_options, f"{page.name}: {line}"
+                named += 1
+    assert named > 100
 
 
 def test_links_and_tests_that_pages_name_are_there():
