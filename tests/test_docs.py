@@ -30,7 +30,7 @@ PYTHON = [
     for page in PAGES
     if "```python" in page.read_text(encoding="utf-8") and page.name != "running.md"
 ]  # which starts clusters on machines of one's own
-SHELL = [page for page in PAGES if page.name in ("tutorial_publish.md", "tutorial_share.md")]
+SHELL = [ROOT / f"docs/tutorial_{name}.md" for name in ("publish", "share", "watch_an_area")]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,10 @@ def test_python_of_a_page_runs_and_says_what_the_page_says(page, example, rng, m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", SHELL, ids=lambda page: page.name)
-def test_commands_of_a_tutorial_run(page, example):
+def test_commands_of_a_tutorial_run(page, example, monkeypatch):
+    monkeypatch.chdir(example)
+    for python in SYBIL.parse(page).examples():
+        python.evaluate()
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
