@@ -118,8 +118,18 @@ def test_links_and_tests_that_pages_name_are_there():
         text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
         for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
-        for named in re.findall(r"`((?:tests|benchmarks)/[\w/.]+)`", text):
+        for named, test in re.findall(r"`((?:tests|benchmarks)/[\w/.]+)(?:::(\w+))?`", text):
             assert (ROOT / named).exists(), f"{page.name}: {named}"
+            assert not test or f"def {test}(" in (ROOT / named).read_text(encoding="utf-8"), test
+
+
+def test_every_line_of_the_quality_checklists_is_shown_or_said_to_be_missing():
+    page = (ROOT / "docs/quality.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| ") and "shown by" not in line]
+    for line in lines:
+        shown = line.rstrip(" |").rpartition(" | ")[2]
+        assert re.search(r"`[\w./:-]+`|\*\*|\]\(", shown), line
+    assert len(lines) > 40
 
 
 @pytest.mark.slow

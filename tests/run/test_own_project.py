@@ -182,7 +182,7 @@ def test_at_a_terminal_it_is_asked_how_schools_were_chosen(tmp_path, monkeypatch
     person.expect_exact("Next: cd own")
     person.close()
     (programme,) = load(tmp_path / "own/data/programmes.toml")
-    assert programme.parameters["chosen"] == typed
+    assert (programme.title, programme.parameters["chosen"]) == ("Lamp", typed)
 
 
 ROWS = 12  # pupils of each of ten schools

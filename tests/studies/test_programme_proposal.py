@@ -40,7 +40,7 @@ def test_one_programme_one_measure_and_a_cohort_a_start_are_proposed(place):
         "smallest_worthwhile": 3.0, "primary": True,
     }  # fmt: skip
     assert "2 other files in the folder left alone" in found.said
-    assert "2 schools that began in 2018" in found.said
+    assert "2 schools that began in 2017/18" in found.said
 
 
 def test_a_start_without_tables_before_it_is_left_out_and_said(place):
@@ -49,7 +49,7 @@ def test_a_start_without_tables_before_it_is_left_out_and_said(place):
     (place / "ks2_2017.csv").unlink()
     found, *_ = asked(place)
     assert found.plan["cohorts"] == [2019]
-    left = "2 schools that began in 2018: left out, as tables before or since are missing"
+    left = "2 schools that began in 2017/18: left out, as tables before or since are missing"
     assert left in found.said
     (place / "ks2_2018.csv").unlink()
     with pytest.raises(EvidenceError, match="give tables before and since"):

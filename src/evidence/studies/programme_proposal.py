@@ -173,7 +173,7 @@ def _of_name(path: Path) -> int | None:
 def _spells(
     file: Path, answers: Mapping[str, str], years: Mapping[int, Path], out: Proposal
 ) -> pd.DataFrame:
-    """Read who took part; ask for the start, a year after the first table's, if the file has none."""
+    """Read who took part; ask for a start since the first table where the file says none."""
     name = answers.get("programme", "") or file.name.partition(".")[0]
     nobody = pd.DataFrame({"urn": [], "programme": [], "start": [], "end": []})
     start = school_years.ends(answers.get("start", ""))
@@ -258,7 +258,7 @@ def _cohorts(own: pd.DataFrame, years: Mapping[int, Path], out: Proposal) -> lis
     first, last = min(years), max(years)
     kept = [int(start) for start in counts.index if first < start <= last]
     for start, schools in counts.items():
-        said = f"{counted(schools, 'school')} that began in {start}"
+        said = f"{counted(schools, 'school')} that began in {start - 1}/{start % 100:02d}"
         why = "" if start in kept else ": left out, as tables before or since are missing"
         out.said.append(f"{said}{why}")
     if not kept:
