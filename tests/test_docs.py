@@ -123,6 +123,25 @@ def test_links_and_tests_that_pages_name_are_there():
             assert not test or f"def {test}(" in (ROOT / named).read_text(encoding="utf-8"), test
 
 
+# Known without a word: formats, systems, units of a computer, names of programmes and products.
+COMMON = {
+    *("GB", "MB", "HTML", "XML", "PDF", "SPSS", "SQL", "TCP", "TLS", "SSH", "README", "MIT"),
+    *("DIY", "GCSE", "NHS", "RAP", "SEN2", "IPython", "McCaffrey", "LAMP", "LEAP", "LENS", "STAR"),
+}
+TECHNICAL = ("architecture.md", "performance.md")  # for who works on the program
+
+
+def test_abbreviations_of_pages_have_an_entry_in_the_glossary_which_is_in_order():
+    text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^(\S.*)\n: ", text, re.M)
+    assert entries == sorted(entries, key=str.lower)
+    known = {word for entry in entries for word in re.findall(r"\w+", entry)} | COMMON
+    for page in (one for one in PAGES if one.name not in TECHNICAL):
+        text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.S)
+        used = re.findall(r"\b[A-Z]\w?[A-Z][A-Za-z0-9]*", re.sub(r"\]\([^)]*\)", "]", text))
+        assert {*used} <= known, f"{page.name}: {sorted({*used} - known)}"
+
+
 def test_every_line_of_the_quality_checklists_is_shown_or_said_to_be_missing():
     page = (ROOT / "docs/quality.md").read_text(encoding="utf-8")
     lines = [line for line in page.splitlines() if line.startswith("| ") and "shown by" not in line]
