@@ -30,7 +30,8 @@ PYTHON = [
     for page in PAGES
     if "```python" in page.read_text(encoding="utf-8") and page.name != "running.md"
 ]  # which starts clusters on machines of one's own
-SHELL = [ROOT / f"docs/tutorial_{name}.md" for name in ("publish", "share", "watch_an_area")]
+WITH_COMMANDS = ("evaluate_a_programme", "publish", "share", "watch_an_area")
+SHELL = [ROOT / f"docs/tutorial_{name}.md" for name in WITH_COMMANDS]
 
 
 @pytest.fixture(scope="module")
