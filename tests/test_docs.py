@@ -201,6 +201,9 @@ def test_site_is_built_without_a_warning_and_fetches_nothing(tmp_path):
     assert done.returncode == 0, done.stderr
     for page in tmp_path.glob("**/*.html"):
         text = page.read_text(encoding="utf-8")
+        types = re.findall(r">Type<.*?<dd[^>]*>(.*?)</dd>", text, re.S)
+        words = [re.sub(r"<[^>]+>|\s+", " ", each).split()[0] for each in types]
+        assert all(re.match(r"[a-z]|DataFrame|Picture", each) for each in words)  # no sentences
         fetched = re.findall(
             r"<(?:script|img|link|iframe)\b[^>]*?(?:src|href)=\"(//|https?:)", text
         )
