@@ -184,7 +184,7 @@ correlates {correlation} with it at both levels. The true effect is {effect} sta
 
 **What fails, and is not offered by default.** Taking pupils as independent; CR1 with normal
 quantiles, the usual “clustered” default elsewhere, with few schools; drawing pupils within the same
-schools again and again, the default of the peer we compare with, which never sees that other
+schools again and again, the default of eefAnalytics, which never sees that other
 schools might have been drawn.
 
 Median width of the intervals relative to the default's: {widths}.

@@ -43,12 +43,17 @@ def table(county: Path) -> pd.DataFrame:
     sample = county / "data" / "sample"
     truth = json.loads((sample / "truth.json").read_text(encoding="utf-8"))["programmes"]
     effects = ev.base.effects(county / "published")
-    rows = []
+    titles, rows = {}, []
+    for card in ev.base.programmes(county / "published"):
+        titles |= {(card["name"], one["name"]): one["title"] for one in card["outcomes"]}
+        for one in card["cohorts"]:
+            titles[card["name"], one["name"]] = f"{card['title']}; {one['title'].lower()}"
     for row in effects[effects["subgroup"] == "all"].itertuples():
         known = truth.get(row.programme, {}).get(row.cohort, {}).get(row.outcome)
         if known:
             rows.append({
-                "programme": f"{row.programme} {row.cohort}", "outcome": row.outcome,
+                "programme": titles[row.programme, row.cohort],
+                "outcome": titles[row.programme, row.outcome],
                 "unit": row.unit, "truth": known["estimate"], "estimate": row.estimate,
                 "low": row.ci_lower, "high": row.ci_upper, "verdict": row.verdict,
                 "claim": usual_claim(sample, row.programme, row.cohort, row.outcome),
@@ -62,16 +67,20 @@ def page(found: pd.DataFrame) -> str:
     """Return the page in Markdown."""
     nearer = (found["estimate"] - found["truth"]).abs() < (found["claim"] - found["truth"]).abs()
     said = found["verdict"].isin(["better than similar", "worse than similar"])
+    nothing, percent = found["truth"] <= 0, found["unit"] == "pp"
+    missed = found.loc[percent, ["estimate", "claim"]].sub(found.loc[percent, "truth"], axis=0)
+    ours, usual = missed.abs().mean()
     lines = []
     for row in found.itertuples():
         places = 2 if row.unit == "sd" else 1
+        unit = "SD" if row.unit == "sd" else row.unit
         numbers = [
-            f"{value:+.{places}f}".replace("-", "−")
+            f"{round(value, places) + 0:+.{places}f}".replace("-", "−")  # no minus zero
             for value in (row.truth, row.estimate, row.low, row.high, row.claim)
         ]
         truth, estimate, low, high, claim = numbers
         lines.append(
-            f"| {row.programme} | {row.outcome}, {row.unit} | {truth} | {estimate} "
+            f"| {row.programme} | {row.outcome}, {unit} | {truth} | {estimate} "
             f"| {low} to {high} | {'yes' if row.held else '**no**'} | {row.verdict} | {claim} |"
         )
     return TEXT.format(
@@ -79,8 +88,14 @@ def page(found: pd.DataFrame) -> str:
         held=found["held"].sum(),
         expected=round(0.95 * len(found), 1),
         said=said.sum(),
-        wrong=(said & (found["truth"] * found["estimate"] <= 0)).sum(),
+        wrong=(said & (found["truth"] * found["estimate"] <= 0)).sum() or "none",
         nearer=nearer.sum(),
+        nothing=nothing.sum(),
+        claimed=(nothing & (found["claim"] > 0)).sum(),
+        better=(nothing & (found["verdict"] == "better than similar")).sum() or "none",
+        percent=percent.sum(),
+        ours=f"{ours:.1f}",
+        usual=f"{usual:.1f}",
         rows="\n".join(lines),
     )
 
@@ -88,16 +103,28 @@ def page(found: pd.DataFrame) -> str:
 TEXT = """# Were we right?
 
 The county is simulated, so every question has a known answer, which no analysis reads. This page
-sets each released answer beside its truth. `benchmarks/were_we_right.py` writes it from a release.
+sets each released answer beside its truth. It is written from a release by
 
-- **{held} of {n}** intervals of 95% hold the truth ({expected} would be expected).
-- {said} answers say better or worse than similar; {wrong} of them where the truth is nothing, or
-  the other way.
-- Our estimate is nearer to the truth than the usual claim in {nearer} of {n}.
+```sh
+evidence demo county
+python benchmarks/were_we_right.py county > docs/were_we_right.md
+```
+
+- **How often did the interval hold the truth?** {held} of {n} intervals of 95% do ({expected} would
+  be expected).
+- **Were the verdicts right?** {said} answers say better or worse than similar; {wrong} of them
+  where the truth is nothing, or the other way.
+- **What would the usual claim have said?** Of {nothing} answers whose truth is nothing or harm it
+  claims a gain in {claimed}; we say "better" in {better}. Over the {percent} answers in percentage
+  points (pp) it misses the truth by {usual} on average, our estimate by {ours}. Of all {n} answers
+  ours is the nearer in {nearer}.
 
 *Usual claim*: of a trial the raw difference between the arms; of a programme that nobody randomised
-the gain since the year before less the gain of all other schools. One county is one draw:
-[a thousand counties](impact.md) say how often this comes out so.
+the gain since the year before less the gain of all other schools. SD is the standard deviation
+of pupils. One county is one draw: [a thousand counties](impact.md) say how often this comes
+out so. Answers for groups of pupils are not here, since their truth is not written down, and
+Project STAR is not, since it is real. To judge two of them yourself: [judge
+before you look](tutorial_judge.md).
 
 | programme | outcome | truth | we said | 95% interval | held | verdict | usual claim |
 |---|---|---|---|---|---|---|---|

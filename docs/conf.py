@@ -61,7 +61,14 @@ def bars_are_bars(app, what, name, thing, options, lines: list[str]) -> None:
         lines[number] = re.sub(r"(`+[^`]*`+)|\|", lambda found: found[1] or r"\|", line)
 
 
+def no_type(app, what, name, thing, options, lines: list[str]) -> None:
+    """Have a property's "A row a school: results" read as words: napoleon takes it for a type."""
+    if what in ("property", "attribute") and lines:
+        lines[0] = re.sub(r": ", " – ", lines[0], count=1)
+
+
 def setup(app) -> None:
     """Have the reference written before the pages are read."""
+    app.connect("autodoc-process-docstring", no_type, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", bars_are_bars)
     app.connect("builder-inited", write_reference)

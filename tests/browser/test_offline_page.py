@@ -73,7 +73,7 @@ def test_limits_and_signals_are_the_librarys(page, counted):
 
 def test_series_is_read_and_said_as_the_library_says_it(page):
     written = "2015\t12\t40\n2016\t15\t41\n2017\tz\t40\n2018\t30\t40\n"
-    page.get_by_label("One line a time").fill(written)
+    page.get_by_label("A line for each time").fill(written)
     page.get_by_label("Target, if any").fill("60%")
     rows = [line.split("\t") for line in written.split("\n")[:-1]]
     data = pd.DataFrame(rows, columns=["time", "figure", "n"])
@@ -85,11 +85,12 @@ def test_series_is_read_and_said_as_the_library_says_it(page):
 
 
 def test_every_fault_is_said_at_once(page):
-    page.get_by_label("One line a time").fill("2015, 12, 40\n2016, 50, 40\n2015, 3, 40\n2017, a, 4")
+    lines = "2015, 12, 40\n2016, 50, 40\n2015, 3, 40\n2017, a, 4"
+    page.get_by_label("A line for each time").fill(lines)
     said = page.locator("#watch-faults").inner_text()
     assert [said.count(f"Line {line}:") for line in (1, 2, 3, 4)] == [0, 1, 1, 1]
     assert page.locator("#watch-answer").inner_text() == ""
-    page.get_by_label("Pupils a school at the end").fill("many")
+    page.get_by_label("Pupils tested in each school").fill("many")
     page.get_by_label("Share offered").fill("50")
     said = page.locator("#plan-faults").inner_text()
     assert "Pupils: many is given" in said
@@ -100,7 +101,7 @@ def test_every_fault_is_said_at_once(page):
 def test_page_is_quiet_fits_and_is_accessible(visit, width):
     seen = visit(width)
     seen.page.goto(PAGE.as_uri())
-    seen.page.get_by_label("Who is drawn by lot").select_option("CRA2")
+    seen.page.get_by_label("Who is allocated at random").select_option("CRA2")
     for table in seen.page.locator("summary").all():
         table.click()
     assert seen.overflow() <= 0

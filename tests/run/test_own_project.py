@@ -157,6 +157,32 @@ def test_a_programme_is_begun_from_a_list_of_schools_and_their_tables(tmp_path, 
     exec("".join(book["cells"][1]["source"]), values)
     assert (values["start"], values["years"], values["placebo"]) == (2018, [*range(2015, 2020)], "")
     assert stat.S_IMODE((tmp_path / "own/data/mine").stat().st_mode) == 0o700
+    register = (tmp_path / "own/data/programmes.toml").read_text()
+    for empty in ("phase", "lead", "about", "claim", "ask_next", "chosen"):
+        assert f'\n{empty} = ""  # ' in register
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("typed", ["free to join", ""])
+def test_at_a_terminal_it_is_asked_how_schools_were_chosen(tmp_path, monkeypatch, typed):
+    pexpect = pytest.importorskip("pexpect", reason="needs a terminal, which Windows has not")
+    monkeypatch.chdir(tmp_path)
+    sample.make("county")
+    given = ["-m", "evidence.cli", "start", "county/sample/participation.csv", "--tables",
+             "county/sample", "--folder", "own"]  # fmt: skip
+    person = pexpect.spawn(sys.executable, given, timeout=120, encoding="utf-8")
+    person.expect_exact("PTMAT_EXP (Maths, expected standard)")
+    person.expect_exact("outcome: ")
+    person.sendline("PTMAT_EXP")
+    person.expect_exact("programme: ")
+    person.sendline("lamp")
+    person.expect_exact("How did schools come to take part?")
+    person.expect_exact("Schools were: ")
+    person.sendline(typed)
+    person.expect_exact("Next: cd own")
+    person.close()
+    (programme,) = load(tmp_path / "own/data/programmes.toml")
+    assert (programme.title, programme.parameters["chosen"]) == ("Lamp", typed)
 
 
 ROWS = 12  # pupils of each of ten schools

@@ -178,6 +178,27 @@ def test_run_tells_a_fault_within_five_seconds(project, fault):
 
 
 @pytest.mark.slow
+def test_run_notes_the_commit_of_the_code_and_whether_files_have_changed_since(project):
+    def git(*words):
+        who = ["-c", "user.name=A", "-c", "user.email=a@b"]
+        command = ["git", "-C", str(project.notebooks), *who, *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def noted():
+        (outcome,) = run(jobs_of(project, "one"), project, Silent(), fresh=True)
+        return json.loads((outcome.job.folder(project.runs) / "run.json").read_text())["commit"]
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    first = git("rev-parse", "HEAD")[:12]
+    assert noted() == first
+    book = project.notebooks / "impact.ipynb"
+    book.write_text(book.read_text() + "\n")
+    assert noted() == f"{first}+"
+
+
+@pytest.mark.slow
 def test_run_again_executes_nothing_and_fresh_executes_all(project):
     jobs = jobs_of(project, "one")
     assert [o.state for o in run(jobs, project, Silent())] == ["done"]

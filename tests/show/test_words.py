@@ -165,3 +165,12 @@ def test_headline_is_the_outcome_and_the_finding():
 
 def test_capital_changes_the_first_letter_only():
     assert [words.capital(text) for text in ("a B", "", "4 of")] == ["A B", "", "4 of"]
+
+
+def test_file_names_are_short_and_of_different_words_different():
+    assert words.file_name("Reading, writing") == "reading-writing"
+    title = "Reading, writing and maths, expected standard, pupils on SEN Support"
+    names = [words.file_name(f"{title} {when}") for when in ("before", "since")]
+    assert len(set(names)) == 2
+    assert max(map(len, names)) in (59, 60)
+    assert words.file_name("…", "value") == "value"

@@ -40,7 +40,7 @@ def test_one_programme_one_measure_and_a_cohort_a_start_are_proposed(place):
         "smallest_worthwhile": 3.0, "primary": True,
     }  # fmt: skip
     assert "2 other files in the folder left alone" in found.said
-    assert "2 schools that began in 2018" in found.said
+    assert "2 schools that began in 2017/18" in found.said
 
 
 def test_a_start_without_tables_before_it_is_left_out_and_said(place):
@@ -49,7 +49,7 @@ def test_a_start_without_tables_before_it_is_left_out_and_said(place):
     (place / "ks2_2017.csv").unlink()
     found, *_ = asked(place)
     assert found.plan["cohorts"] == [2019]
-    left = "2 schools that began in 2018: left out, as tables before or since are missing"
+    left = "2 schools that began in 2017/18: left out, as tables before or since are missing"
     assert left in found.said
     (place / "ks2_2018.csv").unlink()
     with pytest.raises(EvidenceError, match="give tables before and since"):
@@ -60,7 +60,9 @@ def test_a_start_without_tables_before_it_is_left_out_and_said(place):
 def test_a_list_without_starts_is_asked_for_one(place, text):
     (place / "list.csv").write_text(text)
     found, *_ = asked(place, who="list.csv")
-    assert [each.about for each in found.questions] == ["start"]
+    (question,) = found.questions
+    assert question.about == "start"
+    assert question.candidates == ("2015/16", "2016/17", "2017/18", "2018/19")  # each once
     found, spells, _ = asked(place, who="list.csv", start="2017/18")
     assert (found.questions, found.plan["cohorts"], len(spells)) == ([], [2018], 2)
     assert found.plan["programme"] == "list"
@@ -76,6 +78,10 @@ def test_what_can_be_meant_in_several_ways_is_asked(place):
     assert {each.about: each.candidates for each in found.questions} == {
         "outcome": ("PTREAD_EXP", "PTMAT_EXP"), "programme": ("lamp-2", "other"),
     }  # fmt: skip
+    assert [each.listed() for each in found.questions] == [
+        "PTREAD_EXP (Reading, expected standard), PTMAT_EXP (Maths, expected standard)",
+        "lamp-2, other",
+    ]
     found, *_ = asked(place, outcome="ptread_exp", programme="Lamp 2")
     assert (found.questions, found.plan["outcomes"][0]["name"]) == ([], "PTREAD_EXP")
 

@@ -75,7 +75,7 @@ class Dashboards(Voila):
         return settings
 
     def listen(self) -> None:
-        """Listen, taking a proxy's word for HTTPS: the cookie then travels over nothing else."""
+        """Listen, and say where; HTTPS is a proxy's word: the cookie then travels over it alone."""
 
         def listen(port: int, address: str) -> None:
             Listener(
@@ -87,6 +87,8 @@ class Dashboards(Voila):
                 body_timeout=10,
                 idle_connection_timeout=20,
             ).listen(port, address)
+            if shown := self.settings_of_mine["shown"]:
+                print(f"Open {shown}  (Ctrl+C stops it)", flush=True)
 
         self.app.listen = listen
         super().listen()
@@ -255,6 +257,7 @@ def main() -> None:
         "places": settings["places"],
         "hosts": settings["hosts"],
         "prefix": settings["prefix"],
+        "shown": settings["shown"],
     }
     app.ioloop = IOLoop.current()  # a signal stops it, however early
     try:

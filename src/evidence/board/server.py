@@ -33,6 +33,7 @@ def environment(
     ready: Mapping[str, int] = READY,
     hosts: Sequence[str] = (),
     prefix: str = "/",
+    shown: str = "",
 ) -> dict[str, str]:
     """Return the environment of the server. A list of processes shows commands, never this.
 
@@ -54,6 +55,8 @@ def environment(
         Names by which a proxy lets visitors ask for this server, besides those of this machine.
     prefix : str
         What stands before every path, where a proxy serves more than this under one name.
+    shown : str
+        Address to print once it is answered there; "" prints none.
 
     Raises
     ------
@@ -72,6 +75,7 @@ def environment(
         "places": places,
         "hosts": [*hosts],
         "prefix": prefix,
+        "shown": shown,
         "ready": {n: count for n, count in ready.items() if Path(dashboards, n).is_file()},
     }
     return {
@@ -90,7 +94,7 @@ def serve(
     hosts: Sequence[str] = (),
     prefix: str = "/",
 ) -> None:
-    """Serve until interrupted; print the address, with its token, once.
+    """Serve until interrupted; print the address, with its token, once it is answered there.
 
     Parameters
     ----------
@@ -127,7 +131,9 @@ def serve(
     else:
         token = secrets.token_urlsafe(16)
         address += f"?token={token}"
-    said = environment(published, port, token, dashboards, hosts=hosts, prefix=prefix)
-    print(f"In a few seconds open {address}  (Ctrl+C stops it)", flush=True)
+    said = environment(
+        published, port, token, dashboards, hosts=hosts, prefix=prefix, shown=address
+    )
+    print("Starting, which takes a few seconds ...", file=sys.stderr, flush=True)
     arguments = command()
     os.execve(arguments[0], arguments, said)

@@ -31,6 +31,11 @@ from evidence.cli.options import (
 )
 from evidence.errors import EvidenceError
 
+_CHOSEN = (
+    "How did schools come to take part? Such as: chosen on low results in maths in 2016/17; or: "
+    "free to join. Enter alone leaves it for later."
+)
+
 
 @app.command()
 def sample(
@@ -98,7 +103,9 @@ def start(
     began: Annotated[
         str, Option("--start", help="First school year, where the list has none.")
     ] = "",
-    chosen: Annotated[str, Option(help="How schools came to take part, in words.")] = "",
+    chosen: Annotated[
+        str, Option(help='What schools were, such as "free to join" or "chosen on low results".')
+    ] = "",
 ) -> None:
     """Begin a project of one's own: a trial's file, or a list of schools and their results."""
     from evidence.data import file_kinds, readers
@@ -113,13 +120,16 @@ def start(
         hint = f"; did you mean {file.with_name(beside[0])}?" if beside else ""
         raise EvidenceError(f"{file}: no such file{hint}")
     place = folder or Path(file.name.partition(".")[0])
-    words = title or file.name.partition(".")[0].replace("_", " ").replace("-", " ").capitalize()
     own_project.refuse_full(place)
     if tables:
         answers = {"outcome": outcome, "programme": programme, "start": began, "chosen": chosen}
         found, spells, years = _asked(
             file, answers, lambda: programme_proposal.propose(file, tables, answers)
         )
+        if not chosen and sys.stdin.isatty():
+            typer.echo(_CHOSEN)
+            found.plan["chosen"] = typer.prompt("Schools were", default="", show_default=False)
+        words = title or _words(found.plan["programme"])
         written = own_project.begin_programme(place, spells, years, found.plan, words)
     else:
         kind = file_kinds.guessed(file)
@@ -134,6 +144,7 @@ def start(
         table = readers.table(file)
         found, *_ = _asked(file, answers, lambda: (trial_proposal.propose(table, answers),))
         table = table.drop(columns=found.left_out)
+        words = title or _words(file.name.partition(".")[0])
         written = own_project.begin_trial(file, place, table, found.plan, words)
     typer.echo("\n".join(f"{line[:1].upper()}{line[1:]}" for line in found.said))
     parts = {"register": place / REGISTER, "data": place / DATA, "notebooks": place / NOTEBOOKS}
@@ -143,6 +154,11 @@ def start(
                 f"nothing was begun: mend {file} and start again"])  # fmt: skip
     typer.echo("\n".join(written))
     typer.echo(f"\nNext: cd {place} && {called()} run, which says where its report is")
+
+
+def _words(name: str) -> str:
+    """Return the name of a file or programme as people write it."""
+    return name.replace("_", " ").replace("-", " ").capitalize()
 
 
 def _asked(file: Path, answers: dict[str, str], propose: Callable[[], Any]) -> Any:
@@ -161,10 +177,12 @@ def _asked(file: Path, answers: dict[str, str], propose: Callable[[], Any]) -> A
         questions = found[0].questions
         if not sys.stdin.isatty():
             raise EvidenceError(*(
-                f"{file}: {asked.text} Say --{asked.about} with one of: "
-                f"{', '.join(asked.candidates)}" for asked in questions
+                f"{file}: {asked.text} Say --{asked.about}"
+                + f" with one of: {asked.listed()}" * bool(asked.candidates)
+                for asked in questions
             ))  # fmt: skip
-        typer.echo(f"{questions[0].text} One of: {', '.join(questions[0].candidates)}")
+        listed = questions[0].listed()
+        typer.echo(questions[0].text + f" One of: {listed}" * bool(listed))
         answers[questions[0].about] = typer.prompt(questions[0].about)
     return found
 
@@ -184,11 +202,11 @@ def check(
     from evidence.data import file_kinds
     from evidence.run import rehearsal
     from evidence.run.plan_jobs import Project
+    from evidence.show.words import counted
 
     if protocol:
         if not file:
             raise EvidenceError("--protocol: name the workbook that came back before it")
-        from evidence.show.words import counted
         from evidence.studies.planning.planned import Plan
 
         with a_line_each():
@@ -205,7 +223,7 @@ def check(
     parts = {"register": register, "data": data, "notebooks": notebooks, "runs": runs}
     refuse(rehearsal.check(Project(**parts), typer.echo))
     _, jobs = planned(**parts)
-    typer.echo(f"{register}: {len(jobs)} reports, all can run")
+    typer.echo(f"{register}: {counted(len(jobs), 'report')}, all can run")
 
 
 def _check_pair(path: Path) -> None:

@@ -98,13 +98,15 @@ def verify(
         raise EvidenceError("--roster, --allocation: name the protocol first, then its files")
     from evidence.release.store import log
     from evidence.release.store.verify import examine
+    from evidence.show.words import counted
 
     faults, doubts = examine(published, runs if runs.is_dir() else None, head)
     for line in doubts:
         typer.echo(line, err=True)
     refuse(faults)
+    lines = counted(len(log.lines(published)), "line")
     state = f"{len(doubts)} could not be judged" if doubts else "all as they should be"
-    typer.echo(f"{published}: {len(log.lines(published))} lines in the log, {state}")
+    typer.echo(f"{published}: {lines} in the log, {state}")
     typer.echo(f"head {log.head(published)}")
 
 

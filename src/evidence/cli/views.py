@@ -74,6 +74,7 @@ def areas(
     from evidence.methods.monitoring.areas import areas as judge
     from evidence.methods.monitoring.neighbours import of_all
     from evidence.release.site.areas import Tables, build
+    from evidence.show.words import counted
 
     data = area_files.read(file, measures, only or ())
     options = {name: name for name in ("n", "target") if name in data}
@@ -88,7 +89,7 @@ def areas(
         vintage=vintage,
         caveats=found.caveats,
     )
-    typer.echo(f"{out}: {len(build(tables, out)):,} pages; open {out / 'index.html'}")
+    typer.echo(f"{out}: {counted(len(build(tables, out)), 'page')}; open {out / 'index.html'}")
     typer.echo(found.sentence())
 
 

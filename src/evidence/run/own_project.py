@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _IGNORED = "data/mine/\nruns/\n.ipynb_checkpoints/\n"
+_WORDS = {  # that a person adds to a register, and what each is
+    "phase": "such as Key Stage 2",
+    "lead": "who answers for it",
+    "about": "what it is, in a sentence or two: the board reads it",
+    "claim": "what a report has said of it, to be examined",
+    "ask_next": "the next question for the board",
+}
+_NOTES = {"chosen": "schools were ...: such as chosen on low results, or free to join"}
 _HIDDEN = shutil.ignore_patterns(".*")
 
 
@@ -127,7 +135,8 @@ def begin_programme(
     for year, path in tables.items():
         shutil.copyfile(path, folder / "data" / kept[year])
     spells.to_csv(mine / "participation.csv", index=False)
-    given = {key: plan[key] for key in ("years", "context", "labels", "chosen") if plan[key]}
+    given = {key: plan[key] for key in ("years", "context", "labels") if plan[key]}
+    given["chosen"] = plan["chosen"]
     files = {plan["kind"]: [*kept.values()], "participation": "mine/participation.csv"}
     cohorts = [{"name": str(start), "title": f"Started {start - 1}/{start % 100:02d}",
                 "parameters": {"start": start}, "files": files}
@@ -189,7 +198,7 @@ class _Own:
         notebook.write_text(text, encoding="utf-8")
         (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
         return [
-            f"{register}: what is analysed; costs and words are yours to add",
+            f"{register}: what is analysed; fill in what is empty, and the cost",
             f"{notebook}: the analysis, with your settings, to explore in JupyterLab",
         ]
 
@@ -197,15 +206,15 @@ class _Own:
         """Return the register's text."""
         at = f"programme.{self.name}"
         lines = [
-            "# What is analysed. A line that begins with # is a note; add cost (pounds a pupil a",
-            "# year) and the words that are empty.",
+            "# What is analysed. What follows a # is a note. Fill in the words that are empty.",
             f"[{at}]",
             *(setting(key, value) for key, value in self.card.items()),
-            *(f'{key} = ""' for key in ("phase", "lead", "about")),
+            *(setting(key, "", note) for key, note in _WORDS.items()),
+            "# cost = 30  # pounds a pupil a year: your own figure, without the first #",
             setting("notebook", self.notebook),
             "",
             f"[{at}.parameters]",
-            *(setting(key, value) for key, value in self.parameters.items()),
+            *(setting(key, value, _NOTES.get(key, "")) for key, value in self.parameters.items()),
         ]
         for part, entries in (("outcomes", self.outcomes), ("cohorts", self.cohorts)):
             for entry in entries:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from evidence.errors import EvidenceError, nearest
 from evidence.show.picture import Picture
-from evidence.show.words import capital, number, slug
+from evidence.show.words import capital, file_name, number
 
 __all__ = ["DataPicture", "DataPictures"]
 
@@ -188,7 +188,7 @@ class DataPictures:
             for bins in ((7, 0.0), (5, _TAIL))
         )
         shown = ("dots", schools) if dots else ("together", fine)
-        name = f"{name}-{slug(one, 'value')}-{slug(other, 'value')}"
+        name = f"{name}-{file_name(f'{one} {other}', 'value')}"
         roles = self._counted | {"axes": tuple(coarse.columns[:4])}
         return self._both(name, words, shown, ("together", coarse), **roles)
 
@@ -238,7 +238,7 @@ class DataPictures:
         if each["group"].value_counts().min() >= _FEW_SCHOOLS:
             released = ("distribution", _histogram(each, value, "schools", 6, _TAIL))
         roles = {"schools": ("n_schools",), "axes": ("from", "under")}
-        name = f"data-schools-{slug(value, 'value')}"
+        name = f"data-schools-{file_name(value, 'value')}"
         return self._both(name, words, ("schools", table), released, **roles)
 
     def over_years(
@@ -282,7 +282,7 @@ class DataPictures:
 
         roles = {"counts": ("n_pupils",), "statistics": _INTERVAL, "schools": ("n_schools",)}
         roles["axes"] = tuple(name for name in keys if name in ("time", "start"))
-        return self._both(f"data-years-{slug(value, 'value')}", words, *forms, **roles)
+        return self._both(f"data-years-{file_name(value, 'value')}", words, *forms, **roles)
 
     @property
     def _of(self) -> str:

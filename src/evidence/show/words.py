@@ -6,6 +6,7 @@ the rounded and suppressed row that leaves.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -300,6 +301,14 @@ def relabel(text: str, labels: Mapping[str, str]) -> str:
 def slug(words: str, empty: str = "") -> str:
     """Return words as a name of files and keys: small letters, figures and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") or empty
+
+
+def file_name(words: str, empty: str = "") -> str:
+    """Return words as a name of files of at most 60 characters: cut ones end in a hash of all."""
+    whole = slug(words, empty)
+    if len(whole) <= 60:
+        return whole
+    return f"{whole[:51].rstrip('-')}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def capital(text: str) -> str:

@@ -73,11 +73,11 @@ def propose(
         A file cannot be read, a table is of no known kind or year, or an answer fits nothing: every
         fault.
     """
-    faults, out = Faults(), Proposal()
+    faults, out, years = Faults(), Proposal(), {}
     with faults.note():
         kind, years, columns = _tables(tables, out)
     with faults.note():
-        spells = _spells(file, answers, out)
+        spells = _spells(file, answers, years, out)
     faults.settle()
     out.said.append(f"tables of {', '.join(map(str, years))} (years in which school years end)")
     outcome = answers.get("outcome", "").upper()
@@ -89,7 +89,8 @@ def propose(
     if not outcome and len(headline) == 1:
         outcome = headline[0]
     if not outcome:
-        out.questions.append(Question("outcome", _QUESTIONS["outcome"], tuple(headline)))
+        called = {name: _OUTCOMES[name][0] for name in headline}
+        out.questions.append(Question("outcome", _QUESTIONS["outcome"], tuple(headline), called))
     programme = _programme(spells, answers, out)
     own = spells[spells["programme"] == programme]
     cohorts = _cohorts(own, years, out) if programme and not own.empty else []
@@ -169,8 +170,10 @@ def _of_name(path: Path) -> int | None:
     return ends.pop() if len(ends) == 1 else None
 
 
-def _spells(file: Path, answers: Mapping[str, str], out: Proposal) -> pd.DataFrame:
-    """Read who took part; ask for the start where the file says none."""
+def _spells(
+    file: Path, answers: Mapping[str, str], years: Mapping[int, Path], out: Proposal
+) -> pd.DataFrame:
+    """Read who took part; ask for a start since the first table where the file says none."""
     name = answers.get("programme", "") or file.name.partition(".")[0]
     nobody = pd.DataFrame({"urn": [], "programme": [], "start": [], "end": []})
     start = school_years.ends(answers.get("start", ""))
@@ -200,7 +203,8 @@ def _spells(file: Path, answers: Mapping[str, str], out: Proposal) -> pd.DataFra
                         f"{file}: column {column} holds school years; call it start if schools "
                         "began then, or say --start"
                     )
-            out.questions.append(Question("start", _QUESTIONS["start"], ("2018", "2017/18")))
+            after = tuple(f"{year - 1}/{year % 100:02d}" for year in [*years][1:])
+            out.questions.append(Question("start", _QUESTIONS["start"], after))
             return nobody
         raise
     _one_cell_one_programme(file, spells)
@@ -254,7 +258,7 @@ def _cohorts(own: pd.DataFrame, years: Mapping[int, Path], out: Proposal) -> lis
     first, last = min(years), max(years)
     kept = [int(start) for start in counts.index if first < start <= last]
     for start, schools in counts.items():
-        said = f"{counted(schools, 'school')} that began in {start}"
+        said = f"{counted(schools, 'school')} that began in {start - 1}/{start % 100:02d}"
         why = "" if start in kept else ": left out, as tables before or since are missing"
         out.said.append(f"{said}{why}")
     if not kept:

@@ -54,12 +54,20 @@ class Question:
         The answer's name, as the command's flag has it.
     text : str
     candidates : tuple of str
-        What may be answered.
+        What may be answered; empty where there are too many to list.
+    called : mapping of str to str
+        What people call those candidates that are codes.
     """
 
     about: str
     text: str
     candidates: tuple[str, ...]
+    called: Mapping[str, str] = field(default_factory=dict)
+
+    def listed(self) -> str:
+        """Return the candidates in a line, codes with what people call them."""
+        names = self.called
+        return ", ".join(f"{x} ({names[x]})" if x in names else x for x in self.candidates)
 
 
 @dataclass(slots=True)

@@ -104,7 +104,7 @@ def test_release_look_writes_nothing_and_says_all(tmp_path):
         "  text     lamp/2018, run_id: a2\n"
         "What is hidden, and why:\n"
         "  nothing\n"
-        "would be release 2: 1 estimates, 0 figures\n"
+        "would be release 2: 1 estimate, 0 figures\n"
         f"open {tmp_path / 'runs/release.preview/review.html'}"
     )
     assert log.head(published) == before

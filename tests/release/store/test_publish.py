@@ -349,6 +349,13 @@ def test_propose_nowhere_writes_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_propose_a_name_that_no_bundle_holds_is_refused():
+    (one, *_) = pictures(effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20))
+    assert publish.propose("", effects=None, pictures=[replace(one, name="a" * 100)])
+    with pytest.raises(EvidenceError, match="a name of at most 100 characters"):
+        publish.propose("", effects=None, pictures=[replace(one, name="a" * 101)])
+
+
 def test_propose_two_pictures_of_one_name_are_refused(tmp_path):
     drawn = pictures(effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20))
     with pytest.raises(EvidenceError, match=r"^two pictures have one name; give each its own$"):

@@ -136,7 +136,7 @@ def test_verify_release_of_another_version_is_doubted_and_not_called_false(whole
     ended = CliRunner().invoke(app, ["verify", "--published", str(published), "--runs", "none"])
     assert ended.exit_code == 0
     assert page in ended.output
-    assert "1 lines in the log, 1 could not be judged" in ended.output
+    assert "1 line in the log, 1 could not be judged" in ended.output
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from evidence.methods.core.results import TableResult
 from evidence.methods.monitoring import published
 from evidence.methods.monitoring.funnel import Funnel, funnel
 from evidence.methods.monitoring.ranks import rank_and_band, rank_interval
+from evidence.show.words import counted
 from evidence.stats.monitoring import control_charts as charts
 from evidence.stats.monitoring import forecasting, intervals
 
@@ -53,9 +54,11 @@ class Areas(TableResult):
     def sentence(self) -> str:
         """Say how many areas and indicators there are, and how many changed."""
         changed = ~self.table["variation"].isin(["common cause", "too few"])
+        areas = counted(self.table["area"].nunique(), "area")
+        indicators = counted(self.table["indicator"].nunique(), "indicator")
         return (
-            f"{self.table['area'].nunique():,} areas, {self.table['indicator'].nunique():,} "
-            f"indicators: {changed.sum():,} of {len(self.table):,} latest readings show a change."
+            f"{areas}, {indicators}: {changed.sum():,} of {len(self.table):,} latest readings "
+            "show a change."
         )
 
 

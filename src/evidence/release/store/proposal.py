@@ -125,6 +125,8 @@ def propose(
     placed = [replace(picture, place=place) for place, picture in enumerate(pictures)]
     if len({picture.name for picture in placed}) < len(placed):
         raise EvidenceError("two pictures have one name; give each its own")
+    if long := [picture.name for picture in placed if len(picture.name) > 100]:
+        raise EvidenceError(f"picture {long[0]!r}: give it a name of at most 100 characters")
     if out:
         folder = Path(out)
         (folder / "figures").mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ import pandas as pd
 
 from evidence.data.schema import SYMBOLS
 from evidence.release.store import log, reader, releases
-from evidence.show.words import number
+from evidence.show.words import counted, number
 
 _DISCLOSED_BEFORE = (
     "what was disclosed before is hidden in this release, but no release can unsay an earlier one: "
@@ -72,9 +72,8 @@ class ReleaseReport:
     def summary(self) -> str:
         """Return what to print: what was made, what was hidden, refused and held back."""
         state = "would be " if self.looked else "" if self.new else "nothing new: still "
-        lines = [
-            f"{state}release {self.number}: {self.estimates} estimates, {self.figures} figures"
-        ]
+        held = f"{counted(self.estimates, 'estimate')}, {counted(self.figures, 'figure')}"
+        lines = [f"{state}release {self.number}: {held}"]
         if self.suppressed:
             lines.append("some counts are hidden; evidence release --look says where and why")
         lines += [f"refused: {reason}" for reason in self.refused]
