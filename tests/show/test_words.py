@@ -172,5 +172,5 @@ def test_file_names_are_short_and_of_different_words_different():
     title = "Reading, writing and maths, expected standard, pupils on SEN Support"
     names = [words.file_name(f"{title} {when}") for when in ("before", "since")]
     assert len(set(names)) == 2
-    assert max(map(len, names)) in (59, 60)
+    assert max(map(len, names)) <= 60
     assert words.file_name("…", "value") == "value"
