@@ -58,6 +58,18 @@ def test_numbers_are_those_of_the_functions(pupils):
     assert study.randomisation_test(draws=99).p_value == test.p_value
 
 
+def test_schools_are_counted_where_classes_are_the_clusters(pupils):
+    pupils["class"] = pupils["school"] * 10 + pupils.index % 4
+    pupils["arm"] = pupils["class"] % 2  # classes were drawn within schools
+    alone = (pupils["school"] < 3) & (pupils["fsm"] == "yes")
+    pupils.loc[alone, "fsm"] = np.nan  # these three schools have no eligible pupil left
+    plan = PLAN | {"cluster": "class", "strata": "school", "covariates": [], "subgroups": ["fsm"]}
+    plan["labels"] = {"fsm": "Free school meals"}
+    rows = ev.Trial.read(pupils, plan).effects.set_index("subgroup")
+    assert rows["n_schools"].to_dict() == {"all": 20, "Free school meals: yes": 17}
+    assert rows.loc["all", "n_pupils"] == 400
+
+
 def test_every_column_is_encoded_once(pupils, monkeypatch):
     asked = []
     for room, name in ((frames, "_numbers"), (stored_columns, "factor")):

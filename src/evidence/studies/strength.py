@@ -127,7 +127,7 @@ def strength(
     boundary : {"cautious", "optimistic"}
         WWC's boundary of attrition.
     units : str
-        What more of would have made it more precise: "schools" or "pupils".
+        What more of would have made it more precise: "schools", "pupils" or "classes or groups".
 
     Raises
     ------

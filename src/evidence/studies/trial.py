@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from evidence.data import readers
+from evidence.data.labels import label
 from evidence.data.rules import Rules, load
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames
@@ -302,6 +303,8 @@ class Trial(Study[TrialPlan]):
     @answered
     def strengths(self) -> dict[str, Strength]:
         """How secure the finding on each outcome is."""
+        cluster, school = self.plan.cluster, self.plan.school
+        drawn = "schools" if school in ("", cluster) else "classes or groups"
         return {
             name: strength(
                 self.plan.design,
@@ -310,7 +313,7 @@ class Trial(Study[TrialPlan]):
                 threats=self.plan.threats or None,
                 balance=self.alike[name],
                 adjusted=self.before,
-                units="schools" if self.plan.cluster else "pupils",
+                units=drawn if cluster else "pupils",
             )
             for name, size in self.sizes.items()
         }
@@ -318,31 +321,32 @@ class Trial(Study[TrialPlan]):
     @answered
     def effects(self) -> pd.DataFrame:
         """Rows of the `effects` contract: the primary outcome, others, disadvantaged pupils."""
-        plan, school, rules = self.plan, self._say(self.plan.school), self.rules
-        keys = {"programme": plan.programme, "cohort": plan.cohort, "run_id": plan.run_id}
+        plan = self.plan
+        keys: dict[str, Any] = {"rules": self.rules, "run_id": plan.run_id}
+        keys |= {"programme": plan.programme, "cohort": plan.cohort}
         rows = [
-            row(
-                self.estimates[outcome.name],
-                self.sizes[outcome.name],
-                outcome=outcome.entry,
-                strength=self.strengths[outcome.name],
-                attainment=outcome.attainment,
-                n_schools=self.analysed(outcome)[school].nunique() if school else None,
-                caveats=self._promised(outcome),
-                rules=rules,
-                **keys,
-            )
-            for outcome in plan.outcomes
-        ]
-        theirs = self.groups.disadvantaged(rules.threshold) if self.groups else {}
+            row(self.estimates[one.name], self.sizes[one.name], outcome=one.entry, **keys,
+                n_schools=self._schools(one), attainment=one.attainment,
+                strength=self.strengths[one.name], caveats=self._promised(one))
+            for one in plan.outcomes
+        ]  # fmt: skip
+        theirs = self.groups.disadvantaged(self.rules.threshold) if self.groups else {}
         named = tuple(f"{name}: " for name in self._say(plan.prespecified) or ())
         rows += [
-            row(found, outcome=self.main.entry | {"primary": False}, subgroup=group,
-                caveats=self._promised(self.main, foreseen=group.startswith(named)),
-                attainment=self.main.attainment, rules=rules, **keys)
+            row(found, outcome=self.main.entry | {"primary": False}, subgroup=group, **keys,
+                n_schools=self._schools(self.main, group), attainment=self.main.attainment,
+                caveats=self._promised(self.main, foreseen=group.startswith(named)))
             for group, found in theirs.items() if self.main.unit == "sd"
         ]  # fmt: skip
         return pd.concat(rows, ignore_index=True)
+
+    def _schools(self, outcome: Outcome, group: str = "") -> int | None:
+        """Return in how many schools pupils were analysed; None where no column says it."""
+        school, pupils = self._say(self.plan.school), self.analysed(outcome)
+        for column in self._say(self.plan.subgroups) if group else ():
+            if group.startswith(f"{column}: "):
+                pupils = pupils[pupils[column].map(label) == group.removeprefix(f"{column}: ")]
+        return pupils[school].nunique() if school else None
 
     def _promised(self, outcome: Outcome, *, foreseen: bool | None = None) -> list[str]:
         return self.promise.caveats_of(outcome.name, foreseen=foreseen) if self.promise else []
