@@ -53,8 +53,10 @@ def table_of(*rows, before=(), after=()):
     return check([*before, *body, *after]).table
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_what_is_missing_is_named_and_little_else(name):
+@pytest.mark.parametrize(
+    ("name", "least"), [*((name, (0.95, 0.95)) for name in SETS), ("other", (0.95, 0.89))]
+)
+def test_what_is_missing_is_named_and_little_else(name, least):
     counts, wrong = Counter(), []
     for kind, lines in paragraphs(name):
         found = lacking(" ".join(said for _, said in lines))
@@ -63,11 +65,11 @@ def test_what_is_missing_is_named_and_little_else(name):
             counts.update(right=len(got & truth), more=len(got - truth), less=len(truth - got))
             wrong += [(kind, said, got ^ truth)] if got != truth else []
     assert counts["right"] > 60
-    assert counts["right"] / (counts["right"] + counts["more"]) >= 0.95, wrong
-    assert counts["right"] / (counts["right"] + counts["less"]) >= 0.95, wrong
+    assert counts["right"] / (counts["right"] + counts["more"]) >= least[0], wrong
+    assert counts["right"] / (counts["right"] + counts["less"]) >= least[1], wrong
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", [*SETS, "other"])
 def test_sentences_are_split_as_they_were_written(name):
     for _, lines in paragraphs(name):
         said = [text for _, text in lines]
