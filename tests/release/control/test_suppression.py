@@ -354,7 +354,7 @@ def test_close_numbers_that_fit_no_sum_are_told():
         np.full(3, 5.0),
     )  # fmt: skip
     with pytest.raises(ArithmeticError, match=r"^no numbers fit the sums$"):
-        close(system, iter(()), {})
+        close(system, iter(()))
 
 
 def test_complete_same_release_on_a_slow_machine_and_by_a_clock_that_jumps(monkeypatch):

@@ -9,6 +9,7 @@ until each range is as wide as needed. Solver: HiGHS, through `scipy.optimize.mi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,8 +52,10 @@ class System:
     low: np.ndarray = field(init=False)  # smallest and largest seen in any solution: both stay
     high: np.ndarray = field(init=False)  # possible when more is hidden
     cap: np.ndarray = field(init=False)
+    merged: tuple[np.ndarray, sparse.csr_array] | None = None
 
     def __post_init__(self) -> None:
+        self.sums.eliminate_zeros()  # of a total that is one of its parts
         self.low = np.full(len(self.need), np.inf)
         self.high = np.full(len(self.need), -np.inf)
         known = np.where(np.isfinite(self.upper), self.upper, self.lower)
@@ -117,18 +120,28 @@ class System:
 
     def too_narrow(self) -> np.ndarray:
         """Return numbers whose range is too narrow: some of them, none only where none is."""
+        return next(self._narrow(), np.empty(0, dtype=int))
+
+    def beyond_help(self) -> np.ndarray:
+        """Return all numbers whose range is too narrow whatever is hidden."""
+        bare = self.part(np.arange(len(self.need)))
+        bare.hide(np.flatnonzero(np.isfinite(self.price)))
+        bare.need, bare.low, bare.high = self.need, self.low.copy(), self.high.copy()
+        return np.unique(np.concatenate([np.empty(0, dtype=int), *bare._narrow()]))
+
+    def _narrow(self) -> Iterator[np.ndarray]:
+        """Give the numbers whose range is too narrow, those that are found easily first."""
         left = self._still_narrow(np.flatnonzero(self.need > 0))
         if len(left) > 2:
             left = self._widen_many(left)
-        sure: np.ndarray = left[self._widest_by_single_sums()[left] < self.need[left] - SLACK]
-        if len(sure):
-            return sure
-        for block in np.array_split(left, max(1, len(left) * 2 * len(self.need) // _EXACT)):
-            if len(block):
-                self.exact_ranges(block)
-                if len(narrow := self._still_narrow(block)):
-                    return narrow
-        return np.empty(0, dtype=int)
+        sure = self._widest_by_single_sums()[left] < self.need[left] - SLACK
+        if sure.any():
+            yield left[sure]
+        left = left[~sure]
+        for block in self._blocks(left):
+            self._solve_ends(block)
+            if len(narrow := self._still_narrow(block)):
+                yield narrow
 
     def _widest_by_single_sums(self) -> np.ndarray:
         """Return widths that no range exceeds: the bounds that each sum by itself sets."""
@@ -169,24 +182,55 @@ class System:
         return left
 
     def exact_ranges(self, cells: np.ndarray) -> None:
-        """Find the exact ranges of some numbers by one programme: a copy for each end of each."""
+        """Find the exact ranges of some numbers."""
+        for block in self._blocks(cells):
+            self._solve_ends(block)
+
+    def _blocks(self, cells: np.ndarray) -> list[np.ndarray]:
+        """Split numbers so that one programme asks for not too many ranges."""
+        many = max(1, _EXACT // (2 * self._merged()[1].shape[1]))
+        return [cells[at : at + many] for at in range(0, len(cells), many)]
+
+    def _solve_ends(self, cells: np.ndarray) -> None:
+        """Find the ends of some numbers by one programme: a copy for each end of each."""
         aim = np.zeros((2 * len(cells), len(self.need)))
         aim[np.arange(len(aim)), np.repeat(cells, 2)] = np.tile([1.0, -1.0], len(cells))
         self._solve(aim, self.upper)
 
     def _solve(self, aim: np.ndarray, upper: np.ndarray, *, needed: bool = True) -> None:
         """Make each row of `aim` times the numbers least; remember what was seen."""
-        aim = np.atleast_2d(aim)
-        upper = np.minimum(upper, np.maximum(self.cap, self.lower))
+        aim, (label, sums) = np.atleast_2d(aim), self._merged()
+        least, most = np.zeros(sums.shape[1]), np.full(sums.shape[1], np.inf)
+        np.maximum.at(least, label, self.lower)
+        np.minimum.at(most, label, np.minimum(upper, np.maximum(self.cap, self.lower)))
+        once = np.zeros((len(aim), len(least)))
+        np.add.at(once.T, label, aim.T)
         found = milp(
-            aim.ravel(),
-            constraints=LinearConstraint(sparse.kron(sparse.eye_array(len(aim)), self.sums), 0, 0),
-            bounds=Bounds(np.tile(self.lower, len(aim)), np.tile(upper, len(aim))),
+            once.ravel(),
+            constraints=LinearConstraint(sparse.kron(sparse.eye_array(len(aim)), sums), 0, 0),
+            bounds=Bounds(np.tile(least, len(aim)), np.tile(most, len(aim))),
         ).x
         if found is None:
             if needed:
                 raise ArithmeticError("no numbers fit the sums")
             return
-        found = found.reshape(aim.shape)
+        found = found.reshape(once.shape)[:, label]
         self.low = np.minimum(self.low, found.min(axis=0))
         self.high = np.maximum(self.high, found.max(axis=0))
+
+    def _merged(self) -> tuple[np.ndarray, sparse.csr_array]:
+        """Return which numbers are equal by sums of two, and each other sum of those once."""
+        if self.merged is None:
+            n, times = len(self.need), np.diff(self.sums.indptr)
+            equal = (times == 2) & (self.sums.sum(axis=1) == 0)
+            pairs = self.sums[equal].indices.reshape(-1, 2).T
+            links = sparse.coo_array((np.ones(len(pairs[0])), tuple(pairs)), shape=(n, n))
+            count, label = sparse.csgraph.connected_components(links, directed=False)
+            one = sparse.csr_array((np.ones(n), (np.arange(n), label)), shape=(n, count))
+            sums = (self.sums[~equal] @ one).tocsr()
+            sums.eliminate_zeros()
+            sums.sort_indices()
+            rows = np.split(np.stack([sums.indices, sums.data]), sums.indptr[1:-1], axis=1)
+            first = {row.tobytes(): at for at, row in enumerate(rows) if row.size}
+            self.merged = label, sums[sorted(first.values())]
+        return self.merged

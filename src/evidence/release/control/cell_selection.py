@@ -16,6 +16,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -28,54 +29,64 @@ _MIXED = 1_000  # variables up to which the fewest numbers are sought, not merel
 _NODES = 20  # of one search: no limit is by the clock, or slow machines would hide other cells
 
 
-def close(
-    system: System, turns: Iterator[int], closed: dict[bytes, tuple[np.ndarray, np.ndarray]]
-) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(slots=True, eq=False)
+class Closed:
+    """What hiding came to.
+
+    Parameters
+    ----------
+    hidden : ndarray
+        The numbers hidden, beyond those that were.
+    wide : ndarray
+        Numbers whose range is wide enough: it stays so when more is hidden, or fewer sums believed.
+    beyond : ndarray
+        Numbers whose range stays too narrow whatever is hidden, and if more sums are believed.
+    open_ : ndarray
+        Those of them that may be small, or are known to be.
+    """
+
+    hidden: np.ndarray
+    wide: np.ndarray
+    beyond: np.ndarray
+    open_: np.ndarray
+
+
+def close(system: System, turns: Iterator[int]) -> Closed:
     """Hide numbers until every range that matters is wide enough.
 
     Parameters
     ----------
     system : System
-        It is changed: what is hidden is hidden in it.
+        It is changed: what is hidden is hidden in it, and what was looked at needs nothing more.
     turns : iterator
         One item for each search for the fewest that may still be made, and for each number tried
         without; after them few cells are taken as they come. It always ends, since each step hides
         at least one number more.
-    closed : dict
-        Parts that were closed before, with the same sums and needs, to what stayed open: that more
-        is hidden since can only have widened their ranges. It is added to.
-
-    Returns
-    -------
-    hidden : ndarray
-        The numbers hidden, beyond those that were.
-    open_ : ndarray
-        Numbers whose range stays too narrow whatever is hidden: earlier releases disclosed them.
 
     Raises
     ------
     ArithmeticError
         No numbers fit the sums.
     """
-    hidden, open_ = [], []
+    found: list[list[int]] = [[], [], []]
     for cells in system.parts():
         part = system.part(cells)
-        key = b"".join(a.tobytes() for a in (cells, part.sums.indices, part.sums.indptr, part.need))
-        if key not in closed:
-            more, lost = _close_part(part, turns)
-            hidden.append(cells[more])
-            closed[key] = cells[lost], part.high[lost]
-        left, high = closed[key]
-        system.high[left] = high
-        open_.append(left)
-    done = np.concatenate([np.empty(0, dtype=int), *hidden])
-    system.hide(done)
-    return done, np.concatenate([np.empty(0, dtype=int), *open_])
+        for all_, some in zip(found, _close_part(part, turns), strict=True):
+            all_ += cells[some].tolist()
+        system.high[cells] = np.maximum(system.high[cells], part.high)
+    hidden, beyond, open_ = (np.array(some, dtype=int) for some in found)
+    system.hide(hidden)
+    system.need[beyond] = 0
+    wide = np.flatnonzero(system.need > 0)
+    system.need[wide] = 0
+    return Closed(hidden, wide, beyond, open_)
 
 
-def _close_part(part: System, turns: Iterator[int]) -> tuple[list[int], list[int]]:
+def _close_part(part: System, turns: Iterator[int]) -> tuple[list[int], list[int], list[int]]:
+    """Return the numbers hidden, those beyond help and those of them that are open."""
     published = part.lower.copy(), part.upper.copy(), part.price.copy()
     hidden: list[int] = []
+    beyond: list[int] = []
     lost: list[int] = []
     while True:
         weak = part.too_narrow()
@@ -85,15 +96,16 @@ def _close_part(part: System, turns: Iterator[int]) -> tuple[list[int], list[int
         for some in (weak, weak[:1]):
             more = more if len(more) else _few_cells(part, some)
         if not len(more):  # nothing helps; no harm where it cannot be small
-            first = int(weak[0])
-            part.exact_ranges(weak[:1])
-            part.need[first] = 0
-            if first not in hidden and part.low[first] < part.width[first]:
-                lost.append(first)
+            left = np.union1d(weak[:1], part.beyond_help())
+            part.exact_ranges(left[part.low[left] >= part.width[left]])
+            part.need[left] = 0
+            beyond += left.tolist()
+            small = left[part.low[left] < part.width[left]]
+            lost += [cell for cell in small.tolist() if cell not in hidden]
             continue
         part.hide(more)
         hidden += [int(cell) for cell in more]
-    return _show_again(part, hidden, published, turns), lost
+    return _show_again(part, hidden, published, turns), beyond, lost
 
 
 def _fewest_cells(part: System, weak: np.ndarray, turns: Iterator[int]) -> np.ndarray:

@@ -36,7 +36,7 @@ from scipy import sparse
 from evidence.data.rules import Rules
 from evidence.release.control.bounds import SLACK, System
 from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, SURE, CellGraph
-from evidence.release.control.cell_selection import close
+from evidence.release.control.cell_selection import Closed, close
 from evidence.release.control.disclosure import Safe
 from evidence.release.control.levels import part_from_gone
 from evidence.release.control.margins import Sums, add_unseen
@@ -94,7 +94,7 @@ def complete(
     add_equal(graph)
     Sums(graph).find()
     turns = iter(range(effort))
-    closed: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+    seen: list[tuple[frozenset[tuple[int, ...]], Closed]] = []
     hidden: set[int] = set()
     exposed: set[int] = set()
     readers, quiet = [*_readers(graph)], 0
@@ -102,7 +102,7 @@ def complete(
         if quiet == len(readers):
             break
         before = len(hidden)
-        hidden, known = _solve(graph, sums, hidden, turns, closed)
+        hidden, known = _solve(graph, sums, hidden, turns, seen)
         quiet = quiet + 1 if len(hidden) == before else 1
         # No guess is held against an earlier release, and no chance against this one; where there
         # is none, but a hub that may still be refused, what a guess tells counts.
@@ -232,17 +232,30 @@ def _solve(
     sums: Sequence[tuple[int, ...]],
     gone: set[int],
     turns: Iterator[int],
-    closed: dict[bytes, tuple[np.ndarray, np.ndarray]],
+    seen: list[tuple[frozenset[tuple[int, ...]], Closed]],
 ) -> tuple[set[int], set[int]]:
-    """Return the numbers to hide, those that are gone among them, and those that stay exposed."""
-    system = _system(graph, sums, gone)
+    """Return the numbers to hide, those that are gone among them, and those that stay exposed.
+
+    What was wide enough for whoever believes these sums and more is so again, and what could not be
+    helped where fewer are believed cannot be here: `seen` has them, and is added to.
+    """
+    system, believed = _system(graph, sums, gone), frozenset(sums)
+    for other, closed in seen:
+        if believed <= other:
+            system.need[closed.wide] = 0
+        if believed >= other:
+            system.need[closed.beyond] = 0
     secret = [i for i, flag in enumerate(graph.secret) if flag]
     hidden = gone | {i for i in secret if graph.current[i] and not graph.past[i]}
     exposed = {i for i in secret if graph.past[i]}
     while True:
-        found, open_ = close(system, turns, closed)
-        exposed |= {i for i in open_.tolist() if system.high[i] > SLACK or not graph.harmless[i]}
-        hidden |= set(found.tolist())
+        closed = close(system, turns)
+        seen.append((believed, closed))
+        harmless = np.array(graph.harmless)[closed.open_] & (system.high[closed.open_] <= SLACK)
+        system.exact_ranges(closed.open_[harmless])  # they may be known to be zero
+        harmless &= system.high[closed.open_] <= SLACK
+        exposed |= {*closed.open_[~harmless].tolist()}
+        hidden |= {*closed.hidden.tolist()}
         paired = {j for i in hidden for j in graph.twins.get(i, ()) if np.isfinite(system.price[j])}
         if not paired:
             break
