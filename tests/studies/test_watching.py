@@ -76,6 +76,21 @@ def test_cases_are_counted_by_the_month_in_which_they_end_and_open_ones_wait(cas
     assert quarters.indicators["group"].unique().tolist() == ["all"]  # who is excepted is few
 
 
+def test_the_mean_of_a_backlog_does_not_give_back_a_quarter_of_few(cases):
+    # 6 overdue at the end of June, 30 in September and 25 in December
+    overdue = [("2018-01-01", "", 0)] * 6 + [("2018-04-02", "2018-11-01", 0)] * 24
+    later = [("2018-07-02", "", 0)] * 19
+    write(cases, "slow.csv", overdue + later, "requested issued excepted")
+    study = timeliness(cases, cases="slow.csv", every="quarter", as_of="2019-01-07")
+    assert study.backlog["overdue"].tolist() == [0, 6, 30, 25]
+    drawn = study._backlog_picture.table
+    assert drawn["value"].tolist() == [30, 25]
+    assert set(drawn["centre"]) == {27.5}  # of all four 15.25, of which 6 is the rest
+    few = timeliness(cases)
+    assert few._backlog_picture is None
+    assert few._backlog_said in few.report()._repr_html_()
+
+
 def test_a_date_as_people_write_it_is_read_and_a_mixture_refused(cases):
     rows = [("31/12/2017", "12/03/2018", 0), ("01/01/2018", "21/05/2018", 0)]
     write(cases, "british.csv", rows, "requested issued excepted")

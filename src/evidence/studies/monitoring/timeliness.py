@@ -186,14 +186,20 @@ class Timeliness(Monitoring):
         return replace(self.without.picture, name="over-time-without")
 
     @answered
-    def _backlog_picture(self) -> Picture:
-        chart = control_chart(self.backlog, value="overdue", time="time", improvement="decrease")
+    def _backlog_picture(self) -> Picture | None:
+        """Return the chart of times with many; None of one. A mean gives back what it rests on."""
+        many = self.backlog
+        if not self.plan.published:
+            many = many[many["overdue"] >= self.rules.figure_count]
+        if len(many) < 2:
+            return None
+        chart = control_chart(many, value="overdue", time="time", improvement="decrease")
         title = f"Open for more than {self.plan.weeks:g} weeks at the end of each {self.plan.every}"
         alt = f"A control chart of cases overdue. {self._backlog_said}"
         return self.charted(chart, title, alt, counted=True, name="backlog")
 
     @answered
-    def _curve(self) -> Picture:
+    def _curve(self) -> Picture | None:
         table, n = self.waiting.table, int(self.waiting.summary["n"].iloc[0])
         last = min(float(table["time"].max()), 3 * self.plan.weeks)
         rows = [{"weeks": 0.0, "done": 0.0, "ci_lower": 0.0, "ci_upper": 0.0, "n": n}]
@@ -206,6 +212,8 @@ class Timeliness(Monitoring):
                                      (week, *done, left), strict=True)))  # fmt: skip
         drawn = pd.DataFrame(rows).assign(limit=self.plan.weeks)
         few = drawn["n"] >= self.rules.figure_count  # the tail of few is not told
+        if not few.any():
+            return None
         drawn = self.coarse(drawn[few], ["done", "ci_lower", "ci_upper"])
         ends = [f" to {row.done:.0f}% by week {row.weeks:g}" for row in drawn[-1:].itertuples()]
         return Picture(
