@@ -4,6 +4,7 @@ from itertools import product
 
 import pandas as pd
 import pytest
+from attacker import staged
 
 from evidence.data.rules import Rules
 from evidence.release.control.disclosure import protect
@@ -205,3 +206,18 @@ def test_complete_what_a_percentage_leaves_is_known_where_another_programme_coun
         for those in (done.values(), alone)
     )
     assert (kept == before) == stays
+
+
+def test_what_equal_counts_tell_beside_an_earlier_release_is_named_to_the_reviewer():
+    said = []
+
+    def noted(safes, **options):
+        done, notes = complete(safes, **options)
+        said.append(notes)
+        return done, notes
+
+    staged(0, noted, kinds=("renamed",))
+    staged(0, noted, kinds=("levels",))
+    (alone, beside, level) = said
+    assert alone == level == ()
+    assert beside[-1].startswith("p/2018/met/area 0/sex 0 and 9 more: whoever takes equal counts")

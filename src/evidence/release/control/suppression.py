@@ -71,7 +71,8 @@ def complete(
     safes : dict
         The same names; tables in which nothing more had to be hidden are the same objects.
     notes : tuple of str
-        Counts that earlier releases already disclosed; nothing can be done in this one.
+        Counts that earlier releases already disclosed, or that chance may tell beside them; nothing
+        can be done in this one.
     """
     graph, earlier = CellGraph(), list(earlier)
     for name, safe in safes.items():
@@ -97,6 +98,7 @@ def complete(
     seen: list[tuple[frozenset[tuple[int, ...]], Closed]] = []
     hidden: set[int] = set()
     exposed: set[int] = set()
+    guessed: set[int] = set()
     readers, quiet = [*_readers(graph)], 0
     for sums in cycle(readers):  # what one reader's sums hide, another's must not tell
         if quiet == len(readers):
@@ -109,6 +111,8 @@ def complete(
         least = SURE if not earlier else LIKELY if safes else GUESSED
         if all(graph.sums.get(at, GUESSED) >= least for at in sums):
             exposed |= known
+        else:  # that nobody is in a group is all that chance tells in a release by itself
+            guessed |= {i for i in known if graph.exact[i] != 0}
     found = dict(safes)
     for name, safe in safes.items():
         columns = {c: np.isin(ids, [*hidden]) for c, ids in graph.places[name].items()}
@@ -119,6 +123,12 @@ def complete(
     notes = [
         f"{graph.title[i]}: an earlier release discloses it too closely" for i in sorted(exposed)
     ]
+    titles = sorted({graph.title[i] for i in guessed - exposed})
+    if titles:
+        notes.append(
+            f"{titles[0]}{f' and {len(titles) - 1} more' * (len(titles) > 1)}: whoever takes equal "
+            "counts for the same pupils works it out; nothing more that could be hidden helps"
+        )
     return found, tuple(dict.fromkeys(notes))
 
 
