@@ -220,4 +220,5 @@ def test_what_equal_counts_tell_beside_an_earlier_release_is_named_to_the_review
     staged(0, noted, kinds=("levels",))
     (alone, beside, level) = said
     assert alone == level == ()
-    assert beside[-1].startswith("p/2018/met/area 0/sex 0 and 9 more: whoever takes equal counts")
+    assert beside[-1].startswith("p/autumn/met/sex 0 and ")
+    assert " more: whoever takes equal counts for the same pupils works it out;" in beside[-1]

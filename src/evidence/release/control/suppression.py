@@ -112,7 +112,7 @@ def complete(
         if all(graph.sums.get(at, GUESSED) >= least for at in sums):
             exposed |= known
         else:  # that nobody is in a group is all that chance tells in a release by itself
-            guessed |= {i for i in known if graph.exact[i] != 0}
+            guessed |= {i for i in known if graph.exact[i] > 0}
     found = dict(safes)
     for name, safe in safes.items():
         columns = {c: np.isin(ids, [*hidden]) for c, ids in graph.places[name].items()}
