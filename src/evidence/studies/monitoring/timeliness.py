@@ -215,13 +215,13 @@ class Timeliness(Monitoring):
         if not few.any():
             return None
         drawn = self.coarse(drawn[few], ["done", "ci_lower", "ci_upper"])
-        ends = [f" to {row.done:.0f}% by week {row.weeks:g}" for row in drawn[-1:].itertuples()]
+        end = drawn.iloc[-1]
         return Picture(
             name="waiting",
             kind="waiting",
             question="over time",
             title=f"{self.plan.name}: share done by weeks since the request",
-            alt=f"A curve from 0% at the start{''.join(ends)}.",
+            alt=f"A curve from 0% at the start to {end['done']:.0f}% by week {end['weeks']:g}.",
             table=drawn.reset_index(drop=True),
             counts=("n",),
             statistics=("done", "ci_lower", "ci_upper"),
