@@ -125,6 +125,17 @@ def test_complete_total_that_is_as_before_does_not_tell_how_few_a_gone_group_was
     assert notes == ()
 
 
+@pytest.mark.parametrize("bay", [93, 94])
+def test_complete_total_that_is_as_many_as_another_group_is_a_total_all_the_same(bay):
+    """Who is as many as Hill and Lake, North or Bay, only the names say: neither is shown again."""
+    groups = {"Bay": bay, "Hill": 42, "Lake": 52, "Mill": 3, "North": 97, "Dale": 80}
+    shown, notes = later(groups, "Mill")
+    assert "North" not in shown
+    assert ("Bay" in shown) == (bay != 94)
+    assert "Dale" in shown
+    assert notes == ()
+
+
 def test_complete_years_stay_where_one_that_was_hidden_is_gone():
     groups = {"2015/16": 3, "2016/17": 52, "2017/18": 61}
     assert later(groups, "2015/16", "time")[0] == {"2016/17", "2017/18"}
@@ -157,6 +168,9 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("hubs", 8100078),
         ("renamed", 61_000_067),  # a percentage of its own place is no reason to know more
         ("renamed", 61_000_196),  # nor are columns that add up, in one programme alone
+        ("left", 90_000_706),  # two federations are as many once a school of one of them left
+        ("left", 95_000_616),  # a school is as many as the federation that another one left
+        ("left", 95_000_868),
     ],
 )
 def test_attacker_works_nothing_out_where_it_did_before(kind, seed):

@@ -83,7 +83,8 @@ def part_from_gone(graph: CellGraph, hidden: Iterable[Iterable[Number]]) -> None
     """Keep this release's numbers apart from an earlier one's where a hidden group is gone since.
 
     That a larger group counts as before would tell how few it was. Larger is who lacks its label
-    in a column, or is a total there; any other where there are none, unless all are times.
+    in a column, or is a total there, or as many as one, since only the counts say which of them is
+    the sum; any other where there are none, unless all are times.
     """
     groups: dict[tuple[Place, str, Group, str], dict[str, int]] = {}
     for (place, what, row), ids in graph.index.items():
@@ -94,11 +95,12 @@ def part_from_gone(graph: CellGraph, hidden: Iterable[Iterable[Number]]) -> None
     for key in {(*at[:2], at[2] - {label}, label[0]) for at in gone for label in at[2]}:
         if known := groups.get(key):
             ways = hierarchies(np.array([[graph.exact[i]] for i in known.values()])) or ()
-            texts = [*known]
-            larger = [texts[total] for way in ways for total, _ in way if total >= 0]
-            times = all(map(_YEAR.search, texts))
+            ids = [*known.values()]
+            totals = {graph.exact[ids[total]] for way in ways for total, _ in way if total >= 0}
+            larger = [text for text, i in known.items() if graph.exact[i] in totals]
+            times = all(map(_YEAR.search, known))
             graph.apart |= {key[:3]} | {
-                (*key[:2], key[2] | {(key[3], text)}) for text in larger or texts * (not times)
+                (*key[:2], key[2] | {(key[3], text)}) for text in larger or [*known] * (not times)
             }
 
 
