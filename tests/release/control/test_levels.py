@@ -136,6 +136,16 @@ def test_complete_total_that_is_as_many_as_another_group_is_a_total_all_the_same
     assert notes == ()
 
 
+@pytest.mark.parametrize(("towns", "found"), [(4, True), (26, False)])
+def test_complete_total_among_too_many_groups_to_find_it_is_not_shown_again(towns, found):
+    """Moor is Bay and Dale by chance, its neighbours; Hill and Lake, who are North, are apart."""
+    groups = {"Hill": 42, "Bay": 20, "Dale": 21, "Moor": 41, "Lake": 52, "Mill": 3, "North": 97}
+    shown, notes = later(groups | {f"Town {i}": 1000 + 37 * i for i in range(towns)}, "Mill")
+    assert "North" not in shown
+    assert ("Town 3" in shown) == found
+    assert notes == ()
+
+
 def test_complete_years_stay_where_one_that_was_hidden_is_gone():
     groups = {"2015/16": 3, "2016/17": 52, "2017/18": 61}
     assert later(groups, "2015/16", "time")[0] == {"2016/17", "2017/18"}

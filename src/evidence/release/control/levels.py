@@ -84,7 +84,8 @@ def part_from_gone(graph: CellGraph, hidden: Iterable[Iterable[Number]]) -> None
 
     That a larger group counts as before would tell how few it was. Larger is who lacks its label
     in a column, or is a total there, or as many as one, since only the counts say which of them is
-    the sum; any other where there are none, unless all are times.
+    the sum; any other where there are none, or too many groups to find them all, unless all are
+    times.
     """
     groups: dict[tuple[Place, str, Group, str], dict[str, int]] = {}
     for (place, what, row), ids in graph.index.items():
@@ -94,8 +95,11 @@ def part_from_gone(graph: CellGraph, hidden: Iterable[Iterable[Number]]) -> None
     gone = {at for numbers in hidden for at in numbers if at not in graph.index}
     for key in {(*at[:2], at[2] - {label}, label[0]) for at in gone for label in at[2]}:
         if known := groups.get(key):
-            ways = hierarchies(np.array([[graph.exact[i]] for i in known.values()])) or ()
             ids = [*known.values()]
+            ways = hierarchies(np.array([[graph.exact[i]] for i in ids])) or ()
+            explained = {part for way in ways[:1] for _, parts in way for part in parts}
+            if len(ids) > _ALWAYS and len(explained) < len(ids) - 1:
+                ways = ()  # what adds up may be chance, and a total may not be found
             totals = {graph.exact[ids[total]] for way in ways for total, _ in way if total >= 0}
             larger = [text for text, i in known.items() if graph.exact[i] in totals]
             times = all(map(_YEAR.search, known))
