@@ -94,6 +94,8 @@ def complete(
     for rules, tables in earlier:
         for name, frame in tables.items():
             graph.add_earlier(name, frame, rules, safes.get(name))
+    if not graph.lower:  # nobody is counted
+        return dict(safes), ()
     add_unseen(graph)
     add_equal(graph)
     Sums(graph).find()
