@@ -166,6 +166,9 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("hubs", 30_000_070),  # one number is shown by both, and agrees
         ("hubs", 40_000_284),  # one shows what the other's groups of other names add up to
         ("hubs", 40_000_828),  # one has an area that the other lacks
+        ("hubs", 90_000_926),  # one counts who lacks it, of which the other shows a percentage
+        ("hubs", 95_000_255),  # of a year group no more lack it than of all, whom the other counts
+        ("hubs", 95_000_451),  # what n, met and not add up to is no total of the other's columns
         ("arms", 30_000_100),  # another programme's year group holds the control group's pupils
         ("arms", 40_000_830),  # a programme never names the control group
         ("arms", 40_000_509),  # one shows it in columns that add up to n

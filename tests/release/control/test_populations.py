@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import numpy as np
 import pandas as pd
 import pytest
 from attacker import staged
@@ -91,6 +92,45 @@ def test_hubs_whose_totals_alone_agree_are_of_the_same_pupils(all_of_other, told
     )
     assert ours[1]["figures/p/2018/t"]["n"].notna()[2]
     assert bool(complete({}, earlier=[ours, theirs])[1]) == told
+
+
+def merged(ours, theirs, threshold):
+    """Return what two hubs' tables tell together."""
+    rules = Rules(threshold=threshold)
+    return complete({}, earlier=[(rules, ours), (rules, theirs)])[1]
+
+
+def counted(labels, counts):
+    """Return a table as published; a count that is missing is hidden."""
+    symbols = {f"{name}_symbol": np.where(np.isnan(n), "c", "") for name, n in counts.items()}
+    return pd.DataFrame(labels | counts | symbols)
+
+
+@pytest.mark.parametrize(("boys", "told"), [(90.0, True), (60.0, False)])
+def test_hub_counts_who_lacks_what_another_shows_a_percentage_of(boys, told):
+    """Of 160 pupils 70 have it: 90 boys who lack it leave six girls at most."""
+    area = pd.DataFrame({"area": ["a", "b"], "n": [158, 100], "met": [69, 40], "pct": 0.0})
+    share = {"pct": ("met", "n")}
+    mine = protect(area, counts=("n", "met"), percentages=share, threshold=10)
+    hidden = [np.nan, np.nan]
+    labels = {"area": ["a", "a"], "sex": ["girls", "boys"]}
+    other = counted(labels, {"n": hidden, "met": hidden, "not": [np.nan, boys]})
+    notes = merged({"figures/p/2018/t": mine.table}, {"figures/other:p/2018/t": other}, 10)
+    assert bool(notes) == told
+
+
+@pytest.mark.parametrize(("first", "told"), [(100.0, True), (110.0, False)])
+def test_hub_shows_n_in_columns_of_another_name(first, told):
+    """Four groups are 343 pupils at most, which is n: no more than 30 have it, 12 of them in Y1."""
+    groups = {"g1": [first, 50], "g2": [90.0, 60], "g3": [80.0, 40], "g4": [65.0, 50]}
+    groups["total"] = [345.0, 200]
+    mine = {
+        "figures/p/2018/t": counted({"area": ["a", "b"]}, {"n": [345.0, 200]}),
+        "figures/p/2018/u": counted({"area": ["a", "b"]}, groups),
+    }
+    met = {"n": [345.0, 145, 200], "met": [30.0, np.nan, 20], "not": [315.0, 135, 180]}
+    other = counted({"area": ["a"] * 3, "year": ["all", "Y1", "Y2"]}, met)
+    assert bool(merged(mine, {"figures/other:p/2018/t": other}, 7)) == told
 
 
 @pytest.mark.parametrize(("second", "stays"), [(75, False), (60, True)])
@@ -216,9 +256,16 @@ def test_what_equal_counts_tell_beside_an_earlier_release_is_named_to_the_review
         said.append(notes)
         return done, notes
 
-    staged(0, noted, kinds=("renamed",))
+    staged(73, noted, kinds=("renamed",))
     staged(0, noted, kinds=("levels",))
     (alone, beside, level) = said
     assert alone == level == ()
-    assert beside[-1].startswith("p/autumn/met/sex 0 and ")
+    assert beside[-1].startswith("p/autumn/met/area 0/sex 0 and ")
     assert " more: whoever takes equal counts for the same pupils works it out;" in beside[-1]
+
+
+def test_what_columns_add_up_to_the_whole_of_a_percentage_tell_is_no_chance():
+    """How many met and did not add up to n in one row, of which another table shows a share."""
+    (_, autumn) = staged(90_001_099, kinds=("renamed",))[3]
+    title = "p/autumn/met/area 0/sex 0"
+    assert autumn.notes == (f"{title}: an earlier release discloses it too closely",)

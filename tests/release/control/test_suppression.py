@@ -33,6 +33,12 @@ def symbols(safe, column="n"):
     return safe.table[f"{column}_symbol"].tolist()
 
 
+def test_complete_release_that_counts_nobody_leaves_as_it_is():
+    schools = pd.DataFrame({"area": ["North", "South"], "n_schools": [10, 20]})
+    safes = {"t": protect(schools, counts=(), schools="n_schools")}
+    assert complete(safes) == (safes, ())
+
+
 def test_schools_of_an_earlier_release_are_no_count_unless_it_hid_some():
     frame = long("sex", {"girls": 37, "boys": 40}).assign(n_schools=[3, 4, 5])
     now = protect(frame, counts="n", schools="n_schools")

@@ -133,10 +133,10 @@ class CellGraph:
                     found[column] = (what, frozenset({(dimension, column)}))
         return found
 
-    def add_shares(self, name: str, safe: Safe) -> None:
+    def add_shares(self, name: str, labels: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> None:
         """Know of which counts a table has percentages, and in which places."""
-        places, _ = group_labels(name, safe._cells.labels, safe._cells.roles.margins)
-        for pair in safe._cells.roles.percentages.values():
+        places, _ = group_labels(name, labels, {})
+        for pair in pairs:
             self.shares.setdefault(pair, set()).update(places)
 
     def add_current(self, name: str, safe: Safe) -> None:
@@ -172,22 +172,9 @@ class CellGraph:
         heads = self._heads(cells.exact.columns)
         blocks = stack(places, labels, self.places[name], heads)
         self.tables.append((blocks, self.places[name], places, labels, cells.roles.margins, True))
-        own = {*cells.roles.percentages.values()}
-        theirs = {
-            pair for pair, there in self.shares.items()
-            if {*pair} <= {*cells.exact.columns} and not there <= {*places}
-        }  # fmt: skip
-        for part, whole in sorted(own | theirs):
-            lack = f"{whole} less {part}"  # adds up over labels as its whole does
-            pairs = zip(*(self.places[name][c] for c in (whole, part)), strict=True)
-            for row, (i, j) in enumerate(pairs):
-                if i >= 0 and j >= 0:
-                    k = self._remainder(i, [j], cells.rules.full_disclosive, labels[row], lack)
-                    self.secret[k] &= (part, whole) in own
-                    block = blocks.setdefault(lack, ([], [], []))
-                    block[0].append(places[row])
-                    block[1].append(labels[row])
-                    block[2].append(k)
+        own = {pair: np.ones(len(table), dtype=bool) for pair in cells.roles.percentages.values()}
+        zero = cells.rules.full_disclosive
+        self._add_lacking(blocks, self.places[name], places, labels, own, zero=zero)
 
     def hidden_earlier(self, name: str, frame: pd.DataFrame, now: Safe | None) -> Iterator[Number]:
         """Give place, name and labels of each number that an earlier table hid."""
@@ -236,15 +223,44 @@ class CellGraph:
             if any(self.exact[i] != self.exact[i] for i in hidden):  # a group that is gone since
                 for i in hidden:
                     self.secret[i] |= self.current[i]
-        for part, whole in parts:
-            hidden = frame[f"{part}_symbol"] == "c"
-            some = np.flatnonzero(hidden & (columns[part] >= 0) & (columns[whole] >= 0))
-            for row in some.tolist():
-                self._remainder(columns[whole][row], [columns[part][row]], True, labels[row])
         if now and roles.behind:
             self._hide_changed_rates(name, frame, zip(places, labels, strict=True), now)
         blocks = stack(places, labels, columns, self._heads(counts.columns))
+        own = {(part, whole): frame[f"{part}_symbol"] == "c" for part, whole in parts}
+        self._add_lacking(blocks, columns, places, labels, own, zero=True)
         self.tables.append((blocks, columns, places, labels, roles.margins, False))
+
+    def _add_lacking(
+        self,
+        blocks: dict[str, Block],
+        columns: Mapping[str, np.ndarray],
+        places: Sequence[Place],
+        labels: Sequence[Group],
+        own: Mapping[tuple[str, str], Iterable[bool]],
+        *,
+        zero: bool,
+    ) -> None:
+        """Add who lacks what a percentage is of; of the table's own, in which rows it is a secret.
+
+        They add up over labels as their whole does, and where only another place shows a share.
+        """
+        theirs = {
+            pair for pair, there in self.shares.items()
+            if {*pair} <= {*columns} and not there <= {*places}
+        }  # fmt: skip
+        for part, whole in sorted(own.keys() | theirs):
+            lack = f"{whole} less {part}"
+            block = blocks.setdefault(lack, ([], [], []))
+            secret = own.get((part, whole), np.zeros(len(labels), dtype=bool))
+            rows = zip(places, labels, columns[whole], columns[part], secret, strict=True)
+            for place, row, i, j, kept in rows:
+                if i >= 0 and j >= 0:
+                    k = self._remainder(int(i), [int(j)], zero, row, lack)
+                    self.secret[k] &= bool(kept)
+                    self.before[k] &= bool(kept)
+                    block[0].append(place)
+                    block[1].append(row)
+                    block[2].append(k)
 
     def hide_changed(self, i: int, j: int) -> None:
         """Hide a count of this release of which another one shows that few left or joined."""

@@ -190,7 +190,11 @@ class Sums:
             return bool(given)
         size = {c: sum(self.graph.lower[i] for i in ids if i >= 0) for c, ids in columns.items()}
         known = self.graph.known_as  # labels, which head no total
-        order = sorted(columns, key=lambda c: (c.casefold() not in TOTALS, -size[c], c in known))
+        wholes = {whole for _, whole in self.graph.shares}
+        order = sorted(
+            columns,
+            key=lambda c: (c.casefold() not in TOTALS, c not in wholes, -size[c], c in known),
+        )
         most = len(columns) - 1
         found: list[set[str]] = []
         added = False
@@ -208,7 +212,7 @@ class Sums:
                         continue
                     found.append({total, *parts})
                     self.graph.findings += 1
-                    likely = whole and (named or agreeing > 1)
+                    likely = whole and (named or agreeing > (total not in wholes))
                     how = SURE if whole else MATCHED, LIKELY if likely else GUESSED
                     for row in rows:
                         self.graph.add_sum(row[0], row[1:], inside=True, how=how)
@@ -240,7 +244,8 @@ class Sums:
                 totals = graph.index.get((place, what, labels), ())
                 pairs = [(t, parts) for t in totals for parts in ways if t not in parts]
                 fits = [pair for pair in pairs if graph.adds_up(*pair)]
-                if pairs and not fits:
+                # A sum that no table shows may be of something else.
+                if not fits and any(graph.unseen.isdisjoint((t, *parts)) for t, parts in pairs):
                     break
                 found += fits
             else:

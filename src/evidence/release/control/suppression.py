@@ -41,7 +41,7 @@ from evidence.release.control.disclosure import Safe
 from evidence.release.control.levels import part_from_gone
 from evidence.release.control.margins import Sums, add_unseen
 from evidence.release.control.populations import add_equal
-from evidence.release.control.published_tables import described
+from evidence.release.control.published_tables import described, shares
 
 _FIRM = ({SURE, LIKELY, MATCHED}, {SURE, LIKELY}, {SURE, MATCHED}, {SURE})
 
@@ -76,7 +76,10 @@ def complete(
     """
     graph, earlier = CellGraph(), list(earlier)
     for name, safe in safes.items():
-        graph.add_shares(name, safe)
+        graph.add_shares(name, safe._cells.labels, safe._cells.roles.percentages.values())
+    for name, frame in chain(*(tables.items() for _, tables in earlier)):
+        labels, counts = described(frame, safes.get(name))
+        graph.add_shares(name, labels, shares(frame, counts))
     graph.learn_labels(
         [
             *((safe._cells.labels, safe._cells.exact) for safe in safes.values()),
@@ -91,6 +94,8 @@ def complete(
     for rules, tables in earlier:
         for name, frame in tables.items():
             graph.add_earlier(name, frame, rules, safes.get(name))
+    if not graph.lower:  # nobody is counted
+        return dict(safes), ()
     add_unseen(graph)
     add_equal(graph)
     Sums(graph).find()
