@@ -82,11 +82,11 @@ def test_the_report_is_printed_from_the_same_source(study):
     shown = [part for name in study.questions for part in study.parts(name)]
     drawn = [block.caption for block in made.blocks if isinstance(block, Picture)]
     assert drawn[1:] == [part.title for part in shown if hasattr(part, "png")]
-    assert all(picture.wide <= 146 for picture in made.blocks if isinstance(picture, Picture))
+    assert all(picture.wide <= 160 for picture in made.blocks if isinstance(picture, Picture))
     office = Word(io.BytesIO(document.word(made)))
     printed = [p for p in office.paragraphs if p._p.xpath(".//w:drawing")]
     assert [p.text.rstrip("\n") for p in printed] == drawn  # caption and picture are one paragraph
-    assert max(shape.height.mm for shape in office.inline_shapes) < 97
+    assert max(shape.height.mm for shape in office.inline_shapes) < 117
     assert made.band == "Simulated data."
     assert made.facts[:2] == [("Date", "1 September 2027"), ("By", "A. Researcher")]
     again = study.report().document(date(2027, 9, 1), "A. Researcher")

@@ -145,6 +145,7 @@ class Dashboards(Voila):
         """End every kernel, those too that are just being started."""
         for each in (signal.SIGINT, signal.SIGTERM):  # it is being done
             signal.signal(each, signal.SIG_IGN)
+        logging.getLogger("tornado.general").setLevel(logging.ERROR)  # of streams just closed
         self.sweeper.stop()
         self.ioloop.run_sync(self.pool.stop)
 

@@ -36,10 +36,10 @@ VARIATION = {
     "low": "shows a change downwards",
 }
 NO_SIGNAL = "shows no signal"  # of a series too short to say that it is as always
-ASSURANCE = {
-    "passes": "the target will consistently be met",
-    "fails": "the target will consistently be missed",
-    "hit and miss": "the target will be met or missed by chance",
+ASSURANCE = {  # of a target
+    "passes": "will consistently be met",
+    "fails": "will consistently be missed",
+    "hit and miss": "will be met or missed by chance",
     "": "",
 }
 

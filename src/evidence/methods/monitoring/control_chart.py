@@ -81,8 +81,7 @@ class ControlChart(TableResult):
         target = ""
         if self.assurance:
             goal = f"{words.number(scale * last['target'], 1).removesuffix('.0')}{unit}"
-            met = words.ASSURANCE[self.assurance].replace("target", f"target of {goal}", 1)
-            target = f"; {met}"
+            target = f"; the target of {goal} {words.ASSURANCE[self.assurance]}"
         middle = "median" if self.chart == "run" else "mean"
         at = f"{number} in {last['time']}, {middle} {centre}"
         return f"{self.value}: {at}; it {found}{rule}{target}."
