@@ -220,6 +220,7 @@ HOSTILE = {
     "newer schema": (_index("schemas", "effects", value=3), "newer version of evidence (effects 3"),
     "older than any": (_index("format", value=0), "does not say its version of format"),
     "version as text": (_index("format", value="1"), "does not say its version of format"),
+    "no such number": (_index("format", value=10**300), "does not say its version of format"),
     "version true": (_index("format", value=True), "does not say its version of format"),
     "no schemas": (_index("schemas", value=None), "does not say its version of effects"),
     "no release": (_index("release", value=[]), "does not say which release it is of"),

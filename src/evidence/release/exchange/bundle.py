@@ -196,7 +196,7 @@ def _versions(path: Path, index: Mapping[str, Any]) -> None:
     schemas = schemas if isinstance(schemas, dict) else {}
     for name, version in {"format": FORMAT, **SCHEMAS}.items():
         stated = (index if name == "format" else schemas).get(name)
-        if type(stated) is not int or stated < 1:
+        if type(stated) is not int or not 0 < stated < 10_000:
             raise EvidenceError(f"{path}: does not say its version of {name}; not a bundle")
         if stated > version:
             raise EvidenceError(
