@@ -133,6 +133,17 @@ def test_hub_shows_n_in_columns_of_another_name(first, told):
     assert bool(merged(mine, {"figures/other:p/2018/t": other}, 7)) == told
 
 
+@pytest.mark.parametrize(("n", "told"), [(25.0, True), (np.nan, False)])
+def test_hub_shows_what_columns_add_up_to_that_are_no_names_of_counts(n, told):
+    """Of 27 at most 18 are in the third column: 9 in the others. No column is n, nor all three."""
+    hidden = [np.nan, np.nan]
+    columns = {"girls": hidden, "boys": [np.nan, 20.0], "unknown": [20.0, np.nan]}
+    mine = counted({"area": ["a", "b"]}, columns)
+    counts = {"n": [n, 30.0, n + 30], "met": [n - 15, 15.0, n], "not": [15.0, 15.0, 30.0]}
+    other = counted({"area": ["a", "b", "all"]}, counts)
+    assert bool(merged({"figures/p/2018/t": mine}, {"figures/other:p/2018/t": other}, 10)) == told
+
+
 @pytest.mark.parametrize(("second", "stays"), [(75, False), (60, True)])
 def test_complete_control_group_may_be_part_of_a_programme_that_never_names_it(second, stays):
     """75 of year 2 in the other programme: 12 of year 1 at least, of 15 with the few treated."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, permutations, product
 
 import numpy as np
 
@@ -51,28 +51,54 @@ def add_unseen(graph: CellGraph) -> None:
     for at, ways in sums.items():
         size = [np.nan_to_num(sum(graph.exact[i] for i in parts)) for parts in ways]
         _new(graph, at, ways[int(np.argmax(size))])  # a table that lacks groups has less
+    if several:
+        _name_columns(graph)
 
 
 def _add_columns(graph: CellGraph) -> None:
-    """Add what the columns of a table add up to, by each name that it may have, as a table of it.
+    """Add what the columns of a table add up to, as a table of a count without a name.
 
-    A column that is named as a total is what they add up to.
+    A column that is named as a total, or is the whole of the others, is what they add up to.
     """
-    names = {what for blocks, *_ in graph.tables for what in blocks}
     several = [one for one in graph.tables if 1 < len(one[0]) == len(one[1])]
-    for blocks, columns, places, labels, _, now in several:
-        chosen = [c for c in columns if c.casefold() in TOTALS][:1] or columns
-        parts = zip(*(columns[c].tolist() for c in chosen), strict=True)
+    wholes = {whole for _, whole in graph.shares}
+    for _, columns, places, labels, _, now in several:
+        chosen = [c for c in columns if c.casefold() in TOTALS or c in wholes]
+        chosen += [c for c in columns if _is_sum_of_others(graph, columns, c)]
+        parts = zip(*(columns[c].tolist() for c in chosen[:1] or columns), strict=True)
         rows = [row for row in zip(places, labels, parts, strict=True) if min(row[2]) >= 0]
         sums = [_new(graph, (place, "", row), ids) for place, row, ids in rows]
-        for what in sorted(names - blocks.keys()) if rows else ():
-            keys = {(place, what, row): i for (place, row, _), i in zip(rows, sums, strict=True)}
-            known = [(j, [i]) for at, i in keys.items() for j in graph.index.get(at, ())]
-            if all(graph.adds_up(*pair) for pair in known):
-                ids = [graph.index.setdefault(at, [i])[0] for at, i in keys.items()]
-                there, groups = [at[0] for at in keys], [at[2] for at in keys]
-                block, column = {what: (there, groups, ids)}, {what: np.array(ids)}
-                graph.tables.append((block, column, there, groups, {}, now))
+        for i, (*_, ids) in zip(sums, rows, strict=True):
+            graph.sums[(i, *sorted(ids))] = SURE
+        there, groups = [place for place, *_ in rows], [row for _, row, _ in rows]
+        graph.tables.append(({"": (there, groups, sums)}, {}, there, groups, {}, now))
+
+
+def _is_sum_of_others(graph: CellGraph, columns: Mapping[str, np.ndarray], total: str) -> bool:
+    """Return whether a column is the sum of all others, as far as all are known."""
+    rows = _rows(columns, (total, *(other for other in columns if other != total)))
+    agree = all(graph.adds_up(row[0], row[1:]) for row in rows)
+    return agree and any(graph.are_known(row) for row in rows)
+
+
+def _name_columns(graph: CellGraph) -> None:
+    """Let what columns add up to be a count of each name that may be one of everybody.
+
+    One that some row shows beside a larger count is none.
+    """
+    names = {what for blocks, *_ in graph.tables for what in blocks} - {""}
+    names -= {
+        one
+        for _, columns, *_ in graph.tables
+        for one, other in permutations(columns, 2)
+        if any(
+            graph.exact[i] < graph.exact[j] or graph.upper[i] < graph.lower[j]
+            for i, j in _rows(columns, (one, other))
+        )
+    }
+    unnamed = [(place, row, ids) for (place, what, row), ids in graph.index.items() if not what]
+    for what, (place, row, ids) in product(sorted(names), unnamed):
+        graph.index.setdefault((place, what, row), ids[:1])
 
 
 def _new(graph: CellGraph, at: Number, parts: Collection[int]) -> int:

@@ -29,6 +29,7 @@ def add_equal(graph: CellGraph) -> None:
     What one place shows of a group of the same pupils, the others have as well.
     """
     whats = {what for blocks, *_ in graph.tables for what in blocks}
+    unnamed = {i for (_, what, _), ids in graph.index.items() if not what for i in ids}
     numbers: dict[Place, dict[Count, int]] = {}
     for (place, what, row), ids in graph.index.items():
         if what in whats:
@@ -48,13 +49,21 @@ def add_equal(graph: CellGraph) -> None:
                 else:
                     graph.hide_changed(*pairs[at])
             continue
+        guessed: dict[str, list[tuple[int, int]]] = {}  # nobody knows what columns add up to
         for label in _same_pupils(agree, hubs):
             how = (MATCHED, LIKELY if hubs else GUESSED)
             for at in agree:
                 if label is None or label in at[1]:
-                    graph.add_sum(pairs[at][0], [pairs[at][1]], how=how)
+                    if hubs and not unnamed.isdisjoint(pairs[at]):
+                        guessed.setdefault(at[0], []).append(pairs[at])
+                    else:
+                        graph.add_sum(pairs[at][0], pairs[at][1:], how=how)
             if label or hubs:
                 _share(graph, numbers, (one, label), (other, label))
+        for several in guessed.values():
+            graph.findings += 1
+            for i, j in several:
+                graph.add_sum(i, [j], how=(MATCHED, GUESSED))
     _add_groups(graph, numbers)
 
 
