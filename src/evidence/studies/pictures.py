@@ -173,6 +173,7 @@ def flow(found: Flow) -> Picture:
         table=table,
         counts=("n_pupils",),
         schools=("n_schools",) if "n_schools" in table else (),
+        nested="stage",
     )
 
 
@@ -235,6 +236,7 @@ def specifications(found: Robustness, smallest_worthwhile: float = math.nan) -> 
         counts=("n_pupils",),
         statistics=_INTERVAL,
         axes=("worthwhile",),
+        nested="label",
     )
 
 

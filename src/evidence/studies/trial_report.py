@@ -36,13 +36,14 @@ def questions(study: Any) -> dict[str, Callable[[], list[Any]]]:
 
 
 def _who(study: Any) -> list[Any]:
+    others = [title for title in study.titles.values() if title != study.main.words]
     alike = f"Among those analysed: {study.alike[study.main.name].sentence()}"
     return [
         pictures.flow(study.flow),
         study.losses[study.main.name],
         study.delivered,
         study.missing,
-        study.drawn.missing(*study.titles.values()),
+        study.drawn.missing(*others),  # the flow has who lacks the first outcome
         pictures.balance(study.balance, rules=study.rules) if study.balance else None,
         alike if study.before else None,
         _found(study),

@@ -396,6 +396,33 @@ def test_words_of_a_hidden_row_tell_no_effect_either():
     )
 
 
+@pytest.mark.parametrize(
+    ("estimand", "said"),
+    [
+        (
+            "itt",
+            "pupils without a record of Maths are left out; "
+            "pupils without a record of Sex are left out; 5 schools have one arm only",
+        ),
+        (
+            "att",
+            "175 of 2,260 pupils have no record of Maths and are left out; "
+            "fewer than 10 of 2,260 pupils have no record of Sex and are left out; "
+            "5 schools have one arm only",
+        ),
+    ],
+)
+def test_words_of_a_trial_leave_it_to_the_flow_how_many_were_lost(estimand, said):
+    """Of 2,260 assigned, and those of one arm, whoever reads them works out the other arm's few."""
+    notes = (
+        "177 of 2,260 pupils have no record of Maths and are left out; "
+        "1 of 2,260 pupils has no record of Sex and is left out; 5 schools have one arm only"
+    )
+    row = effect("lamp", "2018", 1.5, 1.2, 0.08, "better than similar", 3, 1263, 20, caveats=notes)
+    table = candidates.protect_effects(pd.DataFrame([row | {"estimand": estimand}])).table
+    assert table["caveats"].tolist() == [said]
+
+
 @pytest.mark.slow
 def test_release_says_of_what_was_refused_where_but_not_why(tmp_path):
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)

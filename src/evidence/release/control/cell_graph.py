@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
-from typing import Any
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -28,13 +27,13 @@ from evidence.release.control.published_tables import alike, described, interval
 # may agree by chance; only not ruled out.
 SURE, LIKELY, MATCHED, GUESSED = 3, 2, 1, 0
 
-# Rows of each count, numbers of each column, each row's place and labels, margins, of this release?
+# Rows of each count, numbers of each column, each row's place and labels, roles, of this release?
 Table = tuple[
     dict[str, Block],
     Mapping[str, np.ndarray],
     Sequence[Place],
     Sequence[Group],
-    Mapping[str, Any],
+    Roles,
     bool,
 ]
 
@@ -53,6 +52,7 @@ class CellGraph:
         self.before: list[bool] = []  # hidden by a release before
         self.current: list[bool] = []  # shown in this release by some table
         self.past: list[bool] = []  # shown by a release before
+        self.beside: list[int] = []  # rows of statistics that go where it is hidden
         self.scope: list[Place] = []
         self.title: list[str] = []
         self.shown: dict[int, float] = {}  # as rounded, for the texts
@@ -168,10 +168,13 @@ class CellGraph:
                     bounds = interval(rounded, cells.rules, amount=amount)
                     self._know(i, *((exact, exact) if betrayed and not amount else bounds))
                     self.current[i], self.shown[i] = True, rounded
+                    self.beside[i] += betrayed
             self.places[name][column] = ids
+        if cells.roles.nested:
+            self._add_nested(cells.roles.nested, places, labels, self.places[name])
         heads = self._heads(cells.exact.columns)
         blocks = stack(places, labels, self.places[name], heads)
-        self.tables.append((blocks, self.places[name], places, labels, cells.roles.margins, True))
+        self.tables.append((blocks, self.places[name], places, labels, cells.roles, True))
         own = {pair: np.ones(len(table), dtype=bool) for pair in cells.roles.percentages.values()}
         zero = cells.rules.full_disclosive
         self._add_lacking(blocks, self.places[name], places, labels, own, zero=zero)
@@ -228,7 +231,7 @@ class CellGraph:
         blocks = stack(places, labels, columns, self._heads(counts.columns))
         own = {(part, whole): frame[f"{part}_symbol"] == "c" for part, whole in parts}
         self._add_lacking(blocks, columns, places, labels, own, zero=True)
-        self.tables.append((blocks, columns, places, labels, roles.margins, False))
+        self.tables.append((blocks, columns, places, labels, roles, False))
 
     def _add_lacking(
         self,
@@ -261,6 +264,24 @@ class CellGraph:
                     block[0].append(place)
                     block[1].append(row)
                     block[2].append(k)
+
+    def _add_nested(
+        self,
+        column: str,
+        places: Sequence[Place],
+        labels: Sequence[Group],
+        numbers: Mapping[str, np.ndarray],
+    ) -> None:
+        """Add who is in one row and not in the next smaller one, which is a part of it."""
+        for ids in numbers.values():
+            stages: dict[tuple[Place, Group], list[int]] = {}
+            for place, row, i in zip(places, labels, ids.tolist(), strict=True):
+                others = frozenset(label for label in row if label[0] != column)
+                if i >= 0 and i not in stages.setdefault((place, others), []):
+                    stages[place, others].append(i)
+            for found in stages.values():
+                for total, part in pairwise(sorted(found, key=lambda i: -self.exact[i])):
+                    self._remainder(total, [part], False, frozenset())
 
     def hide_changed(self, i: int, j: int) -> None:
         """Hide a count of this release of which another one shows that few left or joined."""
@@ -312,6 +333,7 @@ class CellGraph:
             values.append(value)
         for flags in (self.harmless, self.secret, self.before, self.current, self.past):
             flags.append(False)
+        self.beside.append(0)
         self.scope.append(at[0])
         self.title.append("/".join([*filter(None, at[0]), at[1], *(v for _, v in sorted(at[2]))]))
         self.index.setdefault(at, []).append(i)

@@ -20,7 +20,7 @@ TOTALS = frozenset({"all", "all pupils", "total", "overall", "both"})  # labels 
 WORDS = frozenset(
     {
         "run_id", "sentence", "caveats", "verdict", "method", "band", "unit", "comparator",
-        "symbol", "estimand", "level", "worthwhile", "title", "published",
+        "symbol", "estimand", "level", "worthwhile", "title", "published", "lost_for",
     }
 )  # fmt: skip
 _LAST = ("verdict", "run_id", "caveats", "sentence")
@@ -46,6 +46,7 @@ class Roles:
     labels: tuple[str, ...] | None = None
     keys: tuple[str, ...] | None = None
     margins: Mapping[str, Any] = field(default_factory=dict)
+    nested: str | None = None
     residual_df: str | None = None
     behind: tuple[str, ...] = ()
 
@@ -105,7 +106,7 @@ class Roles:
             )
         parts = (part for part in self.margins.values() if not isinstance(part, str))
         named = [*self.figures, *self.contributions, *(self.labels or ())]
-        other = [*(self.keys or ()), *self.margins, *filter(None, [self.residual_df])]
+        other = [*(self.keys or ()), *self.margins, *filter(None, [self.residual_df, self.nested])]
         for name in [*named, *other, *chain(*parts)]:
             if name not in table.columns:
                 raise EvidenceError(

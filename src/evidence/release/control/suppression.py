@@ -227,8 +227,9 @@ def _system(graph: CellGraph, sums: Sequence[tuple[int, ...]], hidden: Iterable[
     secret, before, current, past = (np.array(flag, dtype=bool) for flag in flags)
     known = past | (current & ~secret)
     exact, width, least = (np.array(v, float) for v in (graph.exact, graph.width, graph.least))
-    # The fewest cells; of equally many the smaller counts.
-    price = 1 + 0.2 * exact.argsort().argsort() / max(n, 1)
+    # The fewest cells and results; of equally many the smaller counts.
+    lost = [sum(map(graph.beside.__getitem__, {i, *graph.twins.get(i, ())})) for i in range(n)]
+    price = 1 + np.array(lost) + 0.2 * exact.argsort().argsort() / max(n, 1)
     system = System(
         _matrix(sums, n),
         np.where(known, graph.lower, least),

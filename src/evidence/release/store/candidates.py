@@ -34,6 +34,10 @@ from evidence.show.picture import Picture
 from evidence.show.words import effect_sentence
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+# How many a trial lost: the flow says it, or hides it.
+_LOST = re.compile(
+    r"[^;]*\d of [\d,]+ pupils (?:has|have) no record of (.*?) and (?:is|are) left out"
+)
 _EFFECT = re.compile(r"[+−-]\d|\.\d")  # a sign or decimals, which no count has
 _KEPT = (
     "run_id", "key", "programme", "cohort", "notebook", "parameters", "inputs", "versions",
@@ -180,9 +184,11 @@ def protect_effects(
     titles, rules = titles or {}, rules or Rules()
 
     def reworded(table: pd.DataFrame) -> pd.DataFrame:
+        caveats = table["caveats"].map(partial(round_words, rules=rules))
+        trials = table["estimand"].isin(["itt", "cace"])
         table = table.assign(
             verdict=table["verdict"].replace("", "too little data"),
-            caveats=table["caveats"].map(partial(round_words, rules=rules)),
+            caveats=caveats.mask(trials, caveats.map(_without_losses)),
         )
         hidden = table["estimate"].isna()
         table["caveats"] = table["caveats"].mask(hidden, table["caveats"].map(_without_effects))
@@ -206,6 +212,11 @@ def protect_effects(
 
 def _few(effects: pd.DataFrame) -> pd.Series:
     return effects["caveats"].str.contains(FEW, regex=False)
+
+
+def _without_losses(caveats: str) -> str:
+    """Leave out how many have no record: with the arms that are shown it would tell of the rest."""
+    return _LOST.sub(r" pupils without a record of \1 are left out", caveats).strip()
 
 
 def _without_effects(caveats: str) -> str:
