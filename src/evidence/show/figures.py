@@ -279,9 +279,9 @@ def draw_flow(frame: pd.DataFrame, ax: Axes) -> Axes:
     counts = frame.set_index(["stage", "arm"])["n_pupils"]
     for row in frame.to_dict("records"):
         across, down = arms.index(row["arm"]), stages.index(row["stage"])
-        lines = [row["stage"].capitalize(), f"{_count(row['n_pupils'])} pupils"]
+        lines = [row["stage"].capitalize(), _count(row["n_pupils"], "pupils")]
         if "n_schools" in row:
-            lines.append(f"{_count(row['n_schools'])} schools")
+            lines.append(_count(row["n_schools"], "schools"))
         look = {"color": "white", "edgecolor": INK, "linewidth": 1}
         ax.barh(-down, 0.84, 0.56, left=across - 0.42, **look)
         write(ax, (across, -down), lines)
@@ -418,8 +418,8 @@ def draw_control_chart(frame: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def _count(value: float) -> str:
-    return "fewer than 10" if value != value else f"{value:,.0f}"
+def _count(value: float, what: str) -> str:
+    return f"{what}: hidden" if value != value else f"{value:,.0f} {what}"
 
 
 def draw_overlap(frame: pd.DataFrame, ax: Axes) -> Axes:
