@@ -8,6 +8,9 @@ import pytest
 import evidence as ev
 from evidence.errors import EvidenceError
 from evidence.methods.core import frames, stored_columns
+from evidence.release.control.disclosure import protect_picture
+from evidence.release.control.suppression import complete
+from evidence.release.store.candidates import protect_effects
 
 
 @pytest.fixture
@@ -237,3 +240,26 @@ def test_words_that_an_spss_file_has_of_codes_are_understood_and_said(tmp_path, 
         assert study.estimate().estimate == coded.estimate
         assert study.estimate().treatment == "New against Usual"
         assert set(study.table["fsm"]) == {"No meals", "Free meals"}
+
+
+def test_few_who_are_lost_on_the_way_are_told_by_no_two_tables(pupils):
+    """Three lack the test, two meals and one the test before: none is the difference of two."""
+    for column, rows in (("post", [1, 3, 5]), ("fsm", [8, 9]), ("pre", [10])):
+        pupils.loc[rows, column] = None
+    found = ev.Trial.read(pupils, PLAN).findings()
+    drawn = {f"figures/p/1/{one.name}": protect_picture(one) for one in found["pictures"]
+             if one.counts and one.name != "not-measured"}  # fmt: skip
+    done, _ = complete(drawn | {"effects/p/1": protect_effects(found["effects"])})
+    kept = 0
+    for name, column in (("flow", "arm"), ("specifications", None), ("balance", None)):
+        safe = done[f"figures/p/1/{name}"]
+        for count in safe._cells.roles.counts:
+            true = safe._cells.exact[count].where(safe.table[count].notna())
+            groups = true.groupby(safe.table[column]) if column else [("", true)]
+            for _, one in groups:
+                apart = one.dropna().sort_values().diff()
+                assert not apart.between(1, 9).any(), name
+                kept += one.notna().sum()
+    assert done["effects/p/1"].hidden == {}
+    assert done["figures/p/1/specifications"].hidden == {}
+    assert kept == 13

@@ -18,6 +18,7 @@ HEADINGS = {
     "n_obs": "Pupils",
     "n_clusters": "Clusters",
     "n_pupils": "Pupils",
+    "n_at_least": "Pupils, at least",
     "n_schools": "Schools",
     "n_treated": "Pupils in the programme",
     "n_control": "Pupils compared with",

@@ -144,6 +144,7 @@ def balance(
         alt=f"Differences between the groups before the start, by column. {said}{hidden}",
         table=table,
         counts=("n_pupils",) if schools else arms,
+        nested=None if schools else "covariate",  # who lacks one is a count
         statistics=tuple(sizes),
         schools=arms if schools else (),
     )
@@ -207,6 +208,9 @@ def sensitivity(found: Sensitivity) -> Picture:
 def specifications(found: Robustness, smallest_worthwhile: float = math.nan) -> Picture:
     """Picture the primary effect by every sensible analysis.
 
+    Of an analysis of more pupils than the primary one it says that there are so many at least: the
+    difference is who lacks a covariate, and may be few.
+
     Parameters
     ----------
     found : Robustness
@@ -216,6 +220,10 @@ def specifications(found: Robustness, smallest_worthwhile: float = math.nan) -> 
     """
     least = smallest_worthwhile if smallest_worthwhile > 0 else 1e-9
     table = found.to_frame()[["label", *_INTERVAL, "n_pupils", "primary"]]
+    main = table.loc[table["primary"], "n_pupils"].max()
+    table = table.assign(n_pupils=table["n_pupils"].clip(upper=main)).rename(
+        columns={"n_pupils": "n_at_least"}
+    )
     table = table.assign(
         verdict=[verdict(row.ci_lower, row.ci_upper, least) for row in table.itertuples()],
         worthwhile=smallest_worthwhile,
@@ -233,7 +241,7 @@ def specifications(found: Robustness, smallest_worthwhile: float = math.nan) -> 
         alt=f"Effect sizes with their intervals by analysis ({found.outcome}, {found.treatment}), "
         f"in standard deviations. {said}.{left}",
         table=table,
-        counts=("n_pupils",),
+        counts=("n_at_least",),
         statistics=_INTERVAL,
         axes=("worthwhile",),
         nested="label",
