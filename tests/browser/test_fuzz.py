@@ -63,7 +63,7 @@ def watched(address):
     quiet, slowest = np.quantile(calm, 0.99), np.quantile(waits, 0.99)
     print(f"99% {quiet:.3f} s before, {slowest:.3f} s during it, longest {max(waits):.3f} s of "
           f"{len(waits)}; {memory(address.pid):.0f} MB")  # fmt: skip
-    assert slowest - quiet < (0.2 if TRIES > 1000 else 2)  # a busy machine is slow by itself
+    assert max(waits) < (0.2 if TRIES > 1000 else 2)  # a busy machine is slow by itself
 
 
 @contextlib.contextmanager

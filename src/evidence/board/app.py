@@ -6,6 +6,7 @@ Started by `evidence.board.start`; `evidence.board.server` says with what.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import json
 import logging
@@ -91,6 +92,8 @@ class Dashboards(Voila):
                 print(f"Open {shown}  (Ctrl+C stops it)", flush=True)
 
         self.app.listen = listen
+        gc.collect()
+        gc.freeze()  # else the collector goes through all that was imported, and everybody waits
         super().listen()
 
     def init_handlers(self) -> list:
