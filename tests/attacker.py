@@ -214,10 +214,10 @@ def narrow(releases, few=()) -> list[tuple]:
     What was hidden for another's sake is no secret as long as it is known not to be small, nor is
     what an earlier release told by itself.
     `few` are pupils who left: what they are, the line, the true count. That nobody may have left
-    between two releases tells nothing of those whom no table has by themselves.
+    tells nothing of those whom no table has by themselves.
     """
     known, hidden = facts(releases)
-    nowhere = {tuple(line) for _, line, _ in few if len(releases) > 1} - hidden.keys()
+    nowhere = {tuple(line) for _, line, _ in few} - hidden.keys()
     for name, line, exact in few:
         hidden[tuple(line)] = (len(releases) - 1, name, 0, "", releases[-1].rules.threshold, exact)
     # What another release shows is no secret: it is not below the threshold.
@@ -332,11 +332,11 @@ def trial(seed: int, finish=complete) -> tuple[list[tuple], int, int, list[Relea
     return found, sum(map(len, cells)), int(sum(c.isna().sum() for c in cells)), releases
 
 
-KINDS = ("levels", "arms", "renamed", "left", "rates", "hubs", "stages")
+KINDS = ("levels", "arms", "renamed", "left", "rates", "hubs")
 
 
 def staged(seed: int, finish=complete, kinds=KINDS) -> tuple[list[tuple], int, int, list[Release]]:
-    """Make a release of mixed levels, rates, a trial's stages or a shared control group; or two.
+    """Make a release of mixed levels, of rates or of programmes with one control group; or two.
 
     The second is of the same cohort under another name, of a group that some have left, or another
     hub's that has the same pupils, which is not merged where it tells what either hides.
@@ -364,8 +364,6 @@ def staged(seed: int, finish=complete, kinds=KINDS) -> tuple[list[tuple], int, i
             {f"figures/{hub}p/2018/{name}": one for name, one in draw(rng, count, False).items()}
             for hub in ("", "other:")
         ]
-    elif kind == "stages":
-        steps, few = stages(rng, rules)
     else:
         steps, few = left(rng, rules)
     for tables in steps:
@@ -412,54 +410,3 @@ def left(rng, rules: Rules) -> tuple[list[dict[str, Table]], list[tuple]]:
     line[0], met[0, 0, 0] = 1, 1
     few = [("who left", line.ravel(), count[0].sum()), ("met", met.ravel(), count[0, 0, 0])]
     return [{"figures/p/2018/t": one} for one in tables], few
-
-
-def stages(rng, rules: Rules) -> tuple[list[dict[str, Table]], list[tuple]]:
-    """Count the pupils of each arm at each stage of a trial, with results, or not, beside some."""
-    arms = rng.integers(2, 4)
-    size = np.exp([rng.normal(4, 0.7, arms), *rng.normal(1.5, 1, (2, arms))]).T
-    count = rng.poisson(size)  # analysed, without covariates, without outcome
-    unit = np.arange(3)
-    reached = {"assigned": unit < 3, "outcome known": unit < 2, "analysed": unit < 1}
-
-    def line(arm: int | slice, who: np.ndarray) -> np.ndarray:
-        here = np.zeros((arms, 3))
-        here[arm] = who
-        return here.ravel()
-
-    def counts(rows: list[tuple[dict, dict[str, np.ndarray]]], **roles) -> Table:
-        counted = {c: [lines[c] for _, lines in rows] for c in rows[0][1]}
-        frame = pd.DataFrame([labels for labels, _ in rows])
-        for name, lines in counted.items():
-            frame[name] = [int(each @ count.ravel()) for each in lines]
-        if "statistics" in roles:
-            frame["mean"] = 7.3
-        return Table(frame, {"counts": tuple(counted), **roles}, counted)
-
-    every = [f"arm {i}" for i in range(arms)]
-    tables = {
-        "flow": counts(
-            [({"stage": stage, "arm": arm}, {"n": line(i, who)})
-             for stage, who in reached.items() for i, arm in enumerate(every)],
-            nested="stage",
-        ),
-        "specifications": counts(
-            [({"label": label}, {"n": line(slice(None), reached[stage])})
-             for label, stage in (("as planned", "analysed"), ("bootstrap", "analysed"),
-                                  ("without covariates", "outcome known"), ("imputed", "assigned"))
-             if rng.random() < 0.7] or [({"label": "imputed"}, {"n": line(slice(None), unit < 3)})],
-            statistics="mean", nested="label",
-        ),
-        "effects": counts(
-            [({"outcome": "test", "subgroup": "all"}, {"n": line(slice(None), unit < 1)})],
-            statistics="mean",
-        ),
-    }  # fmt: skip
-    kept = {f"figures/p/2018/{name}": one for name, one in tables.items() if rng.random() < 0.8}
-    lost = [
-        (f"{name} of {arm}", line(i, who), count[i, place])
-        for i, arm in enumerate(every)
-        for name, who, place in (("no outcome", unit == 2, 2), ("no covariates", unit == 1, 1))
-    ]
-    few = [one for one in lost if 0 < one[2] < rules.threshold]
-    return [kept], few

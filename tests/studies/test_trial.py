@@ -242,24 +242,62 @@ def test_words_that_an_spss_file_has_of_codes_are_understood_and_said(tmp_path, 
         assert set(study.table["fsm"]) == {"No meals", "Free meals"}
 
 
-def test_few_who_are_lost_on_the_way_are_told_by_no_two_tables(pupils):
-    """Three lack the test, two meals and one the test before: none is the difference of two."""
-    for column, rows in (("post", [1, 3, 5]), ("fsm", [8, 9]), ("pre", [10])):
-        pupils.loc[rows, column] = None
-    found = ev.Trial.read(pupils, PLAN).findings()
-    drawn = {f"figures/p/1/{one.name}": protect_picture(one) for one in found["pictures"]
-             if one.counts and one.name != "not-measured"}  # fmt: skip
-    done, _ = complete(drawn | {"effects/p/1": protect_effects(found["effects"])})
-    kept = 0
-    for name, column in (("flow", "arm"), ("specifications", None), ("balance", None)):
-        safe = done[f"figures/p/1/{name}"]
-        for count in safe._cells.roles.counts:
-            true = safe._cells.exact[count].where(safe.table[count].notna())
-            groups = true.groupby(safe.table[column]) if column else [("", true)]
-            for _, one in groups:
-                apart = one.dropna().sort_values().diff()
-                assert not apart.between(1, 9).any(), name
-                kept += one.notna().sum()
-    assert done["effects/p/1"].hidden == {}
-    assert done["figures/p/1/specifications"].hidden == {}
-    assert kept == 13
+def lacking(pupils, lost):
+    """Return pupils of whom so many lack what is named, in each arm."""
+    for column, each in lost.items():
+        for arm, many in enumerate(each):
+            free = pupils.index[(pupils["arm"] == arm) & pupils.notna().all(axis=1)]
+            pupils.loc[free[:many], column] = None
+    return pupils
+
+
+def leaving(study, *names):
+    """Return the pictures so named that may leave, protected."""
+    found = study.findings()
+    drawn = {one.name: protect_picture(one) for one in found["pictures"] if one.counts}
+    done, _ = complete(
+        {f"figures/p/1/{name}": safe for name, safe in drawn.items()}
+        | {"effects/p/1": protect_effects(found["effects"])}
+    )
+    return [done.get(f"figures/p/1/{name}") for name in names], done["effects/p/1"]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param({"post": (0, 3)}, id="few of one arm"),
+        pytest.param({"post": (15, 20), "pre": (0, 1)}, id="few after many"),
+        pytest.param({"fsm": (4, 5)}, id="few in balance"),
+        pytest.param({"took": (6, 40)}, id="few without a dosage"),
+        pytest.param({"again": (0, 9)}, id="few of another outcome"),
+    ],
+)
+def test_where_few_were_lost_what_leaves_counts_those_analysed(pupils, lost):
+    """Two counts of an arm, however rounded, would tell how few are in the one alone."""
+    table = lacking(pupils.assign(again=(np.arange(len(pupils)) % 3 == 0) * 1.0), lost)
+    again = {"name": "again", "title": "Again", "unit": "pp", "smallest_worthwhile": 1.0}
+    plan = PLAN | {"outcomes": [*PLAN["outcomes"], again], "dosage": "took"}
+    study = ev.Trial.read(table, plan)
+    assert study.few_lost
+    names = ("flow", "balance", "specifications", "received", "data-missing", "data-shares")
+    (flow, balance, checks, *others), effects = leaving(study, *names)
+    assert others == [None] * 3
+    arms = study.analysed(study.main)["Arm" if "Arm" in study.table else "arm"].value_counts()
+    assert set(flow.table["stage"]) == {"analysed"}
+    assert sorted(flow._cells.exact["n_pupils"]) == sorted(arms)
+    counted = balance._cells.exact.drop_duplicates().to_numpy()
+    assert sorted(counted.ravel()) == sorted(arms)
+    least = checks._cells.exact["n_at_least"]
+    assert (least == least[0]).all()
+    assert "%" not in flow.drawn.title
+    assert all(safe.hidden == {} for safe in (flow, balance, checks, effects))
+
+
+@pytest.mark.parametrize("lost", [{}, {"post": (15, 20), "pre": (0, 12)}])
+def test_where_many_or_nobody_were_lost_the_whole_flow_leaves(pupils, lost):
+    study = ev.Trial.read(lacking(pupils, lost), PLAN)
+    (flow, balance, checks), effects = leaving(study, "flow", "balance", "specifications")
+    assert not study.few_lost
+    assert len(flow.table) == 6
+    assert flow._cells.exact["n_pupils"][:2].sum() == len(pupils)
+    assert all(safe.hidden == {} for safe in (flow, balance, checks, effects))

@@ -8,7 +8,7 @@ no school; disclosure control hides its small counts as in any table.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -55,6 +55,12 @@ class DataPicture(Picture):
     """
 
     picture: Picture | None
+
+    @classmethod
+    def of(cls, shown: Picture, released: Picture | None) -> DataPicture:
+        """Return a picture that stays, with the form of it that may be proposed, or none."""
+        parts = {part.name: getattr(shown, part.name) for part in fields(Picture)}
+        return cls(**parts, picture=released)
 
     def to_json(self) -> NoReturn:
         """Refuse: the rows stay where they are."""

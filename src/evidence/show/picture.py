@@ -83,8 +83,6 @@ class Picture:
         Columns that count schools.
     axes : tuple of str
         Ordinal columns that describe the row (a year, a rank), not people.
-    nested : str, optional
-        Label column of rows that are parts of one another: the stages of a trial.
     question : str
         Which of `evidence.show.questions.QUESTIONS` it answers; site and dashboards group by it.
     place : int
@@ -108,7 +106,6 @@ class Picture:
     statistics: tuple[str, ...] = ()
     schools: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
-    nested: str | None = None
     question: str = ""
     place: int = 0
     published: str = ""
@@ -130,7 +127,6 @@ class Picture:
                 f"{', '.join(filter(None, QUESTIONS))}"
             )
         named = {*self.counts, *self.statistics, *self.schools, *self.axes}
-        named |= {self.nested} - {None}
         if missing := sorted(named - set(self.table.columns)):
             raise EvidenceError(
                 f"picture {self.name!r}: no column {missing[0]!r} in its table; "

@@ -101,9 +101,11 @@ def balance(
     *,
     n_pupils: float | None = None,
     rules: Rules | None = None,
+    whose: str = "",
 ) -> Picture:
     """Picture the differences between the arms before the start; `labels` names columns.
 
+    `whose` says which pupils they are, such as "analysed", where not all that were assigned.
     Where the rows compared are schools, `n_pupils` is how many pupils those that took part had.
 
     Means stay behind: shares to many digits tell exact counts. So do categories of fewer
@@ -130,6 +132,8 @@ def balance(
     worst = table[sizes].abs().max()
     said = "No column can be shown." if table.empty else f"The largest is {worst.iloc[0]:.2f} SD."
     title = _ALIKE[found.worst()]
+    if whose:
+        title = f"Of those {whose}: {title[0].lower()}{title[1:]}"
     if "before" in table and worst.notna().all():
         said = f"{said} Before weighting it was {worst['before']:.2f} SD."
         title = (
@@ -141,10 +145,10 @@ def balance(
         question="who took part",
         kind="balance",
         title=title,
-        alt=f"Differences between the groups before the start, by column. {said}{hidden}",
+        alt=f"Differences between the groups{f' {whose}' if whose else ''} before the start, by "
+        f"column. {said}{hidden}",
         table=table,
         counts=("n_pupils",) if schools else arms,
-        nested=None if schools else "covariate",  # who lacks one is a count
         statistics=tuple(sizes),
         schools=arms if schools else (),
     )
@@ -174,7 +178,19 @@ def flow(found: Flow) -> Picture:
         table=table,
         counts=("n_pupils",),
         schools=("n_schools",) if "n_schools" in table else (),
-        nested="stage",
+    )
+
+
+def analysed(found: Flow) -> Picture:
+    """Picture the last stage of the participant flow: what may leave where few were lost before."""
+    whole = flow(found)
+    last = whole.table[whole.table["stage"] == whole.table["stage"].iloc[-1]]
+    return replace(
+        whole,
+        title=f"{found.totals().iloc[-1]:,} pupils are in the analysis",
+        alt="Pupils and schools of each group in the analysis. In some group a few pupils were "
+        "lost before it: how many began is left out, or it would tell how few.",
+        table=last.drop(columns="lost_for", errors="ignore").reset_index(drop=True),
     )
 
 
@@ -244,7 +260,6 @@ def specifications(found: Robustness, smallest_worthwhile: float = math.nan) -> 
         counts=("n_at_least",),
         statistics=_INTERVAL,
         axes=("worthwhile",),
-        nested="label",
     )
 
 

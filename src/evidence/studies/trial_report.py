@@ -10,7 +10,9 @@ import pandas as pd
 
 from evidence.methods.core import frames
 from evidence.show import words
+from evidence.show.data_pictures import DataPicture
 from evidence.show.document import Block, Heading, Items
+from evidence.show.picture import Picture
 from evidence.stats.power import DESIGNS
 from evidence.studies import pictures
 from evidence.studies.limits_and_sources import LIMITS, references
@@ -39,15 +41,32 @@ def _who(study: Any) -> list[Any]:
     others = [title for title in study.titles.values() if title != study.main.words]
     alike = f"Among those analysed: {study.alike[study.main.name].sentence()}"
     return [
-        pictures.flow(study.flow),
+        _flow(study),
         study.losses[study.main.name],
         study.delivered,
         study.missing,
-        study.drawn.missing(*others),  # the flow has who lacks the first outcome
-        pictures.balance(study.balance, rules=study.rules) if study.balance else None,
+        study.open(study.drawn.missing(*others)),  # the flow has who lacks the first outcome
+        _balance(study),
         alike if study.before else None,
         _found(study),
     ]
+
+
+def _flow(study: Any) -> Picture:
+    """Return the flow; where few were lost, what may leave of it is who was analysed."""
+    shown = pictures.flow(study.flow)
+    return DataPicture.of(shown, pictures.analysed(study.flow)) if study.few_lost else shown
+
+
+def _balance(study: Any) -> Picture | None:
+    """Return how alike the arms were as assigned; of those analysed where few were lost."""
+    if not study.balance:
+        return None
+    shown = pictures.balance(study.balance, rules=study.rules)
+    if not study.few_lost:
+        return shown
+    alike = pictures.balance(study.alike[study.main.name], rules=study.rules, whose="analysed")
+    return DataPicture.of(shown, alike)
 
 
 def _found(study: Any) -> pd.DataFrame:
@@ -98,7 +117,7 @@ def _data(study: Any) -> list[Any]:
         by_school = study.drawn.schools(study.main.words) if study.plan.school else None
     return [
         study.drawn.scores(*scores, *frames.listed(before)) if scores else None,
-        study.drawn.shares(*yes_no) if yes_no else None,
+        study.open(study.drawn.shares(*yes_no)) if yes_no else None,
         by_school,
     ]
 

@@ -478,32 +478,15 @@ def test_complete_knows_groups_of_yes_and_no():
     assert done["t"].table["n"].isna().all() or done["u"].table["n"].isna().all()
 
 
-@pytest.mark.parametrize(("analysed", "hidden"), [(117, 1), (120, 0), (95, 0)])
-def test_complete_rows_that_are_parts_of_one_another_differ_by_many_or_nobody(analysed, hidden):
-    """Of 120 to analyse 3 were lost: 120 and 115, as shown, leave one to nine."""
-    rows = [("assigned", 120), ("outcome known", 120), ("analysed", analysed)]
-    table = pd.DataFrame(rows, columns=["stage", "n"]).assign(arm="programme")
-    safe = protect(table, counts="n", nested="stage")
-    done, _ = complete({"f/lamp/2018/flow": safe})
-    assert done["f/lamp/2018/flow"].hidden.get("n", 0) == hidden
-    plain, _ = complete({"f/lamp/2018/flow": protect(table, counts="n")})
-    assert plain["f/lamp/2018/flow"].hidden == {}
-
-
-def test_complete_takes_a_count_of_the_flow_before_a_result():
-    """Who was lost is told by the flow and by the two analyses: neither result is worth less."""
-    rows = [
-        ("assigned", "a", 60),
-        ("assigned", "b", 60),
-        ("analysed", "a", 57),
-        ("analysed", "b", 60),
-    ]
-    flow = pd.DataFrame(rows, columns=["stage", "arm", "n"])
-    effects = pd.DataFrame({"outcome": ["maths"], "n": [117], "estimate": [0.1]})
+def test_complete_hides_a_count_before_a_result():
+    """Three of South are told by all less North; what stands beside a result is worth two."""
+    rows = [("North", 60), ("South", 3), ("East", 50), ("all", 113)]
+    areas = pd.DataFrame(rows, columns=["area", "n"])
+    effects = pd.DataFrame({"area": ["East"], "n": [50], "estimate": [0.1]})
     safes = {
-        "figures/p/2018/flow": protect(flow, counts="n", nested="stage"),
+        "figures/p/2018/areas": protect(areas, counts="n"),
         "effects/p/2018": protect(effects, counts="n", statistics="estimate"),
     }
     done, _ = complete(safes)
     assert done["effects/p/2018"].hidden == {}
-    assert done["figures/p/2018/flow"].hidden["n"] > 0
+    assert done["figures/p/2018/areas"].table["n"].isna().tolist() == [True, True, False, False]

@@ -402,13 +402,14 @@ def test_words_of_a_hidden_row_tell_no_effect_either():
         (
             "itt",
             "pupils without a record of Maths are left out; "
-            "pupils without a record of Sex are left out; 5 schools have one arm only",
+            "pupils without a record of Sex are left out; 5 schools have one arm only; "
+            "marked down one square: more than 10% of pupils were lost",
         ),
         (
             "att",
             "175 of 2,260 pupils have no record of Maths and are left out; "
             "fewer than 10 of 2,260 pupils have no record of Sex and are left out; "
-            "5 schools have one arm only",
+            "5 schools have one arm only; marked down one square: 13% of pupils were lost",
         ),
     ],
 )
@@ -416,7 +417,8 @@ def test_words_of_a_trial_leave_it_to_the_flow_how_many_were_lost(estimand, said
     """Of 2,260 assigned, and those of one arm, whoever reads them works out the other arm's few."""
     notes = (
         "177 of 2,260 pupils have no record of Maths and are left out; "
-        "1 of 2,260 pupils has no record of Sex and is left out; 5 schools have one arm only"
+        "1 of 2,260 pupils has no record of Sex and is left out; 5 schools have one arm only; "
+        "marked down one square: 13% of pupils were lost"
     )
     row = effect("lamp", "2018", 1.5, 1.2, 0.08, "better than similar", 3, 1263, 20, caveats=notes)
     table = candidates.protect_effects(pd.DataFrame([row | {"estimand": estimand}])).table

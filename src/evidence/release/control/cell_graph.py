@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,13 +28,13 @@ from evidence.release.control.published_tables import alike, described, interval
 # may agree by chance; only not ruled out.
 SURE, LIKELY, MATCHED, GUESSED = 3, 2, 1, 0
 
-# Rows of each count, numbers of each column, each row's place and labels, roles, of this release?
+# Rows of each count, numbers of each column, each row's place and labels, margins, of this release?
 Table = tuple[
     dict[str, Block],
     Mapping[str, np.ndarray],
     Sequence[Place],
     Sequence[Group],
-    Roles,
+    Mapping[str, Any],
     bool,
 ]
 
@@ -170,11 +171,9 @@ class CellGraph:
                     self.current[i], self.shown[i] = True, rounded
                     self.beside[i] += betrayed
             self.places[name][column] = ids
-        if cells.roles.nested:
-            self._add_nested(cells.roles.nested, places, labels, self.places[name])
         heads = self._heads(cells.exact.columns)
         blocks = stack(places, labels, self.places[name], heads)
-        self.tables.append((blocks, self.places[name], places, labels, cells.roles, True))
+        self.tables.append((blocks, self.places[name], places, labels, cells.roles.margins, True))
         own = {pair: np.ones(len(table), dtype=bool) for pair in cells.roles.percentages.values()}
         zero = cells.rules.full_disclosive
         self._add_lacking(blocks, self.places[name], places, labels, own, zero=zero)
@@ -231,7 +230,7 @@ class CellGraph:
         blocks = stack(places, labels, columns, self._heads(counts.columns))
         own = {(part, whole): frame[f"{part}_symbol"] == "c" for part, whole in parts}
         self._add_lacking(blocks, columns, places, labels, own, zero=True)
-        self.tables.append((blocks, columns, places, labels, roles, False))
+        self.tables.append((blocks, columns, places, labels, roles.margins, False))
 
     def _add_lacking(
         self,
@@ -264,24 +263,6 @@ class CellGraph:
                     block[0].append(place)
                     block[1].append(row)
                     block[2].append(k)
-
-    def _add_nested(
-        self,
-        column: str,
-        places: Sequence[Place],
-        labels: Sequence[Group],
-        numbers: Mapping[str, np.ndarray],
-    ) -> None:
-        """Add who is in one row and not in the next smaller one, which is a part of it."""
-        for ids in numbers.values():
-            stages: dict[tuple[Place, Group], list[int]] = {}
-            for place, row, i in zip(places, labels, ids.tolist(), strict=True):
-                others = frozenset(label for label in row if label[0] != column)
-                if i >= 0 and i not in stages.setdefault((place, others), []):
-                    stages[place, others].append(i)
-            for found in stages.values():
-                for total, part in pairwise(sorted(found, key=lambda i: -self.exact[i])):
-                    self._remainder(total, [part], False, frozenset())
 
     def hide_changed(self, i: int, j: int) -> None:
         """Hide a count of this release of which another one shows that few left or joined."""

@@ -76,14 +76,13 @@ def used(places: list[Place], labels: list[Group]) -> dict[Place, frozenset[str]
 
 
 def margins_of(
-    places: list[Place], labels: list[Group], ids: list[int], nested: str | None = None
+    places: list[Place], labels: list[Group], ids: list[int]
 ) -> Iterator[tuple[tuple[Place, Group, tuple[str, ...]], list[int]]]:
     """Group the cells that differ in one label column, or in several without a total of one.
 
     Columns that say the same, such as the name of a bin and its ends, are also taken together.
-    Rows that are parts of one another by a `nested` column add up to nothing.
     """
-    columns = sorted({column for row in labels for column, _ in row} - {nested})
+    columns = sorted({column for row in labels for column, _ in row})
     whole = [c for c in columns if all(any(c == name for name, _ in row) for row in labels)]
     alike = _alike(labels, columns)
     units: list[tuple[str, ...]] = [(c,) for c in whole]

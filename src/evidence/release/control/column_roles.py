@@ -46,7 +46,6 @@ class Roles:
     labels: tuple[str, ...] | None = None
     keys: tuple[str, ...] | None = None
     margins: Mapping[str, Any] = field(default_factory=dict)
-    nested: str | None = None
     residual_df: str | None = None
     behind: tuple[str, ...] = ()
 
@@ -106,7 +105,7 @@ class Roles:
             )
         parts = (part for part in self.margins.values() if not isinstance(part, str))
         named = [*self.figures, *self.contributions, *(self.labels or ())]
-        other = [*(self.keys or ()), *self.margins, *filter(None, [self.residual_df, self.nested])]
+        other = [*(self.keys or ()), *self.margins, *filter(None, [self.residual_df])]
         for name in [*named, *other, *chain(*parts)]:
             if name not in table.columns:
                 raise EvidenceError(

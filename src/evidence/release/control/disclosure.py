@@ -154,9 +154,6 @@ def protect(
         ``{"sex": "all"}``: the label whose row is the sum of the others ("all", "total",
         "overall" and "both" are known); ``{"n": ("boys", "girls")}``: the column that is the sum
         of others.
-    nested : str, optional
-        The label column of rows that are parts of one another, the smaller of the larger: the
-        stages of a trial. Who is in one and not in the next is a count like another.
     behind : iterable of str, optional
         Counts that do not leave: the statistics beside them give them back, so where one is hidden
         these are.
@@ -237,7 +234,7 @@ def protect_picture(
         fewer pupils than a figure's points need.
     """
     rules = rules or Rules()
-    named = ("counts", "statistics", "schools", "axes", "nested")
+    named = ("counts", "statistics", "schools", "axes")
     roles = Roles.of({name: getattr(picture, name) for name in named})
     try:
         if picture.published:

@@ -34,9 +34,9 @@ def add_unseen(graph: CellGraph) -> None:
     if several := len({programme for programme, _ in graph.scope}) > 1:
         _add_columns(graph)
     sums: dict[tuple[Place, str, Group], list[list[int]]] = {}
-    for blocks, *_, roles, _ in graph.tables:
+    for blocks, *_ in graph.tables:
         for what, block in blocks.items():
-            for (place, rest, over), parts in margins_of(*block, roles.nested):
+            for (place, rest, over), parts in margins_of(*block):
                 if len(over) > 1 and not several:
                     continue
                 exact = sum(graph.exact[i] for i in parts)
@@ -62,7 +62,7 @@ def _add_columns(graph: CellGraph) -> None:
     """
     several = [one for one in graph.tables if 1 < len(one[0]) == len(one[1])]
     wholes = {whole for _, whole in graph.shares}
-    for _, columns, places, labels, roles, now in several:
+    for _, columns, places, labels, _, now in several:
         chosen = [c for c in columns if c.casefold() in TOTALS or c in wholes]
         chosen += [c for c in columns if _is_sum_of_others(graph, columns, c)]
         parts = zip(*(columns[c].tolist() for c in chosen[:1] or columns), strict=True)
@@ -71,7 +71,7 @@ def _add_columns(graph: CellGraph) -> None:
         for i, (*_, ids) in zip(sums, rows, strict=True):
             graph.sums[(i, *sorted(ids))] = SURE
         there, groups = [place for place, *_ in rows], [row for _, row, _ in rows]
-        graph.tables.append(({"": (there, groups, sums)}, {}, there, groups, roles, now))
+        graph.tables.append(({"": (there, groups, sums)}, {}, there, groups, {}, now))
 
 
 def _is_sum_of_others(graph: CellGraph, columns: Mapping[str, np.ndarray], total: str) -> bool:
@@ -142,13 +142,13 @@ class Sums:
         unseen: dict[
             Number, dict[tuple[int, ...], None]
         ] = {}  # sums that no table shows, to their parts
-        for number, (blocks, columns, places, labels, roles, now) in enumerate(graph.tables):
+        for number, (blocks, columns, places, labels, declared, now) in enumerate(graph.tables):
             graph.findings += 1
             dims: dict[Place, frozenset[str]] = {}
             lacking: dict[tuple[Place, str, tuple[str, ...]], list[Row]] = {}
             for what, block in blocks.items():
                 dims = used(*block[:2])
-                for (place, rest, over), parts in margins_of(*block, roles.nested):
+                for (place, rest, over), parts in margins_of(*block):
                     totals = graph.index.get((place, what, rest), ())
                     whole = self._whole(place, rest, over, parts)
                     how = (SURE, LIKELY) if whole else (MATCHED, GUESSED)
@@ -163,7 +163,7 @@ class Sums:
                         self._match(number, place, parts, dims[place])
             for (place, what, _), rows in lacking.items():
                 self._elsewhere(rows, self.named[place].keys() - self.beside[what])
-            if len(blocks) > 1 and not self._within(columns, roles.margins, now):
+            if len(blocks) > 1 and not self._within(columns, declared, now):
                 across: dict[Place, list[Row]] = {}
                 ids = zip(*columns.values(), strict=True)
                 for place, rest, row in zip(places, labels, ids, strict=True):

@@ -34,7 +34,8 @@ from evidence.show.picture import Picture
 from evidence.show.words import effect_sentence
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-# How many a trial lost: the flow says it, or hides it.
+# How many a trial lost: the flow says it, or does not.
+_SHARE_LOST = re.compile(r"(\d+)% of pupils were lost")
 _LOST = re.compile(
     r"[^;]*\d of [\d,]+ pupils (?:has|have) no record of (.*?) and (?:is|are) left out"
 )
@@ -215,8 +216,14 @@ def _few(effects: pd.DataFrame) -> pd.Series:
 
 
 def _without_losses(caveats: str) -> str:
-    """Leave out how many have no record: with the arms that are shown it would tell of the rest."""
-    return _LOST.sub(r" pupils without a record of \1 are left out", caveats).strip()
+    """Leave out how many have no record, and say of the share that was lost its band only.
+
+    With the counts that are shown either would tell how many they are, however few.
+    """
+    known = _LOST.sub(r" pupils without a record of \1 are left out", caveats).strip()
+    return _SHARE_LOST.sub(
+        lambda share: f"more than {(int(share[1]) - 1) // 10 * 10}% of pupils were lost", known
+    )
 
 
 def _without_effects(caveats: str) -> str:
