@@ -11,6 +11,7 @@ from evidence.methods.core import frames, stored_columns
 from evidence.release.control.disclosure import protect_picture
 from evidence.release.control.suppression import complete
 from evidence.release.store.candidates import protect_effects
+from evidence.studies.trial_report import few_lost
 
 
 @pytest.fixture
@@ -278,7 +279,7 @@ def test_where_few_were_lost_what_leaves_counts_those_analysed(pupils, lost):
     again = {"name": "again", "title": "Again", "unit": "pp", "smallest_worthwhile": 1.0}
     plan = PLAN | {"outcomes": [*PLAN["outcomes"], again], "dosage": "took"}
     study = ev.Trial.read(table, plan)
-    assert study.few_lost
+    assert few_lost(study)
     names = ("flow", "balance", "specifications", "received", "data-missing", "data-shares")
     (flow, balance, checks, *others), effects = leaving(study, *names)
     assert others == [None] * 3
@@ -297,7 +298,7 @@ def test_where_few_were_lost_what_leaves_counts_those_analysed(pupils, lost):
 def test_where_many_or_nobody_were_lost_the_whole_flow_leaves(pupils, lost):
     study = ev.Trial.read(lacking(pupils, lost), PLAN)
     (flow, balance, checks), effects = leaving(study, "flow", "balance", "specifications")
-    assert not study.few_lost
+    assert not few_lost(study)
     assert len(flow.table) == 6
     assert flow._cells.exact["n_pupils"][:2].sum() == len(pupils)
     assert all(safe.hidden == {} for safe in (flow, balance, checks, effects))

@@ -242,26 +242,6 @@ class Trial(Study[TrialPlan]):
         complete = self.compared[[outcome.words, *self.before]].notna().all(axis=1)
         return self.compared if complete.all() else self.compared[complete]
 
-    @functools.cached_property
-    def few_lost(self) -> bool:
-        """Whether a few pupils of an arm lack something: fewer than a release counts, not nobody.
-
-        Then what leaves counts the pupils analysed only. Any other count of an arm, however it is
-        rounded, tells with that one how few they are.
-        """
-        lacks = self.table[[*self.titles.values(), *self.before]].isna()
-        if self.plan.dosage:
-            lacks[self._say(self.plan.dosage)] = self.table[self._say(self.plan.dosage)].isna()
-        lost = lacks[self.before].any(axis=1)
-        for outcome in self.titles.values():
-            lacks[f"{outcome}, known"] = lost & ~lacks[outcome]
-        few = lacks.groupby(self.table[self._say(self.plan.treatment)].to_numpy()).sum()
-        return bool(((few > 0) & (few < self.rules.threshold)).any(axis=None))
-
-    def open(self, picture: DataPicture | None) -> DataPicture | None:
-        """Return a picture that counts others than those analysed; it stays where few were lost."""
-        return DataPicture.of(picture, None) if picture and self.few_lost else picture
-
     # answers ----------------------------------------------------------------------------------
 
     def randomisation_test(self, **options: Any) -> Estimate:
@@ -433,9 +413,7 @@ class Trial(Study[TrialPlan]):
     @answered
     def delivered(self) -> DataPicture | None:
         """Which share of each arm received any of the programme; None without a dosage."""
-        return self.open(
-            self.drawn.received(self._say(self.plan.dosage)) if self.plan.dosage else None
-        )
+        return self.drawn.received(self._say(self.plan.dosage)) if self.plan.dosage else None
 
     @answered
     def checks(self) -> Robustness:

@@ -14,7 +14,7 @@ from evidence.show.data_pictures import DataPicture
 from evidence.show.document import Block, Heading, Items
 from evidence.show.picture import Picture
 from evidence.stats.power import DESIGNS
-from evidence.studies import pictures
+from evidence.studies import pictures, sections
 from evidence.studies.limits_and_sources import LIMITS, references
 from evidence.studies.verdict import detectable
 
@@ -43,19 +43,39 @@ def _who(study: Any) -> list[Any]:
     return [
         _flow(study),
         study.losses[study.main.name],
-        study.delivered,
+        _open(study, study.delivered),
         study.missing,
-        study.open(study.drawn.missing(*others)),  # the flow has who lacks the first outcome
+        _open(study, study.drawn.missing(*others)),  # the flow has who lacks the first outcome
         _balance(study),
         alike if study.before else None,
         _found(study),
     ]
 
 
+def few_lost(study: Any) -> bool:
+    """Return whether a few pupils of an arm lack something: fewer than leave, but not nobody.
+
+    Then what leaves counts the pupils analysed only. Any other count of an arm, however it is
+    rounded, tells with that one how few they are.
+    """
+    titles, before = [*study.titles.values()], study.before
+    dosage, treatment = sections.say(study.plan.dosage, study.names), study.arms["treatment"]
+    lacks = study.table[[*titles, *before, *filter(None, [dosage])]].isna()
+    for title in titles:
+        lacks[f"{title} known, not all before"] = ~lacks[title] & lacks[before].any(axis=1)
+    few = lacks.groupby(study.table[treatment].to_numpy()).sum()
+    return bool(((few > 0) & (few < study.rules.threshold)).any(axis=None))
+
+
+def _open(study: Any, picture: DataPicture | None) -> DataPicture | None:
+    """Return a picture that counts others than those analysed; it stays where few were lost."""
+    return DataPicture.of(picture, None) if picture and few_lost(study) else picture
+
+
 def _flow(study: Any) -> Picture:
     """Return the flow; where few were lost, what may leave of it is who was analysed."""
     shown = pictures.flow(study.flow)
-    return DataPicture.of(shown, pictures.analysed(study.flow)) if study.few_lost else shown
+    return DataPicture.of(shown, pictures.analysed(study.flow)) if few_lost(study) else shown
 
 
 def _balance(study: Any) -> Picture | None:
@@ -63,7 +83,7 @@ def _balance(study: Any) -> Picture | None:
     if not study.balance:
         return None
     shown = pictures.balance(study.balance, rules=study.rules)
-    if not study.few_lost:
+    if not few_lost(study):
         return shown
     alike = pictures.balance(study.alike[study.main.name], rules=study.rules, whose="analysed")
     return DataPicture.of(shown, alike)
@@ -117,7 +137,7 @@ def _data(study: Any) -> list[Any]:
         by_school = study.drawn.schools(study.main.words) if study.plan.school else None
     return [
         study.drawn.scores(*scores, *frames.listed(before)) if scores else None,
-        study.open(study.drawn.shares(*yes_no)) if yes_no else None,
+        _open(study, study.drawn.shares(*yes_no)) if yes_no else None,
         by_school,
     ]
 
