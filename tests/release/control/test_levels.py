@@ -178,6 +178,7 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("arms", 70_000_013),  # what another programme calls a group is not its label here
         ("arms", 83_000_277),  # both have percentages, of which one shows who lacks it
         ("arms", 81_000_021),  # a control group that is shown by sex and year group alone
+        ("arms", 110_000_669),  # what has the standard is as many as all are, in one row
         ("hubs", 8100078),
         ("renamed", 61_000_067),  # a percentage of its own place is no reason to know more
         ("renamed", 61_000_196),  # nor are columns that add up, in one programme alone

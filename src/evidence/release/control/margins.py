@@ -116,9 +116,10 @@ class Sums:
     def __init__(self, graph: CellGraph) -> None:
         self.graph = graph
         self.beside: dict[str, set[str]] = {}  # names in one table differ in meaning
-        for blocks, *_ in graph.tables:
-            for what in blocks:
-                self.beside.setdefault(what, set()).update(blocks)
+        for blocks, columns, *_ in graph.tables:  # nor is one what its table's columns add up to
+            names = {*blocks, ""} if 1 < len(blocks) == len(columns) else {*blocks}
+            for what in names:
+                self.beside.setdefault(what, set()).update(names)
         self.named: dict[Place, dict[str, list[Row]]] = {}
         # Of a number in a place: another one may call it otherwise.
         self.labels: dict[tuple[Place, int], Group] = {}
