@@ -105,6 +105,8 @@ def complete(
     exposed: set[int] = set()
     guessed: set[int] = set()
     readers, quiet = [*_readers(graph)], 0
+    hidden, _ = _solve(graph, readers[0], hidden, turns, seen)
+    readers += _without_a_chance(graph, readers[0], seen[0][1].open_)
     for sums in cycle(readers):  # what one reader's sums hide, another's must not tell
         if quiet == len(readers):
             break
@@ -176,6 +178,28 @@ def _readers(graph: CellGraph) -> Iterator[list[tuple[int, ...]]]:
             free[1].extend(some)
     for _, some in apart:
         yield believed(some)
+
+
+def _without_a_chance(
+    graph: CellGraph, firm: Sequence[tuple[int, ...]], told: Iterable[int]
+) -> Iterator[list[tuple[int, ...]]]:
+    """Give the firm sums without one that agrees by chance and alone tells a number.
+
+    Whoever believes that one knows it anyway; who does not must not know it by the others.
+    """
+    part = _parts(graph, firm)
+    for number in told:
+        near = [at for at in firm if part[at[0]] == part[number]]
+        chances = {graph.finding.get(at, 0) for at in near if graph.sums[at] == MATCHED}
+        for chance in sorted(chances):
+            left = [
+                at for at in near if (graph.sums[at], graph.finding.get(at)) != (MATCHED, chance)
+            ]
+            system = _system(graph, left, ())
+            system.hide(np.flatnonzero(np.isfinite(system.price)))
+            system.exact_ranges(np.array([number]))
+            if system.high[number] - system.low[number] >= system.width[number] - SLACK:
+                yield left
 
 
 def _parts(graph: CellGraph, sums: Sequence[tuple[int, ...]]) -> list[int]:
