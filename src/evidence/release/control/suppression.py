@@ -105,14 +105,15 @@ def complete(
     exposed: set[int] = set()
     guessed: set[int] = set()
     readers, quiet = [*_readers(graph)], 0
-    hidden, _ = _solve(graph, readers[0], hidden, turns, seen)
-    readers += _without_a_chance(graph, readers[0], seen[0][1].open_)
-    for sums in cycle(readers):  # what one reader's sums hide, another's must not tell
+    # What one reader's sums hide, another's must not tell.
+    for turn, sums in enumerate(cycle(readers)):
         if quiet == len(readers):
             break
         before = len(hidden)
         hidden, known = _solve(graph, sums, hidden, turns, seen)
         quiet = quiet + 1 if len(hidden) == before else 1
+        if not turn:
+            readers += _without_a_chance(graph, sums, seen[0][1].open_)
         # No guess is held against an earlier release, and no chance against this one; where there
         # is none, but a hub that may still be refused, what a guess tells counts.
         least = SURE if not earlier else LIKELY if safes else GUESSED
