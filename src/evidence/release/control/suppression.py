@@ -191,16 +191,17 @@ def _without_a_chance(
     part = _parts(graph, firm)
     for number in told:
         near = [at for at in firm if part[at[0]] == part[number]]
-        chances = {graph.finding.get(at, 0) for at in near if graph.sums[at] == MATCHED}
-        for chance in sorted(chances):
-            left = [
-                at for at in near if (graph.sums[at], graph.finding.get(at)) != (MATCHED, chance)
-            ]
-            system = _system(graph, left, ())
-            system.hide(np.flatnonzero(np.isfinite(system.price)))
-            system.exact_ranges(np.array([number]))
-            if system.high[number] - system.low[number] >= system.width[number] - SLACK:
-                yield left
+        by = np.array([graph.finding[at] if graph.sums[at] == MATCHED else -1 for at in near])
+        whole = _system(graph, near, ())
+        whole.hide(np.flatnonzero(np.isfinite(whole.price)))
+        cells = np.unique(whole.sums.indices)
+        at = np.searchsorted(cells, [number])
+        for chance in np.unique(by[by >= 0]):
+            system = whole.part(cells)
+            system.sums = system.sums[by != chance]
+            system.exact_ranges(at)
+            if (system.high - system.low >= system.width - SLACK)[at].all():
+                yield [one for one, other in zip(near, by, strict=True) if other != chance]
 
 
 def _parts(graph: CellGraph, sums: Sequence[tuple[int, ...]]) -> list[int]:
