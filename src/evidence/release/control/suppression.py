@@ -194,11 +194,11 @@ def _without_a_chance(
         by = np.array([graph.finding[at] if graph.sums[at] == MATCHED else -1 for at in near])
         whole = _system(graph, near, ())
         whole.hide(np.flatnonzero(np.isfinite(whole.price)))
-        cells = np.unique(whole.sums.indices)
+        cells, some = np.unique(whole.sums.indices), np.diff(whole.sums.indptr) > 0
         at = np.searchsorted(cells, [number])
         for chance in np.unique(by[by >= 0]):
             system = whole.part(cells)
-            system.sums = system.sums[by != chance]
+            system.sums = system.sums[by[some] != chance]
             system.exact_ranges(at)
             if (system.high - system.low >= system.width - SLACK)[at].all():
                 yield [one for one, other in zip(near, by, strict=True) if other != chance]
