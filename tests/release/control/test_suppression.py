@@ -239,6 +239,48 @@ def test_complete_new_table_of_some_groups_is_no_sum(zeros):
     assert (symbols(done["u"]), notes) == (["c"], ())
 
 
+@pytest.mark.parametrize("wide", [False, True])
+def test_complete_nobody_left_of_one_total_is_a_group_where_another_leaves_some(wide):
+    of = {("North", "girls"): 48, ("North", "boys"): 47, ("all", "girls"): 48, ("all", "boys"): 77}
+    frame = pd.DataFrame([(*group, n) for group, n in of.items()], columns=["area", "sex", "n"])
+    if wide:
+        frame = frame.pivot_table(index="area", columns="sex", values="n").reset_index()
+    others = {"areas": protect(long("area", {"North": 95, "South": 30}), counts="n")}
+    others["sexes"] = protect(long("sex", {"girls": 48, "boys": 77}), counts="n")
+    safe = protect(frame, counts=("girls", "boys") if wide else "n")
+    table = complete(others | {"both": safe})[0]["both"].table
+    hidden = {(area, sex): table.loc[table["area"] == area] for area, sex in of}
+    if wide:
+        hidden = {at: row[f"{at[1]}_symbol"].item() for at, row in hidden.items()}
+    else:
+        hidden = {at: row.set_index("sex")["n_symbol"][at[1]] for at, row in hidden.items()}
+    assert "c" in (hidden["North", "girls"], hidden["all", "girls"])  # no girl of South
+
+
+def test_complete_nobody_left_of_any_total_is_no_group():
+    frame = pd.DataFrame({"area": ["North", "all"], "girls": [48, 48], "boys": [47, 47]})
+    safes = {"both": protect(frame, counts=("girls", "boys"))}
+    assert complete(safes) == (safes, ())
+
+
+def test_complete_nobody_less_than_a_named_total_is_a_group_where_another_row_leaves_some():
+    frame = pd.DataFrame(
+        {"area": ["North", "South"], "met": [40, 20], "not": [20, 40], "total": [60, 80]}
+    )
+    done, _ = complete({"t": protect(frame, counts=("met", "not", "total"))})
+    assert "c" in {done["t"].table[f"{c}_symbol"][0] for c in ("met", "not", "total")}
+
+
+def test_complete_nobody_outside_one_of_groups_that_overlap_is_a_group():
+    frame = pd.DataFrame(
+        [(s, g, n) for s, row in {"North": (60, 30, 60), "South": (40, 30, 60)}.items()
+         for g, n in zip(("boys", "free meals", "all"), row, strict=True)],
+        columns=["school", "subgroup", "n"],
+    )  # fmt: skip
+    done, _ = complete({"t": protect(frame, counts="n")})
+    assert "c" in {*done["t"].table["n_symbol"][[0, 2]]}  # no girl in North
+
+
 @pytest.mark.slow
 def test_complete_part_that_was_zero_takes_no_other_programme_s_protection():
     """Where zeros are shown a hidden part may be one; the sums would fit no numbers."""

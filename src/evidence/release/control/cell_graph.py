@@ -66,6 +66,8 @@ class CellGraph:
         self.tables: list[Table] = []
         self.alike: dict[tuple[Place, float], list[tuple[int, int, frozenset[str]]]] = {}
         self.sums: dict[tuple[int, ...], int] = {}  # total and parts, to how sure it is
+        self.left: dict[tuple[int, ...], int] = {}  # total and parts, to what is left
+        self.everybody = False  # whether a part that is everybody is a secret
         self.finding: dict[tuple[int, ...], int] = {}  # sums that were found together
         self.findings = 0
         self.hierarchies: list[list[list[tuple[int, ...]]]] = []  # of a label column: each way
@@ -176,6 +178,7 @@ class CellGraph:
         self.tables.append((blocks, self.places[name], places, labels, cells.roles.margins, True))
         own = {pair: np.ones(len(table), dtype=bool) for pair in cells.roles.percentages.values()}
         zero = cells.rules.full_disclosive
+        self.everybody |= zero and cells.rules.zeros_disclosive
         self._add_lacking(blocks, self.places[name], places, labels, own, zero=zero)
 
     def hidden_earlier(self, name: str, frame: pd.DataFrame, now: Safe | None) -> Iterator[Number]:
@@ -377,6 +380,22 @@ class CellGraph:
                 if self.exact[part] <= self.exact[total]:
                     self._remainder(total, [part], False, frozenset())
 
+    def leave_nobody(self, total: int, parts: Iterable[int]) -> None:
+        """Take it that others than the parts are of a total, and that they are none.
+
+        Parameters
+        ----------
+        total, parts
+            Numbers of which the total is the whole, or the largest, of all parts.
+        """
+        at = (total, *sorted(parts))
+        if not self.everybody or self.exact[total] <= 0:
+            return
+        if self.sums.pop(at, None) is not None:
+            self._remainder(total, at[1:], True, frozenset())
+        elif at in self.left:
+            self.secret[self.left[at]] = True
+
     def add_upper_bound(self, total: int, parts: Iterable[int]) -> None:
         """Add that a total is no less than parts of it, of which some are not known."""
         parts = tuple(sorted(parts))
@@ -399,4 +418,5 @@ class CellGraph:
         self.before[i] = over != over  # an earlier release's: it may be small
         self.harmless[i] = self.harmless[total]
         self.sums[(total, *parts, i)] = SURE if over == over else LIKELY
+        self.left[(total, *parts)] = i
         return i

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import combinations, permutations, product
 
 import numpy as np
@@ -126,6 +126,8 @@ class Sums:
         self.groups: dict[
             tuple[Place, Group, str], set[Label]
         ] = {}  # of one total, by one label, whatever they count
+        self.leaving: set[Hashable] = set()  # groups or columns of which some total is more
+        self.whole: dict[Hashable, list[tuple[int, Sequence[int]]]] = {}  # and those that are all
         for (place, what, labels), ids in graph.index.items():
             if what in self.beside:
                 rows = self.named.setdefault(place, {}).setdefault(what, [])
@@ -156,6 +158,9 @@ class Sums:
                     for total in totals:
                         graph.add_sum(total, parts, inside=total in block[2], how=how)
                         graph.add_upper_bound(total, parts)
+                        for some in (parts, *([i] for i in parts if total in block[2])):
+                            labels_of = frozenset(self.labels[place, i] - rest for i in some)
+                            self._left(total, some, (place, over, labels_of))
                     if not graph.unseen.issuperset(totals):
                         continue
                     unseen.setdefault((place, what, rest), {})[tuple(sorted(parts))] = None
@@ -164,7 +169,7 @@ class Sums:
                         self._match(number, place, parts, dims[place])
             for (place, what, _), rows in lacking.items():
                 self._elsewhere(rows, self.named[place].keys() - self.beside[what])
-            if len(blocks) > 1 and not self._within(columns, declared, now):
+            if len(blocks) > 1 and not self._within(number, columns, declared, now):
                 across: dict[Place, list[Row]] = {}
                 ids = zip(*columns.values(), strict=True)
                 for place, rest, row in zip(places, labels, ids, strict=True):
@@ -184,7 +189,21 @@ class Sums:
                 for way in ways:
                     if graph.adds_up(total, way):
                         graph.add_sum(total, way, how=(SURE, GUESSED))
+        for key, wholes in self.whole.items():
+            for total, all_of_it in wholes if key in self.leaving else ():
+                graph.leave_nobody(total, all_of_it)
         add_levels(graph, self.named)
+
+    def _left(self, total: int, parts: Sequence[int], key: Hashable) -> None:
+        """Note a total of which the same parts as of others leave nobody, or that they leave some.
+
+        Then whoever sees what they are parts of knows that there are others.
+        """
+        over = self.graph.exact[total] - sum(self.graph.exact[i] for i in parts)
+        if over > 0:
+            self.leaving.add(key)
+        elif over == 0:
+            self.whole.setdefault(key, []).append((total, parts))
 
     def _whole(
         self, place: Place, rest: Group, over: tuple[str, ...], parts: Collection[int]
@@ -198,6 +217,7 @@ class Sums:
 
     def _within(
         self,
+        number: int,
         columns: Mapping[str, np.ndarray],
         declared: Mapping[str, str | Sequence[str]],
         now: bool,
@@ -243,6 +263,7 @@ class Sums:
                     how = SURE if whole else MATCHED, LIKELY if likely else GUESSED
                     for row in rows:
                         self.graph.add_sum(row[0], row[1:], inside=True, how=how)
+                        self._left(row[0], row[1:], (number, total, parts))
                     added |= whole and (now or likely)
         return added
 
