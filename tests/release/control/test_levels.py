@@ -179,9 +179,11 @@ def test_complete_years_stay_where_one_that_was_hidden_is_gone():
         ("arms", 83_000_277),  # both have percentages, of which one shows who lacks it
         ("arms", 81_000_021),  # a control group that is shown by sex and year group alone
         ("arms", 110_000_669),  # what has the standard is as many as all are, in one row
+        ("arms", 270_000_022),  # as many at most have it as of another programme; more lack it
         ("hubs", 8100078),
         ("renamed", 61_000_067),  # a percentage of its own place is no reason to know more
         ("renamed", 61_000_196),  # nor are columns that add up, in one programme alone
+        ("renamed", 210_000_153),  # an area has nobody of a sex, where it has some of the other
         ("left", 90_000_706),  # two federations are as many once a school of one of them left
         ("left", 95_000_616),  # a school is as many as the federation that another one left
         ("left", 95_000_868),

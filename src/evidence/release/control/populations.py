@@ -8,7 +8,7 @@ a label, or of the whole place, agrees.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations, product
 
 from evidence.release.control.cell_graph import GUESSED, LIKELY, MATCHED, CellGraph
@@ -122,7 +122,7 @@ def _same_pupils(agree: Mapping[Count, Agreement], hubs: bool) -> list[Label | N
 def _add_groups(graph: CellGraph, numbers: Numbers) -> None:
     """Add that groups of other names are equal whose counts are, in two places of one release.
 
-    And that a group may be a part of another programme that never tells such groups apart.
+    And that a group may be a part of other programmes.
     """
     groups: dict[tuple[Place, Label], dict[Count, int]] = {}
     texts: dict[tuple[Place, str], set[str]] = {}
@@ -154,14 +154,57 @@ def _add_groups(graph: CellGraph, numbers: Numbers) -> None:
                 graph.add_sum(groups[one][at], [groups[other][at]], how=(MATCHED, GUESSED))
             _share(graph, numbers, one, other)
     graph.findings += 1
-    for ((place, label), known), there in product(groups.items(), numbers):
-        wholes = [(numbers[there][at], i) for at, i in known.items() if at in numbers[there]]
-        if (
-            place[0] != there[0] and (there, label[0]) not in texts
-            and len(texts[place, label[0]]) <= _ARMS
-            and not any(graph.exact[whole] < graph.exact[i] for whole, i in wholes)
-        ):  # fmt: skip
-            for whole, i in wholes:
-                rest = graph.new((there, "", frozenset()), graph.exact[whole] - graph.exact[i], 0)
-                graph.sums[(whole, i, rest)] = GUESSED
-                graph.finding[(whole, i, rest)] = graph.findings
+    for (place, label), known in groups.items():
+        if len(texts[place, label[0]]) <= _ARMS:
+            foreign = [at for at in numbers if at[0] != place[0] and (at, label[0]) not in texts]
+            _add_parts(graph, numbers, known, place, foreign)
+
+
+def _add_parts(
+    graph: CellGraph,
+    numbers: Numbers,
+    group: Mapping[Count, int],
+    place: Place,
+    foreign: Sequence[Place],
+) -> None:
+    """Add that a group may be a part of other programmes that never tell such groups apart."""
+    wholes: dict[Place, list[tuple[int, int]]] = {}
+    for there in foreign:
+        pairs = [(numbers[there][at], i) for at, i in group.items() if at in numbers[there]]
+        if not any(graph.exact[whole] < graph.exact[i] for whole, i in pairs):
+            wholes[there] = pairs
+    for there, pairs in wholes.items():
+        for whole, i in pairs:
+            _guess_part(graph, there, whole, i)
+        for here in (place, *wholes):
+            _add_shares(graph, group, numbers[here], there, numbers[there])
+
+
+def _add_shares(
+    graph: CellGraph,
+    group: Mapping[Count, int],
+    one: Mapping[Count, int],
+    place: Place,
+    other: Mapping[Count, int],
+) -> None:
+    """Add that of a group as many at most have something as of one whole that holds it.
+
+    So another whole that holds it has at least the rest of it.
+    """
+    for ((what, row), i), (part, whole) in product(group.items(), sorted(graph.shares)):
+        for have, lack in permutations((part, f"{whole} less {part}")):
+            if what == whole and (have, row) in one and (lack, row) in other:
+                parts = sorted({one[have, row], other[lack, row]})
+                exact = sum(graph.exact[j] for j in parts)
+                if len(parts) == 2 and exact >= graph.exact[i]:
+                    both = graph.new((place, "", frozenset()), exact, 0)
+                    graph.sums[(both, *parts)] = GUESSED
+                    graph.finding[(both, *parts)] = graph.findings
+                    _guess_part(graph, place, both, i)
+
+
+def _guess_part(graph: CellGraph, place: Place, whole: int, part: int) -> None:
+    """Add that a number may be a part of another one."""
+    rest = graph.new((place, "", frozenset()), graph.exact[whole] - graph.exact[part], 0)
+    graph.sums[(whole, part, rest)] = GUESSED
+    graph.finding[(whole, part, rest)] = graph.findings
