@@ -64,6 +64,7 @@ def staged(releases: int, first: int, minutes: float, finish=None) -> None:
                 releases=len(made), cells=cells, hidden=hidden, recovered=len(found),
                 caught=bool(found), named=any(release.notes for release in made), tried=1,
                 seconds=time.process_time() - start,
+                small=sum(exact < threshold for *_, threshold, exact, _, _ in found),
             )  # fmt: skip
             if found and not finish:
                 print(f"worked out of {kind} with seed {seed}: {found}", flush=True)

@@ -233,7 +233,7 @@ def narrow(releases, few=()) -> list[tuple]:
         told &= (low < threshold) & ((exact < threshold) | (most - least >= threshold - 1e-3))
     told &= (low > 1e-3) | ~np.array([line in nowhere for line in hidden])
     places = zip(hidden.values(), low, high, told, strict=True)
-    return [(*place[:-1], *ends) for place, *ends, is_told in places if is_told]
+    return [(*place, *ends) for place, *ends, is_told in places if is_told]
 
 
 def facts(releases) -> tuple[dict[tuple, list[float]], dict[tuple, tuple]]:

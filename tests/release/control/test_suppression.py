@@ -379,6 +379,16 @@ def test_close_small_system_agrees_with_trying_every_number(rng):
         assert (system.high - system.low)[1:].min() >= 5 - 1e-3
 
 
+def test_conflicting_sums_that_are_sure_give_way_last():
+    """However little they are wrong by, and however many others are; else nothing would fit."""
+    known = np.array([0.0, 11, 20, 20, 20])
+    sums = np.array([[-1.0, 1, 0, 0, 0], [-1, 0, 1, 0, 0], [-1, 0, 0, 1, 0], [-1, 0, 0, 0, 1]])
+    upper, none = np.r_[np.inf, known[1:]], np.zeros(5)
+    system = System(sparse.csr_array(sums), known, upper, none, none, np.full(5, np.inf), none)
+    weight, sure = np.array([1000.0, 100, 100, 100]), np.array([True, False, False, False])
+    assert system.conflicting_sums(weight, sure).tolist() == [1, 2, 3]
+
+
 def test_totals_of_totals_that_nobody_shows_may_be_as_much_as_all_their_parts():
     shown, some = 36, 12  # three of 900 to each total, and the sum of those totals
     rows = np.zeros((some + 1, shown + some + 1))

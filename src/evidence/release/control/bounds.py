@@ -97,25 +97,30 @@ class System:
         part.cap = self.cap[cells]
         return part
 
-    def conflicting_sums(self, weight: np.ndarray) -> np.ndarray:
+    def conflicting_sums(self, weight: np.ndarray, sure: np.ndarray) -> np.ndarray:
         """Return the sums that must give way, lightest first, for some numbers to fit all others.
 
         Parameters
         ----------
         weight : ndarray, shape (m,)
             What it costs that a sum is wrong by one.
+        sure : ndarray of bool, shape (m,)
+            Sums that give way only where the others are not enough.
         """
         m, n = self.sums.shape
         give = sparse.eye_array(m)
-        found = milp(
-            np.concatenate([np.zeros(n), weight, weight]),
-            constraints=LinearConstraint(sparse.hstack([self.sums, give, -give]), 0, 0),
-            bounds=Bounds(
-                np.concatenate([self.lower, np.zeros(2 * m)]),
-                np.concatenate([np.minimum(self.upper, np.maximum(self.cap, self.lower)),
-                                np.full(2 * m, np.inf)]),
-            ),
-        ).x  # fmt: skip
+        most = np.minimum(self.upper, np.maximum(self.cap, self.lower))
+        for kept in (sure, np.zeros(m, dtype=bool)):
+            found = milp(
+                np.concatenate([np.zeros(n), weight, weight]),
+                constraints=LinearConstraint(sparse.hstack([self.sums, give, -give]), 0, 0),
+                bounds=Bounds(
+                    np.concatenate([self.lower, np.zeros(2 * m)]),
+                    np.concatenate([most, np.tile(np.where(kept, 0, np.inf), 2)]),
+                ),
+            ).x
+            if found is not None:
+                break
         return np.flatnonzero(found[n:].reshape(2, m).max(axis=0, initial=0) > SLACK)
 
     def too_narrow(self) -> np.ndarray:

@@ -222,7 +222,7 @@ def _that_fit(graph: CellGraph, sums: list[tuple[int, ...]]) -> list[tuple[int, 
     doubtful = [at for at in sums if part[at[0]] in open_]
     if not _conflicts(graph, doubtful, true=True):
         return sums
-    wrong = {at for at in _conflicts(graph, doubtful) if graph.sums.get(at, GUESSED) < SURE}
+    wrong = {*_conflicts(graph, doubtful)}
     return [at for at in sums if at not in wrong]
 
 
@@ -243,7 +243,7 @@ def _conflicts(
             return sums
         part.lower[known] = part.upper[known] = exact[known]
     how = np.array([graph.sums.get(at, GUESSED) for at in sums])
-    return [sums[at] for at in part.conflicting_sums(10.0**how)]
+    return [sums[at] for at in part.conflicting_sums(10.0**how, how == SURE)]
 
 
 def _system(graph: CellGraph, sums: Sequence[tuple[int, ...]], hidden: Iterable[int]) -> System:
