@@ -158,9 +158,9 @@ class Sums:
                     for total in totals:
                         graph.add_sum(total, parts, inside=total in block[2], how=how)
                         graph.add_upper_bound(total, parts)
-                        for some in (parts, *([i] for i in parts if total in block[2])):
+                        for some in (parts, *([i] for i in parts)) if total in block[2] else ():
                             labels_of = frozenset(self.labels[place, i] - rest for i in some)
-                            self._left(total, some, (place, over, labels_of))
+                            self._left(total, some, (number, place, over, labels_of))
                     if not graph.unseen.issuperset(totals):
                         continue
                     unseen.setdefault((place, what, rest), {})[tuple(sorted(parts))] = None
@@ -197,7 +197,7 @@ class Sums:
     def _left(self, total: int, parts: Sequence[int], key: Hashable) -> None:
         """Note a total of which the same parts as of others leave nobody, or that they leave some.
 
-        Then whoever sees what they are parts of knows that there are others.
+        Of one table: who has what another one counts may be others.
         """
         over = self.graph.exact[total] - sum(self.graph.exact[i] for i in parts)
         if over > 0:
