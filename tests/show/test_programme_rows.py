@@ -245,7 +245,7 @@ def test_board_hidden_result_says_so():
     nothing = dict.fromkeys(("estimate", "ci_lower", "ci_upper", "months", "strength"), math.nan)
     nothing |= dict.fromkeys(("effect_size", "es_lower", "es_upper"), math.nan)
     html = programme_rows.board(rows_of([one(UNSURE) | nothing]))
-    assert "too few pupils" in html
+    assert "protects few pupils" in html
     assert "not rated" in html
 
 

@@ -67,7 +67,7 @@ def test_outcomes_without_effect_size_are_drawn_on_their_own_scale():
 
 def test_outcomes_hidden_result_says_so():
     nothing = dict.fromkeys(("estimate", "ci_lower", "ci_upper", "months", "strength"), math.nan)
-    assert "hidden: too few pupils" in tables.outcomes(summarised([one(UNSURE) | nothing]))
+    assert "hidden to protect few pupils" in tables.outcomes(summarised([one(UNSURE) | nothing]))
 
 
 def test_interval_worthwhile_is_carried_over_to_effect_size():

@@ -137,7 +137,7 @@ def test_relabel_changes_whole_names_only():
 
 def test_effect_sentence_suppressed_shows_no_figure():
     row = ROW | {"estimate": math.nan, "ci_lower": math.nan}
-    assert words.effect_sentence(row) == "Mathematics: too few pupils to show a result."
+    assert words.effect_sentence(row) == "Mathematics: not shown, to protect few pupils."
 
 
 def test_months_range_says_on_which_side_of_nought_it_lies():

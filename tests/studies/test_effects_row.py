@@ -162,7 +162,7 @@ def test_row_of_an_arm_with_fewer_than_ten_pupils_shows_no_figure(rng):
     )
     assert made["verdict"] == "too little data"
     assert made["caveats"] == "a group has fewer than 10 pupils, so no figure is shown"
-    assert made["sentence"] == "post: too few pupils to show a result."
+    assert made["sentence"] == "post: not shown, to protect few pupils."
 
 
 def test_row_of_a_trial_is_told_by_the_months_of_trial_reports(rng):

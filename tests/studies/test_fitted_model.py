@@ -189,7 +189,7 @@ def test_a_group_of_a_trial_cannot_be_too_small_to_show_or_unknown(data):
     small = ev.estimate(fit, term="arm", estimand="itt", n_treated=9, n_control=180)
     row = ev.effects.row(small, programme="p", cohort="c", smallest_worthwhile=0.2).iloc[0]
     assert math.isnan(row["estimate"])
-    assert row["sentence"] == "score: too few pupils to show a result."
+    assert row["sentence"] == "score: not shown, to protect few pupils."
     with pytest.raises(ev.EvidenceError, match="n_treated is 0; a whole number from 1 on"):
         ev.estimate(fit, term="arm", estimand="itt", n_treated=0, n_control=180)
     with pytest.raises(ev.EvidenceError, match="make 400 rows; the model has 360"):

@@ -154,7 +154,7 @@ def squares(points: int) -> str:
 def result(row: Mapping[str, Any], *, spoken: bool = False) -> tuple[str, str]:
     """Return a row's number and its range: in months where it has them, said if `spoken`."""
     if missing(row["estimate"]):
-        return "not shown", "too few pupils"
+        return "not shown", "protects few pupils"
     if not missing(row["months"]):
         size, ends = number(row["months"], 0, sign=True), (row["es_lower"], row["es_upper"])
         table = months_table(row["estimand"])

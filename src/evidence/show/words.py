@@ -225,7 +225,7 @@ def effect_sentence(row: Mapping[str, Any], *, outcome: str = "") -> str:
     outcome = outcome or str(row["outcome"])
     outcome += f", {group}" if (group := row.get("subgroup", "all")) != "all" else ""
     if row["estimate"] != row["estimate"]:
-        return f"{outcome}: too few pupils to show a result."
+        return f"{outcome}: not shown, to protect few pupils."
     whose, others = _WHO[row["estimand"]]
     unsure = row["verdict"] == "too little data"
     if row["months"] == row["months"]:

@@ -95,9 +95,36 @@ def test_hubs_whose_totals_alone_agree_are_of_the_same_pupils(all_of_other, told
 
 
 def merged(ours, theirs, threshold):
-    """Return what two hubs' tables tell together."""
+    """Return what two hubs' tables tell together, if they are of the same pupils."""
     rules = Rules(threshold=threshold)
-    return complete({}, earlier=[(rules, ours), (rules, theirs)])[1]
+    notes = complete({}, earlier=[(rules, ours), (rules, theirs)])[1]
+    return [note for note in notes if "may be" not in note]
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "refused"),
+    [
+        ("p/2018", {"year": ["Y1"], "n": [40.0]}, True),  # nothing in common
+        ("p/2018", {"sex": ["girls", "all"], "n": [20.0, 60]}, True),
+        ("p/2018", {"sex": ["girls", "all"], "n": [20.0, 90]}, False),  # other pupils
+        ("p/2018", {"sex": ["girls", "boys", "all"], "n": [np.nan, np.nan, 60]}, False),  # the same
+        ("q/2018", {"year": ["Y1"], "n": [40.0]}, False),
+        ("q/2018", {"sex": ["girls", "all"], "n": [20.0, 60]}, False),  # one count by chance
+        ("p/2019", {"sex": ["boys", "all"], "year": ["all", "all"], "n": [20.0, 60]}, False),
+    ],
+)
+def test_hubs_that_may_have_the_same_pupils_are_not_put_together_where_one_hides(
+    name, theirs, refused
+):
+    ours = counted({"sex": ["girls", "boys", "all"]}, {"n": np.array([np.nan, np.nan, 60])})
+    labels = {c: theirs[c] for c in theirs if c != "n"}
+    other = {f"figures/other:{name}/t": counted(labels, {"n": np.array(theirs["n"])})}
+    rules = Rules()
+    notes = complete({}, earlier=[(rules, {"figures/p/2018/t": ours}), (rules, other)])[1]
+    assert bool(notes) == refused
+    shown = counted({"sex": ["girls", "boys", "all"]}, {"n": np.array([20.0, 40, 60])})
+    both = [(rules, {"figures/p/2018/t": shown}), (rules, other)]
+    assert bool(complete({}, earlier=both)[1]) == bool(np.isnan(theirs["n"]).any())
 
 
 def counted(labels, counts):

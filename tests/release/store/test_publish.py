@@ -61,7 +61,7 @@ def test_release_counts_are_rounded_and_small_ones_hidden(released):
     assert hidden["n_pupils_symbol"] == "c"
     assert hidden[["estimate", "p_value", "months", "strength"]].isna().all()
     assert hidden["verdict"] == "too little data"
-    assert hidden["sentence"] == "Reading, second test, FSM: too few pupils to show a result."
+    assert hidden["sentence"] == "Reading, second test, FSM: not shown, to protect few pupils."
     assert hidden["caveats"] == (
         "Schools were chosen because results were low; fewer than 10 pupils had no baseline."
     )

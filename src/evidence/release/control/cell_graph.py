@@ -70,10 +70,12 @@ class CellGraph:
         self.everybody = False  # whether a part that is everybody is a secret
         self.finding: dict[tuple[int, ...], int] = {}  # sums that were found together
         self.findings = 0
+        self.of_two_hubs: list[tuple[Place, Place]] = []  # may be of the same pupils, and hide some
         self.hierarchies: list[list[list[tuple[int, ...]]]] = []  # of a label column: each way
         self.shares: dict[
             tuple[str, str], set[Place]
         ] = {}  # of a percentage's counts: in which places
+        self.everyone: set[str] = set()  # names of counts of everybody
         self.known_as: dict[str, dict[str, str]] = {}  # label: its column to what is counted
 
     # Numbers --------------------------------------------------------------------------------
@@ -94,6 +96,7 @@ class CellGraph:
         waiting.sort(key=lambda pair: len(pair[1].columns))
         texts = {text for labels, _ in waiting for c in labels for text in labels[c].unique()}
         sure = [c for c in self._sure([counts for _, counts in waiting]) if c not in texts]
+        self.everyone = {*sure}
         while waiting:
             known = [self._counted(counts, sure) for _, counts in waiting]
             if not any(known):

@@ -236,11 +236,17 @@ class Sums:
         if given or len(columns) < 3:
             return bool(given)
         size = {c: sum(self.graph.lower[i] for i in ids if i >= 0) for c, ids in columns.items()}
-        known = self.graph.known_as  # labels, which head no total
+        known, everyone = self.graph.known_as, self.graph.everyone  # labels head no total
         wholes = {whole for _, whole in self.graph.shares}
         order = sorted(
             columns,
-            key=lambda c: (c.casefold() not in TOTALS, c not in wholes, -size[c], c in known),
+            key=lambda c: (
+                c.casefold() not in TOTALS,
+                c not in wholes,
+                c not in everyone,
+                -size[c],
+                c in known,
+            ),
         )
         most = len(columns) - 1
         found: list[set[str]] = []

@@ -50,7 +50,10 @@ def add_equal(graph: CellGraph) -> None:
                     graph.hide_changed(*pairs[at])
             continue
         guessed: dict[str, list[tuple[int, int]]] = {}  # nobody knows what columns add up to
-        for label in _same_pupils(agree, hubs):
+        labels = _same_pupils(agree, hubs)
+        if hubs and None in labels and _may_tell(graph, numbers, one, other, agree):
+            graph.of_two_hubs.append((one, other))
+        for label in labels:
             how = (MATCHED, LIKELY if hubs else GUESSED)
             for at in agree:
                 if label is None or label in at[1]:
@@ -65,6 +68,24 @@ def add_equal(graph: CellGraph) -> None:
             for i, j in several:
                 graph.add_sum(i, [j], how=(MATCHED, GUESSED))
     _add_groups(graph, numbers)
+
+
+def _may_tell(
+    graph: CellGraph, numbers: Numbers, one: Place, other: Place, agree: Mapping[Count, Agreement]
+) -> bool:
+    """Return whether places of two hubs that nothing contradicts hide what the other may not.
+
+    Of one programme and cohort they are of the same pupils until something contradicts it; of
+    others where several counts agree.
+    """
+    hidden = [{at for at, i in numbers[place].items() if graph.before[i]} for place in (one, other)]
+    known = [same for same in agree.values() if same]
+    named = [(place[0].split(HUB)[-1], place[1]) for place in (one, other)]
+    repeated = any(
+        numbers[less].keys() <= numbers[more].keys() and some == every & numbers[less].keys()
+        for (less, some), (more, every) in permutations(zip((one, other), hidden, strict=True))
+    )
+    return any(hidden) and not repeated and (named[0] == named[1] or len(known) > 1)
 
 
 def _renamed(

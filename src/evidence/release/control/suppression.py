@@ -131,6 +131,8 @@ def complete(
     notes = [
         f"{graph.title[i]}: an earlier release discloses it too closely" for i in sorted(exposed)
     ]
+    for one, other in graph.of_two_hubs if not safes else ():
+        notes.append(f"{'/'.join(one)}: may be the pupils of {'/'.join(other)}, some are hidden")
     titles = sorted({graph.title[i] for i in guessed - exposed})
     if titles:
         notes.append(

@@ -91,13 +91,14 @@ def merge(
                     "one name, or its results would seem to come from two"
                 )
         earlier = [*disclosed.earlier(map(disclosed.read, releases.numbered(root)))]
+        earlier += disclosed.of_hubs(folder)
         _, known = complete({}, earlier=earlier)
         theirs = disclosed.of_hub(hub, meta, effects, indicators)
         _, told = complete({}, earlier=[*earlier, theirs])
-        if new := [line.split(":")[-2] for line in told if line not in known]:
+        if new := [line for line in told if line not in known]:
             raise EvidenceError(
-                f"{path}: together with our releases it tells {len(new)} counts that are hidden, "
-                f"such as {new[0]}; nothing is merged: tell the other hub"
+                f"{path}: together with our releases it tells counts that are hidden, or may "
+                f"({new[0]}; {len(new)} in all); nothing is merged: tell the other hub"
             )
         draft = root / ".new-release"
         shutil.copytree(folder, draft)
