@@ -51,7 +51,7 @@ def add_equal(graph: CellGraph) -> None:
             continue
         guessed: dict[str, list[tuple[int, int]]] = {}  # nobody knows what columns add up to
         labels = _same_pupils(agree, hubs)
-        if hubs and None in labels and _may_tell(graph, numbers, one, other, agree):
+        if hubs and None in labels and _may_tell(graph, numbers, one, other):
             graph.of_two_hubs.append((one, other))
         for label in labels:
             how = (MATCHED, LIKELY if hubs else GUESSED)
@@ -70,22 +70,18 @@ def add_equal(graph: CellGraph) -> None:
     _add_groups(graph, numbers)
 
 
-def _may_tell(
-    graph: CellGraph, numbers: Numbers, one: Place, other: Place, agree: Mapping[Count, Agreement]
-) -> bool:
-    """Return whether places of two hubs that nothing contradicts hide what the other may not.
+def _may_tell(graph: CellGraph, numbers: Numbers, one: Place, other: Place) -> bool:
+    """Return whether two hubs have one programme and cohort, and one hides what the other may not.
 
-    Of one programme and cohort they are of the same pupils until something contradicts it; of
-    others where several counts agree.
+    They are of the same pupils until something contradicts it.
     """
     hidden = [{at for at, i in numbers[place].items() if graph.before[i]} for place in (one, other)]
-    known = [same for same in agree.values() if same]
     named = [(place[0].split(HUB)[-1], place[1]) for place in (one, other)]
     repeated = any(
         numbers[less].keys() <= numbers[more].keys() and some == every & numbers[less].keys()
         for (less, some), (more, every) in permutations(zip((one, other), hidden, strict=True))
     )
-    return any(hidden) and not repeated and (named[0] == named[1] or len(known) > 1)
+    return any(hidden) and not repeated and named[0] == named[1]
 
 
 def _renamed(
