@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -393,6 +394,42 @@ def test_protect_picture_hidden_estimate_takes_its_verdict_along():
     )  # fmt: skip
     table = protect_picture(picture).table
     assert table["verdict"].tolist() == ["better than similar", ""]
+
+
+@pytest.mark.parametrize(("few", "title"), [("first", False), ("second", True), ("", True)])
+def test_protect_picture_words_do_not_tell_a_result_that_its_table_hides(few, title):
+    results = pd.DataFrame(
+        {"label": ["first", "second"], "estimate": [0.3977, -0.4638], "ci_lower": [0.17, -0.82],
+         "ci_upper": [0.625, -0.11], "n": [535, 120]}
+    )  # fmt: skip
+    says = "Reading: better than similar pupils"
+    alt = (
+        "Two effects. First: +0.40, interval +0.17 to +0.63; second: −0.46, interval −0.8 to −0.1."
+    )
+    picture = Picture(
+        name="effect", kind="intervals", title=says, alt=alt, counts=("n",),
+        statistics=("estimate", "ci_lower", "ci_upper"), table=results,
+    )  # fmt: skip
+    drawn = protect_picture(picture).hiding({"n": (results["label"] == few).to_numpy()}).drawn
+    assert ("+0.40" in drawn.alt, "−0.46" in drawn.alt) == (few != "first", few != "second")
+    assert "Two effects." in drawn.alt
+    assert (drawn.title == says) == title
+    many = replace(picture, title="Better in 1 of 2 analyses")
+    drawn = protect_picture(many).hiding({"n": (results["label"] == few).to_numpy()}).drawn
+    assert (drawn.title == many.title) == (not few)
+
+
+@pytest.mark.parametrize(("part", "told"), [(4, False), (40, True)])
+def test_protect_picture_words_do_not_tell_a_share_of_which_the_part_is_hidden(part, told):
+    said = f"Received any: {100 * part / 52:.0f}% in Programme"
+    picture = Picture(
+        name="received", kind="shares", title=said, alt=f"A bar. {said}.",
+        counts=("n_part", "n_pupils"),
+        table=pd.DataFrame({"group": ["Programme"], "n_part": [part], "n_pupils": [52]}),
+    )  # fmt: skip
+    drawn = protect_picture(picture).drawn
+    assert (drawn.title == said, "%" in drawn.alt) == (told, told)
+    assert drawn.alt.startswith("A bar.")
 
 
 def test_protect_statistics_leave_with_few_digits_and_never_as_zero():

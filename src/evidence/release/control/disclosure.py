@@ -7,6 +7,7 @@ hidden count can be worked out from all tables of a release and of those before 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -25,7 +26,12 @@ from evidence.release.control.column_roles import (
     label_texts,
     refuse_upn,
 )
-from evidence.release.control.rounding import half_up, round_words, significant
+from evidence.release.control.rounding import (
+    half_up,
+    round_words,
+    significant,
+    without_numbers,
+)
 from evidence.show.picture import Picture
 
 __all__ = ["Safe", "protect", "protect_picture", "published"]
@@ -253,13 +259,38 @@ def protect_picture(
                     f"row {(few & shown).idxmax() + 1}: the point rests on fewer than "
                     f"{rules.figure_count} pupils; leave it out or join it to another"
                 )
-        title, alt = (round_words(text, rules, gone) for text in (picture.title, picture.alt))
+        texts = (round_words(text, rules, gone) for text in (picture.title, picture.alt))
+        title, alt = _unsaid(picture, safe, *texts)
         refuse_upn((title, alt), "title or alt")
     except EvidenceError as error:
         raise EvidenceError(f"picture {picture.name}: {error}") from None
     drawn = replace(picture, table=safe.table, title=title, alt=alt)
     again = partial(protect_picture, picture, rules=rules, schools=schools)
     return Safe(_MAKER, safe.table, safe.suppressed, drawn, safe._cells, again)
+
+
+def _unsaid(picture: Picture, safe: Safe, title: str, alt: str) -> tuple[str, str]:
+    """Return title and text alternative of a picture without what its protected table hides.
+
+    A title of results speaks of the first, or of how many say the same: it goes with any of these.
+    """
+    statistics, counts = list(picture.statistics), safe._cells.exact
+    before, now = picture.table[statistics].reset_index(drop=True), safe.table[statistics]
+    told = (before.notna() & now.isna()).to_numpy(bool)
+    gone = safe.table[[f"{name}_symbol" for name in counts]].eq("c").any(axis=1).to_numpy()
+    exact = counts.to_numpy(float)[gone]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = 100 * exact[:, :, None] / exact[:, None, :]
+    shares = shares[:, ~np.eye(len(counts.columns), dtype=bool)]
+    title, alt = (
+        without_numbers(text, before.to_numpy(float)[told], shares[np.isfinite(shares)])
+        for text in (title, alt)
+    )
+    some = told.any(axis=1)
+    if picture.kind == "intervals" and some.any() and (some[0] or re.search(r"\d", title)):
+        title = ""
+    hidden = "Some results are hidden to protect few pupils"
+    return title or hidden, alt or f"{hidden}."
 
 
 def _protect(

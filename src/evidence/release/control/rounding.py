@@ -34,6 +34,7 @@ _FEW = re.compile(
     r"(?:pupil|boy|girl|learner|student|row|case|answer|child(?!ren)))s?\b(\s+(?:has|is|was)\b[^;.]*)?"
 )
 _MANY = {"has": "have", "is": "are", "was": "were"}
+_NUMBER = re.compile(r"(\d[\d,]*(?:\.(\d+))?)(%?)")
 _DECIMAL_SHARE = re.compile(r"\d+\.\d+(?=%)")
 
 
@@ -74,6 +75,29 @@ def round_words(text: str, rules: Rules, gone: frozenset[float] = frozenset()) -
     text = _IN_WORDS.sub(lambda word: str(_WORDS.index(word[0].lower()) + 1), text)
     whole = _DECIMAL_SHARE.sub(lambda share: f"{float(share[0]):.0f}", text)
     return _FEW.sub(_plural, _PUPILS.sub(rounded, whole))
+
+
+def without_numbers(text: str, numbers: np.ndarray, shares: np.ndarray) -> str:
+    """Leave out each clause of a text that says a number which its table hides.
+
+    Parameters
+    ----------
+    text : str
+        Clauses end in a full stop or a semicolon.
+    numbers, shares : ndarray
+        What is hidden, with any sign; and hidden percentages, which are told by one only.
+    """
+
+    def tells(clause: str) -> bool:
+        for said in _NUMBER.finditer(clause):
+            figure, half = float(said[1].replace(",", "")), 0.5 * 0.1 ** len(said[2] or "")
+            hidden = np.concatenate([numbers, 100 * numbers, shares]) if said[3] else numbers
+            if (np.abs(np.abs(hidden) - figure) <= half + 1e-9).any():
+                return True
+        return False
+
+    kept = [clause for clause in re.split(r"(?<=[.;])\s+", text) if not tells(clause)]
+    return " ".join(kept).removesuffix(";")
 
 
 def _plural(match: re.Match[str]) -> str:
