@@ -136,8 +136,8 @@ def test_a_picture_of_schools_counts_pupils_unless_the_register_says_schools(tmp
 @pytest.mark.slow
 def test_a_report_that_lies_about_its_unit_is_protected_until_the_register_agrees(tmp_path):
     own, known = made(tmp_path / "own")
-    publish.release([own], [known], tmp_path / "ours")
     for said in ([], ["% of schools"]):
+        publish.release([own], [known], tmp_path / f"ours{len(said)}")
         run, card = made(tmp_path / f"r{len(said)}", register="", source="", units=said)
         rows = pd.read_parquet(run / "indicators.parquet").assign(unit="% of schools")
         rows.to_parquet(run / "indicators.parquet")
@@ -146,7 +146,10 @@ def test_a_report_that_lies_about_its_unit_is_protected_until_the_register_agree
         n = reader.indicators(tmp_path / f"p{len(said)}")["n"]
         assert (n.iloc[2] == 9) == bool(said)
         path = bundle.make(tmp_path / f"p{len(said)}", tmp_path / f"{len(said)}.zip")
-        merge.merge(path, f"hub{len(said)}", tmp_path / "ours", reviewer="Cy")
+        merge.merge(path, "hub", tmp_path / f"ours{len(said)}", reviewer="Cy")
+        if said:  # beside the hub that hides what this one shows it would tell it
+            with pytest.raises(EvidenceError, match="tells counts that are hidden"):
+                merge.merge(path, "another", tmp_path / "ours0", reviewer="Cy")
 
 
 def test_figures_of_a_report_have_one_source_or_none():
