@@ -150,6 +150,8 @@ def test_a_report_that_lies_about_its_unit_is_protected_until_the_register_agree
         if said:  # beside the hub that hides what this one shows it would tell it
             with pytest.raises(EvidenceError, match="tells counts that are hidden"):
                 merge.merge(path, "another", tmp_path / "ours0", reviewer="Cy")
+    # What a hub hides since takes the place of what it showed.
+    assert merge.merge(tmp_path / "0.zip", "hub", tmp_path / "ours1", reviewer="Cy")[1]
 
 
 def test_figures_of_a_report_have_one_source_or_none():
