@@ -117,3 +117,22 @@ def test_preview_leads_nowhere_that_is_not_there(looked):
     for path in looked.folder.rglob("*.html"):
         for to in re.findall(r'href="([^"#:]+)["#]', path.read_text(encoding="utf-8")):
             assert (path.parent / to).is_file(), (path, to)
+
+
+@pytest.mark.slow
+def test_page_that_differs_only_in_where_its_numbers_come_from_is_listed_by_itself(tmp_path):
+    published, cards = tmp_path / "published", [card_of(outcomes=[])]
+    row = effect("lamp", "2018", 1.5, 1.2, 0.08, BETTER, 3, 1263, 20)
+    runs = [
+        write_run(tmp_path / f"runs/lamp/2018/{commit}", [row], pictures(row), commit=commit * 20)
+        for commit in ("a1", "b2")
+    ]
+    publish.release(runs[:1], cards, published, reviewer="Bea Reviewer")
+    draft = publish.release(runs[1:], cards, published, look=True).folder
+    listed = (draft / "review.html").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"<details[^>]*><summary>(.*?): \d+</summary>(.*?)</details>", listed))
+    assert "lamp/2018.html" in parts["Only in where the numbers come from"]
+    assert "lamp/2018.html" not in parts.get("Changed", "")
+    page = (draft / "lamp/2018.html").read_text(encoding="utf-8")
+    assert re.search(r"<ins>[^<]*b2b2b2[^<]*</ins>", page)
+    assert "differs only in where its numbers come from" in page

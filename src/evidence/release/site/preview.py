@@ -19,6 +19,7 @@ _PIECES = re.compile(
 )
 _BLOCK = re.compile(r"</?(?:tr|p|li|h[1-6]|dt|dd|figure|section|caption|summary|div)\b")
 _NUMBERED = re.compile(r"(.*?(?:Evidence base · release|; shown in release)) \d+.*", re.S)
+_SOURCE = re.compile(r'<section class="source">.*?</section>', re.S)
 _DRAWN = "<p><ins>This picture is new or drawn anew.</ins></p>"
 _Block = list[tuple[str, int]]  # texts that stand together, each with its place among the pieces
 
@@ -43,7 +44,7 @@ def mark(
     states = dict.fromkeys(sorted(before), "gone")
     for name, text in sorted(_pages(draft).items()):
         body = marked(text, before[name]) if name in before else text
-        states[name] = "new" if name not in before else "as before" if body == text else "changed"
+        states[name] = _state(text, body) if name in before else "new"
         _write(draft / name, body, record, states[name])
     title = f"What release {record['number']} would change"
     text = page("review", record, title, trail=HOME, states=states, lines=lines)
@@ -55,6 +56,14 @@ def _pages(folder: Path) -> dict[str, str]:
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
         for path in folder.rglob("*.html")
     }
+
+
+def _state(text: str, body: str) -> str:
+    """Say how a page differs that was there before, given how it was marked."""
+    if body == text:
+        return "as before"
+    elsewhere = _SOURCE.sub("", body) != _SOURCE.sub("", text)
+    return "changed" if elsewhere else "only in where the numbers come from"
 
 
 def _write(path: Path, text: str, record: Mapping[str, Any], state: str) -> None:
