@@ -150,7 +150,9 @@ def _hierarchies(shape: tuple[int, int], kind: str, held: bytes) -> list[list[Su
     totals = {total for total, _ in found[0]}
     known = _follow(sums, found[0], len(values))
     others = [one for one, follows in zip(sums, known, strict=True) if not follows]
-    for each in sorted(others, key=lambda one: one[0] not in totals)[:_GUESSES]:
+    for each in sorted(others, key=lambda one: one[0] not in totals):
+        if len(found) > _GUESSES or any(each in one for one in found):
+            continue
         other = _largest(sums, len(values), each)
         if not any(_follow(other, one, len(values)).all() for one in found):
             found.append(other)

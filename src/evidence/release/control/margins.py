@@ -149,9 +149,11 @@ class Sums:
             graph.findings += 1
             dims: dict[Place, frozenset[str]] = {}
             lacking: dict[tuple[Place, str, tuple[str, ...]], list[Row]] = {}
+            margins: dict[tuple[Place, Group, tuple[str, ...]], list[Sequence[int]]] = {}
             for what, block in blocks.items():
                 dims = used(*block[:2])
                 for (place, rest, over), parts in margins_of(*block):
+                    margins.setdefault((place, rest, over), []).append(parts)
                     totals = graph.index.get((place, what, rest), ())
                     whole = self._whole(place, rest, over, parts)
                     how = (SURE, LIKELY) if whole else (MATCHED, GUESSED)
@@ -170,15 +172,19 @@ class Sums:
             for (place, what, _), rows in lacking.items():
                 self._elsewhere(rows, self.named[place].keys() - self.beside[what])
             if len(blocks) > 1 and not self._within(number, columns, declared, now):
-                across: dict[Place, list[Row]] = {}
+                across: dict[tuple[Place, tuple[str, ...]], list[Row]] = {}
                 ids = zip(*columns.values(), strict=True)
                 for place, rest, row in zip(places, labels, ids, strict=True):
                     if min(row) < 0:
                         continue
-                    across.setdefault(place, []).append((place, rest, [row]))
+                    across.setdefault((place, ()), []).append((place, rest, [row]))
                     if now:
                         self._match(number, place, row, dims[place])
-                for place, found in across.items():
+                for place, rest, over in margins:  # of some labels of all columns
+                    parts = [i for found in margins[place, rest, over] for i in found]
+                    if len(margins[place, rest, over]) == len(columns):
+                        across.setdefault((place, over), []).append((place, rest, [parts]))
+                for (place, _), found in across.items():
                     self._elsewhere(found, self.named[place])
         for at, ways in unseen.items():  # two tables without totals add up to the same all the same
             sums = [sum(graph.exact[i] for i in way) for way in ways]
