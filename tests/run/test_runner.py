@@ -354,7 +354,7 @@ def test_run_killed_fork_server_costs_no_job(project):
     os.kill(server, signal.SIGKILL)
     thread.join()
     assert [o.error for o in ends] == ["took longer than 8 s", ""]  # tried again, in a new server
-    assert report.cells.count(("lamp/sleeps", 4, 5)) == 2
+    assert report.cells.count(("lamp/sleeps", 1, 5)) == 2  # the fourth again takes a quiet machine
     assert not alive(forked)
 
 
