@@ -22,7 +22,7 @@ _NUMERAL = (
 )
 # A whole number by itself: no share, sum of money, date, "5 or more" or part of a word.
 _COUNT = re.compile(
-    r"(?:\b(?P<below>fewer than|less than|under|below|up to|at most|no more than)\s+"
+    r"(?:\b(?:fewer than|less than|under|below|up to|at most|no more than)\s+"
     r"|\b(?P<above>at least|more than|over)\s+)?"
     r"(?<![\w£$€+−])(?<!\d[.,])(?<![a-z]/)(?<![a-z]-)(?<!\d{4}[/-])(?<!\d{4}-\d\d-)"
     rf"(?P<number>{_NUMERAL})"
@@ -60,7 +60,7 @@ _NAMED = re.compile(
     rf"(?:\b(?:years|year groups|stages|levels|grades|age[ds]?)\s*"
     rf"(?:{_NUMERAL}(?:\s*[,&/–-]\s*|\s+(?:and|or|to)\s+))*"
     rf"|\b(?:year|yr|y|ks|stage|level|grade)\s*(?:\d+(?:[/–-]|\s+(?:and|or|to|&)\s+))?"
-    r"|\b(?:table|figure|release|progress|attainment|post|ever|no|not|hundred and)\s+"
+    r"|\b(?:table|figure|release|progress|attainment|post|ever|no|hundred and)\s+"
     r"|\b(?-i:Cohort|Set|Band|Tier|Wave|Phase|Round|Quintile|Decile|Model|Term|Step|Version)\s+)$",
     re.IGNORECASE,
 )
@@ -85,7 +85,7 @@ _BARE = re.compile(
 )
 # "Two in five pupils", "one child in five"; no "7 pupils in 4 schools".
 _SHARE = re.compile(
-    rf"\s+in\s+({_ONES}|ten|twenty|[2-9]|[125]0|100)\b"
+    rf"\s+in\s+({_ONES}|ten|[2-9]|10)\b"
     rf"|\s+[a-z]+\s+in\s+({_ONES}|ten)\b(?=\s*(?:[.,;:)]|$))",
     re.IGNORECASE,
 )
