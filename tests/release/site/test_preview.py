@@ -15,9 +15,46 @@ def test_marked_shows_what_is_new_and_what_goes():
     old = "<h1>LAMP</h1><p>Of 120 pupils &amp; 4 schools</p><p>gone</p><ul><li>same</li></ul>"
     new = "<h1>LAMP</h1><p>Of 125 pupils &amp; 4 schools</p><ul><li>same</li><li>x</li></ul>"
     assert preview.marked(new, old) == (
-        "<h1>LAMP</h1><p><del>Of 120 pupils &amp; 4 schools</del> <del>gone</del> "
-        "<ins>Of 125 pupils &amp; 4 schools</ins></p><ul><li>same</li><li><ins>x</ins></li></ul>"
+        "<h1>LAMP</h1><p><del>Of 120 pupils &amp; 4 schools</del> "
+        "<ins>Of 125 pupils &amp; 4 schools</ins></p>"
+        "<ul><li><del>gone</del></li><li>same</li><li><ins>x</ins></li></ul>"
     )
+
+
+def test_each_changed_block_stands_beside_its_own():
+    old = "<h1>Text messages to parents: no effect</h1><p>Parents get weekly texts.</p>"
+    new = "<h1>Texts to parents: no effect</h1><p>Parents get two texts.</p><p>New and other.</p>"
+    assert preview.marked(new, old) == (
+        "<h1><del>Text messages to parents: no effect</del> "
+        "<ins>Texts to parents: no effect</ins></h1>"
+        "<p><del>Parents get weekly texts.</del> <ins>Parents get two texts.</ins></p>"
+        "<p><ins>New and other.</ins></p>"
+    )
+
+
+def test_row_with_another_name_is_marked_in_its_place_and_another_row_is_not_it():
+    row = "<tr><th>{}</th><td>no difference</td><td>{}</td></tr>"
+    table = f"<table><tbody>{row}</tbody></table>"
+    assert preview.marked(table.format("Texts", 5), table.format("Text messages", 5)) == (
+        table.format("<del>Text messages</del> <ins>Texts</ins>", 5)
+    )
+    new = "<table><tbody><tr><th>Lamps</th><td>better</td><td>4</td></tr></tbody></table>"
+    told = "<del>Texts</del> <del>no difference</del> <del>5</del>"
+    assert preview.marked(new, table.format("Texts", 5)) == (
+        f'<table><tbody><tr class="gone"><td colspan="99">{told}</td></tr></tbody><tbody>'
+        "<tr><th><ins>Lamps</ins></th><td><ins>better</ins></td><td><ins>4</ins></td></tr>"
+        "</tbody></table>"
+    )
+
+
+def test_what_goes_is_not_part_of_what_follows():
+    new = "<dl><dt>Was it delivered?</dt><dd>Yes</dd></dl>"
+    old = new.replace("<dl>", "<dl><dt>How £ is worked out</dt><dd>£6</dd>")
+    assert preview.marked(new, old) == new.replace(
+        "<dl>", "<dl><dd><del>How £ is worked out</del> <del>£6</del></dd>"
+    )
+    new = "<h2>Cohorts</h2><p>One</p>"
+    assert preview.marked(new, f"<p>Stop</p>{new}") == f"<p><del>Stop</del></p>{new}"
 
 
 def test_marked_touches_neither_head_nor_choices_nor_drawings():
@@ -45,7 +82,7 @@ def test_marked_row_that_goes_is_a_row_of_its_own():
     new = f"<table>{row.format('a', 1)}{row.format('c', 4)}</table>"
     assert preview.marked(new, old) == (
         f"<table>{row.format('a', 1)}"
-        '<tr><td colspan="99"><del>b</del> <del>2</del> </td></tr>'
+        '<tr class="gone"><td colspan="99"><del>b</del> <del>2</del></td></tr>'
         f"{row.format('c', '<del>3</del> <ins>4</ins>')}</table>"
     )
 

@@ -21,6 +21,7 @@ _BLOCK = re.compile(r"</?(?:tr|p|li|h[1-6]|dt|dd|figure|section|caption|summary|
 _NUMBERED = re.compile(r"(.*?(?:Evidence base · release|; shown in release)) \d+.*", re.S)
 _SOURCE = re.compile(r'<section class="source">.*?</section>', re.S)
 _DRAWN = "<p><ins>This picture is new or drawn anew.</ins></p>"
+_NEAR = 20  # blocks among which the one is sought that was changed
 _Block = list[tuple[str, int]]  # texts that stand together, each with its place among the pieces
 
 
@@ -73,29 +74,43 @@ def _write(path: Path, text: str, record: Mapping[str, Any], state: str) -> None
 
 
 def marked(new: str, old: str) -> str:
-    """Return a page with what is new in ``<ins>`` and, before it, what is gone in ``<del>``."""
+    """Return a page with what is new in ``<ins>`` and, before it, what is gone in ``<del>``.
+
+    A row that goes is a row of its own; so is a paragraph or the like for which none comes.
+    """
     pieces = _PIECES.split(new)
-    for gone, place, added in _differing(_blocks(_PIECES.split(old)), _blocks(pieces)):
+    before: dict[int, str] = {}
+    for gone, place, added, whole in _differing(_blocks(_PIECES.split(old)), _blocks(pieces)):
         space = " " * pieces[place][:1].isspace()  # before words of a sentence
         for number in added:
             drawn = pieces[number].startswith("<svg")
             pieces[number] = _DRAWN + pieces[number] if drawn else f"<ins>{pieces[number]}</ins>"
-        words = "".join(f"<del>{text}</del> " for text in gone if not text.startswith("<svg"))
-        row = _row_of(pieces, place)
-        if words and row and not added:  # whole rows: one of its own, not in another's first cell
-            words, place = f'<tr><td colspan="99">{words}</td></tr>', row
-        pieces[place] = space * bool(words) + words + pieces[place]
-    return "".join(pieces)
+        words = " ".join(f"<del>{text}</del>" for text in gone if not text.startswith("<svg"))
+        at, own = _own(pieces, place, words) if whole else (0, "")
+        if words and own and (not added or own.startswith("<t")):
+            before[at] = before.get(at, "") + own
+        elif words:
+            pieces[place] = f"{space}{words} {pieces[place]}"
+    return "".join(before.get(number, "") + piece for number, piece in enumerate(pieces))
 
 
-def _row_of(pieces: Sequence[str], place: int) -> int:
-    """Return the place of the tag that begins the row of a table whose first text is at `place`."""
-    for number in range(place - 1, 0, -1):
-        if pieces[number].startswith("<tr"):
-            return number
-        if pieces[number].strip() and not pieces[number].startswith(("<t", "<a", "<s", "<b")):
-            break
-    return 0
+def _own(pieces: Sequence[str], place: int, words: str) -> tuple[int, str]:
+    """Return the tag before which a block of the words belongs, and that block.
+
+    It is of the kind of the one whose first text is at `place`; "" where it would be out of place.
+    """
+    at = place - 1
+    while at > 0 and not pieces[at - 1].strip() and not _BLOCK.match(pieces[at]):
+        at -= 2
+    kind = re.match(r"<(tr|p|li|h[1-6]|dt|dd)\b", pieces[at])
+    if not kind:
+        return 0, ""
+    if kind[1] == "tr":
+        row = f'<tr class="gone"><td colspan="99">{words}</td></tr>'
+        body = at > 1 and not pieces[at - 1].strip() and pieces[at - 2].startswith("<tbody")
+        return (at - 2, f"<tbody>{row}</tbody>") if body else (at, row)
+    tag = {"l": "li", "d": "dd"}.get(kind[1][0], "p")
+    return at, f"<{tag}>{words}</{tag}>"
 
 
 def _blocks(pieces: Sequence[str]) -> list[_Block]:
@@ -112,28 +127,53 @@ def _blocks(pieces: Sequence[str]) -> list[_Block]:
     return [block for block in blocks if block]
 
 
-def _differing(old: list[_Block], new: list[_Block]) -> Iterator[tuple[list[str], int, list[int]]]:
+def _differing(
+    old: list[_Block], new: list[_Block]
+) -> Iterator[tuple[list[str], int, list[int], bool]]:
     """Give the texts that are gone, the place before which they were, and the places of new ones.
 
-    Rows, paragraphs and the like are compared whole, then by their first text, then text by text.
+    And whether they are whole blocks. Rows, paragraphs and the like are compared whole, then by
+    their first text, then by how many words they share, and those that are alike text by text.
     """
     for i, j, k, m in _unlike(map(_texts, old), map(_texts, new)):
         some, others = old[i:j], new[k:m]
-        firsts = SequenceMatcher(None, [b[0][0] for b in some], [b[0][0] for b in others], False)
-        for kind, a, b, c, d in firsts.get_opcodes():
-            if kind == "equal":
-                for one, other in zip(some[a:b], others[c:d], strict=True):
-                    for e, f, g, h in _unlike(_texts(one), _texts(other)):
-                        texts, added = _texts(one)[e:f], [at for _, at in other[g:h]]
-                        if len(texts) == len(added):  # each beside its own
-                            for text, at in zip(texts, added, strict=True):
-                                yield [text], at, [at]
-                            continue
-                        yield [*texts], other[min(g, len(other) - 1)][1], added
-            else:
-                gone = [text for block in some[a:b] for text in _texts(block)]
-                place = new[min(k + c, len(new) - 1)][0][1]
-                yield gone, place, [at for block in others[c:d] for _, at in block]
+        last = (0, 0)
+        for one, other in [*_pairs(some, others), (len(some), len(others))]:
+            gone = [text for block in some[last[0] : one] for text in _texts(block)]
+            added = [at for block in others[last[1] : other] for _, at in block]
+            if gone or added:
+                yield gone, new[min(k + last[1], len(new) - 1)][0][1], added, True
+            if one < len(some):
+                yield from _in_block(some[one], others[other])
+            last = one + 1, other + 1
+
+
+def _in_block(old: _Block, new: _Block) -> Iterator[tuple[list[str], int, list[int], bool]]:
+    for e, f, g, h in _unlike(_texts(old), _texts(new)):
+        texts, added = _texts(old)[e:f], [at for _, at in new[g:h]]
+        if len(texts) == len(added):  # each beside its own
+            yield from (([text], at, [at], False) for text, at in zip(texts, added, strict=True))
+        else:
+            yield [*texts], new[min(g, len(new) - 1)][1], added, False
+
+
+def _pairs(old: list[_Block], new: list[_Block]) -> Iterator[tuple[int, int]]:
+    """Give the blocks that are alike, in their order: by their first text, else by their words."""
+    firsts = SequenceMatcher(None, [b[0][0] for b in old], [b[0][0] for b in new], False)
+    for kind, a, b, c, d in firsts.get_opcodes():
+        if kind == "equal":
+            yield from zip(range(a, b), range(c, d), strict=True)
+            continue
+        for one in range(a, b):
+            near = range(c, min(c + _NEAR, d))
+            if (other := next((at for at in near if _alike(old[one], new[at])), None)) is not None:
+                yield one, other
+                c = other + 1
+
+
+def _alike(old: _Block, new: _Block) -> bool:
+    some, others = ({*" ".join(_texts(block)).split()} for block in (old, new))
+    return 2 * len(some & others) >= len(some | others)
 
 
 def _texts(block: _Block) -> tuple[str, ...]:
