@@ -38,6 +38,8 @@ lab: $(READY) ## Open the notebooks in JupyterLab, to explore
 
 # Compiled files are kept, whatever the environment says: compiling is a third of a run.
 check test: export PYTHONDONTWRITEBYTECODE :=
+# Two workers on two cores: threads of OpenBLAS would only wait for one another (a third of a run).
+check test: export OPENBLAS_NUM_THREADS := 1
 check: $(READY) ## Lint, types, contracts and quick tests (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

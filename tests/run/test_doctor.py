@@ -16,6 +16,7 @@ from data.test_register import GOOD
 
 from evidence.run import doctor, ledger
 
+pytestmark = pytest.mark.slow  # each builds a project, some an environment
 NO_PRIVILEGE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]  # of root
 
 

@@ -46,6 +46,7 @@ ASKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_proposed_rightly_or_asked_about_or_refused(name, tmp_path):
     table, truth, how = FILES[name]

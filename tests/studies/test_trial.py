@@ -263,6 +263,7 @@ def leaving(study, *names):
     return [done.get(f"figures/p/1/{name}") for name in names], done["effects/p/1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lost",
     [
@@ -294,6 +295,7 @@ def test_where_few_were_lost_what_leaves_counts_those_analysed(pupils, lost):
     assert all(safe.hidden == {} for safe in (flow, balance, checks, effects))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [{}, {"post": (15, 20), "pre": (0, 12)}])
 def test_where_many_or_nobody_were_lost_the_whole_flow_leaves(pupils, lost):
     study = ev.Trial.read(lacking(pupils, lost), PLAN)

@@ -12,6 +12,7 @@ def answers(truth):
     return {key: truth[key] or "none" for key in asked}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layout", "seed"), FILES, ids=lambda value: str(value)[:40])
 def test_a_proposal_is_right_or_a_question_is_asked(layout, seed):
     table, truth = make(layout, seed)
@@ -47,6 +48,7 @@ def test_what_can_be_two_things_is_asked():
     assert [q.about for q in propose(nobody).questions] == ["control"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [FILES[0][0], FILES[1][0]], ids=str)
 def test_arms_that_are_those_of_a_year_group_are_asked_about(layout):
     table, truth = make(layout, 1)

@@ -109,6 +109,7 @@ def cohorts(many):
     return safes
 
 
+@pytest.mark.slow
 def test_what_is_wide_enough_for_one_reader_is_not_asked_for_again(monkeypatch):
     asked, solve = [], suppression.close
 
@@ -123,6 +124,7 @@ def test_what_is_wide_enough_for_one_reader_is_not_asked_for_again(monkeypatch):
     assert asked[-1] == 0
 
 
+@pytest.mark.slow
 def test_only_that_nobody_is_in_a_group_is_beyond_help_in_a_release_by_itself(monkeypatch):
     told, solve = [], suppression._solve
 

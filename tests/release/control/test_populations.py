@@ -248,6 +248,7 @@ def test_complete_control_group_shown_by_two_labels_and_no_total(control, stays,
     assert ((kept[0] == kept[1]) and "control" in shown(done["f/lamp/2018/t"])) == stays
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize(("without", "stays"), [(10, False), (30, True)])
 def test_complete_what_a_percentage_leaves_is_known_where_another_programme_counts_it(
@@ -286,6 +287,7 @@ def test_complete_what_a_percentage_leaves_is_known_where_another_programme_coun
     assert (kept == before) == stays
 
 
+@pytest.mark.slow
 def test_what_equal_counts_tell_beside_an_earlier_release_is_named_to_the_reviewer():
     said = []
 
