@@ -171,9 +171,10 @@ def test_forked_kernel_computes_in_one_thread(tmp_path):
     assert json.loads(said)[0][1]["data"]["text/plain"] == "0"
 
 
-def test_importing_papermill_compiles_no_grammar():
+@pytest.mark.parametrize("ours", ["run, papermill", "board, voila"])
+def test_importing_what_reads_notebooks_compiles_no_grammar(ours):
     code = (
-        "import sys, evidence.run, papermill; assert sys.modules['rfc3987_syntax'] is None; "
+        f"import sys, evidence.{ours}; assert sys.modules['rfc3987_syntax'] is None; "
         "assert 'lark' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
