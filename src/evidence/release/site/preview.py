@@ -102,14 +102,14 @@ def _own(pieces: Sequence[str], place: int, words: str) -> tuple[int, str]:
     at = place - 1
     while at > 0 and not pieces[at - 1].strip() and not _BLOCK.match(pieces[at]):
         at -= 2
-    kind = re.match(r"<(tr|p|li|h[1-6]|dt|dd)\b", pieces[at])
+    kind = re.match(r"<(tr|p|li|h[1-6]|dt|dd|div|section|figure)\b", pieces[at])
     if not kind:
         return 0, ""
     if kind[1] == "tr":
         row = f'<tr class="gone"><td colspan="99">{words}</td></tr>'
         body = at > 1 and not pieces[at - 1].strip() and pieces[at - 2].startswith("<tbody")
         return (at - 2, f"<tbody>{row}</tbody>") if body else (at, row)
-    tag = {"l": "li", "d": "dd"}.get(kind[1][0], "p")
+    tag = {"li": "li", "dt": "dd", "dd": "dd"}.get(kind[1], "p")
     return at, f"<{tag}>{words}</{tag}>"
 
 
